@@ -11,10 +11,20 @@ from collections.abc import Iterable
 import structlog
 
 from splitter.core.errors import MediaError, MediaUnavailable
-from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.ends import RemoteEnd, StreamCount
 from splitter.media.ports.events import EnginePassedOver, MediaListener
-from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle, RelayReport, SideSpec, VoiceEngine
+from splitter.media.ports.voice import (
+    Capability,
+    CarriedRelay,
+    Hearing,
+    RelayHandle,
+    RelayReport,
+    SideHandle,
+    SideSpec,
+    VoiceEngine,
+)
 from splitter.rtp.telephone_event import Digit
+from splitter.sdp.voice import VoiceFormat
 from splitter.telemetry import rtpengine_counts
 
 log = structlog.get_logger(__name__)
@@ -40,15 +50,34 @@ class EngineChooser:
         holder = self._holders.get(relay.relay_id)
         return self.can if holder is None else holder.can_on(relay)
 
-    async def open(self, call_id: str, sides: tuple[SideSpec, ...], on_event: MediaListener) -> RelayHandle:
-        if sides and sides[0].network in self._networks:
+    def can_mix(self, format: VoiceFormat) -> bool:
+        return self._preferred.can_mix(format) or self._otherwise.can_mix(format)
+
+    async def open(
+        self,
+        call_id: str,
+        sides: tuple[SideSpec, ...],
+        on_event: MediaListener,
+        needs: frozenset[Capability] = frozenset(),
+    ) -> RelayHandle:
+        if sides and sides[0].network in self._networks and needs <= self._preferred.can:
             try:
-                return self._held(self._preferred, await self._preferred.open(call_id, sides, on_event))
+                return self._held(self._preferred, await self._preferred.open(call_id, sides, on_event, needs))
             except MediaError as error:
                 rtpengine_counts.RTPENGINE_PASSED_OVER.inc()
                 log.warning("voice engine passed over", call=call_id, reason=str(error))
                 on_event(EnginePassedOver(call_id, str(error)))
-        return self._held(self._otherwise, await self._otherwise.open(call_id, sides, on_event))
+        return self._held(self._otherwise, await self._otherwise.open(call_id, sides, on_event, needs))
+
+    async def add_side(self, relay: RelayHandle, spec: SideSpec) -> SideHandle:
+        return await self._holder(relay).add_side(relay, spec)
+
+    async def remove_side(self, relay: RelayHandle, side: int) -> StreamCount | None:
+        holder = self._holders.get(relay.relay_id)
+        return None if holder is None else await holder.remove_side(relay, side)
+
+    async def set_hearing(self, relay: RelayHandle, hearing: Hearing) -> None:
+        await self._holder(relay).set_hearing(relay, hearing)
 
     async def adopt(self, relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
         faults: list[MediaError] = []

@@ -15,6 +15,7 @@ from splitter.media.ports.events import (
     RoomLost,
     SourceShown,
     SourceUnfit,
+    SpeakerChanged,
     StrangerHeard,
     TransportChanged,
 )
@@ -30,7 +31,17 @@ from splitter.media.ports.rooms import (
     Snapshot,
 )
 from splitter.media.ports.survivors import Inventory, Survivors
-from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle, RelayReport, SideSpec, VoiceEngine
+from splitter.media.ports.voice import (
+    Capability,
+    CarriedRelay,
+    Hears,
+    MixedSide,
+    RelayHandle,
+    RelayReport,
+    SideHandle,
+    SideSpec,
+    VoiceEngine,
+)
 
 __all__ = [
     "Capability",
@@ -38,12 +49,14 @@ __all__ = [
     "CarriedRelay",
     "CarriedRoom",
     "EnginePassedOver",
+    "Hears",
     "Inventory",
     "KeyFrameWanted",
     "LocalEnd",
     "MediaEvent",
     "MediaListener",
     "MediaStarted",
+    "MixedSide",
     "ParticipantHandle",
     "ParticipantMedia",
     "ParticipantReport",
@@ -56,10 +69,12 @@ __all__ = [
     "RoomHandle",
     "RoomLost",
     "RoomReport",
+    "SideHandle",
     "SideSpec",
     "Snapshot",
     "SourceShown",
     "SourceUnfit",
+    "SpeakerChanged",
     "StrangerHeard",
     "StreamCount",
     "Survivors",

@@ -12,11 +12,13 @@ from splitter.media.ports.events import (
     PictureStopped,
     SourceShown,
     SourceUnfit,
+    SpeakerChanged,
     StrangerHeard,
     TransportChanged,
 )
 
 _STREAM, _STRANGER, _SHOWN, _UNFIT, _TRANSPORT = "stream", "stranger", "shown", "unfit", "transport"
+_SPEAKER = "speaker"
 
 
 class Standing:
@@ -50,6 +52,8 @@ class Standing:
                 self._set(_SHOWN, event.viewer, event)
             case SourceUnfit():
                 self._set(_UNFIT, event.viewer, event)
+            case SpeakerChanged():
+                self._set(_SPEAKER, "", event)
             case TransportChanged():
                 self._set(_TRANSPORT, event.participant, event)
 

@@ -13,8 +13,9 @@ from splitter.core.net import Address
 from splitter.media.chooser import EngineChooser
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import EnginePassedOver
-from splitter.media.ports.voice import Capability, CarriedRelay
+from splitter.media.ports.voice import Capability, CarriedRelay, Hears, SideSpec
 from splitter.rtp.telephone_event import Digit
+from splitter.sdp.voice import VoiceFormat
 from tests.media.worker.stand import NETWORKS, Events, sides
 from tests.world.loop import VirtualLoop
 from tests.world.media import FakeEngine
@@ -66,6 +67,30 @@ class TestARelay:
             assert await chooser.close(relay) is None and await chooser.report(relay) is None
             with pytest.raises(MediaUnavailable, match="gone"):
                 await chooser.point(relay, 0, REMOTE)
+
+    async def test_that_needs_what_the_one_cannot_is_on_the_other(
+        self, chooser: EngineChooser, preferred: FakeEngine, other: FakeEngine
+    ) -> None:
+        preferred.can -= {Capability.MIX}
+        events = Events()
+        relay = await chooser.open("call-1", sides("access", "core"), events, frozenset({Capability.MIX}))
+        assert [*other.relays] == [relay.relay_id] and events.seen == []
+        expert = await chooser.add_side(relay, SideSpec("expert", "core"))
+        await chooser.set_hearing(relay, (Hears(0, frozenset({1})),))
+        assert await chooser.remove_side(relay, expert.number) is not None
+        await chooser.close(relay)
+        assert await chooser.remove_side(relay, 1) is None
+        with pytest.raises(MediaUnavailable, match="gone"):
+            await chooser.add_side(relay, SideSpec("expert", "core"))
+
+    async def test_that_cannot_mix_says_so(self, chooser: EngineChooser, preferred: FakeEngine) -> None:
+        preferred.can -= {Capability.MIX}
+        relay = await chooser.open("call-1", sides("access", "core"), print)
+        assert Capability.MIX in chooser.can and Capability.MIX not in chooser.can_on(relay)
+        assert chooser.can_mix(VoiceFormat("PCMA", 8)) and not chooser.can_mix(VoiceFormat("X-STRANGE", 97))
+        with pytest.raises(MediaUnavailable, match="mixes no voices"):
+            await chooser.add_side(relay, SideSpec("expert", "core"))
+        await chooser.close(relay)
 
     async def test_can_what_its_engine_can(self, chooser: EngineChooser, other: FakeEngine) -> None:
         one = await chooser.open("call-1", sides("access", "core"), print)

@@ -1,5 +1,5 @@
-"""A media engine without media: it hands out ports, counts what is open, fails when it is told to, and knows where both
-sides of each relay point.
+"""A media engine without media: it hands out ports, counts what is open, fails when it is told to, and knows where the
+sides of each relay point and who hears whom.
 
 It keeps the promises of the port as the real engine does: tests/media/contract holds both to them. What it imagines is
 the peers: whoever is pointed to is heard, whoever is to be received sends a picture, every browser connects.
@@ -33,12 +33,25 @@ from splitter.media.ports.rooms import (
     Snapshot,
 )
 from splitter.media.ports.survivors import Inventory
-from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle, RelayReport, SideSpec
+from splitter.media.ports.voice import (
+    SIDES_LIMIT,
+    Capability,
+    CarriedRelay,
+    Hearing,
+    MixedSide,
+    RelayHandle,
+    RelayReport,
+    SideHandle,
+    SideSpec,
+)
 from splitter.media.standing import Standing
+from splitter.media.voice.mode import RelayMode, among
 from splitter.media.worker.pool import MediaNetwork
 from splitter.rtp.telephone_event import QUEUE_LIMIT, Digit
+from splitter.sdp.voice import VoiceFormat
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
 from tests.world.loop import EPOCH
+from tests.world.relays import Relay, can_mix
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -48,24 +61,6 @@ _FINGERPRINT = "sha-256 " + ":".join(["AB"] * 32)
 
 # What may become of a request: None carries it out; an exception is raised after the delay.
 Fault = Callable[[str, str], "Exception | None"]
-
-
-@dataclass(slots=True)
-class Relay:
-    """An open relay.
-
-    `listener`: None from the gateway's death until somebody takes the relay up. `remote`: where its sides point.
-    `typed`: by side, when the digits that it has yet to hear will be over.
-    """
-
-    handle: RelayHandle
-    names: tuple[str, ...]
-    worker: int
-    listener: MediaListener | None
-    standing: Standing = field(default_factory=Standing)
-    remote: list[RemoteEnd | None] = field(default_factory=lambda: [None, None])
-    packets: list[int] = field(default_factory=lambda: [0, 0])
-    typed: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
 
 
 @dataclass(slots=True)
@@ -127,7 +122,7 @@ class FakeEngine:
         can: what it can do beyond relaying.
         delay: how long a request takes, in seconds.
         fault: asked before each request with (operation, call id): "open", "point", "close",
-            "adopt", "adopt_room", "restore", "restore_room", "open_room", "join", "join_secure", "restart_ice", "show", "put_picture", "snapshot", "set_participant", "leave", "close_room", "report", "send_digit".
+            "add_side", "remove_side", "set_hearing", "adopt", "adopt_room", "restore", "restore_room", "open_room", "join", "join_secure", "restart_ice", "show", "put_picture", "snapshot", "set_participant", "leave", "close_room", "report", "send_digit".
         stuck: operations that never come back: they end in MediaTimeout after `limit_s`; those that close something
             do so all the same, and report nothing.
         silent: (call id, side) from which no voice comes: `report` counts nothing more there.
@@ -138,7 +133,7 @@ class FakeEngine:
     def __init__(self, networks: Mapping[str, MediaNetwork], workers: int = 2) -> None:
         self.relays: dict[str, Relay] = {}
         self.rooms: dict[str, Room] = {}
-        self.can = frozenset({Capability.DIGITS, Capability.QUALITY, Capability.RESTORE})
+        self.can = frozenset({Capability.DIGITS, Capability.QUALITY, Capability.RESTORE, Capability.MIX})
         self.workers = workers
         self.down: set[int] = set()
         self.delay: Callable[[], float] = lambda: 0.001
@@ -158,7 +153,9 @@ class FakeEngine:
     @property
     def ports(self) -> int:
         """RTP and RTCP ports that are bound."""
-        return 4 * len(self.relays) + 2 * sum(len(room.local) for room in self.rooms.values())
+        return 2 * sum(len(relay.local) for relay in self.relays.values()) + 2 * sum(
+            len(room.local) for room in self.rooms.values()
+        )
 
     def relay_of(self, call_id: str) -> Relay | None:
         """The relay of a call; the last one opened."""
@@ -212,44 +209,89 @@ class FakeEngine:
     def can_on(self, relay: RelayHandle) -> frozenset[Capability]:
         return self.can
 
-    async def open(self, call_id: str, sides: tuple[SideSpec, ...], on_event: MediaListener) -> RelayHandle:
+    def can_mix(self, format: VoiceFormat) -> bool:
+        return Capability.MIX in self.can and can_mix(format)
+
+    async def open(
+        self,
+        call_id: str,
+        sides: tuple[SideSpec, ...],
+        on_event: MediaListener,
+        needs: frozenset[Capability] = frozenset(),
+    ) -> RelayHandle:
         hosts = [self._host(side.network) for side in sides]
         await self._ask("open", call_id)
         worker = self._worker()
-        if len(sides) != 2:
+        if not needs <= self.can:
+            raise MediaUnavailable(f"no {', '.join(sorted(needs - self.can))} here")
+        if len(sides) != 2 and not (Capability.MIX in self.can and 2 < len(sides) <= SIDES_LIMIT):
             raise MediaUnavailable(f"a relay has two sides, not {len(sides)}")
         ends = tuple(self._local(host) for host in hosts)
         handle = RelayHandle(f"relay-{next(self.ids)}", call_id, ends)
-        self.relays[handle.relay_id] = Relay(handle, tuple(side.name for side in sides), worker, on_event)
+        empty = CarriedRelay(handle, (None,) * len(sides))
+        self.relays[handle.relay_id] = Relay.made(empty, sides, worker, on_event)
         return handle
+
+    async def add_side(self, relay: RelayHandle, spec: SideSpec) -> SideHandle:
+        host = self._host(spec.network)
+        await self._ask("add_side", relay.call_id)
+        found = self._mixable(relay)
+        if len(found.local) >= SIDES_LIMIT:
+            raise MediaUnavailable(f"a relay has {SIDES_LIMIT} sides at most")
+        if spec.name in found.names.values():
+            raise MediaUnavailable(f"{spec.name!r} is there already")
+        number = len(found.remote)
+        made = SideHandle(number, spec, self._local(host))
+        found.added[number], found.names[number], found.local[number] = made, spec.name, made.local
+        found.remote.append(None)
+        found.packets.append(0)
+        return made
+
+    async def remove_side(self, relay: RelayHandle, side: int) -> StreamCount | None:
+        found = self.relays.get(relay.relay_id)
+        count: StreamCount | None = None
+        if found is not None and found.local.pop(side, None) is not None:
+            count = self._relay_report(found).sides[side]
+            found.added.pop(side, None)
+            found.standing.left(found.names.pop(side))
+            remote = [None if number == side else end for number, end in enumerate(found.remote)]
+            found.change(remote, among(found.hearing, set(found.local)))
+        return await self._last("remove_side", relay.call_id, count)
+
+    async def set_hearing(self, relay: RelayHandle, hearing: Hearing) -> None:
+        await self._ask("set_hearing", relay.call_id)
+        found = self._mixable(relay)
+        found.change(found.remote, among(hearing, set(found.local)))
 
     async def adopt(self, relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
         await self._ask("adopt", relay.call_id)
         found = self.relays.get(relay.relay_id)
-        return self._claim(found, relay, on_event, _carried)
+        return self._claim(found, relay, on_event, Relay.carried)
 
     async def restore(self, relay: CarriedRelay, sides: tuple[SideSpec, ...], on_event: MediaListener) -> None:
         handle = relay.handle
         await self._ask("restore", handle.call_id)
         if handle.relay_id in self.relays:
             raise MediaUnavailable(f"{handle.relay_id} is open")
-        for side, end in zip(sides, handle.local, strict=True):
-            self._take_again(side.network, end)
-        names = tuple(side.name for side in sides)
-        self.relays[handle.relay_id] = Relay(handle, names, self._worker(), on_event, remote=list(relay.remotes))
+        for number, (side, end) in enumerate(zip(sides, handle.local, strict=True)):
+            if number not in relay.removed:
+                self._take_again(side.network, end)
+        for added in relay.added:
+            self._take_again(added.spec.network, added.local)
+        self.relays[handle.relay_id] = Relay.made(relay, sides, self._worker(), on_event)
 
     async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         await self._ask("point", relay.call_id)
         found = self._relay(relay, side)
         if remote is not None:
-            _check_address(relay.local[side], remote.rtp)
-            _check_address(relay.local[side], remote.rtcp)
-        found.remote[side] = remote
+            _check_address(found.local[side], remote.rtp)
+            _check_address(found.local[side], remote.rtcp)
+        found.change([remote if number == side else end for number, end in enumerate(found.remote)], found.hearing)
         found.standing.pointed(found.names[side])
 
     async def send_digit(self, relay: RelayHandle, side: int, digit: Digit) -> None:
         await self._ask("send_digit", relay.call_id)
-        typed, now = self._relay(relay, side).typed[side], asyncio.get_running_loop().time()
+        typed, now = self._relay(relay, side).typed.setdefault(side, []), asyncio.get_running_loop().time()
         typed[:] = [over for over in typed if over > now]
         if not (0 <= digit.event < 16 and 0 <= digit.payload_type < 128 and digit.clock >= 8000):
             raise MediaUnavailable(f"{digit} cannot be sent")
@@ -396,7 +438,7 @@ class FakeEngine:
     def inventory(self) -> Inventory:
         relays = [relay for relay in self.relays.values() if relay.listener is None]
         rooms = [room for room in self.rooms.values() if room.listener is None]
-        return Inventory(tuple(_carried(relay) for relay in relays), tuple(room.carried() for room in rooms))
+        return Inventory(tuple(relay.carried() for relay in relays), tuple(room.carried() for room in rooms))
 
     async def release_unclaimed(self, grace_s: float = 0.0) -> int:
         await asyncio.sleep(grace_s)
@@ -463,7 +505,7 @@ class FakeEngine:
         """A pair of ports that was in use before."""
         if network not in self._networks or self._host(network) != end.host:
             raise MediaUnavailable(f"{end.host} is no address of network {network!r}")
-        ends = [*(end for relay in self.relays.values() for end in relay.handle.local)]
+        ends = [*(end for relay in self.relays.values() for end in relay.local.values())]
         ends += [end for room in self.rooms.values() for end in room.local.values()]
         if any((one.host, one.rtp_port) == (end.host, end.rtp_port) for one in ends):
             raise MediaUnavailable(f"media port {end.rtp_port} is in use")
@@ -471,8 +513,15 @@ class FakeEngine:
     def _relay(self, handle: RelayHandle, side: int) -> Relay:
         if handle.relay_id not in self.relays:
             raise MediaUnavailable(f"{handle.relay_id} is gone")
-        if side not in (0, 1):
+        if side not in self.relays[handle.relay_id].local:
             raise MediaUnavailable(f"a relay has no side {side}")
+        return self.relays[handle.relay_id]
+
+    def _mixable(self, handle: RelayHandle) -> Relay:
+        if handle.relay_id not in self.relays:
+            raise MediaUnavailable(f"{handle.relay_id} is gone")
+        if Capability.MIX not in self.can:
+            raise MediaUnavailable("this engine mixes no voices")
         return self.relays[handle.relay_id]
 
     def _room(self, handle: RoomHandle) -> Room:
@@ -531,15 +580,12 @@ class FakeEngine:
             if heard:
                 relay.packets[side] = 50 + int(50 * asyncio.get_running_loop().time())
             sides.append(StreamCount(packets_in=relay.packets[side]))
-        return RelayReport(relay.handle.relay_id, (sides[0], sides[1]))
+        mixed = tuple(MixedSide() for _ in sides) if relay.mode is RelayMode.MIXES else ()
+        return RelayReport(relay.handle.relay_id, tuple(sides), mixed)
 
 
 def _report(name: str) -> ParticipantReport:
     return ParticipantReport(name, StreamCount(), "slate")
-
-
-def _carried(relay: Relay) -> CarriedRelay:
-    return CarriedRelay(relay.handle, tuple(relay.remote))
 
 
 def _listen(media: Relay | Room, event: MediaEvent) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from splitter.core.net import Address
-from tests.world.media import Relay
 from tests.world.peer import PeerCall
+from tests.world.relays import Relay
 
 
 def voice_faults(caller: PeerCall, centre: PeerCall, relay: Relay | None) -> list[str]:

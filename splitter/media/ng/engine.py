@@ -18,15 +18,26 @@ from splitter.core.net import Address
 from splitter.media.ng.client import Connect, connect_udp
 from splitter.media.ng.instance import HeldRelay, Instance, InstanceState, NgTimers
 from splitter.media.ng.settings import RtpengineSettings
-from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.ends import RemoteEnd, StreamCount
 from splitter.media.ports.events import MediaListener
 from splitter.media.ports.health import InstanceStatus
-from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle, RelayReport, SideSpec
+from splitter.media.ports.voice import (
+    Capability,
+    CarriedRelay,
+    Hearing,
+    RelayHandle,
+    RelayReport,
+    SideHandle,
+    SideSpec,
+)
 from splitter.media.worker.pool import MediaNetwork
 from splitter.rtp.telephone_event import Digit
+from splitter.sdp.voice import VoiceFormat
 from splitter.telemetry import metrics
 
 log = structlog.get_logger(__name__)
+
+_NO_MIX = "an rtpengine mixes no voices for us: the call needs a relay elsewhere"
 
 
 class NgEngine:
@@ -89,7 +100,18 @@ class NgEngine:
     def can_on(self, relay: RelayHandle) -> frozenset[Capability]:
         return self.can
 
-    async def open(self, call_id: str, sides: tuple[SideSpec, ...], on_event: MediaListener) -> RelayHandle:
+    def can_mix(self, format: VoiceFormat) -> bool:
+        return False
+
+    async def open(
+        self,
+        call_id: str,
+        sides: tuple[SideSpec, ...],
+        on_event: MediaListener,
+        needs: frozenset[Capability] = frozenset(),
+    ) -> RelayHandle:
+        if needs - self.can:
+            raise MediaUnavailable(f"an rtpengine can do no {', '.join(sorted(needs - self.can))} for us")
         if len(sides) != 2:
             raise MediaUnavailable(f"a relay has two sides, not {len(sides)}")
         names = sides[0].network, sides[1].network
@@ -110,6 +132,20 @@ class NgEngine:
             instance.held[id] = HeldRelay(handle, on_event, six)
             return handle
         raise refusal
+
+    async def add_side(self, relay: RelayHandle, spec: SideSpec) -> SideHandle:
+        self._find(relay.relay_id)
+        raise MediaUnavailable(_NO_MIX)
+
+    async def remove_side(self, relay: RelayHandle, side: int) -> StreamCount | None:
+        if self._holder(relay.relay_id) is None:
+            return None
+        raise MediaUnavailable(_NO_MIX)
+
+    async def set_hearing(self, relay: RelayHandle, hearing: Hearing) -> None:
+        self._find(relay.relay_id)
+        if hearing:
+            raise MediaUnavailable(_NO_MIX)
 
     async def adopt(self, relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
         instance, remotes = await self._find_again(relay)

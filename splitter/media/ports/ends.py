@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from splitter.core.net import Address
+from splitter.sdp.voice import VoiceFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,14 @@ class RemoteEnd:
 
     Packets are accepted only from `rtp.host`; its port may be relearned from the first packets after each
     `point` (symmetric RTP behind NAT), within the latching window, and never afterwards. `sources`: networks such
-    as "10.1.0.0/24" from whose hosts it may be learned as well, until the named address speaks.
+    as "10.1.0.0/24" from whose hosts it may be learned as well, until the named address speaks. `voice`: what it
+    speaks; a relay of two sides carries bytes and need not know, a mix must.
     """
 
     rtp: Address
     rtcp: Address
     sources: tuple[str, ...] = ()
+    voice: VoiceFormat | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,14 @@ class SourceUnfit:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeakerChanged:
+    """Another side of a mix speaks: the loudest, once it has been so for a moment. `end`: its name; "" for silence."""
+
+    call_id: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
 class EnginePassedOver:
     """The engine that is to carry this call's voice cannot; another one does, or fails as well."""
 
@@ -120,6 +128,7 @@ MediaEvent = (
     | PictureStopped
     | TransportChanged
     | SourceUnfit
+    | SpeakerChanged
     | EnginePassedOver
     | RelayLost
     | RoomLost

@@ -15,7 +15,7 @@ import structlog
 
 from splitter.core.errors import LocalError, MediaTimeout, MediaUnavailable
 from splitter.core.ids import IdSource
-from splitter.media.ports.ends import LocalEnd, RemoteEnd
+from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
 from splitter.media.ports.events import MediaListener
 from splitter.media.ports.health import WorkerStatus
 from splitter.media.ports.rooms import (
@@ -29,7 +29,15 @@ from splitter.media.ports.rooms import (
     Snapshot,
 )
 from splitter.media.ports.survivors import Inventory
-from splitter.media.ports.voice import Capability, CarriedRelay, RelayHandle, RelayReport, SideSpec
+from splitter.media.ports.voice import (
+    Capability,
+    CarriedRelay,
+    Hearing,
+    RelayHandle,
+    RelayReport,
+    SideHandle,
+    SideSpec,
+)
 from splitter.media.settings import MediaSettings
 from splitter.media.wire.latch import LatchRules
 from splitter.media.worker.held import Held, relay_opening, room_opening
@@ -56,6 +64,7 @@ from splitter.media.worker.verbs.show import ShowSource
 from splitter.media.worker.verbs.take_snapshot import TakeRoomSnapshot
 from splitter.media.worker.verbs.verb import Message, RoomVerb, Verb
 from splitter.rtp.telephone_event import Digit
+from splitter.sdp.voice import VoiceFormat
 from splitter.telemetry import metrics
 from splitter.telemetry.settings import TelemetrySettings
 
@@ -135,7 +144,18 @@ class WorkerEngine:
     def can_on(self, relay: RelayHandle) -> frozenset[Capability]:
         return self.can
 
-    async def open(self, call_id: str, sides: tuple[SideSpec, ...], on_event: MediaListener) -> RelayHandle:
+    def can_mix(self, format: VoiceFormat) -> bool:
+        return False
+
+    async def open(
+        self,
+        call_id: str,
+        sides: tuple[SideSpec, ...],
+        on_event: MediaListener,
+        needs: frozenset[Capability] = frozenset(),
+    ) -> RelayHandle:
+        if needs - self.can:
+            raise MediaUnavailable(f"no {', '.join(sorted(needs - self.can))} here")
         id = self._new_id("relay")
         hosts = [self._host(side.network) for side in sides]
         bound = tuple((side.name, host) for side, (host, _) in zip(sides, hosts, strict=True))
@@ -146,6 +166,17 @@ class WorkerEngine:
             held.bound(str(side), rtp)
         local = (LocalEnd(public, *ports) for (_, public), ports in zip(hosts, opened.ports, strict=True))
         return RelayHandle(id, call_id, tuple(local))
+
+    async def add_side(self, relay: RelayHandle, spec: SideSpec) -> SideHandle:
+        self._pool.find(relay.relay_id)
+        raise MediaUnavailable("the workers mix no voices yet")
+
+    async def remove_side(self, relay: RelayHandle, side: int) -> StreamCount | None:
+        return None
+
+    async def set_hearing(self, relay: RelayHandle, hearing: Hearing) -> None:
+        self._pool.find(relay.relay_id)
+        raise MediaUnavailable("the workers mix no voices yet")
 
     async def adopt(self, relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
         return cast(CarriedRelay, self._pool.claim(relay.relay_id, relay, on_event))

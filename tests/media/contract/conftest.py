@@ -16,7 +16,7 @@ VOICE_ALONE: list[Any] = [pytest.param("rtpengine", marks=pytest.mark.interop)]
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each engine is put to the test in what it is there for; what it cannot do beyond that is skipped."""
     about = metafunc.module.__name__.rpartition(".")[2]
-    able = ENGINES if about in ("test_rooms", "test_survivors", "test_restored") else ENGINES + VOICE_ALONE
+    able = ENGINES if about in ("test_rooms", "test_survivors", "test_restored", "test_mix") else ENGINES + VOICE_ALONE
     if about == "test_survivors" and metafunc.cls.__name__ == "TestARelay":
         able = ENGINES + VOICE_ALONE
     for name in {"given", "hasty"} & set(metafunc.fixturenames):

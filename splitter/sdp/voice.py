@@ -1,0 +1,68 @@
+"""What a voice m-line speaks, as a mixer must know it (RFC 3551, RFC 4733). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from splitter.sdp.model import Codec, Media
+from splitter.sdp.split import NOT_VOICE
+
+USUAL_PTIME_MS = 20
+"""Of a packet where SDP does not say (RFC 3551 §4.2)."""
+
+_SHORTEST_MS, _LONGEST_MS = 10, 120
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceFormat:
+    """What a peer sends and is sent.
+
+    Attributes:
+        encoding: its name in upper case: "PCMA", "PCMU", "OPUS", "AMR".
+        payload_type: of it, in both directions.
+        clock_rate, channels: as of a=rtpmap; those of Opus are 48000 and 2 whatever it carries (RFC 7587 §4.1).
+        ptime_ms: how much of it the peer wants in a packet.
+        digits_payload_type: of telephone-event at the same clock rate; None where the peer knows none.
+        fmtp: its parameters as SDP has them.
+    """
+
+    encoding: str
+    payload_type: int
+    clock_rate: int = 8000
+    channels: int = 1
+    ptime_ms: int = USUAL_PTIME_MS
+    digits_payload_type: int | None = None
+    fmtp: str = ""
+
+
+def voice_format(media: Media) -> VoiceFormat | None:
+    """Say what is spoken on an m-line of the peer: its first voice format; in an answer it is the one agreed on.
+
+    Returns: None where there is none: the line is off, or of another kind.
+    """
+    if media.port == 0 or media.kind != "audio":
+        return None
+    spoken = next((codec for codec in media.codecs if codec.name.lower() not in NOT_VOICE), None)
+    if spoken is None:
+        return None
+    return VoiceFormat(
+        spoken.name.upper(),
+        spoken.payload_type,
+        spoken.clock,
+        spoken.channels,
+        _ptime_of(media),
+        _digits_of(media, spoken),
+        spoken.fmtp,
+    )
+
+
+def _ptime_of(media: Media) -> int:
+    text = (media.get("ptime") or "").strip()
+    wanted = int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else USUAL_PTIME_MS
+    return wanted if _SHORTEST_MS <= wanted <= _LONGEST_MS else USUAL_PTIME_MS
+
+
+def _digits_of(media: Media, spoken: Codec) -> int | None:
+    """RFC 4733 §2.1: events have the clock of the voice that they stand in for."""
+    events = (codec for codec in media.codecs if codec.name.lower() == "telephone-event")
+    return next((codec.payload_type for codec in events if codec.clock == spoken.clock), None)

@@ -1,0 +1,43 @@
+"""What a voice m-line speaks."""
+
+from __future__ import annotations
+
+import pytest
+
+from splitter.sdp.model import Media
+from splitter.sdp.parse import parse
+from splitter.sdp.voice import VoiceFormat, voice_format
+
+
+def line(text: str) -> Media:
+    """The one m-line of a description."""
+    head = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
+    return parse((head + text.replace("\n", "\r\n") + "\r\n").encode()).media[0]
+
+
+class TestAVoiceLine:
+    def test_names_its_first_voice_and_the_digits_beside_it(self) -> None:
+        media = line(
+            "m=audio 4000 RTP/AVP 101 96 8 97\na=rtpmap:96 AMR/8000\na=fmtp:96 octet-align=1\na=ptime:40\n"
+            "a=rtpmap:97 telephone-event/16000\na=rtpmap:101 telephone-event/8000"
+        )
+        assert voice_format(media) == VoiceFormat("AMR", 96, 8000, 1, 40, 101, "octet-align=1")
+
+    def test_of_static_types_needs_no_map(self) -> None:
+        assert voice_format(line("m=audio 4000 RTP/AVP 0 8")) == VoiceFormat("PCMU", 0)
+
+    def test_has_digits_of_its_own_clock_alone(self) -> None:
+        media = line(
+            "m=audio 4000 RTP/AVP 111 101\na=rtpmap:111 opus/48000/2\na=rtpmap:101 telephone-event/8000\n"
+            "a=fmtp:111 useinbandfec=1"
+        )
+        assert voice_format(media) == VoiceFormat("OPUS", 111, 48000, 2, fmtp="useinbandfec=1")
+
+    @pytest.mark.parametrize("ptime", ["", "0", "-20", "x", "5", "1000", "99999", "２０"])
+    def test_takes_no_nonsense_for_its_packets(self, ptime: str) -> None:
+        found = voice_format(line(f"m=audio 4000 RTP/AVP 8\na=ptime:{ptime}"))
+        assert found is not None and found.ptime_ms == 20
+
+    @pytest.mark.parametrize("text", ["m=audio 0 RTP/AVP 8", "m=audio 4000 RTP/AVP 13", "m=image 4000 udptl t38"])
+    def test_that_speaks_nothing_has_none(self, text: str) -> None:
+        assert voice_format(line(text)) is None
