@@ -54,7 +54,8 @@ class Desk:
     Attributes:
         client: the client's own id; one that comes back with the same takes its old place.
         extension: of the centre; empty for those who have none.
-        kind: "desk", or "guest" (the caller's own browser).
+        kind: "desk", "guest" (the caller's own browser), or "expert" (somebody else's, asked in by a link).
+        title: what people call it, as far as somebody has said so.
         by: the login, for the trace.
         holder: of the token; None for a SIP seat.
     """
@@ -64,6 +65,7 @@ class Desk:
     kind: str = "desk"
     by: str = ""
     holder: Holder | None = None
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

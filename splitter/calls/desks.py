@@ -158,5 +158,5 @@ def _parties(view: CallView) -> _Parties:
     return frozenset(
         (party.extension, party.kind, party.client if party.kind == PartyKind.WEBRTC else "")
         for party in (view.parties if view.state != CallState.ENDED else ())
-        if party.extension and party.kind != PartyKind.GUEST and party.state != PartyState.LEFT
+        if party.extension and not party.kind.invited and party.state != PartyState.LEFT
     )

@@ -60,8 +60,8 @@ def carry_out_in_room(command: c.RoomCommand, call: Call) -> None:
         case c.RestartClient():
             not_restarted = ClientRestarted(command.asked, None, ok=False)
             start(command.name, partial(_restart_client, call, command), not_restarted)
-        case c.BringIn():
-            start(command.name, partial(video.bring_in, command.name))
+        case c.RankParticipant():
+            start(command.name, partial(video.rank, command.name))
         case c.RemoveParticipant():
             start(command.name, partial(video.remove, command.name))
         case _:

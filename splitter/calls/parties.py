@@ -13,7 +13,7 @@ from splitter.sdp.video import VideoFormat, limits_of
 from splitter.sdp.webrtc import SecureRemote
 
 MAX_PARTIES = 16
-MAX_GUESTS = 4  # of them: whoever has the link must not keep the agents out
+MAX_GUESTS = 4  # of them, and as many experts: whoever has the link must not keep the agents out
 # Each transport takes a port, which rests for half a minute when it is closed: who joins and leaves all the time would
 # take those of the voice. So everybody may twice at once, and then one of them every two seconds.
 TRANSPORT_S = 2.0
@@ -28,7 +28,7 @@ class Party:
     """A party of a call's room.
 
     Attributes:
-        name: "seat-1", "desk-1", "guest-1" …
+        name: "seat-1", "desk-1", "guest-1", "expert-1" …
         desk: who it is; of a SIP seat the extension alone.
         state, sends, showing: see PartyView.
         remote: its side of a WebRTC transport; None for plain RTP.
@@ -52,9 +52,9 @@ class Party:
 
     def view(self) -> PartyView:
         """The party as operators see it."""
-        return PartyView(
-            self.name, self.kind, plain(self.desk.extension), self.desk.client, self.state, self.sends, self.showing
-        )
+        extension, title = plain(self.desk.extension), plain(self.desk.title)
+        state = (self.state, self.sends, self.showing)
+        return PartyView(self.name, self.kind, extension, self.desk.client, *state, title)
 
 
 @dataclass(slots=True)
@@ -74,19 +74,19 @@ class Parties:
     others: Bucket = field(default_factory=lambda: Bucket.full(2 * MAX_PARTIES, TRANSPORT_S))
 
     def new_name(self, kind: str) -> str:
-        """The name of the next "seat", "desk" or "guest"."""
+        """The name of the next "seat", "desk", "guest" or "expert"."""
         self.seen[kind] = self.seen.get(kind, 0) + 1
         return f"{kind}-{self.seen[kind]}"
 
     def may_open(self, kind: PartyKind, now: float) -> bool:
         """Permit one more WebRTC transport of a party of this kind; False where there were too many lately."""
-        return (self.guests if kind == PartyKind.GUEST else self.others).permit(now)
+        return (self.guests if kind.invited else self.others).permit(now)
 
     def full(self, kind: PartyKind) -> bool:
         """True where there is no place for another party of this kind."""
         present = self.present.values()
-        guests = sum(party.kind == PartyKind.GUEST for party in present)
-        return len(present) >= MAX_PARTIES or (kind == PartyKind.GUEST and guests >= MAX_GUESTS)
+        alike = sum(party.kind == kind for party in present)
+        return len(present) >= MAX_PARTIES or (kind.invited and alike >= MAX_GUESTS)
 
     def admit(self, party: Party) -> None:
         """Take a party in, in the place of one that had its name."""

@@ -50,6 +50,17 @@ class PartyKind(StrEnum):
     SIP = "sip"  # a video client that speaks SIP
     WEBRTC = "webrtc"  # a desk's browser
     GUEST = "guest"  # the caller's own browser
+    EXPERT = "expert"  # somebody else's browser, asked in by a link
+
+    @classmethod
+    def of_desk(cls, kind: str) -> PartyKind:
+        """The kind of party by which a browser comes in; see `Desk.kind`."""
+        return cls.WEBRTC if kind == "desk" else cls(kind)
+
+    @property
+    def invited(self) -> bool:
+        """True for those who come by a link: they have one call, and are no desk."""
+        return self in (PartyKind.GUEST, PartyKind.EXPERT)
 
 
 class PartyState(StrEnum):

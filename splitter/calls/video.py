@@ -162,8 +162,8 @@ class Video:
             return False
         return await self._set(name, member, replace(member.media, secure=remote))
 
-    async def bring_in(self, name: str) -> None:
-        """Tell the room that a member is no longer aside."""
+    async def rank(self, name: str) -> None:
+        """Tell the room anew whether a member is the host's, or aside."""
         member = self.state.members.get(name)
         if member is not None and member.media is not None:
             await self._set(name, member, member.media)
@@ -239,8 +239,7 @@ class Video:
     async def _set(self, name: str, member: Member, media: ParticipantMedia | None) -> bool:
         member.media, member.taken = media, False
         try:
-            aside = name in self.state.aside
-            await self._engine.set_participant(member.handle, replace(media, aside=True) if media and aside else media)
+            await self._engine.set_participant(member.handle, self.state.ranked(name, media))
         except MediaError as error:
             self._failed(f"the video of {name}", error)
             return False

@@ -26,8 +26,9 @@ class LegView:
 class PartyView:
     """A party of the call's room besides the caller.
 
-    `name`: "seat-1", "desk-1", "guest-1" …; `kind`: "sip", "webrtc" or "guest"; `state`: "joining", "connected",
-    "interrupted" (it may come back) or "left". `sends`: a picture of it comes. `showing`: what it sees.
+    `name`: "seat-1", "desk-1", "guest-1", "expert-1" …; `kind`: "sip", "webrtc", "guest" (the caller's own browser) or
+    "expert"; `state`: "joining", "connected", "interrupted" (it may come back) or "left". `sends`: a picture of it
+    comes. `showing`: what it sees. `title`: what people call it, "" where nobody has said.
     """
 
     name: str
@@ -37,6 +38,7 @@ class PartyView:
     state: PartyState = PartyState.JOINING
     sends: bool = False
     showing: str = "none"
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

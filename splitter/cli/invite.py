@@ -29,6 +29,8 @@ class ListedLink(msgspec.Struct):
     reason: str
     devices: int
     used: int
+    kind: str = "guest"
+    title: str = ""
 
 
 @click.command()
@@ -36,6 +38,8 @@ class ListedLink(msgspec.Struct):
 @click.option("--to", "number", metavar="NUMBER", help="The number to send it to; the caller's by default.")
 @click.option("--language", type=click.Choice(("en", "zh")), help="Of the message; sms.language by default.")
 @click.option("--devices", type=click.IntRange(1, 5), default=1, show_default=True, help="How many may use the link.")
+@click.option("--expert", is_flag=True, help="For somebody else than the caller, who sees all and is seen by choice.")
+@click.option("--name", "title", default="", help="What people at desks call whom it lets in.")
 @click.option("--list", "as_list", is_flag=True, help="Make none: show those that there are, and their messages.")
 @click.option("--revoke", metavar="ID", help="Make none: take this one back.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -46,11 +50,14 @@ def invite(
     number: str | None,
     language: str | None,
     devices: int,
+    expert: bool,
+    title: str,
     as_list: bool,
     revoke: str | None,
     as_json: bool,
 ) -> None:
-    """Send the caller a link, so that the phone's browser shows video. CALL may be shortened, or be the short code."""
+    """Send the caller a link, so that the phone's browser shows video; or let an expert in. CALL may be shortened, or
+    be the short code."""
     door, place = open_door(ctx), ("calls", reference, "invitations")
     try:
         if revoke:
@@ -60,6 +67,7 @@ def invite(
             _show(door, place, as_json)
         else:
             wish = {"number": number, "language": language or "", "devices": devices}
+            wish |= {"kind": "expert" if expert else "guest", "title": title}
             made = msgspec.json.decode(door.send("POST", wish, *place), type=MadeLink)
             _tell(made, as_json)
     except RefusedByGateway as error:
@@ -89,7 +97,9 @@ def _show(door: Door, place: tuple[str, ...], as_json: bool) -> None:
                 f"{one.used}/{one.devices}",
                 one.state,
                 one.reason,
+                one.kind,
+                one.title or "-",
             )
             for one in found
         ]
-        say(table(("ID", "HOLDS", "UNTIL", "DEVICES", "MESSAGE", "REASON"), rows))
+        say(table(("ID", "HOLDS", "UNTIL", "DEVICES", "MESSAGE", "REASON", "FOR", "NAME"), rows))

@@ -10,15 +10,22 @@ BUILT_IN = {
     "en": f"Stay on the phone and open this to show what you see: {LINK}",
     "zh": f"请勿挂断，点开链接即可视频：{LINK}",
 }
+FOR_EXPERTS = {
+    "en": f"You are asked to join a phone call by video. Open this: {LINK}",
+    "zh": f"邀请您视频参与通话，请点开链接：{LINK}",
+}
 
 
-def wording(settings: SmsSettings, called: str, language: str = "") -> str:
+def wording(settings: SmsSettings, called: str, language: str = "", *, expert: bool = False) -> str:
     """The text, with its place for the link.
 
     Args:
         language: that is asked for; empty for the one that is configured.
+        expert: it is for somebody else than the caller, to whom no text of the configuration speaks.
     """
     wanted = language or settings.language
+    if expert:
+        return FOR_EXPERTS[wanted]
     fitting = [text for text in settings.texts if text.called.fullmatch(called)]
     found = _of_language(fitting, wanted) or _of_language(fitting, "") or next(iter(fitting), None)
     return found.text if found is not None else BUILT_IN[wanted]

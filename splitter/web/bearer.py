@@ -48,6 +48,7 @@ class Bearer:
         token_id: tells its token from others, and is no secret; empty for none.
         made_at: when its token was made, Unix seconds; None for one of the configuration.
         link, device: of a guest: the invitation that let it in, and what tells its device from others.
+        guest, title: the kind of guest, "guest" or "expert", and what people call it; see `Desk`.
         login: the mark of the account that it logged in by; see `login_mark`. Empty for whoever did not log in.
         certified: it showed a certificate instead of a token, which browsers do without being asked by a script.
     """
@@ -60,6 +61,8 @@ class Bearer:
     certified: bool = False
     link: str = ""
     device: str = ""
+    guest: str = "guest"
+    title: str = ""
     token_id: str = field(default="", compare=False)
     made_at: float | None = field(default=None, compare=False)
     login: str = field(default="", compare=False)
@@ -113,6 +116,8 @@ class _Claims(msgspec.Struct, omit_defaults=True):
     a: str = ""
     g: str = ""
     d: str = ""
+    k: str = "guest"
+    t: str = ""
     m: int = 0  # milliseconds: whoever logs in again at once has a token that holds
 
 
@@ -153,6 +158,8 @@ def mint(secret: bytes, bearer: Bearer, expires_at: float, made_at: float = 0.0)
         c=bearer.call_id,
         g=bearer.link,
         d=bearer.device,
+        k=bearer.guest,
+        t=bearer.title,
         a=bearer.login,
         m=made_ms,
     )
@@ -192,6 +199,8 @@ def read(secret: bytes, token: str, wall: float) -> Bearer:
         claims.c,
         link=claims.g,
         device=claims.d,
+        guest=claims.k,
+        title=claims.t,
         token_id=token_id,
         made_at=made_at,
         login=claims.a,

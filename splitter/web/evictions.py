@@ -36,6 +36,6 @@ class Evictions:
 
 def _bearer(call_id: str, desk: Desk, holder: Holder) -> Bearer:
     """The bearer that joined, as far as it matters whether it is still believed."""
-    guest = call_id if desk.kind == PartyKind.GUEST else ""
+    guest = call_id if PartyKind.of_desk(desk.kind).invited else ""
     known = Bearer(holder.name, frozenset(), desk.extension, None, guest, token_id=holder.token_id)
     return replace(known, made_at=holder.made_at, login=holder.login)

@@ -96,7 +96,13 @@ class GuestRoutes:
         else:
             self._sharing.opened(link)
         guest = Bearer(
-            guest_name(link.id), frozenset({Scope.GUEST}), call_id=link.call_id, link=link.id, device=wish.device
+            guest_name(link.id),
+            frozenset({Scope.GUEST}),
+            call_id=link.call_id,
+            link=link.id,
+            device=wish.device,
+            guest=link.kind,
+            title=link.title,
         )
         token = mint(self._access.secret, guest, link.expires_at, self._clock.wall())
-        return json_response(GuestLogin(token, link.expires_at, link.call_id), 201)
+        return json_response(GuestLogin(token, link.expires_at, link.call_id, link.kind), 201)

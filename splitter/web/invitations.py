@@ -62,7 +62,9 @@ class InvitationRoutes:
         if not self._sent.permit(call.call_id, self._clock.now()):
             metrics.API_REFUSED.labels("rate").inc()
             raise ApiError(429, "too-many", "this call's links were sent often enough", {"Retry-After": "60"})
-        whom = Invitee(wish.number or call.number, wish.language, wish.devices, said_by(bearer_of(request)))
+        number = wish.number or ("" if wish.kind == "expert" else call.number)
+        by = said_by(bearer_of(request))
+        whom = Invitee(number, wish.language, wish.devices, by, wish.kind, wish.title.strip())
         made = await self._inviting.invite(call, whom)
         self._sharing.share(made.link)
         sent = made.sms.state is SmsState.QUEUED and not made.reason
@@ -103,7 +105,8 @@ class InvitationRoutes:
     def _view(self, link: ShortLink, sms: Sms | None) -> InvitationView:
         state, reason, at = (sms.state, sms.reason, sms.changed_at) if sms else (SmsState.UNKNOWN, "", link.made_at)
         holds = self._inviting.links.holds(link)
-        return InvitationView(link.id, link.expires_at, holds, state, reason, at, link.devices, len(link.used))
+        use = (link.devices, len(link.used), link.kind, link.title)
+        return InvitationView(link.id, link.expires_at, holds, state, reason, at, *use)
 
 
 def _unknown(key: str) -> ApiError:

@@ -23,12 +23,14 @@ _UNSENT = "nothing is configured that sends messages: tell the caller the link"
 
 @dataclass(frozen=True, slots=True)
 class Invitee:
-    """The person whom a link is for: how they are written to, and who wants it."""
+    """The person whom a link is for: how they are written to, who wants it, and what they are; see `ShortLink`."""
 
     number: str
     language: str
     devices: int
     by: str
+    kind: str = "guest"
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +79,22 @@ class Inviting:
         """Make a link into this call, and send it."""
         key, wall, api = self._ids.tag(), self._clock.wall(), self._api()
         expires_at = float(int(wall + api.link_lifetime_s))
-        code = await self.links.make(key, call.call_id, expires_at, whom.devices)
+        code = await self.links.make(key, call.call_id, expires_at, whom.devices, whom.kind, whom.title)
         url = f"{api.links}{code}"
         number = number_for(self._settings, whom.number)
         sms = Sms(
             id=key,
             call_id=call.call_id,
             number=number,
-            text=written(wording(self._settings, call.called, whom.language), url),
+            text=written(wording(self._settings, call.called, whom.language, expert=whom.kind == "expert"), url),
             link=url,
             code=code,
             by=whom.by,
             created_at=wall,
             deadline=min(wall + self._settings.deadline_s, expires_at),
         )
-        sms = await (self.post.send(sms) if number else self.post.refuse(sms, "that number can be sent no message"))
+        why = "that number can be sent no message" if whom.number else "no number was given"
+        sms = await (self.post.send(sms) if number else self.post.refuse(sms, why))
         link = self.links.get(key)
         assert link is not None, "it was made"
         unsent = _UNSENT if self._settings.carrier == OUTBOX else ""

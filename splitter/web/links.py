@@ -47,6 +47,7 @@ class ShortLink(msgspec.Struct, frozen=True, kw_only=True):
         id: of the invitation, no secret.
         digest: of its code.
         devices: how many may use it; `used`: the hashes of those that do.
+        kind: of the guests whom it lets in, "guest" or "expert"; title: what people call them.
         over: it was revoked, or its call has ended.
     """
 
@@ -58,6 +59,8 @@ class ShortLink(msgspec.Struct, frozen=True, kw_only=True):
     devices: int = 1
     used: tuple[str, ...] = ()
     over: bool = False
+    kind: str = "guest"
+    title: str = ""
 
 
 class Links:
@@ -91,13 +94,21 @@ class Links:
 
     # ---- links ---------------------------------------------------------------------------------------------------
 
-    async def make(self, key: str, call_id: str, expires_at: float, devices: int = 1) -> str:
+    async def make(
+        self, key: str, call_id: str, expires_at: float, devices: int = 1, kind: str = "guest", title: str = ""
+    ) -> str:
         """Make a link. Returns: its code. Raises SplitterError: it could not be kept."""
         await self._tidy()
         code = "".join(self._choose(LETTERS) for _ in range(LENGTH))
-        wall = self._clock.wall()
         link = ShortLink(
-            id=key, call_id=call_id, digest=_digest(code), made_at=wall, expires_at=expires_at, devices=devices
+            id=key,
+            call_id=call_id,
+            digest=_digest(code),
+            made_at=self._clock.wall(),
+            expires_at=expires_at,
+            devices=devices,
+            kind=kind,
+            title=title,
         )
         await self._keep(link)
         counts.LINKS.labels("made").inc()

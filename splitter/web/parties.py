@@ -162,7 +162,7 @@ class PartyRoutes:
 
 def _is_holder(call: CallView, desk: Desk, bearer: Bearer) -> bool:
     """A guest is another one than a login of its name: it has the call of its link, too."""
-    guest = desk.kind == PartyKind.GUEST
+    guest = PartyKind.of_desk(desk.kind).invited
     if guest and desk.holder is None:  # of a record of before
         return bearer.call_id == call.call_id
     return desk.holder is not None and (desk.holder.name, call.call_id if guest else "") == (
@@ -191,9 +191,9 @@ def _desk(request: web.Request, bearer: Bearer) -> Desk:
     client = request.query.get("client") or secrets.token_hex(8)
     if not _CLIENT.fullmatch(client):
         raise ApiError(400, "bad-query", "client must be up to 64 letters, digits and . : @ _ -")
-    kind = "guest" if bearer.call_id else "desk"
+    kind = bearer.guest if bearer.call_id else "desk"
     holder = Holder(bearer.name, bearer.token_id, bearer.made_at, bearer.login)
-    return Desk(client, bearer.extension, kind, said_by(bearer), holder)
+    return Desk(client, bearer.extension, kind, said_by(bearer), holder, bearer.title)
 
 
 def _same_desk(party: PartyView, extension: str) -> bool:
@@ -202,7 +202,7 @@ def _same_desk(party: PartyView, extension: str) -> bool:
 
 def _of_before(call: CallView, name: str) -> _Transport | None:
     """The transport of a party that joined in a former process: its line is the one that its client names."""
-    kinds = (PartyKind.WEBRTC, PartyKind.GUEST)
+    kinds = (PartyKind.WEBRTC, PartyKind.GUEST, PartyKind.EXPERT)
     there = (one for one in call.parties if one.kind in kinds and one.state != PartyState.LEFT)
     return _Transport() if any(one.name == name for one in there) else None
 

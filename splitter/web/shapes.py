@@ -16,6 +16,7 @@ from splitter.web.ports import PictureView
 
 _Word = Annotated[str, Meta(min_length=1, max_length=64)]
 _Name = Annotated[str, Meta(max_length=64)]
+_Title = Annotated[str, Meta(max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _Number = Annotated[str, Meta(pattern=r"^\+?[0-9*#]{2,32}$")]
 
 
@@ -165,11 +166,17 @@ class PictureList(Struct):
 
 
 class InvitationWish(Struct, forbid_unknown_fields=True):
-    """The number to send the link to, the caller's where it is left out; the language; for how many devices it is."""
+    """The number to send the link to, the caller's where it is left out; the language; for how many devices it is.
+
+    `kind`: "guest", the caller's own browser; "expert", somebody else, to whom the link is sent at `number` alone.
+    `title`: what people call whom it lets in.
+    """
 
     number: _Number | None = None
     language: Literal["", "en", "zh"] = ""
     devices: Annotated[int, Meta(ge=1, le=MOST_DEVICES)] = 1
+    kind: Literal["guest", "expert"] = "guest"
+    title: _Title = ""
 
 
 class Invitation(Struct):
@@ -195,6 +202,8 @@ class InvitationView(Struct):
     changed_at: float
     devices: int
     used: int
+    kind: str = "guest"
+    title: str = ""
 
 
 class InvitationList(Struct):
@@ -220,6 +229,8 @@ class SharedLink(Struct, forbid_unknown_fields=True):
     expires_at: float
     devices: Annotated[int, Meta(ge=1, le=MOST_DEVICES)]
     over: bool
+    kind: Literal["guest", "expert"] = "guest"
+    title: _Title = ""
 
 
 class GuestWish(Struct, forbid_unknown_fields=True):
@@ -230,11 +241,12 @@ class GuestWish(Struct, forbid_unknown_fields=True):
 
 
 class GuestLogin(Struct):
-    """A token for one call."""
+    """A token for one call. `kind`: "guest", the caller's own browser, or "expert"."""
 
     token: str
     expires_at: float
     call_id: str
+    kind: str = "guest"
 
 
 class DeskList(Struct):

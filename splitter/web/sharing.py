@@ -39,6 +39,8 @@ class LinkSharing:
             expires_at=link.expires_at,
             devices=link.devices,
             over=link.over,
+            kind="expert" if link.kind == "expert" else "guest",
+            title=link.title,
         )
         self._tell(PATH, msgspec.json.encode(told))
 
@@ -63,6 +65,8 @@ class LinkSharing:
                 expires_at=told.expires_at,
                 devices=told.devices,
                 over=told.over,
+                kind=told.kind,
+                title=told.title,
             )
         )
         return web.Response(status=204)

@@ -154,6 +154,20 @@ class TestALink:
             assert (await use(outside, code, "c" * 32))[0] == 403
             assert (await outside.code("POST", EVERY, "desk", **say(devices=6))) == (400, "bad-body")
 
+    async def test_of_an_expert_says_so_and_goes_to_no_number_by_itself(self, tmp_path: Path) -> None:
+        async with sending(tmp_path) as (parts, outside, carrier):
+            body = await invited(outside, kind="expert", title="Dr Li")
+            assert (body["sent"], body["reason"], carrier.sent) == (False, "no number was given", [])
+            login = (await use(outside, code_of(body)))[1]
+            assert login["kind"] == "expert"
+            assert await join(parts, outside, login["token"]) == 201
+            [(_, ask)] = [one for one in parts.calls.asked if isinstance(one[1], Join)]
+            assert isinstance(ask, Join) and (ask.desk.kind, ask.desk.title) == ("expert", "Dr Li")
+            _, listed = await outside.ask("GET", EVERY, "desk")
+            assert (listed["invitations"][0]["kind"], listed["invitations"][0]["title"]) == ("expert", "Dr Li")
+            assert (await outside.code("POST", EVERY, "desk", **say(title="x" * 41))) == (400, "bad-body")
+            assert (await outside.code("POST", EVERY, "desk", **say(title="a\nb"))) == (400, "bad-body")
+
     async def test_ends_by_time(self, tmp_path: Path) -> None:
         async with sending(tmp_path, page=replace(PAGE, link_lifetime_s=120)) as (parts, outside, _):
             body = await invited(outside)

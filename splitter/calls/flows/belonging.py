@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from splitter.calls.asks import Desk
+from splitter.calls.states import PartyKind
 from splitter.calls.talk.commands import Count, Counted, LookUpDesk, Notify, Steps, Tell
 from splitter.calls.talk.live import LiveCall
-from splitter.calls.talk.media_commands import BringIn
+from splitter.calls.talk.media_commands import RankParticipant
 
 
 def give_to(call: LiveCall, extension: str, by: str) -> Steps[None]:
@@ -14,10 +16,7 @@ def give_to(call: LiveCall, extension: str, by: str) -> Steps[None]:
         return
     talk.extension, talk.bound_by = extension, by if extension else ""
     talk.admitted.clear()  # by who had it before
-    for party in talk.parties.all():
-        if party.desk.extension == extension and party.name in talk.room.aside:
-            talk.room.aside.discard(party.name)
-            yield BringIn(party.name)
+    yield from _rank_anew(call)
     yield Tell()  # first: whose it is now is to hear it
     yield Notify("bound", f"bound to {extension}, by {by}" if extension else f"bound to nobody any more, by {by}")
     here = any(party.desk.extension == extension for party in talk.parties.all())
@@ -25,3 +24,34 @@ def give_to(call: LiveCall, extension: str, by: str) -> Steps[None]:
     yield Count(Counted.BINDINGS, "bound" if online else "no-client" if extension else "nobody")
     if extension and not online:
         yield Notify("no-video-client", f"no video client of {extension} is online")
+
+
+def rank_newcomer(call: LiveCall, name: str, kind: PartyKind, desk: Desk) -> None:
+    """Note before whom a party is seen that comes in: the host's desk first, who was asked in by choice alone.
+
+    A program's own client is nobody's desk: it joins to be seen while the host is not.
+    """
+    if is_anothers(call, desk.extension) or kind is PartyKind.EXPERT:
+        call.talk.room.aside.add(name)
+    elif desk.extension and desk.extension == call.talk.extension:
+        call.talk.room.hosts.add(name)
+
+
+def is_anothers(call: LiveCall, extension: str) -> bool:
+    """True for a desk that comes into another desk's call: it is not seen until somebody chooses that."""
+    return bool(extension and call.talk.extension) and extension != call.talk.extension
+
+
+def _rank_anew(call: LiveCall) -> Steps[None]:
+    """Another desk has the call, or none: its clients are seen first, those of the former one by choice."""
+    talk, room = call.talk, call.talk.room
+    for party in talk.parties.all():
+        host = bool(talk.extension) and party.desk.extension == talk.extension
+        if host == (party.name in room.hosts):
+            continue
+        room.forget_rank(party.name)
+        if host:
+            room.hosts.add(party.name)
+        elif talk.extension:
+            room.aside.add(party.name)
+        yield RankParticipant(party.name)

@@ -10,7 +10,6 @@ from splitter.calls.events import AgentNamed
 from splitter.calls.flows.belonging import give_to
 from splitter.calls.flows.consent import passed_on
 from splitter.calls.flows.seats import forget_party, join_seat
-from splitter.calls.states import PartyKind
 from splitter.calls.talk.commands import Count, Counted, Notify, SendBye, Steps, Tell
 from splitter.calls.talk.live import LiveCall
 
@@ -37,7 +36,7 @@ def bind_call(call: LiveCall, extension: str, by: str) -> Steps[None]:
     if not former or not call.settings.leave_on_transfer:
         return
     for party in call.talk.parties.all():
-        if party.desk.extension == former and party.kind is not PartyKind.GUEST:
+        if party.desk.extension == former and not party.kind.invited:
             if leg := call.seats.get(party.name):
                 yield SendBye(leg.key)
             yield from forget_party(call, party.name)

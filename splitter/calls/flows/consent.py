@@ -11,7 +11,6 @@ from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Admit, Asked, AskIn, Denial, Dismiss
 from splitter.calls.consent import ASK_LIMIT_S, MOST_ADMITTED, MOST_ASKING, MOST_RINGING
 from splitter.calls.events import SeatArrived
-from splitter.calls.states import PartyKind
 from splitter.calls.talk.commands import (
     AnswerAsk,
     Notify,
@@ -38,18 +37,8 @@ def may_enter(call: LiveCall, extension: str, by_rule: bool) -> bool:
         return True
     if not extension:
         return False
-    inside = any(
-        party.desk.extension == extension and party.kind is not PartyKind.GUEST for party in call.talk.parties.all()
-    )
+    inside = any(party.desk.extension == extension and not party.kind.invited for party in call.talk.parties.all())
     return inside or extension == call.talk.extension or extension in call.talk.admitted
-
-
-def is_anothers(call: LiveCall, extension: str) -> bool:
-    """True for a desk that comes into another desk's call: it looks on until somebody chooses that it be seen.
-
-    A program's own client is nobody's desk: it joins to be seen.
-    """
-    return bool(extension and call.talk.extension) and extension != call.talk.extension
 
 
 def ask_in(call: LiveCall, asked: Asked, ask: AskIn) -> Steps[None]:

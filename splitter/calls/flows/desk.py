@@ -25,9 +25,9 @@ from splitter.calls.asks import (
     TakeSnapshot,
 )
 from splitter.calls.events import ClientPlaced, ClientRestarted, ShowFailed, ShownAsAsked, StillTaken
-from splitter.calls.flows.belonging import give_to
+from splitter.calls.flows.belonging import give_to, rank_newcomer
 from splitter.calls.flows.binding import bind_call
-from splitter.calls.flows.consent import admit_desk, ask_in, dismiss_desk, is_anothers, may_enter
+from splitter.calls.flows.consent import admit_desk, ask_in, dismiss_desk, may_enter
 from splitter.calls.flows.seats import admit_party, forget_party, join_seat, uncover_viewers
 from splitter.calls.parties import Party, limits_for
 from splitter.calls.states import PartyKind, Side
@@ -112,7 +112,8 @@ def _deny(call: LiveCall, asked: Asked, denial: Denial) -> Steps[None]:
 
 def _join(call: LiveCall, asked: Asked, ask: Join) -> Steps[None]:
     """A client that comes back takes its old place at once, whatever became of its old transport."""
-    if ask.desk.kind != "guest" and not may_enter(call, ask.desk.extension, ask.by_rule):
+    kind = PartyKind.of_desk(ask.desk.kind)
+    if not kind.invited and not may_enter(call, ask.desk.extension, ask.by_rule):
         raise Denial(403, "not-admitted", "the call is another desk's: ask to be let in")
     offer = resolved(ask.offer)
     try:
@@ -123,7 +124,6 @@ def _join(call: LiveCall, asked: Asked, ask: Join) -> Steps[None]:
         remote = read_secure(offer, index)
     except PeerError as error:
         raise Denial(422, "bad-offer", error.reason) from None
-    kind = PartyKind.GUEST if ask.desk.kind == "guest" else PartyKind.WEBRTC
     before = call.talk.parties.of_client(ask.desk)
     if before is None:
         if fault := (yield from JudgeLoad()):
@@ -133,10 +133,10 @@ def _join(call: LiveCall, asked: Asked, ask: Join) -> Steps[None]:
     _count_transport(call, kind)
     if before is not None:
         yield StopAlarm(Alarm(AlarmKind.REJOIN, before.name))
-    name = before.name if before else call.talk.parties.new_name("guest" if kind is PartyKind.GUEST else "desk")
+    name = before.name if before else call.talk.parties.new_name(ask.desk.kind)
     party = Party(name, kind, ask.desk, remote=remote, met=before is not None and before.met)
-    if before is None and kind != "guest" and is_anothers(call, ask.desk.extension):
-        call.talk.room.aside.add(name)
+    if before is None:
+        rank_newcomer(call, name, kind, ask.desk)
     yield from admit_party(call, party)
     yield PlaceClient(asked, party, offer, ask.network)
     yield Tell()

@@ -9,8 +9,8 @@ from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Desk
 from splitter.calls.events import SeatArrived, SeatPlaced, SeatRestarted
 from splitter.calls.flows.answers import answer_offer, whole_offer
-from splitter.calls.flows.belonging import give_to
-from splitter.calls.flows.consent import forget_ringing, is_anothers, may_enter, ring_seat
+from splitter.calls.flows.belonging import give_to, rank_newcomer
+from splitter.calls.flows.consent import forget_ringing, may_enter, ring_seat
 from splitter.calls.leg_events import AckMissing, Cancelled, Ended, Offered
 from splitter.calls.parties import MAX_PARTIES, Party
 from splitter.calls.states import PartyKind, PartyState
@@ -60,8 +60,7 @@ def join_seat(call: LiveCall, event: SeatArrived) -> Steps[None]:
         yield RefuseInvite(leg.key, error.status, error.reason)
         return
     call.pending.arriving.append(leg.key)
-    if is_anothers(call, event.extension):
-        call.talk.room.aside.add(leg.name)
+    rank_newcomer(call, leg.name, party.kind, party.desk)
     origin = yield from MakeOrigin(leg.flow.network, leg.flow.transport)
     yield PlaceSeat(leg.key, party, offer, origin)
 
@@ -97,7 +96,7 @@ def _turn_away(call: LiveCall, leg: LegFacts, status: int, reason: str) -> Steps
     if leg.key in call.pending.arriving:
         call.pending.arriving.remove(leg.key)
     yield RefuseInvite(leg.key, status, reason, [("Retry-After", "5")] if status == 503 else [])
-    call.talk.room.aside.discard(leg.name)
+    call.talk.room.forget_rank(leg.name)
     yield RemoveParticipant(leg.name)
 
 
@@ -132,7 +131,7 @@ def forget_party(call: LiveCall, name: str) -> Steps[None]:
     if party := call.talk.parties.get(name):
         yield from uncover_viewers(call, party)
     yield from release_party(call, name)
-    call.talk.room.aside.discard(name)
+    call.talk.room.forget_rank(name)
     choices = call.talk.room.choices
     choices.pop(name, None)
     for viewer in [viewer for viewer, source in choices.items() if source == name]:

@@ -143,8 +143,8 @@ class RestartClient(RoomCommand):
 
 
 @dataclass(frozen=True, slots=True)
-class BringIn(RoomCommand):
-    """Tell the room that a participant is no longer aside."""
+class RankParticipant(RoomCommand):
+    """Tell the room anew whether a participant is the host's, or aside."""
 
     name: str
 

@@ -49,7 +49,7 @@ class RoomState:
         homeless: participants of a lost room that have no place in a new one yet; their networks.
         choices: by viewer, what desks want it to be shown; a new room has to be told again.
         covers: by viewer who was given the slate, the name of who chose that; it goes with that one.
-        aside: participants that are shown by choice alone; see ParticipantMedia.
+        aside: participants that are shown by choice alone; hosts: those of the host's desk; see ParticipantMedia.
         images: uploaded ones that the room has, the oldest first.
         past: what those have sent and got who are no longer in it.
     """
@@ -60,6 +60,7 @@ class RoomState:
     choices: dict[str, str] = field(default_factory=dict)
     covers: dict[str, str] = field(default_factory=dict)
     aside: set[str] = field(default_factory=set)
+    hosts: set[str] = field(default_factory=set)
     images: list[str] = field(default_factory=list)
     past: list[CarriedView] = field(default_factory=list)
 
@@ -93,10 +94,16 @@ class RoomState:
         return CarriedRoom(room, tuple(self._to_restore(name, member) for name, member in self.members.items()))
 
     def _to_restore(self, name: str, member: Member) -> CarriedParticipant:
-        media = member.media
-        if media is not None and name in self.aside:
-            media = replace(media, aside=True)
-        return CarriedParticipant(member.handle, media, self.choices.get(name, ""))
+        return CarriedParticipant(member.handle, self.ranked(name, member.media), self.choices.get(name, ""))
+
+    def ranked(self, name: str, media: ParticipantMedia | None) -> ParticipantMedia | None:
+        """What the room is told of a participant's media: before whom others see it, if at all."""
+        return media and replace(media, aside=name in self.aside, first=name in self.hosts)
+
+    def forget_rank(self, name: str) -> None:
+        """A participant is gone, or comes to have another rank."""
+        self.aside.discard(name)
+        self.hosts.discard(name)
 
     def lose(self) -> None:
         """The room died: its members, except for `secure_members`, need places in a new one."""

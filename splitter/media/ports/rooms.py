@@ -51,6 +51,7 @@ class ParticipantMedia:
         receiving: its packets are taken as a source.
         secure: its side of ICE and DTLS.
         aside: it is shown to others by choice alone (`RoomEngine.show`), never because it sends.
+        first: it is the host's: the caller is shown it before others.
     """
 
     remote: RemoteEnd | None
@@ -60,6 +61,7 @@ class ParticipantMedia:
     receiving: bool = True
     secure: SecureRemote | None = None
     aside: bool = False
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 Layout:
     room         Room: participants come and go, sources are chosen; one timer for all that is due
+    layout       who is shown what (pure)
     participant  Participant: one member, what it sends and what it is shown
     feedback     Feedback: reports and requests of one leg
     plain        PlainWire under its name of old

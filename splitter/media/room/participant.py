@@ -107,6 +107,16 @@ class Participant:
         return self.media is not None and self.media.receiving and self.stream.alive
 
     @property
+    def first(self) -> bool:
+        """Whether it is the host's."""
+        return self.media is not None and self.media.first
+
+    @property
+    def aside(self) -> bool:
+        """Whether others see it by choice alone."""
+        return self.media is not None and self.media.aside
+
+    @property
     def watches(self) -> bool:
         """Whether it is to be shown something."""
         return self.media is not None and self.media.sending

@@ -1,10 +1,4 @@
-"""The video of one call: the caller and the seats, and who is shown what.
-
-    caller   sees the newest seat that sends a picture, else the slate; one that is aside is no such seat
-    a seat   sees the caller; while the phone sends nothing, the caller's own browser (a guest), else the slate
-    a guest  sees what the caller sees: it is the same person
-    show()   overrules this for one viewer as long as the chosen source is in the room: a participant, the slate, or a
-             picture that was put there
+"""The video of one call: the caller and the parties, and who is shown what; see `layout`.
 
 Nobody sees black: a viewer gets the slate at once and another picture from its first key frame on.
 """
@@ -19,12 +13,12 @@ from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.ids import IdSource
 from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.rooms import ParticipantMedia, ParticipantReport, RoomReport, Snapshot
+from splitter.media.room.layout import CALLER, SLATE, is_callers, source_for
 from splitter.media.room.participant import Participant
 from splitter.media.room.pictures import Pictures
 from splitter.media.room.snapshot import Snapshots
 from splitter.media.room.surroundings import Surroundings
 from splitter.media.room.times import RoomTimes
-from splitter.media.room.view import SLATE
 from splitter.media.slate.slate import Slate
 from splitter.media.slate.still import Still
 from splitter.media.wire.bundle import Bundle, Strand, StreamKey
@@ -35,7 +29,6 @@ from splitter.media.wire.secure import SecureWire
 from splitter.sdp.video import VideoFormat, limits_of
 from splitter.sdp.webrtc import SecureLocal
 
-CALLER, GUEST = "caller", "guest-"
 _NEVER = float("inf")
 _LEAST_KBPS = 32  # no viewer makes a source send less: it would be no picture
 
@@ -240,26 +233,16 @@ class Room:
         for viewer in self._participants.values():
             if not viewer.watches:
                 continue
-            source = self._source_for(viewer.name)
+            source = self._source_for(viewer)
             if isinstance(source, Participant):
                 viewer.view.want(source.stream, reason, now)
             else:
                 viewer.view.want_still(source, reason, now)
         self._limit_sources()
 
-    def _source_for(self, viewer: str) -> Participant | str:
+    def _source_for(self, viewer: Participant) -> Participant | str:
         """Who is to be shown to `viewer`, or the name of a still."""
-        chosen = self._chosen.get(viewer, "")
-        if chosen == SLATE or chosen in self._pictures:
-            return chosen
-        if chosen in self._participants:
-            source = self._participants[chosen]
-            return source if source.sends else SLATE
-        # The newest first; and the phone before the browser of the same caller.
-        others = [one for one in reversed(self._participants.values()) if _callers(one.name) != _callers(viewer)]
-        others = [one for one in others if one.media is not None and not one.media.aside]
-        others.sort(key=lambda one: one.name != CALLER)
-        return next((one for one in others if one.sends), SLATE)
+        return source_for(viewer, self._chosen.get(viewer.name, ""), self._participants, self._pictures)
 
     def _limit_sources(self) -> None:
         """Tell each source the least of what those who watch it can take: what SDP said, and what they told since.
@@ -269,7 +252,7 @@ class Room:
         limits: dict[str, int] = {}
         for viewer in self._participants.values():
             kbps = _limit_of(viewer)
-            source = self._source_for(viewer.name) if kbps is not None else None
+            source = self._source_for(viewer) if kbps is not None else None
             if kbps is not None and isinstance(source, Participant):
                 limits[source.name] = min(limits.get(source.name, kbps), kbps)
         caller = self._participants.get(CALLER)
@@ -302,7 +285,7 @@ class Room:
 
     def _still(self, viewer: str, name: str, negotiated: VideoFormat) -> Still | None:
         if name == SLATE:
-            return self._slate.still(negotiated, for_seat=not _callers(viewer))
+            return self._slate.still(negotiated, for_seat=not is_callers(viewer))
         return self._pictures.still(name, negotiated)
 
     # ---- time -----------------------------------------------------------------------------------------------------
@@ -338,8 +321,3 @@ def _limit_of(viewer: Participant) -> int | None:
         return None
     kbps = limits_of(viewer.media.send_format).bitrate_kbps
     return kbps if viewer.told_kbps is None else max(_LEAST_KBPS, min(kbps, viewer.told_kbps))
-
-
-def _callers(name: str) -> bool:
-    """True for the caller's side: the phone, and the caller's own browsers."""
-    return name == CALLER or name.startswith(GUEST)

@@ -187,14 +187,35 @@ export async function openCameras(splitter, choose) {
 export function openInvite(entry, made) {
   const number = make("input", { id: "invite-number", type: "tel", value: numberOf(entry.call.view), autocomplete: "off" });
   const label = make("label", { for: "invite-number", text: t("invite.number") });
+  const title = make("input", { id: "invite-name", maxlength: "40", autocomplete: "off" });
+  const titled = make("div", { hidden: true }, make("label", { for: "invite-name", text: t("invite.name") }), title);
   const problem = make("p", { class: "fault", role: "alert" });
   const submit = make("button", { type: "submit", class: "primary", text: t("invite.submit") });
-  const form = make("form", { novalidate: true }, label, make("div", { class: "row" }, number, submit), problem);
+  const text = make("p", { class: "muted", text: t("invite.text") });
+  /** @type {"guest"|"expert"} */
+  let kind = "guest";
+  const choice = (/** @type {"guest"|"expert"} */ of) => {
+    const radio = make("input", { type: "radio", name: "invite-kind", value: of, checked: of === kind });
+    radio.addEventListener("change", () => {
+      kind = of;
+      titled.hidden = kind === "guest";
+      number.value = kind === "guest" ? numberOf(entry.call.view) : "";
+      text.textContent = t(kind === "guest" ? "invite.text" : "invite.text.expert");
+      submit.textContent = t(kind === "guest" ? "invite.submit" : "invite.submit.expert");
+    });
+    return make("label", { class: "check" }, radio, make("span", { text: t(`invite.kind.${of}`) }));
+  };
+  const whom = make("fieldset", { class: "whom" }, make("legend", { text: t("invite.kind") }), choice("guest"), choice("expert"));
+  const form = make("form", { novalidate: true }, whom, text, titled, label, make("div", { class: "row" }, number, submit), problem);
   form.addEventListener("submit", async (/** @type {Event} */ event) => {
     event.preventDefault();
     submit.disabled = true;
     try {
-      const invitation = await entry.call.invite(number.value.trim() || undefined, { language: currentLanguage() });
+      const invitation = await entry.call.invite(number.value.trim() || undefined, {
+        language: currentLanguage(),
+        kind,
+        title: title.value.trim(),
+      });
       made(invitation);
       if (dialogOpen()) form.replaceWith(...invitationShown(entry, invitation, number.value));
     } catch (error) {
@@ -202,7 +223,7 @@ export function openInvite(entry, made) {
       submit.disabled = false;
     }
   });
-  open(t("invite.title"), [make("p", { class: "muted", text: t("invite.text") }), form], { focus: submit, kind: "invite" });
+  open(t("invite.title"), [form], { focus: submit, kind: "invite" });
 }
 
 /** What the open window says of the link that it shows. @type {{id: string, line: HTMLElement}|null} */

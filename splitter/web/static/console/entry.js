@@ -188,7 +188,8 @@ function named(call, name) {
   if (name === "slate" || name === "none") return () => t(`source.${name}`);
   if (name === "caller") return () => t("party.caller");
   if (name && name === call.party) return () => t("party.you");
-  if (party?.kind === "guest" || name.startsWith("guest")) return () => t("party.guest");
+  const invited = /^(guest|expert)-(\d+)$/.exec(name);
+  if (invited) return () => party?.title || t(`party.${invited[1]}`, { number: invited[2] });
   return () => t("party.desk", { extension });
 }
 

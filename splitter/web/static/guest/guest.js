@@ -13,7 +13,7 @@ import { Place } from "../sdk/place.js";
 import { play } from "../sdk/playback.js";
 import { Desk } from "../sdk/sources.js";
 import { hasWebRtc } from "../sdk/transport.js";
-import { language, text } from "./texts.js";
+import { language, speakTo, text } from "./texts.js";
 
 /** @typedef {"start"|"live"|"over"|"expired"|"used"|"left"|"removed"|"no-h264"|"no-webrtc"|"busy"} State */
 /** @typedef {import("../sdk/types.js").Limits} Limits */
@@ -65,6 +65,8 @@ class Guest {
       this.#gateway.token = login.token;
       this.#gateway.client ||= (await claimClient("guest")).client;
       this.#place ??= this.#placeIn(login.call_id);
+      speakTo(login.kind);
+      this.#draw();
     } catch (error) {
       const { status, code } = SplitterError.of(error);
       if (code === "other-device") this.#enter("used");

@@ -54,6 +54,14 @@ const en = {
   leave: "End video",
   agent: "Video of the other side",
   own: "Your video",
+  "start.title.expert": "Join the call by video",
+  "start.text.expert": "You see everybody in the video, and they can see your camera. No sound is sent from here.",
+  "expired.text.expert": "Ask whoever sent it for a new one.",
+  "used.text.expert": "It is for one device alone. Ask whoever sent it for another link.",
+  "left.text.expert": "The call goes on.",
+  "removed.text.expert": "The call goes on.",
+  "no-webrtc.text.expert": "Copy the link and open it in Safari or Chrome. If Lockdown Mode is on, switch it off for this page.",
+  "busy.text.expert": "Try again in a moment.",
 };
 
 /** @type {Texts} */
@@ -106,12 +114,27 @@ const zh = {
   leave: "结束视频",
   agent: "对方的视频",
   own: "您的视频",
+  "start.title.expert": "视频参与通话",
+  "start.text.expert": "您可以看到视频中的所有人，对方也会看到您的摄像头视频。本页面不发送声音。",
+  "expired.text.expert": "请让发送链接的人重新发送。",
+  "used.text.expert": "链接只能在一台设备上使用。请让发送链接的人再发一个。",
+  "left.text.expert": "通话仍在继续。",
+  "removed.text.expert": "通话仍在继续。",
+  "no-webrtc.text.expert": "请复制链接，用系统浏览器（Safari 或 Chrome）打开。如果开启了锁定模式，请对本页面关闭。",
+  "busy.text.expert": "请稍后重试。",
 };
 
 export const language = /^zh/i.test(navigator.language) ? "zh-CN" : "en";
 const texts = language === "en" ? en : zh;
 
+let reader = "guest";
+
+/** Whom the page speaks to. @param {"guest"|"expert"} kind */
+export function speakTo(kind) {
+  reader = kind;
+}
+
 /** @param {string} key */
 export function text(key) {
-  return texts[key] ?? en[key] ?? key;
+  return texts[`${key}.${reader}`] ?? texts[key] ?? en[key] ?? key;
 }

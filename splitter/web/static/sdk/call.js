@@ -200,9 +200,10 @@ export class CallHandle extends EventTarget {
   }
 
   /**
-   * Make a link that lets the caller show video from a browser, and have it sent.
-   * @param {string} [number]  the caller's own where it is left out
-   * @param {{language?: ""|"en"|"zh", devices?: number}} [options]  of the message; how many devices may use the link
+   * Make a link that lets the caller show video from a browser, or an expert in, and have it sent.
+   * @param {string} [number]  the caller's own where it is left out; an expert's is sent to nobody then
+   * @param {{language?: ""|"en"|"zh", devices?: number, kind?: "guest"|"expert", title?: string}} [options]  language: of
+   *   the message; devices: how many may use the link; title: what people call whom it lets in
    * @returns {Promise<Invitation>}
    */
   async invite(number, options = {}) {

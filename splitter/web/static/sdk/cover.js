@@ -72,6 +72,7 @@ export class Cover {
 
   get #othersSend() {
     const { view, party } = this.#call;
-    return view.parties.some((one) => one.name !== party && one.kind !== "guest" && one.sends);
+    const host = (/** @type {import("./types.js").PartyView} */ one) => ["sip", "webrtc"].includes(one.kind) && (!one.extension || one.extension === view.extension);
+    return view.parties.some((one) => one.name !== party && one.sends && host(one));
   }
 }

@@ -4,8 +4,9 @@
 /** @typedef {{width: number, height: number, frame_rate: number, bitrate_kbps: number}} Limits */
 /** @typedef {{name: string, trunk: string, state: "early"|"confirmed"|"ended", audio: string, video: string}} LegView  `audio` and
  *   `video`: codec and direction as the gateway says them to that peer, "" where there is none. */
-/** @typedef {{name: string, kind: "sip"|"webrtc"|"guest", extension: string, client: string,
- *   state: "joining"|"connected"|"interrupted"|"left", sends: boolean, showing: string}} PartyView */
+/** @typedef {{name: string, kind: "sip"|"webrtc"|"guest"|"expert", extension: string, client: string,
+ *   state: "joining"|"connected"|"interrupted"|"left", sends: boolean, showing: string, title?: string}} PartyView
+ *   guest: the caller's own browser; expert: somebody else's, asked in by a link. `title`: what people call it. */
 /** @typedef {{state: "off"|"asking"|"on"|"dropping", outcome: string, reason: string, supported: boolean|null,
  *   limits: Limits|null, sends: boolean}} VideoView */
 /** @typedef {{access_network: string, latitude: number|null, longitude: number|null, radius_m: number|null,
@@ -26,7 +27,7 @@
 /** @typedef {{id: string, link: string, expires_at: number, sent: boolean, reason: string, state: string, qr: string}} Invitation
  *   `qr`: the link as an SVG image. Notices "link-sent", "link-delivered" … tell what becomes of it. */
 /** @typedef {{id: string, expires_at: number, holds: boolean, state: string, reason: string, changed_at: number,
- *   devices: number, used: number}} InvitationView */
+ *   devices: number, used: number, kind: "guest"|"expert", title: string}} InvitationView */
 /** @typedef {{state: "signed-out"|"connecting"|"online"|"waiting"|"offline"|"replaced", reason: string,
  *   retryAt: number}} Connection  `retryAt`: milliseconds as of Date.now(), 0 where nothing is planned. */
 /** @typedef {{state: "running"|"draining", since?: number}} GatewayState  draining: it takes no new calls, since then (seconds). */
