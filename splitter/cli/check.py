@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from splitter.cli.text import counted, fail
+from splitter.config.advice import advice
 from splitter.config.exposure import warnings, writable
 from splitter.config.load import load
 from splitter.config.model import Settings
@@ -25,7 +26,7 @@ def check(file: str) -> None:
     if problem := writable(file):
         click.echo(problem, err=True)
         fail("1 problem")
-    for warning in [*warnings(file, settings), *text_warnings(settings)]:
+    for warning in [*warnings(file, settings), *advice(settings), *text_warnings(settings)]:
         click.echo(f"warning: {warning}", err=True)
     click.echo(f"{file}: good")
     for title, value in summary(settings):

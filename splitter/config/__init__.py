@@ -17,6 +17,8 @@ Layout:
     locate.py    key → line number, which the standard TOML parser does not tell
     difference.py what differs between two configurations, key by key, and how much of it a running gateway can take
     reference.py the reference file: every key with its words, bounds and default
+    syntax.py    what keeps a file from being TOML
+    advice.py    what can be used, and will not do as it seems to be meant
     exposure.py  who else may read or change the file
 
 Glossary:

@@ -173,7 +173,10 @@ def _check_listeners(settings: Settings, problems: Problems) -> None:
         for index, listener in enumerate(network.listeners)
     ]
     for (name, index, one), (other_name, other_index, other) in combinations(listeners, 2):
-        if _overlap(one, other):
+        told = problems.within(("network", name, "listen", index)) or problems.within(
+            ("network", other_name, "listen", other_index)
+        )
+        if _overlap(one, other) and not told:
             problems.add(
                 ("network", other_name, "listen", other_index),
                 f"{other.transport}:{other.address} is taken by network.{name}.listen[{index + 1}] already",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from splitter.config.fields import read, read_fields
 from splitter.config.locate import Locator
 from splitter.config.model import Settings
 from splitter.config.reader import Problems, Table
+from splitter.config.syntax import syntax_problem
 from splitter.core.errors import ConfigError
 from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
@@ -38,7 +38,7 @@ def load(path: str | Path, expiry: bool = False) -> Settings:
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}; give the path of a readable file"]) from error
     try:
-        text = data.decode()
+        text = data.decode("utf-8-sig")  # some editors begin a file with a byte order mark, which says nothing
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError([f"{path}:{line}: file: is not UTF-8 text; save it as UTF-8"]) from error
@@ -75,7 +75,7 @@ def _parse(text: str, file: str, base: Path) -> tuple[Settings, Problems]:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError([_syntax_problem(file, text, str(error))]) from error
+        raise ConfigError([syntax_problem(file, text, str(error))]) from error
     problems = Problems(file, Locator(text))
     settings = cluster.freed(_read(Table(problems, (), data, base)))
     check(settings, problems)
@@ -112,18 +112,3 @@ def _read(root: Table) -> Settings:
     metrics.finish()
     root.finish()
     return settings
-
-
-def _syntax_problem(file: str, text: str, message: str) -> str:
-    """tomllib ends its messages with "(at line 3, column 9)" or "(at end of document)"."""
-    match = re.search(r" \(at line (\d+), column (\d+)\)$", message)
-    if match is None:
-        line = text.rstrip("\n").count("\n") + 1
-        what = message.removesuffix(" (at end of document)")
-        return f"{file}:{line}: file: is not TOML: {what} at the end of the file; complete the last entry"
-    line, column = int(match[1]), match[2]
-    shown = text.splitlines()[line - 1].strip() if line <= len(text.splitlines()) else ""
-    shown = re.sub(r"(?s)(password|ha1|sha256|secret).*", r"\1 = …", shown)  # what is secret stays in the file
-    return (
-        f"{file}:{line}: file: is not TOML: {message[: match.start()]} at column {column}; correct this line: {shown}"
-    )

@@ -173,8 +173,22 @@ class Table:
         return self.take_table(key).take_all_tables()
 
     def take_all_tables(self) -> list[Table]:
-        """Every key of this table as a table whose name is the operator's choice."""
-        return [self.take_table(name) for name in self._data]
+        """Every key of this table as a table whose name is the operator's choice.
+
+        One written as a list, [[trunk.sbc]], is complained of and read all the same, so that nothing is told of what it
+        seems to lack.
+        """
+        return [self._take_single(name) for name in self._data]
+
+    def _take_single(self, name: str) -> Table:
+        match self._data[name]:
+            case [dict() as only]:
+                written = dotted((*self.path, name))
+                self._known.add(name)
+                self.problem(name, f"is written as a list, [[{written}]]", f"write [{written}]")
+                return Table(self.problems, (*self.path, name), only, self.base)
+            case _:
+                return self.take_table(name)
 
     def take_tables(self, key: str) -> list[Table]:
         """An array of tables: [[route]] …"""

@@ -294,6 +294,16 @@ class TestOneProblem:
         assert len(found) == 1
         assert "[[route]]" in found[0]
 
+    def test_a_list_of_tables_where_a_table_belongs_is_one_problem(self) -> None:
+        for name in ("trunk.pbx", "network.core"):
+            (problem,) = problems_of(GOOD.replace(f"[{name}]", f"[[{name}]]"))
+            assert f"{name}: is written as a list, [[{name}]]; write [{name}]" in problem
+
+    def test_any_address_is_told_once(self) -> None:
+        text = GOOD.replace("127.0.0.1:5060", "0.0.0.0:5070").replace(', "tcp:127.0.0.1"', "")
+        (problem,) = problems_of(text)
+        assert "cannot say 'any address'" in problem
+
 
 class TestUnreadableFiles:
     @pytest.mark.parametrize(
@@ -301,7 +311,14 @@ class TestUnreadableFiles:
         [
             ("a = 1\nb = \n", 2, "Invalid value"),
             ("a = 1\n[b\n", 2, "Expected ']'"),
-            ("a = 1\na = 2\n", 2, "Cannot overwrite a value"),
+            ("a = 1\na = 2\n", 2, "the key a was given in this table already"),
+            ("[a]\n[b]\n[ a ]\n", 3, "the table [a] stands here and at line 1 already"),
+            ("a = “x”\n", 1, "typographic quotes (“) at column 5"),
+            ("a = access # x\n", 1, "a text without quotes at column 5"),
+            ("a = True\n", 1, "True is written in small letters"),
+            ('a = ["x\n', 1, "the quotes before column 8 are not closed"),
+            ("; x\n", 1, "comments begin with #"),
+            ("// x\n", 1, "comments begin with #"),
             ("a = 1\n\nb = [1,\n", 3, "at the end of the file"),
             ('a = """x\n\n', 1, "Unterminated string"),
         ],
@@ -311,6 +328,20 @@ class TestUnreadableFiles:
         assert problem.startswith(f"f.toml:{line}: file: is not TOML: ")
         assert what in problem
         assert "; " in problem
+
+    def test_what_is_secret_is_not_shown(self) -> None:
+        for text in (
+            "password = “geheim”\n",
+            "password = geheim\n",
+            'sha256 = "geheim\n',
+            "a = 1\nsecret = 'x' geheim\n",
+        ):
+            assert not any("geheim" in problem for problem in problems_of(text)), text
+
+    def test_a_byte_order_mark_says_nothing(self, tmp_path: Path) -> None:
+        file = tmp_path / "s.toml"
+        file.write_text(GOOD, "utf-8-sig")
+        assert load(file).networks
 
     def test_a_missing_file(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="No such file or directory; give the path"):

@@ -1,0 +1,95 @@
+"""What can be used and will not do as it seems to be meant: told with its remedy, and nothing else is."""
+
+from __future__ import annotations
+
+import pytest
+
+from splitter.config.advice import advice
+from splitter.config.load import parse
+from tests.config.test_load import GOOD
+
+HERE = (
+    GOOD.replace("127.0.0.2:5070", "127.0.0.1:5070")
+    .replace('media_address = "127.0.0.3"', "")
+    .replace(', "[::1]:5061", "2001:db8::/32", "::2"', "")
+)
+
+
+def told(text: str, more: str = "") -> list[str]:
+    return advice(parse(text + more))
+
+
+def test_a_good_file_gets_none() -> None:
+    assert told(HERE) == []
+
+
+class TestThisMachine:
+    def test_an_address_that_it_has_not(self) -> None:
+        text = HERE.replace('"udp:127.0.0.1:5060", "tcp:127.0.0.1"', '"udp:203.0.113.7:5060", "tcp:203.0.113.7"')
+        [one] = told(text)
+        assert one.startswith("network.access.listen[1]: this machine has no address 203.0.113.7; ")
+
+    def test_one_for_media_or_the_api(self) -> None:
+        (one, other) = told(
+            HERE.replace('advertised_address = "10.0.0.9"', 'media_address = "203.0.113.8"'),
+            '[api]\nlisten = ["203.0.113.9:8443"]\ninsecure = true\n',
+        )
+        assert "network.core.media_address: this machine has no address 203.0.113.8" in one
+        assert "api.listen[1]: this machine has no address 203.0.113.9" in other
+
+    def test_a_node_may_get_its_addresses_later(self) -> None:
+        text = HERE.replace('"udp:127.0.0.1:5060", "tcp:127.0.0.1"', '"udp:203.0.113.7:5060", "tcp:203.0.113.7"')
+        assert told(text, '[cluster]\nnode = "a"\nhost = "one"\nvalkey = ["valkey://127.0.0.1"]\n') == []
+
+    def test_a_neighbour_without_a_way(self) -> None:
+        [one] = told(HERE.replace('address = "127.0.0.4"', 'address = "240.0.0.9"'))  # from a loopback address: never
+        assert one.startswith("trunk.pbx.address: there is no way from 127.0.0.1 to 240.0.0.9")
+
+
+class TestTrunks:
+    WIDE = '[trunk.other]\nrole = "access"\nnetwork = "access"\npeers = ["{}"]\n'
+
+    @pytest.mark.parametrize(
+        ("peer", "first"),
+        [
+            ("127.0.1.5", "127.0.1.0/24"),
+            ("127.0.1.0/25", "127.0.1.0/24"),
+            ("127.0.2.1:5080", "127.0.2.1/32"),
+            ("127.0.0.0/8", ""),  # it gets what the narrower ones before it leave
+            ("127.0.2.2:5090", ""),
+            ("127.0.3.0/24", ""),
+        ],
+    )
+    def test_that_share_sources(self, peer: str, first: str) -> None:
+        found = told(HERE, self.WIDE.format(peer))
+        assert len(found) == bool(first)
+        if first:
+            assert "trunk.other.peers: " in found[0] and f"with {first} of trunk sbc" in found[0]
+
+    def test_of_other_networks_share_none(self) -> None:
+        assert told(HERE, self.WIDE.format("127.0.1.5").replace('"access"\npeers', '"core"\npeers')) == []
+
+
+class TestRoutes:
+    @pytest.mark.parametrize(
+        ("called", "told_of"),
+        [("110", True), ("4711|110", True), ("112|110", False), ("4.*x", False), (".*", False)],
+    )
+    def test_that_nobody_takes(self, called: str, told_of: bool) -> None:
+        found = told(HERE, f'[[route]]\ncalled = "{called}"\nto = ["pbx"]\n')
+        assert found == (["route[2]: route[1] takes all of its numbers; put it before that one"] if told_of else [])
+
+    def test_behind_the_one_for_all(self) -> None:
+        text = HERE.replace('"110|4(.*)"', '".*"').replace("number = '9\\1'", "")
+        assert len(told(text, '[[route]]\ncalled = "4.*x"\nto = ["pbx"]\n')) == 1
+
+
+class TestPasswords:
+    @pytest.mark.parametrize(("password", "weak"), [("1", True), ("88010000", False), ("1234567", True)])
+    def test_that_are_guessed(self, password: str, weak: bool) -> None:
+        found = told(HERE, f'[[account]]\nuser = "8801"\nextension = "8001"\npassword = "{password}"\n')
+        assert bool(found) == weak
+
+    def test_the_same_as_the_user(self) -> None:
+        found = told(HERE, '[[account]]\nuser = "dispatcher"\npassword = "Dispatcher"\n')
+        assert found[0].startswith("account[1].password: it is easily guessed")
