@@ -1,4 +1,4 @@
-"""What a configuration says that will not do, though it can be used: warnings. Does I/O: asks the kernel for its routes.
+"""What a configuration says that can be used and will not do: warnings. Does I/O: asks the kernel for its routes.
 
 Nothing is sent: whether an address is this machine's, and whether there is a way to another one, the kernel knows.
 """
