@@ -28,8 +28,8 @@ class RecordStore(Protocol):
     def generation(self) -> int:
         """A number that goes up when everything that lives has to be kept again."""
 
-    def keep(self, call_id: str, record: bytes) -> None:
-        """Keep this record of a call instead of the one before."""
+    def keep(self, call_id: str, record: bytes, note: bytes | None = None) -> None:
+        """Keep this record of a call instead of the one before, and with it, in one step, what is under way."""
 
     def doubt(self, call_id: str, note: bytes) -> None:
         """Keep beside the record of a call what is under way; the next record takes it away."""
@@ -156,14 +156,18 @@ class Records:
             return
         restless = call.record(restless=True)
         if restless is not None and self._written.get(key) != hash(restless):
-            self._keep(store, key, call, restless)
-        if key in self._written and self._doubtful.get(key) != (seen := hash(note := call.doubt())):
+            self._keep(store, key, call, restless, call.doubt())
+        elif key in self._written and self._doubtful.get(key) != (seen := hash(note := call.doubt())):
             self._doubtful[key] = seen
             store.doubt(key, note)
 
-    def _keep(self, store: RecordStore, key: str, call: Recorded, record: bytes) -> None:
+    def _keep(self, store: RecordStore, key: str, call: Recorded, record: bytes, note: bytes | None = None) -> None:
+        """Keep both or neither: a record without what is under way would say that nothing was."""
         self._written[key], self._living[key] = hash(record), call
-        self._doubtful.pop(key, None)
+        if note is None:
+            self._doubtful.pop(key, None)
+        else:
+            self._doubtful[key] = hash(note)
         if kind_of(record) is RecordKind.CALL:
             self._answered.add(key)
-        store.keep(key, record)
+        store.keep(key, record, note)

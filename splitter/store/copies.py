@@ -78,9 +78,9 @@ class Copies:
     def generation(self) -> int:
         return sum(store.look() for store in self._stores)
 
-    def keep(self, call_id: str, record: bytes) -> None:
+    def keep(self, call_id: str, record: bytes, note: bytes | None = None) -> None:
         for store in self._stores:
-            store.keep(call_id, record)
+            store.keep(call_id, record, note)
 
     def doubt(self, call_id: str, note: bytes) -> None:
         for store in self._stores:

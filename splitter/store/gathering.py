@@ -149,9 +149,9 @@ class Gatherer:
 
     # ---- called by the event loop --------------------------------------------------------------------------------
 
-    def keep(self, call_id: str, record: bytes) -> None:
+    def keep(self, call_id: str, record: bytes, note: bytes | None = None) -> None:
         """Keep this record of a call instead of the one before."""
-        self._put(call_id, RecordChange(record))
+        self._put(call_id, RecordChange(record, note))
 
     def doubt(self, call_id: str, note: bytes) -> None:
         """Keep beside the record of a call what is under way; the next record takes it away."""

@@ -52,9 +52,11 @@ class Departures:
 
 
 def _binds(message: Message) -> bool:
-    """Whether a peer builds on it: a description, an INVITE, which it works on for minutes, a 2xx of an INVITE."""
+    """Whether a peer builds on it: a description, an INVITE, which it works on for minutes, any answer to one.
+
+    The first 100 already ends the repetitions of an INVITE, and no timer of its sender runs from then on (RFC 3261
+    §17.1.1.2): it must be known to who comes after us, or its sender waits for ever.
+    """
     if message.body:
         return True
-    if isinstance(message, Request):
-        return message.method == "INVITE"
-    return 200 <= message.status < 300 and message.cseq[1] == "INVITE"
+    return (message.method if isinstance(message, Request) else message.cseq[1]) == "INVITE"

@@ -19,8 +19,8 @@ class Shelf:
     generation: int = 0
     told: list[tuple[str, ...]] = field(default_factory=list)
 
-    def keep(self, call_id: str, record: bytes) -> None:
-        self.told.append(("keep", call_id, unframed(record).body.decode()))
+    def keep(self, call_id: str, record: bytes, note: bytes | None = None) -> None:
+        self.told.append(("keep", call_id, unframed(record).body.decode(), *([] if note is None else [note.decode()])))
 
     def doubt(self, call_id: str, note: bytes) -> None:
         self.told.append(("doubt", call_id, note.decode()))
@@ -130,7 +130,7 @@ class TestWhat:
         call.says, call.restless = None, framed(RecordKind.CALL, b"answered")
         self.look(records, call)
         self.look(records, call)
-        assert shelf.news() == [("keep", "a", "rings"), ("keep", "a", "answered"), ("doubt", "a", "?")]
+        assert shelf.news() == [("keep", "a", "rings"), ("keep", "a", "answered", "?")], "one step"
 
     def test_one_that_was_never_at_rest_has_none(self, records: Records, shelf: Shelf) -> None:
         self.look(records, OneCall(says=None))

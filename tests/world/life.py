@@ -1,7 +1,8 @@
 """One life of the gateway's process in the world: its SIP, its calls, and the thread by which all of it hangs.
 
 A process that is killed says goodbye to nobody. Here that is one flag: from then on nothing that its objects do reaches
-the wire, the media engine, the trace, the desks or the store of records.
+the wire, the media engine, the trace, the desks or the store of records. Since only that is ever noticed of a process, a
+death before each of its acts is every death that there can be.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import random
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from inspect import iscoroutinefunction
 from typing import Any
 
 from splitter.calls.bus import Bus
@@ -59,11 +61,15 @@ class Life:
 
     Attributes:
         alive: what its objects do reaches the world.
+        acts: so many times it has sent something, written something down or asked something of the media engine.
+        last_act: it dies before it does more than this; None for as long as it lives.
     """
 
     def __init__(self, ground: Ground, seed: str) -> None:
         self._ground = ground
         self.alive = True
+        self.acts = 0
+        self.last_act: int | None = None
         self.recorder = Recorder(self, ground.clock)
         self.desks = Desks()
         self.bus = Bus(ground.clock)
@@ -121,6 +127,13 @@ class Life:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def does(self) -> bool:
+        """It does something that others notice. False for one that is dead, and for one that dies of it."""
+        if self.alive and self.acts == self.last_act:
+            self.alive = False
+        self.acts += self.alive
+        return self.alive
+
     # ---- those who watch ----
 
     def _changed(self, view: CallView) -> None:
@@ -141,19 +154,19 @@ class Life:
 
     generation = 0
 
-    def keep(self, call_id: str, record: bytes) -> None:
-        if self.alive:
-            self._ground.rows[call_id] = LiveRow(call_id, self._ground.clock.wall(), record)
+    def keep(self, call_id: str, record: bytes, note: bytes | None = None) -> None:
+        if self.does():
+            self._ground.rows[call_id] = LiveRow(call_id, self._ground.clock.wall(), record, note)
 
     def doubt(self, call_id: str, note: bytes) -> None:
-        if self.alive and (row := self._ground.rows.get(call_id)) is not None:
+        if self.does() and (row := self._ground.rows.get(call_id)) is not None:
             self._ground.rows[call_id] = LiveRow(call_id, row.written_at, row.record, note)
 
     def whole(self) -> None:
         """Nothing is ever lost here."""
 
     def forget(self, call_id: str) -> None:
-        if self.alive:
+        if self.does():
             self._ground.rows.pop(call_id, None)
 
 
@@ -163,7 +176,7 @@ class _MortalSockets(WireSockets):
         self._life = life
 
     def send(self, transmit: Transmit) -> None:
-        if self._life.alive:
+        if self._life.does():
             super().send(transmit)
 
 
@@ -175,9 +188,8 @@ class _Connection:
         self._engine = engine
 
     def __getattr__(self, name: str) -> Any:
-        if self._life.alive:
-            return getattr(self._engine, name)
-        return _unheard
+        its = getattr(self._engine, name)
+        return its if not iscoroutinefunction(its) or self._life.does() else _unheard
 
 
 async def _unheard(*args: object, **named: object) -> None:

@@ -6,7 +6,7 @@ talks of their own, because each is a session of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from splitter.core.errors import PeerError
 from splitter.core.net import Address
@@ -28,12 +28,14 @@ class _Talk:
             leaves its o= version behind, and nothing else.
         history: what its payload types have stood for, the gateway's side.
         answers: its answers by method and CSeq number.
+        leaps: the gateway has died since: numbers in o= that were written down and never said are left out.
     """
 
     said: Session | None = None
     stands: Session | None = None
     history: PayloadHistory = field(default_factory=PayloadHistory)
     answers: dict[tuple[str, int], Session] = field(default_factory=dict)
+    leaps: bool = False
 
 
 class Monitor:
@@ -64,6 +66,12 @@ class Monitor:
             self._judge(sent.message)
         else:
             self._note(sent.message)
+
+    def note_death(self) -> None:
+        """The gateway's process was killed."""
+        for talks in self._talks.values():
+            for talk in talks.values():
+                talk.leaps = True
 
     def forget(self, sip_call_id: str) -> None:
         for kept in (self.faults, self._talks, self._offers, self._seen):
@@ -150,11 +158,13 @@ class Monitor:
             self._fault(message, fault)
 
     def _judge_next(self, message: Message, talk: _Talk, session: Session) -> None:
+        if talk.said is not None and talk.leaps and session.origin.version > talk.said.origin.version:
+            talk.said = replace(talk.said, origin=replace(talk.said.origin, version=session.origin.version - 1))
         if talk.said is not None:
             for fault in reoffer_faults(talk.said, session, talk.stands):
                 if "payload type" not in fault:  # what was said may have been refused: see `_bind`
                     self._fault(message, fault)
-        talk.said = session
+        talk.said, talk.leaps = session, False
 
     def _bind(self, message: Message, talk: _Talk, session: Session) -> None:
         """A description of the gateway took effect: its payload types stand for what they say, for good."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Peer:
-    """A SIP element with one UDP address.
+    """A SIP element with one address.
 
     Attributes:
         calls: every call it ever had, by SIP Call-ID.
@@ -37,7 +37,7 @@ class Peer:
         guard: asked of each request; True where it has answered it, and nobody else is to see it.
     """
 
-    def __init__(self, world: World, name: str, address: Address, gateway: Address) -> None:
+    def __init__(self, world: World, name: str, address: Address, gateway: Address, transport: str = "udp") -> None:
         self.world = world
         self.name = name
         self.address = address
@@ -48,7 +48,7 @@ class Peer:
         self.on_call: Callable[[PeerCall], None] = self.arrived.append
         self.guard: Callable[[sip.RequestArrived], bool] = lambda event: False
         self._ports = itertools.count(10_000, 40)
-        network = Network("net", (ListenPoint("udp", address),), address.host)
+        network = Network("net", (ListenPoint(transport, address),), address.host)
         self.driver = Driver(
             Endpoint(Timers(), self.ids, name),
             {"net": network},
@@ -58,7 +58,7 @@ class Peer:
             counters=PlainCounters(),
             sockets=partial(WireSockets, world.wire),
         )
-        self.gateway = self.driver.flow_to("net", "udp", gateway)
+        self.gateway = self.driver.flow_to("net", transport, gateway)
 
     # ---- for scripts ----
 

@@ -472,7 +472,8 @@ class UserAgent:
     def way(self, dialog: Dialog | None = None) -> Flow:
         dialog = dialog or self.dialog
         assert dialog is not None
-        return self.peer.driver.locate("net", dialog.next_hop) or self.peer.gateway
+        gateway = self.peer.gateway
+        return self.peer.driver.locate("net", dialog.next_hop, gateway.transport) or gateway
 
     def own_headers(self) -> list[tuple[str, str]]:
         return [("Contact", f"<sip:{self.peer.name}@{self.peer.address}>"), ("Allow", self.allow), *self.extra]

@@ -88,9 +88,9 @@ class Wire:
         self.sent.pop(sip_call_id, None)
         self.silenced.discard(sip_call_id)
 
-    def send(self, source: Address, target: Address, message: Message, data: bytes) -> None:
-        """Put a datagram on its way."""
-        ways, fate = self._fate(source, target)
+    def send(self, source: Address, target: Address, message: Message, data: bytes, reliable: bool = False) -> None:
+        """Put a datagram on its way, or a message of a stream, which is `reliable`."""
+        ways, fate = ((self.weather.delay_s,), "") if reliable else self._fate(source, target)
         if message.call_id in self.silenced:
             ways, fate = (), "lost: vanished"
         sent = Sent(self._loop.time(), source, target, message, data, fate)
@@ -102,6 +102,10 @@ class Wire:
             watcher(sent)
         for delay_s in ways:
             self._loop.call_later(delay_s, self.arrive, source, target, data)
+
+    def hears(self, address: Address) -> bool:
+        """Whether somebody is there to open a connection with."""
+        return address in self._ends and address not in self.cut
 
     def _fate(self, source: Address, target: Address) -> tuple[tuple[float, ...], str]:
         rng, weather = self._rng, self.weather
@@ -133,33 +137,39 @@ class Wire:
 
 
 class WireSockets(Sockets):
-    """A driver's sockets that are ends of the wire. UDP alone; what stands before them (bans, limits) is the real thing."""
+    """A driver's sockets that are ends of the wire; what stands before them (bans, limits) is the real thing.
+
+    A stream is told from UDP by this: nothing is lost on it but by a death, and who sends where nobody is hears of that.
+    Its ends have the ports that they listen on.
+    """
 
     def __init__(self, wire: Wire, user: Any, networks: Mapping[str, Network], *rest: Any) -> None:
         super().__init__(user, networks, *rest)
         self._wire, self._told = wire, user
         self._places = [
-            (network.name, listener.address) for network in networks.values() for listener in network.listeners
+            (network.name, listener.transport, listener.address)
+            for network in networks.values()
+            for listener in network.listeners
         ]
 
     async def start(self) -> None:
-        for network, local in self._places:
-            self._wire.attach(local, self._end(network, local))
+        for network, transport, local in self._places:
+            self._wire.attach(local, self._end(network, transport, local))
 
     async def stop(self) -> None:
-        for _, local in self._places:
+        for _, _, local in self._places:
             self._wire.detach(local)
 
     def send(self, transmit: Transmit) -> None:
         flow = transmit.flow
-        if flow.remote in self._wire.closed:
+        if flow.remote in self._wire.closed or (flow.reliable and not self._wire.hears(flow.remote)):
             asyncio.get_running_loop().call_soon(self._told.unsent, transmit, "port unreachable")
             return
-        self._wire.send(flow.local, flow.remote, transmit.message, transmit.data)
+        self._wire.send(flow.local, flow.remote, transmit.message, transmit.data, flow.reliable)
 
-    def _end(self, network: str, local: Address) -> Arrived:
+    def _end(self, network: str, transport: str, local: Address) -> Arrived:
         def arrived(source: Address, data: bytes) -> None:
-            self._datagram(Flow(network, "udp", local, source), data)
+            self._datagram(Flow(network, transport, local, source), data)
 
         return arrived
 

@@ -46,6 +46,7 @@ class World:
         weather: what the network does to datagrams.
         settings: of calls.
         trunk: fields of `Trunk` to set otherwise, for every trunk. untrusted: those outside the trust domain.
+        transport: that everybody speaks, "udp" or "tcp".
         logs: let log lines through, instead of keeping them in `logs`.
 
     Attributes:
@@ -67,6 +68,7 @@ class World:
         settings: CallSettings | None = None,
         trunk: dict[str, Any] | None = None,
         untrusted: Collection[str] = (),
+        transport: str = "udp",
     ) -> None:
         self.seed = seed
         self.rng = random.Random(f"{seed} world")
@@ -78,21 +80,21 @@ class World:
         self.notices: list[Notice] = []
         self.logs: list[Any] = []
         self._stack = ExitStack()
-        self._build(settings or CallSettings(), trunk or {}, untrusted)
-        self.sbc = Peer(self, "sbc", SBC, Address(_HOSTS["access"], 5060))
-        self.pbx = Peer(self, "pbx", PBX, Address(_HOSTS["core"], 5060))
-        self.pbx2 = Peer(self, "pbx2", PBX2, Address(_HOSTS["core"], 5060))
-        self.desk = Peer(self, "desk", DESK, Address(_HOSTS["desks"], 5060))
+        self._build(settings or CallSettings(), trunk or {}, untrusted, transport)
+        self.sbc = Peer(self, "sbc", SBC, Address(_HOSTS["access"], 5060), transport)
+        self.pbx = Peer(self, "pbx", PBX, Address(_HOSTS["core"], 5060), transport)
+        self.pbx2 = Peer(self, "pbx2", PBX2, Address(_HOSTS["core"], 5060), transport)
+        self.desk = Peer(self, "desk", DESK, Address(_HOSTS["desks"], 5060), transport)
         self.peers = (self.sbc, self.pbx, self.pbx2, self.desk)
 
-    def _build(self, settings: CallSettings, trunk: dict[str, Any], untrusted: Collection[str]) -> None:
+    def _build(self, settings: CallSettings, trunk: dict[str, Any], untrusted: Collection[str], transport: str) -> None:
         networks = {
-            name: Network(name, (ListenPoint("udp", Address(host, 5060)),), host) for name, host in _HOSTS.items()
+            name: Network(name, (ListenPoint(transport, Address(host, 5060)),), host) for name, host in _HOSTS.items()
         }
         self.monitor = Monitor(frozenset(Address(host, 5060) for host in _HOSTS.values()))
         self.wire.watchers.append(self.monitor.watch)
         self.engine = FakeEngine(networks)
-        self.trunks = _trunks(trunk, untrusted)
+        self.trunks = _trunks({"transport": transport, **trunk}, untrusted)
         routes = (
             Route(re.compile("110"), ("pbx", "pbx2")),
             Route(re.compile("12345"), ("pbx",)),
@@ -133,6 +135,7 @@ class World:
         """Kill the gateway's process: it says goodbye to nobody. Media workers, the store and time go on."""
         self.loop.leave()
         self.loop.run_until_complete(self.lives[-1].die())
+        self.monitor.note_death()
         self.loop.enter()
 
     def begin_again(self) -> Recovered:
@@ -153,6 +156,7 @@ class World:
     async def die_for(self, seconds: float) -> Recovered:
         """Kill the gateway's process while others go on, and start the next one so much later."""
         await self.lives[-1].die()
+        self.monitor.note_death()
         await asyncio.sleep(seconds)
         self._begin_life()
         return await self.lives[-1].begin()
