@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 from splitter.rtp.rtcp import ReportBlock
@@ -23,14 +24,31 @@ class Order(Enum):
     JUMP = "jump"  # so far away that the source must have restarted
 
 
-class ReceivedStream:
-    """Counters of one received SSRC. Extended sequence numbers begin at one cycle, so that none is ever negative.
+@dataclass(slots=True, eq=False)
+class Arrivals:
+    """The numbers of one received SSRC that move with each packet.
 
     Attributes:
         ssrc: whose packets these are.
         highest: extended highest sequence number; 0 before the first packet.
         received: packets, late and repeated ones included.
         jitter: interarrival jitter in timestamp units.
+        transit: of the latest packet, in timestamp units against our clock. timed: there is one.
+    """
+
+    ssrc: int = 0
+    highest: int = 0
+    received: int = 0
+    jitter: float = 0.0
+    transit: float = 0.0
+    timed: bool = False
+
+
+class ReceivedStream:
+    """Counters of one received SSRC. Extended sequence numbers begin at one cycle, so that none is ever negative.
+
+    Args:
+        numbers: where they are kept; whoever counts a packet for itself writes there.
     """
 
     __slots__ = (
@@ -38,37 +56,53 @@ class ReceivedStream:
         "_clock_rate",
         "_expected_before",
         "_first",
+        "_numbers",
         "_received_before",
         "_report",
-        "_transit",
-        "highest",
-        "jitter",
-        "received",
-        "ssrc",
     )
 
-    def __init__(self, ssrc: int, clock_rate: int = 90_000) -> None:
-        self.ssrc = ssrc
-        self.highest = 0
-        self.received = 0
-        self.jitter = 0.0
+    def __init__(self, ssrc: int, clock_rate: int = 90_000, numbers: Arrivals | None = None) -> None:
+        self._numbers = numbers = numbers or Arrivals()
+        numbers.ssrc = ssrc
+        numbers.highest = numbers.received = 0
+        numbers.jitter, numbers.timed = 0.0, False
         self._clock_rate = clock_rate
         self._first = 0
         self._before = 0  # highest before the latest gap
-        self._transit: float | None = None
         self._expected_before = self._received_before = 0
         self._report: tuple[int, float] | None = None
+
+    @property
+    def ssrc(self) -> int:
+        """SSRC of the packets."""
+        return self._numbers.ssrc
+
+    @property
+    def highest(self) -> int:
+        """Extended highest sequence number; 0 before the first packet."""
+        return self._numbers.highest
+
+    @property
+    def received(self) -> int:
+        """Packets, late and repeated ones included."""
+        return self._numbers.received
+
+    @property
+    def jitter(self) -> float:
+        """Interarrival jitter in timestamp units."""
+        return self._numbers.jitter
 
     def follow(self, sequence: int, timestamp: int, now: float) -> int:
         """Count a packet if it is the one expected, as by far the most are.
 
         Returns: its extended number; 0 where it is another one, which is not counted.
         """
-        extended = self.highest + 1
+        numbers = self._numbers
+        extended = numbers.highest + 1
         if sequence != extended & 0xFFFF or extended == 1:
             return 0
-        self.highest = extended
-        self.received += 1
+        numbers.highest = extended
+        numbers.received += 1
         self._spread(timestamp, now)
         return extended
 
@@ -97,22 +131,25 @@ class ReceivedStream:
 
     def count(self, sequence: int, timestamp: int, now: float) -> None:
         """Count a packet by its extended sequence number; `now` in seconds."""
-        if sequence > self.highest:
-            if self.highest == 0:
+        numbers = self._numbers
+        if sequence > numbers.highest:
+            if numbers.highest == 0:
                 self._first = sequence
-            self.highest = sequence
+            numbers.highest = sequence
             self._spread(timestamp, now)
-        self.received += 1
+        numbers.received += 1
 
     def _spread(self, timestamp: int, now: float) -> None:
         """Jitter as RFC 3550 A.8 has it; late packets are left out: they tell of retransmission, not of delay."""
+        numbers = self._numbers
         transit = now * self._clock_rate - timestamp
-        before, self._transit = self._transit, transit
-        if before is not None:
+        timed, before = numbers.timed, numbers.transit
+        numbers.transit, numbers.timed = transit, True
+        if timed:
             change = abs(transit - before)
             if change > 0x8000_0000:  # the timestamp wrapped
                 return
-            self.jitter += (change - self.jitter) / 16
+            numbers.jitter += (change - numbers.jitter) / 16
 
     @property
     def expected(self) -> int:
@@ -127,7 +164,7 @@ class ReceivedStream:
     @property
     def jitter_ms(self) -> float:
         """Jitter in milliseconds."""
-        return 1000 * self.jitter / self._clock_rate
+        return 1000 * self._numbers.jitter / self._clock_rate
 
     def sender_report(self, ntp: int, now: float) -> None:
         """Remember when the source's last SR came."""
@@ -144,4 +181,6 @@ class ReceivedStream:
             last, delay = self._report[0], int((now - self._report[1]) * 65536)
         # Extended as on the wire: the first cycle is 0 (§6.4.1).
         highest = max(0, self.highest - 0x1_0000) & _MASK
-        return ReportBlock(self.ssrc, fraction, self.expected - self.received, highest, int(self.jitter), last, delay)
+        return ReportBlock(
+            self.ssrc, fraction, self.expected - self.received, highest, int(self._numbers.jitter), last, delay
+        )

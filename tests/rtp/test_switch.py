@@ -188,15 +188,15 @@ class TestTimestamp:
         base = one.map_timestamp(0, 10.0)
         assert one.map_timestamp(9000, 10.1) == base + 9000
         assert one.map_timestamp(6000, 10.1) == base + 6000
-        assert one.timestamp == base + 9000 and one.rebased == 0
+        assert one.numbers.timestamp == base + 9000 and one.rebased == 0
 
     def test_a_jump_is_tied_to_the_clock(self) -> None:
         one = switch()
         one.begin(1, 0, 10.0)
         base = one.map_timestamp(0, 10.0)
         for jump in (3_000_000_000, 500_000_000, 7):
-            before = one.timestamp
-            assert one.map_timestamp(jump, one.at + 0.1) == (before + 9000) & 0xFFFF_FFFF
+            before = one.numbers.timestamp
+            assert one.map_timestamp(jump, one.numbers.at + 0.1) == (before + 9000) & 0xFFFF_FFFF
         assert one.rebased == 3 and base
 
     @given(st.lists(st.tuples(st.integers(0, 0xFFFF_FFFF), st.floats(0, 5), st.booleans()), max_size=50))
@@ -205,13 +205,13 @@ class TestTimestamp:
         now = 10.0
         for timestamp, passed, begins in steps:
             now += passed
-            before = one.timestamp
+            before = one.numbers.timestamp
             if begins:
                 one.begin(1, timestamp, now)
                 assert timestamp_delta(one.map_timestamp(timestamp, now), before) > 0
             else:
                 one.map_timestamp(timestamp, now)
-            assert timestamp_delta(one.timestamp, before) >= 0
+            assert timestamp_delta(one.numbers.timestamp, before) >= 0
 
     def test_a_senders_report_is_translated_like_its_packets(self) -> None:
         one = switch()

@@ -239,11 +239,13 @@ class Feedback:
     def _measure(self, block: ReportBlock | None, now: float) -> None:
         """Rates of the last interval, and what they mean for the next one."""
         at, octets_in, octets_out = self._measured
-        self._measured = (now, self._stream.octets, self._view.out.octets)
+        self._measured = (now, self._stream.coming.octets, self._view.out.going.octets)
         if now > at > 0:
-            self._sent_kbps = (self._view.out.octets - octets_out) / (now - at) / 125
+            self._sent_kbps = (self._view.out.going.octets - octets_out) / (now - at) / 125
             if block is not None:
-                self.allowance.report(block.fraction_lost / 256, (self._stream.octets - octets_in) / (now - at) / 125)
+                self.allowance.report(
+                    block.fraction_lost / 256, (self._stream.coming.octets - octets_in) / (now - at) / 125
+                )
 
     def _limiting(self, now: float) -> Iterable[RtcpPacket]:
         """What the peer is told about its rate. TMMBR is confirmed and need not be said for ever; REMB has to be."""

@@ -7,8 +7,7 @@ from splitter.sdp.h264 import family_of
 from splitter.sdp.video import VideoFormat
 
 _FAMILIES = frozenset(("constrained baseline", "baseline"))  # whoever agreed to one is sent the other in practice
-
-
+_RESTLESS_S = 2.0  # a stream that grows too large again within so long has to wait as long
 _TELLING_S = 1.0  # between two streams or sizes that are told not to fit
 
 
@@ -43,6 +42,35 @@ class Fit:
     def again(self) -> None:
         """Forget what did not fit: something else is chosen."""
         self._refused, self.unfit = None, ""
+
+
+class Restless:
+    """A stream whose pictures became too large for a viewer twice within a short time: it has to wait as long.
+
+    Attributes:
+        stream: it; None where there is none. It may be over.
+    """
+
+    __slots__ = ("_calm_at", "_grown_at", "stream")
+
+    def __init__(self) -> None:
+        self.stream: object = None
+        self._grown_at = self._calm_at = float("-inf")
+
+    def note(self, stream: object, now: float) -> None:
+        """Note that the pictures of a stream became too large."""
+        if now - self._grown_at < _RESTLESS_S:
+            self.stream, self._calm_at = stream, now + _RESTLESS_S
+        self._grown_at = now
+
+    def keeps_out(self, stream: object, now: float) -> bool:
+        """Whether a stream is not to be shown yet."""
+        if stream is not self.stream:
+            return False
+        if now < self._calm_at:
+            return True
+        self.stream = None
+        return False
 
 
 def misfit(shape: Shape, wanted: VideoFormat | None, any_profile: bool) -> str:

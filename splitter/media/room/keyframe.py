@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from splitter.media.fast.state import Coming
 from splitter.media.room.lens import Lens
 from splitter.rtp.broker import KeyFrameBroker
 from splitter.rtp.losses import Losses
@@ -33,18 +34,17 @@ class LatestKeyFrame:
         start: where it begins.
     """
 
-    __slots__ = ("_after", "_broker", "_lens", "_timestamp", "_unseen", "start")
+    __slots__ = ("_broker", "_coming", "_lens", "_unseen", "start")
 
-    def __init__(self, lens: Lens, broker: KeyFrameBroker) -> None:
+    def __init__(self, lens: Lens, broker: KeyFrameBroker, coming: Coming) -> None:
         self.start = _NO_START
-        self._lens, self._broker = lens, broker
-        self._after, self._timestamp = 0, -1  # the picture that was looked into last
+        self._lens, self._broker, self._coming = lens, broker, coming
         self._unseen = False  # it may miss something that it needs
 
     def reset(self) -> None:
         """The stream begins anew."""
         self.start = _NO_START
-        self._unseen, self._timestamp = False, -1
+        self._unseen, self._coming.picture_timestamp = False, -1
 
     def pause(self) -> None:
         """The stream has stopped: nothing is missing any more."""
@@ -52,12 +52,12 @@ class LatestKeyFrame:
 
     def enter_picture(self, timestamp: int, after: int) -> None:
         """A picture is looked into that may be another one; `after`: the latest packet before this one."""
-        if timestamp != self._timestamp:
-            self._timestamp, self._after = timestamp, after
+        if timestamp != self._coming.picture_timestamp:
+            self._coming.picture_timestamp, self._coming.picture_after = timestamp, after
 
     def begin(self, sequence: int, pps: int, losses: Losses, now: float) -> bool:
         """One begins; whether all is there that it needs is another question. Returns: whether it wants another one."""
-        self.start = Start(sequence, min(self._after, sequence - 1), pps)
+        self.start = Start(sequence, min(self._coming.picture_after, sequence - 1), pps)
         losses.forget(self.start.after)  # what was missing before it matters no more
         self._unseen = True
         self.judge(losses, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from splitter.core.net import Address
+from splitter.media.fast.way import Form, ShortWay
 from splitter.media.wire.ends import Seal
 from splitter.rtp.cache import SentPackets
 from splitter.rtp.packet import HEADER, HEADER_SIZE, VERSION, Buffer, pack_extensions, timestamp_delta
@@ -32,62 +33,72 @@ class Outgoing:
 
     Attributes:
         switch: numbers and the SSRC.
-        to: where packets go; port 0 means nowhere.
+        way, going: of the participant; the numbers of what goes to it. Octets count as in an SR (RFC 3550 §6.4.1), and
+            the limit of the payload leaves room for the orientation extension.
         format: what the participant can receive.
-        payload_limit: bytes of payload that fit into a packet, with the orientation extension.
-        packets, octets: sent, payload only, as an SR counts them (RFC 3550 §6.4.1).
         oversize: packets above the size that paths are known to carry.
         resent: packets sent again.
     """
 
     __slots__ = (
         "_blocks",
+        "_form",
         "_named_limit",
-        "_payload_type",
         "_resent_now",
         "_seal",
         "_send",
         "_sent",
-        "_unnamed",
+        "_to",
         "format",
-        "octets",
+        "going",
         "oversize",
-        "packets",
-        "payload_limit",
         "resent",
         "switch",
-        "to",
+        "way",
     )
 
-    def __init__(self, switch: Switch, send: SendPacket, packet_limit: int, seal: Seal | None = None) -> None:
+    def __init__(
+        self, switch: Switch, way: ShortWay, form: Form, send: SendPacket, packet_limit: int, seal: Seal | None = None
+    ) -> None:
         """`seal` encrypts what is sent; what was sealed is kept for retransmission, and never sealed again."""
         self.switch = switch
-        self.to = Address("", 0)
+        self.way, self.going, self._form = way, way.going, form
+        self._to = Address("", 0)
         self.format: VideoFormat | None = None
-        self.packets = self.octets = self.oversize = self.resent = 0
-        self.payload_limit = packet_limit - HEADER_SIZE - _ORIENTATION_BYTES
+        self.oversize = self.resent = 0
+        self.going.payload_limit = packet_limit - HEADER_SIZE - _ORIENTATION_BYTES
         self._send = send
         self._seal = seal
         self._sent: SentPackets | None = None
-        self._payload_type = 0
         self._blocks: dict[tuple[int | None, bool], bytes] = {}
-        self._unnamed = self._named_limit = 0  # packets that are still to name their m-line, if they are this small
+        self._named_limit = 0  # packets up to this size name their m-line, as long as any do
         self._resent_now = 0
+
+    @property
+    def to(self) -> Address:
+        """Where packets go; port 0 means nowhere."""
+        return self._to
+
+    @to.setter
+    def to(self, to: Address) -> None:
+        self._to, self.going.port = to, to.port
+        self.going.generation += 1
 
     def configure(self, negotiated: VideoFormat) -> None:
         """Take what was negotiated (again)."""
         if negotiated.mid_id is None:
-            self._unnamed = 0
+            self.going.unnamed = 0
         elif self.format is None or self.format.mid != negotiated.mid:
-            self._unnamed = _NAMED
-            self._named_limit = self.payload_limit - len(negotiated.mid) - 1
+            self.going.unnamed = _NAMED
+            self._named_limit = self.going.payload_limit - len(negotiated.mid) - 1
         self.format = negotiated
-        self._payload_type = negotiated.payload_type
+        self.going.payload_type = negotiated.payload_type
+        self.going.generation += 1
         self._blocks = {}
         if "nack" not in negotiated.feedback:
             self._sent = None
         elif self._sent is None:
-            self._sent = SentPackets()
+            self._sent = self._form.copies()
 
     def emit(
         self, sequence: int, timestamp: int, marker: bool, payload: Buffer, orientation: int | None = None
@@ -98,15 +109,19 @@ class Outgoing:
             payload: NO_PAYLOAD for a packet of padding alone.
             orientation: CVO byte to send along, where the participant negotiated the extension.
         """
-        second = self._payload_type | 0x80 if marker else self._payload_type
-        if payload and orientation is None and not self._unnamed:  # by far the most packets
+        going = self.going
+        second = going.payload_type | 0x80 if marker else going.payload_type
+        if payload and orientation is None and not going.unnamed:  # by far the most packets
             packet = HEADER.pack(VERSION, second, sequence, timestamp, self.switch.ssrc) + payload
         else:
             packet = self._special(second, sequence, timestamp, payload, orientation)
-        self.packets += 1
-        self.octets += len(payload)
-        if not self.to.port:
-            return
+        going.packets += 1
+        going.octets += len(payload)
+        if self._to.port:
+            self.dispatch(sequence, packet)
+
+    def dispatch(self, sequence: int, packet: bytes) -> None:
+        """Encrypt, keep and send a packet that is counted already."""
         if self._seal is not None:
             sealed = self._seal(packet)
             if sealed is None:
@@ -114,7 +129,7 @@ class Outgoing:
             packet = bytes(sealed)
         if self._sent is not None:
             self._sent.store(sequence, packet)
-        self._send(packet, self.to)
+        self._send(packet, self._to)
 
     def _special(self, second: int, sequence: int, timestamp: int, payload: Buffer, orientation: int | None) -> bytes:
         """A packet of padding alone, or perhaps with a header extension."""
@@ -123,10 +138,10 @@ class Outgoing:
             return HEADER.pack(VERSION | 0x20, second, sequence, timestamp, ssrc) + _PADDING
         if orientation is not None and (self.format is None or self.format.orientation_id is None):
             orientation = None
-        named = self._unnamed > 0 and self.to.port > 0 and len(payload) <= self._named_limit
+        named = self.going.unnamed > 0 and self.to.port > 0 and len(payload) <= self._named_limit
         if orientation is None and not named:
             return HEADER.pack(VERSION, second, sequence, timestamp, ssrc) + payload
-        self._unnamed -= named
+        self.going.unnamed -= named
         head = HEADER.pack(VERSION | 0x10, second, sequence, timestamp, ssrc)
         return b"".join((head, self._block(orientation, named), payload))
 
@@ -164,7 +179,7 @@ class Outgoing:
 
     def report(self, ntp: int, rtp: int, blocks: tuple[ReportBlock, ...]) -> SenderReport:
         """An SR that says which NTP time one of our timestamps stands for."""
-        packets, octets = self.packets & 0xFFFF_FFFF, self.octets & 0xFFFF_FFFF
+        packets, octets = self.going.packets & 0xFFFF_FFFF, self.going.octets & 0xFFFF_FFFF
         return SenderReport(self.switch.ssrc, ntp, rtp, packets, octets, blocks)
 
     def carry_report(

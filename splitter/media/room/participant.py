@@ -35,6 +35,7 @@ class Participant:
         media: what was negotiated; None while paused.
         wire: the way to its peer; others may have the same one.
         stream: what it sends. view: what it is shown.
+        way: its ends of the short ways of packets that need no thought.
     """
 
     def __init__(self, name: str, around: Surroundings, attach: Callable[[StreamKey, WireEnd], Strand]) -> None:
@@ -44,11 +45,13 @@ class Participant:
         self._goodbye_at = float("-inf")
         self._around = around
         now = around.loop.now()
-        numbers = Switch(around.ids.number(1 << 32), around.ids.number(1 << 15), around.ids.number(1 << 32), now)
+        ids, way = around.ids, around.form.way()
+        numbers = Switch(ids.number(1 << 32), ids.number(1 << 15), ids.number(1 << 32), now, way.going)
+        self.way = way
         self.wire = attach(StreamKey.sent_with(numbers.ssrc), self)
-        self.stream = Stream(name, self._on_started)
+        self.stream = Stream(name, self._on_started, way.coming)
         self.view = View(
-            Outgoing(numbers, self.wire.send_rtp, self.wire.packet_limit, self.wire.seal_rtp),
+            Outgoing(numbers, way, around.form, self.wire.send_rtp, self.wire.packet_limit, self.wire.seal_rtp),
             around.stills,
             self._on_shown,
             self._on_unfit,
@@ -123,11 +126,12 @@ class Participant:
 
     def close(self) -> None:
         """Say goodbye, give the ports back, and let go of all that knows it: it is freed at once."""
-        if self.media is not None and self.view.out.packets:
+        if self.media is not None and self.view.out.going.packets:
             self._feedback.goodbye()
         self.stream.stop()
         self.view.end()
         self.media = None
+        self.way.close()
         self.wire.close()
         del self.wire, self.stream, self.view, self._feedback
 
@@ -135,10 +139,10 @@ class Participant:
         """Say its counters now."""
         stream, out, feedback = self.stream, self.view.out, self._feedback
         count = StreamCount(
-            packets_in=stream.packets,
-            bytes_in=stream.octets,
-            packets_out=out.packets,
-            bytes_out=out.octets,
+            packets_in=stream.coming.packets,
+            bytes_in=stream.coming.octets,
+            packets_out=out.going.packets,
+            bytes_out=out.going.octets,
             lost=stream.lost,
             rejected=self.wire.rejected,
             jitter_ms=stream.reception.jitter_ms if stream.reception else -1.0,
@@ -166,13 +170,21 @@ class Participant:
 
     def on_rtp(self, data: bytearray | memoryview | bytes, now: float) -> None:
         """A packet of its stream."""
-        media, stream = self.media, self.stream
+        if self.way.take(data, now):
+            return
+        media = self.media
         if media is None or not media.receiving:
             return
+        self.way.unsettle()
+        stream = self.stream
         stream.receive(data, now)
         if stream.wake:
             stream.wake = False
             self._around.wake()
+        if stream.settled:
+            outlets = [one.out for one in stream.watchers if isinstance(one, View) and one.shows_all(stream)]
+            if len(outlets) == len(stream.watchers):
+                self.way.settle(outlets)
 
     def on_rtcp(self, messages: list[RtcpPacket], now: float) -> None:
         """Take what it reports and asks."""
@@ -187,7 +199,7 @@ class Participant:
     @property
     def taken(self) -> int:
         """Packets of its stream so far."""
-        return self.stream.packets
+        return self.stream.coming.packets
 
     def on_stranger(self, source: Address, packets: int) -> None:
         """Tell of somebody who sends in its place."""
@@ -213,7 +225,7 @@ class Participant:
         times = [self.view.next_timeout(), stream.losses.next_timeout()]
         if stream.alive:
             times.append(stream.broker.next_timeout())
-            times.append(stream.last_at + self._around.times.silence_s)
+            times.append(stream.coming.last_at + self._around.times.silence_s)
         for at in times:
             if at is not None and at < due:
                 due = at

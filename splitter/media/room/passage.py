@@ -20,26 +20,25 @@ _PIECES = 3  # of a packet that is divided, and so numbers kept for one that is 
 
 
 class Passage:
-    """What becomes of the packets of the stream that is shown.
+    """What becomes of the packets of the stream that is shown."""
 
-    Attributes:
-        open_timestamp: of the picture under way; -1 between pictures.
-    """
-
-    __slots__ = ("_orientation_due", "_out", "_unit_sets", "_unit_timestamp", "_units", "open_timestamp")
+    __slots__ = ("_going", "_out", "_unit_sets", "_unit_timestamp", "_units")
 
     def __init__(self, out: Outgoing) -> None:
-        self._out = out
-        self._orientation_due = False
+        self._out, self._going = out, out.going
         self._unit_timestamp = -1
         self._unit_sets = 0
         self._units: SingleUnits | None = None
-        self.open_timestamp = -1
+
+    @property
+    def whole(self) -> bool:
+        """Whether packets pass as they are, as long as they are not too large."""
+        return self._units is None
 
     def begin(self, sequence: int, timestamp: int, now: float) -> None:
         """Another stream begins with this packet."""
-        self.open_timestamp = self._unit_timestamp = -1
-        self._orientation_due = True
+        self._going.open_timestamp = self._unit_timestamp = -1
+        self._going.orientation_due = True
         mode = self._out.format.packetization_mode if self._out.format else 1
         self._units = SingleUnits() if mode == 0 else None
         self._out.switch.begin(sequence, timestamp, now)
@@ -67,7 +66,7 @@ class Passage:
             return
         if stream.sets or stream.starts:
             self._before(stream, now)
-        self.open_timestamp = -1 if stream.marker else stream.timestamp
+        self._going.open_timestamp = -1 if stream.marker else stream.timestamp
         if self._units is not None:
             self._forward_units(stream, now)
             return
@@ -76,11 +75,11 @@ class Passage:
             return
         timestamp = switch.map_timestamp(stream.timestamp, now)
         orientation = stream.orientation
-        if self._orientation_due and (stream.marker or orientation is not None):
-            self._orientation_due = False
+        if self._going.orientation_due and (stream.marker or orientation is not None):
+            self._going.orientation_due = False
             if orientation is None:
                 orientation = stream.last_orientation or 0
-        if len(payload) <= out.payload_limit:
+        if len(payload) <= out.going.payload_limit:
             out.emit(sequence, timestamp, stream.marker, payload, orientation)
         else:
             self._emit_large(stream, sequence, timestamp, orientation)
@@ -95,10 +94,10 @@ class Passage:
         if not numbers:
             return
         timestamp = out.switch.translate(stream.timestamp)
-        pieces = h264.within(stream.payload, out.payload_limit)
+        pieces = h264.within(stream.payload, out.going.payload_limit)
         if len(pieces) > len(numbers):
             pieces = h264.into(stream.payload, len(numbers))
-        out.oversize += sum(len(piece) > out.payload_limit for piece in pieces)
+        out.oversize += sum(len(piece) > out.going.payload_limit for piece in pieces)
         last = len(pieces) - 1
         for index, number in enumerate(numbers):
             if index > last or not pieces[index]:
@@ -111,9 +110,9 @@ class Passage:
     def _before(self, stream: Stream, now: float) -> None:
         """Send what is missing before the packet in hand: a marker, parameter sets."""
         switch = self._out.switch
-        if stream.sets & UNENDED and self.open_timestamp >= 0:
+        if stream.sets & UNENDED and self._going.open_timestamp >= 0:
             number = switch.insert(stream.sequence) if self._units is None else switch.take()
-            self._out.emit(number, switch.translate(self.open_timestamp), True, END_OF_PICTURE)
+            self._out.emit(number, switch.translate(self._going.open_timestamp), True, END_OF_PICTURE)
         if self._units is None:
             self._sets_before(stream, now)
 
@@ -131,13 +130,13 @@ class Passage:
         self._unit_sets = _ALL_SETS
         timestamp = self._out.switch.map_timestamp(stream.timestamp, now)
         for nal in stream.lens.units():
-            for piece in h264.within(nal, self._out.payload_limit):
+            for piece in h264.within(nal, self._out.going.payload_limit):
                 self._out.emit(self._out.switch.insert(stream.sequence), timestamp, False, piece)
 
     def _emit_large(self, stream: Stream, sequence: int, timestamp: int, orientation: int | None) -> None:
         """A packet over the limit is divided; what is missing of such a stream will need as many numbers."""
         switch = self._out.switch
-        pieces = h264.within(stream.payload, self._out.payload_limit)
+        pieces = h264.within(stream.payload, self._out.going.payload_limit)
         if len(pieces) == 1:
             self._out.oversize += 1
         elif switch.width < len(pieces) <= _PIECES:
@@ -151,7 +150,7 @@ class Passage:
         """For a viewer of packetization-mode 0: single NAL units with numbers of our own."""
         assert self._units is not None
         if stream.orientation is not None:
-            self._orientation_due = True
+            self._going.orientation_due = True
         held = OrderedPacket(stream.sequence, stream.timestamp, stream.marker, bytes(stream.payload), False)
         for unit in self._units.push(held, now):
             self._emit_unit(stream, unit, now)
@@ -175,12 +174,12 @@ class Passage:
             self._unit_sets = _ALL_SETS
             for nal in stream.lens.units():
                 self._out.emit(switch.take(), timestamp, False, nal)
-        if len(unit.payload) > self._out.payload_limit:
+        if len(unit.payload) > self._out.going.payload_limit:
             self._out.oversize += 1
             if len(unit.payload) > _DATAGRAM_LIMIT:
                 return
         orientation = None
-        if unit.marker and self._orientation_due:
-            self._orientation_due = False
+        if unit.marker and self._going.orientation_due:
+            self._going.orientation_due = False
             orientation = stream.last_orientation or 0
         self._out.emit(switch.take(), timestamp, unit.marker, unit.payload, orientation)

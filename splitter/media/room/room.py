@@ -11,6 +11,8 @@ from functools import partial
 
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.ids import IdSource
+from splitter.media.fast.plain import PlainForm
+from splitter.media.fast.way import Form
 from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.rooms import ParticipantMedia, ParticipantReport, RoomReport, Snapshot
 from splitter.media.room.layout import CALLER, SLATE, is_callers, source_for
@@ -45,6 +47,7 @@ class Room:
         emit: Callable[[MediaEvent], None],
         times: RoomTimes | None = None,
         ids: IdSource | None = None,
+        form: Form | None = None,
     ) -> None:
         self.call_id = call_id
         self.room_id = room_id
@@ -53,6 +56,7 @@ class Room:
         self._emit = emit
         self._times = times or RoomTimes()
         self._ids = ids or IdSource()
+        self._form = form or PlainForm()
         self._cname = f"video-{self._ids.tag()}"
         self._participants: dict[str, Participant] = {}
         self._chosen: dict[str, str] = {}
@@ -127,6 +131,7 @@ class Room:
             loop=self._loop,
             ids=self._ids,
             times=self._times,
+            form=self._form,
             stills=partial(self._still, name),
             emit=self._emit,
             changed=self._on_changed,
@@ -291,7 +296,9 @@ class Room:
     # ---- time -----------------------------------------------------------------------------------------------------
 
     def _arm(self) -> None:
-        """Have `_on_timer` called when the first thing is due."""
+        """Have `_on_timer` called when the first thing is due. Whatever was done, each stream is looked at again."""
+        for one in self._participants.values():
+            one.way.touch()
         due = min((one.next_timeout() for one in self._participants.values()), default=_NEVER)
         if due == self._timer_at and self._timer is not None:
             return
@@ -308,7 +315,7 @@ class Room:
         try:
             for participant in list(self._participants.values()):
                 if participant.stream.silent(now, self._times):
-                    participant.stopped(f"no packet for {now - participant.stream.last_at:.0f} s")
+                    participant.stopped(f"no packet for {now - participant.stream.coming.last_at:.0f} s")
                 participant.on_timeout(now)
             self._limit_sources()
         finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from splitter.media.fast.state import Coming
 from splitter.media.room.keyframe import LatestKeyFrame
 from splitter.media.room.lens import H264Lens, Lens, Shape
 from splitter.media.room.times import RoomTimes
@@ -40,6 +41,7 @@ class Stream:
 
     Attributes:
         name: the participant.
+        coming: the numbers that move with each packet.
         started: called when packets begin to come, before the first one is handed on.
         wake: something became due while a packet was taken; whoever arms timers looks here.
         watchers: who is handed the packets.
@@ -54,7 +56,7 @@ class Stream:
             and nobody was told.
         key: the latest key frame.
         shape: of the pictures, by the SPS that key frames refer to; None while none is known.
-        pictures: how many came; frame_rate of late, by `measure`.
+        frame_rate: of late, by `measure`.
         orientation: its CVO byte, None if it has none; last_orientation is the latest of the stream.
     """
 
@@ -67,18 +69,17 @@ class Stream:
         "_measured",
         "_newest",
         "_orientation_id",
-        "_payload_type",
         "_sprop",
         "_suspect",
         "_suspect_key",
         "alive",
         "broker",
+        "coming",
         "frame_rate",
         "generation",
         "idr",
         "key",
         "key_frames",
-        "last_at",
         "last_orientation",
         "late",
         "lens",
@@ -89,11 +90,8 @@ class Stream:
         "marker",
         "mending",
         "name",
-        "octets",
         "orientation",
-        "packets",
         "payload",
-        "pictures",
         "reception",
         "sequence",
         "sets",
@@ -106,8 +104,9 @@ class Stream:
         "wrong_payload_type",
     )
 
-    def __init__(self, name: str, started: Callable[[], None]) -> None:
+    def __init__(self, name: str, started: Callable[[], None], coming: Coming) -> None:
         self.name = name
+        self.coming = coming
         self.started = started
         self.wake = False
         self.watchers: tuple[Watcher, ...] = ()
@@ -116,19 +115,17 @@ class Stream:
         self.reception: ReceivedStream | None = None
         self.lens: Lens = H264Lens()
         self.broker = KeyFrameBroker(means_for(()))
-        self.key = LatestKeyFrame(self.lens, self.broker)
+        self.key = LatestKeyFrame(self.lens, self.broker, coming)
         self.losses = Losses(repair=False)
         self.mapping: tuple[int, int, float] | None = None  # NTP, RTP, when it came: the latest sender report
-        self.last_at = 0.0
         self.last_orientation: int | None = None
         self.lost_before = 0  # by receptions that ended
-        self.packets = self.octets = self.malformed = self.wrong_payload_type = self.key_frames = 0
+        self.malformed = self.wrong_payload_type = self.key_frames = 0
         self.sequence = self.timestamp = self.sets = 0
         self.marker = self.late = self.idr = self.starts = False
         self.orientation: int | None = None
         self.payload: Buffer = b""
         self.shape: Shape | None = None
-        self.pictures = 0
         self.frame_rate = 0.0
         self._measured = (0, 0.0)  # pictures, and when they were so many
         self._gap = (0, 0)  # the numbers before and after the latest gap
@@ -138,7 +135,6 @@ class Stream:
         self.mending = False
         self._bare = 0  # the latest packet with a marker and no slice
         self._format: VideoFormat | None = None
-        self._payload_type = -1
         self._orientation_id: int | None = None
         self._sprop: tuple[bytes, ...] = ()
         self._suspect: bytes | None = None
@@ -147,7 +143,8 @@ class Stream:
     def configure(self, negotiated: VideoFormat) -> None:
         """Take what was negotiated (again). Parameter sets learned in-band stay unless SDP brings other ones."""
         self._format = negotiated
-        self._payload_type = negotiated.payload_type
+        self.coming.payload_type = negotiated.payload_type
+        self.coming.generation += 1
         self._orientation_id = negotiated.orientation_id
         self.broker.set_means(means_for(negotiated.feedback))
         repair = "nack" in negotiated.feedback
@@ -162,6 +159,7 @@ class Stream:
     def stop(self) -> None:
         """The participant sends no more for now; the next packet begins anew."""
         self.alive = False
+        self.coming.generation += 1
         self.key.pause()
         self.broker.seen(float("inf"))
         self.losses.clear()
@@ -180,7 +178,12 @@ class Stream:
 
     def plausible(self, data: Buffer) -> bool:
         """Whether a datagram can be a packet of this stream; asked before its source is believed."""
-        return payload_bounds(data) is not None and data[1] & 0x7F == self._payload_type
+        return payload_bounds(data) is not None and data[1] & 0x7F == self.coming.payload_type
+
+    @property
+    def settled(self) -> bool:
+        """Whether the packet that is expected needs no thought, but for its begin."""
+        return self.alive and self.reception is not None and not self.mending
 
     # ---- packets in -------------------------------------------------------------------------------------------
 
@@ -197,7 +200,8 @@ class Stream:
                 self.malformed += 1
                 return
             start, end = bounds
-        wrong = second & 0x7F != self._payload_type
+        coming = self.coming
+        wrong = second & 0x7F != coming.payload_type
         if wrong:
             self.wrong_payload_type += 1
         reception = self.reception
@@ -209,13 +213,12 @@ class Stream:
         extended = reception.follow(sequence, timestamp, now)
         if extended:
             # Another timestamp without a marker, or a marker and no other timestamp: one of them is wrong.
-            odd = (timestamp == self.timestamp) is self.marker and not self.late and len(self.payload) > 0
-            before = self.timestamp
-            self.late = False
-            self._suspect = None
+            odd = coming.filled and not coming.late and (timestamp == coming.timestamp) is coming.marker
+            before = coming.timestamp
+            self.late = coming.suspected = False
         else:
             odd, before = False, timestamp
-            newest = self._newest if self.late else self.timestamp
+            newest = self._newest if coming.late else coming.timestamp
             order, extended = reception.order(sequence, timestamp_delta(timestamp, newest))
             if order is Order.JUMP:
                 if not wrong:
@@ -226,17 +229,16 @@ class Stream:
             reception.count(extended, timestamp, now)
             self.late = order is Order.LATE
             self._newest = newest
-        self.packets += 1
-        self.octets += end - start
-        self.last_at = now
+        coming.packets += 1
+        coming.octets += end - start
+        coming.last_at = now
         self.sequence = extended
         self.timestamp = timestamp
         self.marker = second >= 0x80
         self.idr = self.starts = False
         self.sets = 0
         self.orientation = None
-        if self.marker:
-            self.pictures += 1
+        coming.pictures += self.marker
         if wrong or start == end:
             self.payload = b""
         else:
@@ -252,6 +254,8 @@ class Stream:
                 self._look(data, first, now)
             if odd or self.mending:
                 self._mend(before)
+        coming.timestamp, coming.late, coming.marker = timestamp, self.late, self.marker
+        coming.filled = len(self.payload) > 0
         for watcher in self.watchers:
             watcher.forward(self, now)
 
@@ -276,7 +280,7 @@ class Stream:
         self.sets, self.idr, self.shape = seen.sets, seen.key, self.lens.shape
         if self.marker and not seen.shows:  # what stands before the slices ends no picture
             self.marker, self._bare = False, self.sequence
-            self.pictures -= 1
+            self.coming.pictures -= 1
         if seen.first is not None and self.sequence > self.key.start.sequence:
             self.starts = True
             self.key_frames += 1
@@ -297,8 +301,8 @@ class Stream:
             self.marker, unended = markers.push(self.payload, self.timestamp, claimed, whole)
             if unended:
                 self.sets |= UNENDED
-                self.pictures += 1
-        self.pictures += self.marker - claimed
+                self.coming.pictures += 1
+        self.coming.pictures += self.marker - claimed
         self.mending = markers.mending
 
     @property
@@ -314,8 +318,8 @@ class Stream:
     def measure(self, now: float) -> None:
         """Estimate the frame rate over the time since the last measurement; called about once a second."""
         pictures, at = self._measured
-        self._measured = (self.pictures, now)
-        self.frame_rate = (self.pictures - pictures) / (now - at) if self.alive and now > at > 0 else 0.0
+        self._measured = (self.coming.pictures, now)
+        self.frame_rate = (self.coming.pictures - pictures) / (now - at) if self.alive and now > at > 0 else 0.0
 
     def _disordered(self, order: Order, extended: int, reception: ReceivedStream, now: float) -> None:
         if order is Order.LATE:
@@ -336,7 +340,7 @@ class Stream:
         """
         first: bytes | None = None
         if self.alive:
-            if ssrc == self._left and now - self.last_at < _QUIET_S:
+            if ssrc == self._left and now - self.coming.last_at < _QUIET_S:
                 return False
             first = self._held_back(data, sequence, ssrc)
             if first is None:
@@ -354,23 +358,23 @@ class Stream:
 
     def _held_back(self, data: Buffer, sequence: int, ssrc: int) -> bytes | None:
         """The packet right before this one, if it was held back; else this one is."""
-        if self._suspect is not None and self._suspect_key == (ssrc, sequence):
+        if self.coming.suspected and self._suspect_key == (ssrc, sequence):
             return self._suspect
-        self._suspect = bytes(data)
+        self._suspect, self.coming.suspected = bytes(data), True
         self._suspect_key = (ssrc, (sequence + 1) & 0xFFFF)
         return None
 
     def _begin(self, ssrc: int, first: bytes | None, now: float) -> None:
         """A new reception; `first` was held back and comes before the packet at hand."""
-        self._suspect = None
+        self._suspect, self.coming.suspected = None, False
         self.lost_before = self.lost
-        self.reception = ReceivedStream(ssrc)
+        self.reception = ReceivedStream(ssrc, numbers=self.coming)
         self.lens.restart()
         self._markers = Markers()
         self.mending = False
         self._bare = 0
         self.key.reset()
-        self.late = False
+        self.late = self.coming.late = False
         self._gap = (0, 0)
         self.mapping = None
         self.losses.clear()
@@ -380,18 +384,16 @@ class Stream:
         if first is not None:
             self.receive(first, now)
 
-    # ---- reports in ---------------------------------------------------------------------------------------------
-
     def sender_report(self, report: SenderReport, now: float) -> None:
         """Keep the source's NTP↔RTP mapping, if it is about this stream and fits the packets."""
         reception = self.reception
         if reception is None or report.ssrc != reception.ssrc:
             return
         reception.sender_report(report.ntp, now)
-        expected = self.timestamp + int((now - self.last_at) * 90_000)
+        expected = self.coming.timestamp + int((now - self.coming.last_at) * 90_000)
         if report.ntp and abs(timestamp_delta(report.rtp, expected & 0xFFFF_FFFF)) < _PLAUSIBLE:
             self.mapping = (report.ntp, report.rtp, now)
 
     def silent(self, now: float, times: RoomTimes) -> bool:
         """Whether a stream that was alive has stopped."""
-        return self.alive and now >= self.last_at + times.silence_s  # as the timer is set, to the last bit
+        return self.alive and now >= self.coming.last_at + times.silence_s  # as the timer is set, to the last bit

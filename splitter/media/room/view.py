@@ -4,9 +4,8 @@ want_still(name)  the slate or a picture, once it is there and the picture under
 want(stream)      what is shown stays until the stream's key frame begins; after `switch_limit_s` the slate steps in
 lose(stream)      the slate, at once, where that stream was shown
 
-A key frame is shown once all is there that it needs: its parameter sets may come late, or have to be sent again. What
-comes of it meanwhile is kept. A stream whose pictures the viewer cannot take, because they are larger than its level
-allows or of another profile than was agreed, is not shown before they fit.
+A key frame is shown once all is there that it needs: its parameter sets may come late, or again. What comes of it
+meanwhile is kept. A stream whose pictures the viewer cannot take (Fit) is not shown before they fit.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from splitter.media.room.awaited import AwaitedKeyFrame
-from splitter.media.room.fit import Fit, misfit
+from splitter.media.room.fit import Fit, Restless, misfit
 from splitter.media.room.kept import replay
 from splitter.media.room.lens import Shape
 from splitter.media.room.outgoing import Outgoing
@@ -28,7 +27,6 @@ from splitter.sdp.video import VideoFormat
 
 NOTHING, SLATE = "none", "slate"
 _ENDING_S = 0.1  # how long a still waits for the end of a picture under way
-_RESTLESS_S = 2.0  # a stream that grows too large again within so long has to wait as long
 
 
 class View:
@@ -41,7 +39,6 @@ class View:
 
     __slots__ = (
         "_awaited",
-        "_calm_at",
         "_changed",
         "_deadline",
         "_due",
@@ -49,7 +46,6 @@ class View:
         "_fit",
         "_fitting",
         "_generation",
-        "_grown_at",
         "_held_up",
         "_key_frame",
         "_live",
@@ -81,8 +77,7 @@ class View:
         self._due_by: float | None = None  # when it does not wait any longer for the picture under way
         self._fit = Fit()
         self._fitting: Shape | None = None  # the latest shape that was found to fit
-        self._grown_at = self._calm_at = float("-inf")
-        self._restless: Stream | None = None  # not shown before `_calm_at`
+        self._restless = Restless()
         self._changed = changed
         self._times = times
         self._live: Stream | None = None
@@ -154,7 +149,7 @@ class View:
         still = self._stills(name, self.out.format)
         if still is None:
             return False
-        if self._live is not None and self._passage.open_timestamp >= 0:
+        if self._live is not None and self.out.going.open_timestamp >= 0:
             if self._due_by is None:
                 self._due_by = now + _ENDING_S
             if now < self._due_by:
@@ -258,7 +253,7 @@ class View:
 
     def _show_slate(self, reason: str, now: float) -> None:
         """Show the slate at once, or what is due where that is there: what was shown until now cannot be."""
-        self._passage.open_timestamp = -1
+        self.out.going.open_timestamp = -1
         if self._begin_due(now):
             return
         due = self._due
@@ -296,9 +291,7 @@ class View:
         if self._fit.refuse(stream.name, shape, reason, now):
             self._told_unfit(stream.name, reason)
         if stream is self._live:
-            if now - self._grown_at < _RESTLESS_S:
-                self._restless, self._calm_at = stream, now + _RESTLESS_S
-            self._grown_at = now
+            self._restless.note(stream, now)
             large = self.out.format is not None and shape.macroblocks > self.out.format.max_macroblocks
             what = "too large" if large else "one of another profile"
             self._show_slate(f"the picture of {stream.name} became {what}", now)
@@ -308,11 +301,20 @@ class View:
 
     # ---- packets ----------------------------------------------------------------------------------------------------
 
+    def shows_all(self, stream: Stream) -> bool:
+        """Whether packets of this stream pass at once, and as they are unless they are too large."""
+        waits = self._held_up >= 0 or self._due_by is not None or stream is self._restless.stream
+        shown = stream is self._live and stream.generation == self._generation and stream.shape is self._fitting
+        return shown and not waits and self._passage.whole
+
     def forward(self, stream: Stream, now: float) -> None:
         """The packet in hand of a stream that is shown or awaited."""
+        if self.shows_all(stream):
+            return self._passage.forward(stream, now)
+        self.out.going.generation += 1
         if stream.shape is not self._fitting and not self._fits(stream, now):
             return
-        if stream is self._restless and now < self._calm_at:
+        if self._restless.keeps_out(stream, now):
             if stream.starts:
                 stream.broker.want()  # the next one may be shown
                 stream.wake = True
@@ -321,17 +323,17 @@ class View:
             self._collect(stream, now)
             return
         if self._held_up < 0 and self._due_by is None:
-            self._passage.forward(stream, now)
-        elif stream.timestamp != self._passage.open_timestamp and not stream.late:
+            self._passage.forward(stream, now)  # in single units
+        elif stream.timestamp != self.out.going.open_timestamp and not stream.late:
             self._begin_other(stream, now)
         else:
             self._passage.forward(stream, now)
-            if stream.marker and self._passage.open_timestamp < 0:
+            if stream.marker and self.out.going.open_timestamp < 0:
                 self._begin_other(stream, now)
 
     def _begin_other(self, stream: Stream, now: float) -> None:
         """The picture under way has ended: what waited for that begins."""
-        self._passage.open_timestamp = -1
+        self.out.going.open_timestamp = -1
         if self._held_up >= 0 and self._awaited is not None:
             self._cut_over(self._awaited, now)
         else:
@@ -359,7 +361,7 @@ class View:
                 stream.broker.want()
                 stream.wake = True
             return
-        if self._live is not None and self._live is not stream and self._passage.open_timestamp >= 0 and not full:
+        if self._live is not None and self._live is not stream and self.out.going.open_timestamp >= 0 and not full:
             # The picture under way ends first, or a decoder would see half of it.
             if self._held_up < 0:
                 self._held_up = stream.timestamp

@@ -178,7 +178,7 @@ class TestNoKeyStreamTwice:
         caller = stage.join("caller", Camera(150, (320, 240), slices=random.choice([0, 500]) if mode else 500))
         seat = stage.join("seat-1", answered=False, packetization_mode=mode)
         switch = stage.room.participant("seat-1").view.out.switch
-        switch.sequence += 65_500 - switch.sequence % 65_536  # the numbers wrap under way
+        switch.numbers.sequence += 65_500 - switch.numbers.sequence % 65_536  # the numbers wrap under way
         stage.room.set_participant("seat-1", seat.media)
         caller.limit = random.choice([400, 1150, 1450])
         past: list[bytes] = []
@@ -203,7 +203,7 @@ class TestNoKeyStreamTwice:
             random.shuffle(packets)
             play(caller, packets[random.randrange(2) :])
         assert cipher.reused == cipher.unprotected == 0
-        assert switch.sequence >= 2 * 65_536
+        assert switch.numbers.sequence >= 2 * 65_536
         contents: dict[bytes, bytes] = {}
         for data, _, _ in seat.pair.rtp[-30_000:]:
             assert contents.setdefault(data[2:4], data) == data, "one number, two contents"

@@ -119,7 +119,7 @@ class TestRightMarkers:
                 caller.deliver(bytes((data[0] | 0x20,)) + data[1:] + b"\0\0\0\4")
         stream = stage.room.participant("caller").stream
         assert not stream.mending
-        assert stream.pictures == 30
+        assert stream.coming.pictures == 30
         assert all(ended_once(one) for one in by_picture(seat))
         assert not any(one.payload == b"\x0c\x80" for one in seat.got())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from splitter.core.net import Address
+from splitter.media.fast.plain import PlainForm, PlainWay
 from splitter.media.room.outgoing import Outgoing
 from splitter.rtp import packet
 from splitter.rtp.switch import Switch
@@ -15,7 +16,8 @@ NAMED = VideoFormat(payload_type=96, orientation_id=3, mid_id=4, mid="video0")
 def outgoing(wanted: VideoFormat, to: Address = THERE) -> tuple[Outgoing, list[bytes]]:
     """A stream to a peer, and what it sends."""
     sent: list[bytes] = []
-    out = Outgoing(Switch(0xCAFE, 0, 0, 0.0), lambda data, _: sent.append(data), 1200)  # type: ignore[arg-type]
+    way, form = PlainWay(), PlainForm()
+    out = Outgoing(Switch(0xCAFE, 0, 0, 0.0, way.going), way, form, lambda data, _: sent.append(data), 1200)  # type: ignore[arg-type]
     out.to = to
     out.configure(wanted)
     return out, sent
@@ -51,8 +53,8 @@ class TestRfc8843Section15:
 
     def test_makes_no_packet_larger_than_paths_carry(self) -> None:
         out, sent = outgoing(NAMED)
-        out.emit(1, 0, False, bytes(out.payload_limit))
-        out.emit(2, 0, False, bytes(out.payload_limit - 8), 0)
+        out.emit(1, 0, False, bytes(out.going.payload_limit))
+        out.emit(2, 0, False, bytes(out.going.payload_limit - 8), 0)
         assert extensions(sent[0]) == () and (4, b"video0") in extensions(sent[1])
         assert max(map(len, sent)) <= 1200
 

@@ -276,7 +276,7 @@ class TestWrap:
         stage = Stage()
         caller, seat = stage.join("caller", Camera(150)), stage.join("seat-1", answered=False)
         caller.sequence = 65_500
-        stage.room.participant("seat-1").view.out.switch.sequence = 0x1_FFA0
+        stage.room.participant("seat-1").view.out.going.sequence = 0x1_FFA0
         stage.room.set_participant("seat-1", seat.media)
         caller.show(40)
         assert len(tail(seat, 150)) == 40
