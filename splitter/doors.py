@@ -194,7 +194,9 @@ class Doors:
         """Tell other nodes of this one."""
         cluster, floor = self._settings.cluster, self._floor
         certificate = self.server.api.fingerprint
-        view = NodeView(cluster.node, cluster.api_url, certificate, cluster.host, self.board.state)
+        # Nobody could believe it before it has the certificate to show.
+        url = cluster.api_url if certificate or not self._settings.api.certificate else ""
+        view = NodeView(cluster.node, url, certificate, cluster.host, self.board.state)
         if (membership := self._membership) is not None:
             alone = membership.standing is NodeStanding.ALONE
             state = NodeStanding.ALONE if alone else self.board.state

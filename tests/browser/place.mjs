@@ -19,6 +19,7 @@ class FakePeer extends EventTarget {
   connectionState = "new";
   signalingState = "stable";
   iceGatheringState = "complete";
+  sources = []; // of packets that came
   localDescription = { sdp: "a=ice-ufrag:mine\r\nm=video 9\r\n" };
   currentRemoteDescription = { sdp: "v=0\r\nm=video 9\r\na=ice-ufrag:old\r\n" };
 
@@ -28,7 +29,8 @@ class FakePeer extends EventTarget {
   }
 
   addTransceiver() {
-    return { sender: { track: null, getParameters: () => ({ encodings: [] }), replaceTrack: async () => {} } };
+    const receiver = { getSynchronizationSources: () => this.sources };
+    return { receiver, sender: { track: null, getParameters: () => ({ encodings: [] }), replaceTrack: async () => {} } };
   }
 
   async createOffer() {}
@@ -86,7 +88,7 @@ async function joined() {
 beforeEach(() => {
   mock.timers.reset();
   sleptMs = 0;
-  mock.timers.enable({ apis: ["setTimeout"] });
+  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   [asked, answers, desk] = [[], {}, Object.assign(new EventTarget(), { track: null, sharing: false })];
   place = new Place(gateway, "7kq2", desk);
 });
@@ -175,4 +177,36 @@ test("that the gateway no longer lists was removed", async () => {
   place.listed(true);
   place.listed(false);
   assert.equal(place.media.state, "removed");
+});
+
+test("tells once when what flowed stands still, long before the browser finds the path dead", async () => {
+  await joined();
+  let still = 0;
+  place.addEventListener("still", () => still++);
+  await pass(5_000);
+  assert.equal(still, 0, "nothing has flowed yet");
+  for (let turn = 0; turn < 10; turn++) {
+    peer.sources = [{ timestamp: nowMs }];
+    await pass(500);
+  }
+  assert.equal(still, 0);
+  await pass(2_000);
+  assert.equal(still, 1);
+  await pass(20_000);
+  assert.equal(still, 1);
+  peer.sources = [{ timestamp: nowMs }];
+  await pass(3_000);
+  assert.equal(still, 2, "it had flowed again");
+  assert.equal(place.media.state, "connected", "whether the path is dead, others find out");
+});
+
+test("looks no longer once it is left", async () => {
+  await joined();
+  let still = 0;
+  place.addEventListener("still", () => still++);
+  peer.sources = [{ timestamp: nowMs }];
+  await pass(600);
+  place.close();
+  await pass(5_000);
+  assert.equal(still, 0);
 });

@@ -21,6 +21,11 @@ class FakeSocket {
     this.url = new URL(url);
     opened.push(this);
   }
+  readyState = 1;
+  sent = [];
+  send(text) {
+    this.sent.push(text);
+  }
   close() {}
   say(...frames) {
     for (const frame of frames) this.onmessage({ data: JSON.stringify(frame) });
@@ -131,6 +136,17 @@ test("one that swallows everything is found out by a request that has no answer"
   await assert.rejects(splitter.request("GET", "/v1/calls"));
   await settled();
   assert.equal((await next(2)).url.host, "b");
+  splitter.close();
+});
+
+test("where something is doubted it says a word, to which a system that has only taken over the address objects", async () => {
+  const splitter = await connected();
+  splitter._doubt();
+  await settled();
+  assert.deepEqual([opened.length, opened[0].sent], [1, ["?"]], "the request was answered, by whomever");
+  opened[0].onclose({ code: 1006 });
+  await next(2);
+  assert.equal(opened.length, 2);
   splitter.close();
 });
 

@@ -63,6 +63,10 @@ class Namespaces:
     def allow(self, host: str, port: int) -> None:
         self._tables(host, "-D", port)
 
+    def add_address(self, host: str, address: str) -> None:
+        """Give a host, or the lab, one more address."""
+        self._ip(host, "addr", "add", f"{address}/24", "dev", "br0" if host == "lab" else "eth0")
+
     def has_address(self, host: str, address: str = NODE) -> bool:
         shown = subprocess.run(["ip", "-n", self.name(host), "addr", "show", "eth0"], capture_output=True, text=True)
         return f" {address}/" in shown.stdout

@@ -94,7 +94,7 @@ class Site:
         first.configuration.write_text(text)
         twin = first.twin(folders["B"], self.net.within("B"), **{'host = "A"': 'host = "B"'})
         for name, gateway in (("A", first), ("B", twin)):
-            self.hosts[name] = Host(name, folders[name], gateway, self._keepalived(name, folders[name]))
+            self.hosts[name] = Host(name, folders[name], gateway, keepalived(self.net, name, folders[name]))
         await first.start()
         await twin.start("standby")
         await until(lambda: self.net.has_address("A"))
@@ -131,24 +131,35 @@ class Site:
         assert (await seat.join(call_id, gateway.desk).answered()).accepted
         return seat
 
-    def _keepalived(self, name: str, folder: Path) -> Process:
-        """With the file of sipconf/keepalived; addresses, names and paths become those of the test."""
-        other = next(host for host in HOSTS if host != name)
-        text = (SIPCONF / "keepalived" / "keepalived.conf").read_text(encoding="utf-8")
-        changes = {
-            "10.1.0.2\n": HOSTS[name] + "\n",
-            "10.1.0.3\n": HOSTS[other] + "\n",
-            "10.1.0.10/24": f"{NODE}/24",
-            "/run/splitter/lease-a ": f"{folder}/track ",
-            "router_id host-a": f"router_id host-{name}",
-            "script_user nobody": "script_user root",
-        } | ({"priority 100": "priority 90"} if name == "B" else {})
-        for old, new in changes.items():
-            assert old in text, old
-            text = text.replace(old, new)
-        (folder / "keepalived.conf").write_text(text)
-        files = ["-f", "keepalived.conf", "-p", str(folder / "k.pid"), "-r", str(folder / "v.pid")]
-        return Process("keepalived", [*self.net.within(name), "keepalived", "-n", "-l", "-D", *files], folder)
+
+def keepalived(net: Namespaces, name: str, folder: Path) -> Process:
+    """With the file of sipconf/keepalived; addresses, names and paths become those of the test."""
+    other = next(host for host in HOSTS if host != name)
+    text = (SIPCONF / "keepalived" / "keepalived.conf").read_text(encoding="utf-8")
+    changes = {
+        "10.1.0.2\n": HOSTS[name] + "\n",
+        "10.1.0.3\n": HOSTS[other] + "\n",
+        "10.1.0.10/24": f"{NODE}/24",
+        "/run/splitter/lease-a ": f"{folder}/track ",
+        "router_id host-a": f"router_id host-{name}",
+        "script_user nobody": "script_user root",
+    } | ({"priority 100": "priority 90"} if name == "B" else {})
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    (folder / "keepalived.conf").write_text(text)
+    files = ["-f", "keepalived.conf", "-p", str(folder / "k.pid"), "-r", str(folder / "v.pid")]
+    return Process("keepalived", [*net.within(name), "keepalived", "-n", "-l", "-D", *files], folder)
+
+
+def shared_valkey(folder: Path) -> Server:
+    """With the file of sipconf/valkey, in the lab."""
+    text = (SIPCONF / "valkey" / "valkey.conf").read_text(encoding="utf-8")
+    assert "bind 10.1.0.40\nport 6379\n" in text
+    (folder / "valkey.conf").write_text(
+        text.replace("bind 10.1.0.40\nport 6379\n", f"bind {LAB}\nport {VALKEY_PORT}\n")
+    )
+    return Server(folder, file=folder / "valkey.conf")
 
 
 @asynccontextmanager
@@ -157,12 +168,7 @@ async def site() -> AsyncIterator[Site]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spl-")))
         net = stack.enter_context(Namespaces())
-        text = (SIPCONF / "valkey" / "valkey.conf").read_text(encoding="utf-8")
-        assert "bind 10.1.0.40\nport 6379\n" in text
-        (folder / "valkey.conf").write_text(
-            text.replace("bind 10.1.0.40\nport 6379\n", f"bind {LAB}\nport {VALKEY_PORT}\n")
-        )
-        valkey = stack.enter_context(Server(folder, file=folder / "valkey.conf"))
+        valkey = stack.enter_context(shared_valkey(folder))
         plan = json.dumps({"ring_s": 0.1, "queue_s": 0.1})
         centre = LabProcess("splitter.lab.centre", "--listen", f"{LAB}:0", "--plan", plan)
         stack.push_async_callback(centre.stop)

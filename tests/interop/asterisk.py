@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -79,10 +80,12 @@ class Asterisk:
     Args:
         login: the gateway must log in as "gateway" with "hunter2", and may register.
         rpid: it names its agents in Remote-Party-ID instead of P-Asserted-Identity.
+        beside: the addresses of further gateways.
     """
 
-    def __init__(self, desk: Desk, *, login: bool = False, rpid: bool = False) -> None:
+    def __init__(self, desk: Desk, *, login: bool = False, rpid: bool = False, beside: Sequence[str] = ()) -> None:
         self._login = login
+        self._beside = beside
         self._rpid = rpid
         assert (root() / ".complete").exists(), f"Asterisk is not installed in {root()}; run `make peers`"
         (root() / "srv").mkdir(exist_ok=True)
@@ -102,6 +105,10 @@ class Asterisk:
             pjsip = self.folder / "etc" / "pjsip.conf"
             guarded = pjsip.read_text().replace("aors = splitter\n", "aors = splitter,gateway\nauth = gateway\n")
             pjsip.write_text(guarded + _LOGIN)
+        for address in self._beside:
+            pjsip = self.folder / "etc" / "pjsip.conf"
+            known = f"match = {self._desk.core}\n"
+            pjsip.write_text(pjsip.read_text().replace(known, f"{known}match = {address}\n"))
         if self._rpid:
             pjsip = self.folder / "etc" / "pjsip.conf"
             pjsip.write_text(pjsip.read_text().replace("send_pai = yes", "send_rpid = yes"))

@@ -112,7 +112,7 @@ class Kamailio:
         eventually(self._takes_calls, "Kamailio takes calls", 15, self._process.tail)
         return self
 
-    def ask(self, method: str, *parameters: str) -> Any:
+    def ask(self, method: str, *parameters: str | int) -> Any:
         """The result of one of its RPC commands."""
         self._asked += 1
         own = self.folder / f"asks-{self._asked}"

@@ -45,6 +45,7 @@ export class CallHandle extends EventTarget {
     this.#place.addEventListener("media", () => this.#onMedia());
     this.#place.addEventListener("admitted", () => this.#onAdmitted());
     this.#place.addEventListener("sent", () => this.#onSent());
+    this.#place.addEventListener("still", () => this.splitter._doubt());
   }
 
   get id() {
@@ -242,7 +243,7 @@ export class CallHandle extends EventTarget {
 
   /** The event socket is back. @param {boolean} anew  nothing of before counts */
   _onReconnected(anew) {
-    if (anew && !this.#present) this.#place.unknown();
+    if (anew && !this.#standing) this.#place.unknown();
     else this.#place.mend();
   }
 
@@ -263,6 +264,11 @@ export class CallHandle extends EventTarget {
 
   get #present() {
     return this.view.parties.some((party) => party.name === this.party && party.state !== "left");
+  }
+
+  /** The gateway has our transport. */
+  get #standing() {
+    return this.view.parties.some((party) => party.name === this.party && ["joining", "connected"].includes(party.state));
   }
 
   #onMedia() {

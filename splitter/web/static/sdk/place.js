@@ -151,7 +151,7 @@ export class Place extends EventTarget {
     if (this.#wanted) this.#rejoin(0);
   }
 
-  /** The gateway is another one than before, or was started again, and does not list it. */
+  /** The gateway is another one than before, or was started again, and does not list it, or only as cut off. */
   unknown() {
     if (this.#wanted && this.epoch !== this.#joinedEpoch && this.media.state === "connected") this.#rejoin(0);
     else this.mend();
@@ -215,6 +215,7 @@ export class Place extends EventTarget {
     const transport = new Transport(this.#gateway, path, this.#desk.track);
     transport.ontrack = (track) => this.#receive(track);
     transport.onstate = (state) => this.#transport === transport && this.#onState(state);
+    transport.onstill = () => this.#transport === transport && this.dispatchEvent(new Event("still"));
     this.#transport = transport;
     return transport;
   }

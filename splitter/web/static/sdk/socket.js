@@ -11,6 +11,7 @@ import { backoffMs, SplitterError } from "./http.js";
 const SILENCE_LIMIT_MS = 40_000;
 const SHORT_SILENCE_MS = 20_000;
 const PROBE_LIMIT_MS = 2_000;
+const WORD = "?"; // the gateway reads nothing into it
 
 /**
  * A socket that connects again by itself.
@@ -65,6 +66,8 @@ export class EventSocket extends EventTarget {
     if (this.#probing || this.connection.state !== "online") return;
     this.#probing = true;
     const socket = this.#socket;
+    // Whoever has taken over the gateway's address does not know this connection, and its system says so at once.
+    if (socket?.readyState === 1) socket.send(WORD);
     try {
       await this.#gateway.request("GET", "/v1/me", { limitMs: PROBE_LIMIT_MS });
     } catch (error) {

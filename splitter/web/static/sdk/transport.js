@@ -2,6 +2,7 @@
 /** One transport to the gateway: an RTCPeerConnection and its resource (WHIP, RFC 9725), with ICE restarts. */
 
 import { ignore, SplitterError } from "./http.js";
+import { Pulse } from "./pulse.js";
 
 /** @typedef {import("./types.js").Gateway} Gateway */
 /** @typedef {import("./types.js").Limits} Limits */
@@ -16,6 +17,7 @@ export const USUAL = { width: 640, height: 480, frame_rate: 30, bitrate_kbps: 96
 export class Transport {
   #pc;
   #sender;
+  #pulse;
   #path;
   #gateway;
   #location = "";
@@ -45,6 +47,8 @@ export class Transport {
     this.ontrack = () => {};
     /** @type {(state: RTCPeerConnectionState) => void} */
     this.onstate = () => {};
+    /** What came no longer comes, and the browser has not noticed yet. */
+    this.onstill = () => {};
     this.#pc = connection({ iceServers: gateway.iceServers, bundlePolicy: "max-bundle" });
     this.#pc.ontrack = (event) => this.ontrack(event.track);
     this.#pc.onconnectionstatechange = () => this.#closed || this.onstate(this.#pc.connectionState);
@@ -53,6 +57,7 @@ export class Transport {
     const transceiver = this.#pc.addTransceiver(track ?? "video", { direction: "sendrecv" });
     this.#sender = transceiver.sender;
     preferH264(transceiver);
+    this.#pulse = new Pulse(transceiver.receiver, () => this.#pc.connectionState === "connected" && this.onstill());
   }
 
   /** It stands at the gateway, and can be repaired. */
@@ -153,6 +158,7 @@ export class Transport {
 
   close() {
     this.#closed = true;
+    this.#pulse.stop();
     clearTimeout(this.#timer);
     this.#pc.close();
   }
