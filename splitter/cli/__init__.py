@@ -2,7 +2,9 @@
 
 Layout, one file per group:
     run.py        run: the gateway itself
+    init.py       init: a first configuration
     check.py      check: a configuration
+    doctor.py     doctor: a configuration, its machine and its neighbours, which examination/ looks at
     reference.py  reference: a configuration to begin with
     calls.py      calls, call, hangup
     invite.py     invite
@@ -35,7 +37,9 @@ from splitter import __version__
 COMMANDS = {
     "run": ("splitter.cli.run:run", "Run the gateway with a configuration file."),
     "media": ("splitter.cli.media:media", "Run one media worker, for a unit of its own."),
+    "init": ("splitter.cli.init:init", "Write a first configuration: asks for what nobody else can know."),
     "check": ("splitter.cli.check:check", "Check a configuration file; name every problem, its line and the remedy."),
+    "doctor": ("splitter.cli.doctor:doctor", "Say whether this machine and the neighbours will do, with remedies."),
     "reference": ("splitter.cli.reference:reference", "Print a configuration file that explains every key."),
     "status": ("splitter.cli.status:status", "Show how the gateway is doing."),
     "calls": ("splitter.cli.calls:calls", "List the calls that are alive, or those that ended."),

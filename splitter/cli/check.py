@@ -15,9 +15,11 @@ from splitter.sms.settings import OUTBOX
 
 
 @click.command()
-@click.argument("file", type=click.Path())
-def check(file: str) -> None:
-    """Check a configuration file. Prints every problem as FILE:LINE: key: what is wrong; remedy."""
+@click.argument("file", type=click.Path(), required=False)
+@click.pass_context
+def check(ctx: click.Context, file: str | None) -> None:
+    """Check a configuration file, by default the service's. Prints each problem as FILE:LINE: key: what; remedy."""
+    file = file or str(ctx.obj[1])
     try:
         settings = load(file, expiry=True)
     except ConfigError as error:

@@ -14,17 +14,19 @@ from splitter.core.errors import ConfigError, LocalError
 
 
 @click.command()
-@click.option("-c", "--config", "file", required=True, type=click.Path(), help="Configuration file.")
-def run(file: str) -> None:
+@click.option("-c", "--config", "file", type=click.Path(), help="Configuration file; by default the service's.")
+@click.pass_context
+def run(ctx: click.Context, file: str | None) -> None:
     """Run the gateway until SIGTERM or Ctrl-C; then drain and stop. SIGUSR1 leaves the calls to the next process."""
+    path = file or str(ctx.obj[1])
     try:
-        settings = load(file)
+        settings = load(path)
     except ConfigError as error:
         click.echo("\n".join(error.problems), err=True)
-        fail(f"not started: {file} has {counted(len(error.problems), 'problem')}")
+        fail(f"not started: {path} has {counted(len(error.problems), 'problem')}")
     try:
-        exposed = [writable(file), *warnings(file, settings)]
-        serve(settings, tuple(filter(None, exposed)), lambda: load(file))
+        exposed = [writable(path), *warnings(path, settings)]
+        serve(settings, tuple(filter(None, exposed)), lambda: load(path))
     except LocalError as error:
         fail(f"not started: {error}")
 

@@ -16,6 +16,7 @@ Layout:
     checks.py    what only shows when the whole file is known: dangling names, overlapping listeners, no centre
     locate.py    key → line number, which the standard TOML parser does not tell
     difference.py what differs between two configurations, key by key, and how much of it a running gateway can take
+    beginning.py the text of a first configuration
     reference.py the reference file: every key with its words, bounds and default
     syntax.py    what keeps a file from being TOML
     advice.py    what can be used, and will not do as it seems to be meant

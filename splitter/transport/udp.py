@@ -24,7 +24,7 @@ from splitter.core.net import Address, Flow
 
 _BATCH = 64
 """Datagrams read before timers and other sockets get their turn again."""
-_BUFFER_BYTES = 4 * 1024 * 1024
+BUFFER_BYTES = 4 * 1024 * 1024
 """Asked for; the kernel gives what net.core.rmem_max allows. A burst of INVITEs must wait here, not get lost."""
 _FLOWS = 4096
 _MAX_DATAGRAM = 65_536
@@ -138,7 +138,7 @@ def _bound(address: Address, freebind: bool) -> socket.socket:
         else:
             sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
+            sock.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
         if freebind:
             bind_anywhere(sock)
         sock.bind(address)
