@@ -34,6 +34,7 @@ class DaemonStatus(msgspec.Struct):
     rtpengines: list[InstanceStatus] = []
     draining_since: float | None = None
     node: str = ""
+    in_kernel: int = 0
 
 
 @click.command()
@@ -65,6 +66,8 @@ def _print(found: DaemonStatus) -> None:
     say(f"{'SIP':<14}{counted(found.dialogs, 'dialog')}, {counted(found.transactions, 'transaction')}")
     media = (counted(found.relays, "relay"), counted(found.rooms, "room"), counted(found.ports, "port"))
     say(f"{'media':<14}{', '.join(media)}")
+    if found.in_kernel:
+        say(f"{'kernel':<14}forwards {counted(found.in_kernel, 'direction')} of voice")
     say(f"{'workers':<14}{found.workers[0]} of {found.workers[1]} up")
     for one in found.rtpengines:
         say(f"{'rtpengine':<14}{one.name} at {one.address}: {one.state}, {counted(one.relays, 'relay')}")

@@ -18,6 +18,7 @@ from splitter.media.ports.events import (
     SpeakerChanged,
     StrangerHeard,
     TransportChanged,
+    VoiceOffloaded,
 )
 from splitter.media.ports.rooms import (
     CarriedParticipant,
@@ -80,4 +81,5 @@ __all__ = [
     "Survivors",
     "TransportChanged",
     "VoiceEngine",
+    "VoiceOffloaded",
 ]

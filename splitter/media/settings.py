@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
 
 from splitter.core.keys import Key, Uptake
+
+
+class KernelUse(StrEnum):
+    """What the kernel is to carry of the voice."""
+
+    OFF = "off"
+    AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,10 @@ class MediaSettings:
     to outlive the gateway's unit: systemd/splitter-media@.service, one instance for each of 0 to workers - 1."""
     request_limit_s: Annotated[float, Key(0.1, 30, taken=Uptake.RESTART)] = 2.0
     """The bound on one request to a worker."""
+    offload: Annotated[KernelUse, Key(taken=Uptake.RESTART)] = KernelUse.OFF
+    """With "auto" the kernel forwards the voice of calls whose two sides are known, at a fraction of the cost; "off"
+    leaves every packet to the workers. It needs the capabilities CAP_BPF and CAP_NET_ADMIN, and Linux 5.10: see
+    docs/offload.md. Where the kernel cannot, a call's trace says why, and a worker carries its voice as ever."""
     rtpengine_for: Annotated[tuple[str, ...], Key(unique=True, taken=Uptake.RESTART)] = ()
     """Networks whose callers' voice is carried by the rtpengines below, as long as one of them can. The workers carry
     all other voice, and all video. Each rtpengine needs an interface for every network of such a call, named like the

@@ -15,10 +15,12 @@ from splitter.media.ports.events import (
     SpeakerChanged,
     StrangerHeard,
     TransportChanged,
+    VoiceOffloaded,
 )
 
 _STREAM, _STRANGER, _SHOWN, _UNFIT, _TRANSPORT = "stream", "stranger", "shown", "unfit", "transport"
 _SPEAKER = "speaker"
+_CARRIER = "carrier"
 
 
 class Standing:
@@ -54,6 +56,8 @@ class Standing:
                 self._set(_UNFIT, event.viewer, event)
             case SpeakerChanged():
                 self._set(_SPEAKER, "", event)
+            case VoiceOffloaded():
+                self._set(_CARRIER, "", event)
             case TransportChanged():
                 self._set(_TRANSPORT, event.participant, event)
 

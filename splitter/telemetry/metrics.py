@@ -238,6 +238,14 @@ MEDIA_WORKER_RESTARTS = Counter(
     "splitter_media_worker_restarts_total", "Media workers that died and were started again.", registry=REGISTRY
 )
 MEDIA_RELAYS = Gauge("splitter_media_relays", "Audio relays open now.", registry=REGISTRY)
+MEDIA_IN_KERNEL = Gauge(
+    "splitter_media_in_kernel", "Directions of voices that the kernel forwards now; two per relay.", registry=REGISTRY
+)
+OFFLOAD_LOST = Counter(
+    "splitter_media_offload_lost_total",
+    "Voices that came back from the kernel to their worker for a fault: a route, link or program that is gone.",
+    registry=REGISTRY,
+)
 MEDIA_ROOMS = Gauge("splitter_media_rooms", "Video rooms open now.", registry=REGISTRY)
 MEDIA_LOST = Counter(
     "splitter_media_lost_total",

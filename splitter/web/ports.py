@@ -134,6 +134,7 @@ class GatewayStatus:
         calls, max_calls: alive now, and the limit.
         transactions: SIP transactions alive now.
         dialogs, relays, rooms, ports, tasks: what the calls hold now; all 0 when there is no call.
+        in_kernel: directions of voices that the kernel forwards; two for each relay that it carries.
         workers: media workers that are up, of how many.
         rtpengines: that carry voice, if any, and how they are.
         networks: what is listened on, such as "access udp 10.0.0.5:5060".
@@ -161,6 +162,7 @@ class GatewayStatus:
     alarms: tuple[str, ...] = ()
     node: str = ""
     draining_since: float | None = None
+    in_kernel: int = 0
 
 
 @dataclass(frozen=True, slots=True)

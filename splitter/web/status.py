@@ -96,6 +96,7 @@ class StatusBoard:
             dialogs=sip["dialogs"],
             relays=media["relays"] + _relays(rtpengines),
             rooms=media["rooms"],
+            in_kernel=sum(worker.in_kernel for worker in workers),
             ports=media["ports"],
             tasks=self._calls.tasks,
             workers=(sum(worker.state == "ready" for worker in workers), len(workers)),
@@ -122,6 +123,7 @@ def measure(engine: EngineHealth, farm: FarmHealth) -> None:
     """Let the gauges of what is held read it when they are scraped."""
     metrics.MEDIA_RELAYS.set_function(lambda: engine.sizes()["relays"] + _relays(farm.status()))
     metrics.MEDIA_ROOMS.set_function(lambda: engine.sizes()["rooms"])
+    metrics.MEDIA_IN_KERNEL.set_function(lambda: sum(worker.in_kernel for worker in engine.status()))
     metrics.MEDIA_WORKERS.set_function(lambda: sum(worker.state == "ready" for worker in engine.status()))
     metrics.MEDIA_PORTS_FREE.set_function(lambda: sum(worker.free_ports for worker in engine.status()))
     metrics.LOG_DROPPED.set_function(logs.dropped)

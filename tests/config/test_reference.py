@@ -142,6 +142,7 @@ OTHERS = {
     "api.proxies": '["127.0.0.1", "10.0.0.0/24"]',
     "api.web_origins": '["https://crm.example"]',
     "api.media_network": '"core"',
+    "media.offload": '"auto"',
     "media.rtpengine_for": '["access"]',
     "api.guest_url": '"https://video.example/guest/"',
     "api.link_url": '"https://v.example/g/"',

@@ -50,6 +50,7 @@ from splitter.media.ports.events import (
     SourceUnfit,
     StrangerHeard,
     TransportChanged,
+    VoiceOffloaded,
 )
 
 
@@ -100,6 +101,11 @@ def _beside_the_voice(call: LiveCall, event: CallEvent) -> Steps[None]:
             yield from _on_key_frame_wanted(call, event)
         case EnginePassedOver():
             yield Note(f"the voice is for another engine: {event.reason}", kind="alarm")
+        case VoiceOffloaded(in_kernel=True):
+            yield Note("the kernel forwards the voice from now on", kind="media")
+        case VoiceOffloaded():
+            kind = "alarm" if event.fault else "media"
+            yield Note(f"the media worker forwards the voice, and not the kernel: {event.reason}", kind=kind)
         case TransportChanged() | MediaStarted() | StrangerHeard() | PictureStopped() | SourceShown() | SourceUnfit():
             yield from on_room(call, event)
         case _:

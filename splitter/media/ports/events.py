@@ -103,6 +103,21 @@ class EnginePassedOver:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceOffloaded:
+    """The kernel has the voice of this relay, or the worker has it (again).
+
+    Attributes:
+        reason: why the worker has it, in words.
+        fault: something took it from the kernel that nobody here asked for.
+    """
+
+    call_id: str
+    in_kernel: bool
+    reason: str = ""
+    fault: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RelayLost:
     """What carried this relay, a worker or an rtpengine, died; the relay is gone."""
 
@@ -130,6 +145,7 @@ MediaEvent = (
     | SourceUnfit
     | SpeakerChanged
     | EnginePassedOver
+    | VoiceOffloaded
     | RelayLost
     | RoomLost
 )

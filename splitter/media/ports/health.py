@@ -16,6 +16,7 @@ class WorkerStatus:
     Attributes:
         state: "starting", "ready", "stuck" or "down".
         pairs, free_ports: of UDP ports that it has, and those of them that a call could have now.
+        in_kernel: directions of voices that the kernel carries for it.
     """
 
     index: int
@@ -26,6 +27,7 @@ class WorkerStatus:
     pairs: int
     free_ports: int
     restarts: int
+    in_kernel: int = 0
 
 
 @dataclass(frozen=True, slots=True)

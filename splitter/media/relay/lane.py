@@ -7,6 +7,7 @@ from typing import Protocol
 
 from splitter.core.errors import LocalError
 from splitter.core.net import Address
+from splitter.media.offload.ports import FlowCount
 from splitter.media.relay.quality import HEADER, SAMPLE, Quality
 from splitter.media.wire.latch import Latch, LatchRules, Verdict
 from splitter.media.wire.sources import NONE, Sources
@@ -148,6 +149,25 @@ class Lane:
         if len(data) < at + 4 or data[0] >> 6 != 2:
             return None
         return int.from_bytes(data[at : at + 4], "big")
+
+    # ---- what the kernel takes in its stead -----------------------------------------------------------------------
+
+    @property
+    def accepted(self) -> Address | None:
+        """Where its packets come from, once that is settled."""
+        return self._accepted if self.latch.settled else None
+
+    @property
+    def steady(self) -> bool:
+        """Whether its peer is settled, and nothing is put into what its own port sends."""
+        return self.accepted is not None and self.destination is not None and self._digits is None
+
+    def carried(self, taken: FlowCount) -> None:
+        """Count packets that never came here."""
+        for one in taken.samples:
+            self.quality.sample(HEADER.unpack(one.header), self.packets + one.packets, one.at)
+        self.packets += taken.packets
+        self.bytes += taken.size_bytes
 
     # ---- digits -------------------------------------------------------------------------------------------------
 

@@ -16,9 +16,11 @@ from ipaddress import ip_address
 
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.net import Address
+from splitter.media.offload.ports import Offload
 from splitter.media.ports.ends import RemoteEnd, StreamCount
 from splitter.media.ports.events import MediaEvent, MediaStarted, StrangerHeard
 from splitter.media.ports.voice import RelayReport
+from splitter.media.relay.beneath import Beneath, OneWay
 from splitter.media.relay.lane import Lane
 from splitter.media.wire.host import Host, Pair
 from splitter.media.wire.latch import LatchRules, canonical
@@ -62,6 +64,11 @@ class RelaySide:
     def ports(self) -> tuple[int, int]:
         return self.pair.rtp_port, self.pair.rtcp_port
 
+    def towards(self, other: RelaySide) -> OneWay:
+        """What this side sends to the other one."""
+        local, out = Address(self.host, self.pair.rtp_port), Address(other.host, other.pair.rtp_port)
+        return OneWay(self.rtp, local, out)
+
     @property
     def rejected(self) -> int:
         """Packets from a source that was not named; the kernel's count includes those it had no room for."""
@@ -78,6 +85,7 @@ class Relay:
         rules: of latching RTP.
         emit: takes MediaStarted and StrangerHeard events.
         ports: the even port that each side had, where the relay is opened again.
+        offload: the kernel, to be given the voice once it is settled; None: it stays here.
 
     Raises:
         MediaUnavailable: no ports, or not these, or another number of sides than two.
@@ -92,12 +100,14 @@ class Relay:
         rules: LatchRules,
         emit: Callable[[MediaEvent], None],
         ports: tuple[int, ...] = (),
+        offload: Offload | None = None,
     ) -> None:
         self.call_id = call_id
         self.relay_id = relay_id
         self._host = host
         self._rules = rules
         self._emit = emit
+        self._beneath: Beneath | None = None
         if len(sides) != 2:
             raise MediaUnavailable(f"a relay has two sides, not {len(sides)}")
         had = ports or (0, 0)
@@ -110,6 +120,9 @@ class Relay:
         self.sides = first, second
         for one, other in ((first, second), (second, first)):
             one.rtp.peer, one.rtcp.peer = other.rtp, other.rtcp
+        if offload is not None:
+            directions = first.towards(second), second.towards(first)
+            self._beneath = Beneath(call_id, directions, offload, host, emit)
 
     def _open(self, name: str, at: str, port: int) -> RelaySide:
         rtp = Lane(self._rules, True, self)
@@ -117,7 +130,7 @@ class Relay:
         open_pair = partial(self._host.reopen_pair, port) if port else self._host.open_pair
         pair = open_pair(at, rtp.on_packet, rtcp.on_packet)
         rtp.send, rtcp.send = pair.send_rtp, pair.send_rtcp
-        rtp.settle = pair.settle
+        rtp.settle = partial(self._on_settled, pair)
         return RelaySide(name, at, rtp, rtcp, pair)
 
     def _side_of(self, lane: Lane) -> RelaySide:
@@ -125,12 +138,19 @@ class Relay:
 
     # ---- what lanes tell -----------------------------------------------------------------------------------------
 
+    def _on_settled(self, pair: Pair, source: Address) -> None:
+        """A side sends from there, for now."""
+        pair.settle(source)
+        if self._beneath is not None:
+            self._beneath.settled()
+
     def on_started(self, lane: Lane, source: Address) -> None:
         """A side is heard."""
         self._emit(MediaStarted(self.call_id, "audio", self._side_of(lane).name, source))
 
     def on_found(self, lane: Lane, source: Address) -> None:
         """A side sends from elsewhere: so may its RTCP."""
+        self.take_back(f"{self._side_of(lane).name} sends from {source}")
         self._side_of(lane).rtcp.latch.believe(source.host)
 
     def on_stranger(self, lane: Lane, source: Address, packets: int) -> None:
@@ -151,6 +171,7 @@ class Relay:
         if remote is not None:
             sources = Sources(remote.sources)
             rtp, rtcp = checked(remote.rtp, side.host), checked(remote.rtcp, side.host)
+        self.take_back(f"the signalling says where {side.name} is")
         side.rtp.signal(rtp, now, sources)
         side.rtcp.signal(rtcp, now)
         if side.rtp.latch.current is not None:
@@ -164,15 +185,26 @@ class Relay:
         """
         if not (0 <= digit.event < 16 and 0 <= digit.payload_type < 128 and digit.clock >= 8000):
             raise LocalError(f"{digit} cannot be sent")
+        self.take_back("a digit is sent")
         self.sides[index].rtp.send_digit(digit, self._host.now)
+
+    def take_back(self, reason: str) -> None:
+        """Have every packet of the voice come by here, until all is settled again."""
+        if self._beneath is not None:
+            self._beneath.take_back(reason)
 
     def report(self) -> RelayReport:
         """The counters now."""
+        if self._beneath is not None:
+            self._beneath.count()
         one, other = self.sides
         return RelayReport(self.relay_id, (_count(one, other.rtp), _count(other, one.rtp)))
 
     def close(self) -> RelayReport:
         """Give the ports back and say what was carried."""
+        if self._beneath is not None:
+            self._beneath.close()
+            self._beneath = None
         report = self.report()
         for side in self.sides:
             side.pair.close()

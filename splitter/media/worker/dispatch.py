@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from splitter.core.errors import LocalError, MediaUnavailable
+from splitter.media.offload.kernel import KernelOffload, NoOffload
 from splitter.media.ports.events import MediaEvent, RelayLost, RoomLost
 from splitter.media.ports.rooms import RoomReport
 from splitter.media.relay.relay import Relay
@@ -53,6 +54,7 @@ class Dispatcher:
         host: its sockets and timers.
         rules: of latching.
         emit: takes the id of a relay or room and its event, for the gateway.
+        offload: the kernel, for voice; None where it is not wanted.
 
     Attributes:
         relays, rooms: what is open, by id.
@@ -60,10 +62,13 @@ class Dispatcher:
         slate: what rooms show while no seat does; None where video cannot be had, then there are no rooms.
     """
 
-    def __init__(self, host: PacketHost, rules: LatchRules, emit: Emit) -> None:
+    def __init__(
+        self, host: PacketHost, rules: LatchRules, emit: Emit, offload: KernelOffload | NoOffload | None = None
+    ) -> None:
         self._host = host
         self._rules = rules
         self._tell = emit
+        self._offload = offload
         self.relays: dict[str, Relay] = {}
         self.rooms: dict[str, HeldRoom] = {}
         self.slate: Slate | None = None
@@ -79,7 +84,8 @@ class Dispatcher:
 
     def status(self) -> Status:
         free = self._host.ports.free(time.monotonic())
-        return Status(PROTOCOL, os.getpid(), len(self.relays), len(self.rooms), free)
+        in_kernel = self._offload.engaged if self._offload is not None else 0
+        return Status(PROTOCOL, os.getpid(), len(self.relays), len(self.rooms), free, in_kernel=in_kernel)
 
     # ---- verbs ---------------------------------------------------------------------------------------------------
 
@@ -135,7 +141,7 @@ class Dispatcher:
         if ports:
             rules = replace(rules, window_s=max(rules.window_s, RESTORED_WINDOW_S))
         relay = self.relays[relay_id] = Relay(
-            call_id, relay_id, sides, loop, rules, partial(self._emit, relay_id), ports
+            call_id, relay_id, sides, loop, rules, partial(self._emit, relay_id), ports, self._offload
         )
         return relay
 
@@ -195,6 +201,8 @@ class Dispatcher:
             self.relays.pop(relay_id).close()
         for room_id in list(self.rooms):
             self.close_room(room_id)
+        if self._offload is not None:
+            self._offload.close()
 
 
 def _reason(fault: Exception) -> str:

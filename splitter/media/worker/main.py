@@ -27,6 +27,7 @@ import uvloop
 from msgspec.structs import replace
 
 from splitter.core.errors import LocalError
+from splitter.media.offload.kernel import open_offload
 from splitter.media.ports.events import MediaEvent
 from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortPairs
@@ -55,6 +56,8 @@ UNREAD_LIMIT_BYTES = 4 * FRAME_LIMIT_BYTES  # what comes past this is dropped: t
 
 CALLERS_LIMIT = 8  # connections that have not said Hello
 HELLO_LIMIT_S = 10.0  # and how long each may take
+
+FLOWS_AT_LEAST = 64  # that the kernel has room for; else one per port, twice as many as the relays here can have
 
 SWITCH_INTERVAL_S = 0.0005  # how long a thread that works on a picture may hold up packets, at most
 log = structlog.get_logger(__name__)
@@ -269,7 +272,8 @@ class Worker:
         ports = PortPairs(*hello.ports, hello.quarantine_s)
         ports.withhold(hello.resting, time.monotonic())
         self._host = PacketHost(self._loop, ports, hello.freebind)
-        dispatcher = Dispatcher(self._host, LatchRules(hello.latch_window_s), self._emit)
+        offload = open_offload(max(FLOWS_AT_LEAST, hello.ports[1] - hello.ports[0])) if hello.offload else None
+        dispatcher = Dispatcher(self._host, LatchRules(hello.latch_window_s), self._emit, offload)
         # Loading the codec and encoding take a good part of a second: in a thread, so that voice does not wait for it.
         self._slate = self._loop.run_in_executor(None, _prepare_video, hello.slate_text, hello.slate_picture)
         self._warm = self._loop.create_future()

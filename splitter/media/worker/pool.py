@@ -21,11 +21,11 @@ import structlog
 
 from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnavailable
 from splitter.core.tenancy import Tenancy
-from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost, RoomLost
+from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost, RoomLost, VoiceOffloaded
 from splitter.media.ports.health import WorkerStatus
 from splitter.media.ports.rooms import CarriedRoom, RoomHandle
 from splitter.media.ports.voice import CarriedRelay, RelayHandle
-from splitter.media.settings import MediaSettings
+from splitter.media.settings import KernelUse, MediaSettings
 from splitter.media.standing import Standing
 from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortLedger
@@ -135,6 +135,7 @@ class Pool:
             slate_picture=settings.slate_picture,
             latch_window_s=self._rules.window_s,
             freebind=settings.freebind,
+            offload=settings.offload is KernelUse.AUTO,
         )
         supervisor = Supervisor(
             index,
@@ -214,6 +215,8 @@ class Pool:
             return  # it was closed while the event was on its way
         if isinstance(event, RelayLost | RoomLost):
             self.release(owner)
+        elif isinstance(event, VoiceOffloaded) and event.fault:
+            metrics.OFFLOAD_LOST.inc()
         self._tell(held.media.listener, event)
 
     def _on_lost(self, supervisor: Supervisor, reason: str) -> None:

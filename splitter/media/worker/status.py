@@ -24,4 +24,5 @@ def status_of(supervisor: Supervisor) -> WorkerStatus:
         pairs=pairs_in(supervisor.ports),
         free_ports=status.free_ports if status else 0,
         restarts=supervisor.restarts,
+        in_kernel=status.in_kernel if status else 0,
     )

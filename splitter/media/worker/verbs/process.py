@@ -10,11 +10,16 @@ from splitter.media.worker.verbs.verb import Done, Message, Need, Verb
 if TYPE_CHECKING:
     from splitter.media.worker.dispatch import Dispatcher
 
-PROTOCOL = 9
+PROTOCOL = 10
 
 
 class Status(Message, frozen=True):
-    """How a worker is. `outdated`: it was greeted before with other settings; the answer to Hello alone says so."""
+    """How a worker is.
+
+    Attributes:
+        outdated: it was greeted before with other settings; the answer to Hello alone says so.
+        in_kernel: flows that the kernel carries; two for each relay.
+    """
 
     protocol: int
     pid: int
@@ -22,6 +27,7 @@ class Status(Message, frozen=True):
     rooms: int
     free_ports: int
     outdated: bool = False
+    in_kernel: int = 0
 
 
 class Hello(Verb[Status], frozen=True):
@@ -32,6 +38,7 @@ class Hello(Verb[Status], frozen=True):
         ports: first and last of its slice of the range.
         resting: pairs of a predecessor that must not be used yet, each with the seconds that are left.
         freebind: sockets may be bound to addresses that this machine is still to get.
+        offload: the kernel is to carry what it can of the voice.
     """
 
     answer = Status
@@ -44,6 +51,7 @@ class Hello(Verb[Status], frozen=True):
     slate_picture: str
     latch_window_s: float
     freebind: bool = False
+    offload: bool = False
 
     def run(self, worker: Dispatcher) -> Status:
         raise LocalError("the worker is at work already")
