@@ -21,7 +21,7 @@ LOCKED := install --require-hashes --only-binary :all: -r
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit real lint format sim chaos bench fuzz lock install venv peers clean
+.PHONY: deb help demo test check unit real lint format sim chaos bench fuzz lock install venv peers clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -94,6 +94,9 @@ install:  ## install the daemon alone, for a service: PREFIX=/opt/splitter
 	$(PREFIX)/bin/pip -qq --disable-pip-version-check install --no-deps --no-build-isolation --no-index --force-reinstall .
 	rm -rf build *.egg-info
 	$(PREFIX)/bin/splitter --version
+
+deb:  ## build a Debian package for the release that this machine has: dist/splitter-gateway_….deb
+	@sh systemd/debian/build-deb dist
 
 venv: $(VENV)/.dev  ## make .venv with everything for development
 

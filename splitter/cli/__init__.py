@@ -20,6 +20,7 @@ Layout, one file per group:
     bans.py       bans
     reload.py     reload, restart
     drain.py      drain
+    manual.py     the manual page
     text.py       tables, times and exit codes
 
 Exit codes: 0 done; 1 refused or failed, with the reason on standard error; 2 wrong usage; 3 the gateway is not running.
