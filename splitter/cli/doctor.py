@@ -7,9 +7,9 @@ import socket
 
 import click
 
-from splitter.cli.examination.finding import Finding, Grade, bad
 from splitter.cli.examination.machine import examine_machine
 from splitter.cli.examination.neighbours import examine_neighbours
+from splitter.cli.examination.observation import Grade, Observation, bad
 from splitter.cli.examination.places import examine_places
 from splitter.cli.text import FAILED, counted, say, say_json
 from splitter.config.load import load
@@ -44,7 +44,7 @@ def doctor(ctx: click.Context, file: str | None, offline: bool, as_json: bool) -
         ctx.exit(FAILED)
 
 
-def _examine(file: str, offline: bool) -> list[Finding]:
+def _examine(file: str, offline: bool) -> list[Observation]:
     try:
         settings = load(file, expiry=True)
     except ConfigError as error:

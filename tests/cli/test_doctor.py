@@ -12,8 +12,8 @@ from pathlib import Path
 
 from click.testing import Result
 
-from splitter.cli.examination.finding import Finding, Grade
 from splitter.cli.examination.machine import examine_machine
+from splitter.cli.examination.observation import Grade, Observation
 from splitter.config.load import load
 from tests.cli.kit import splitter
 
@@ -58,11 +58,11 @@ def configuration(folder: Path, sbc: str, centre: str, *more: str) -> Path:
     return file
 
 
-def examined(file: Path, *more: str) -> tuple[Result, dict[str, list[Finding]]]:
+def examined(file: Path, *more: str) -> tuple[Result, dict[str, list[Observation]]]:
     result = splitter("doctor", "-c", str(file), "--json", *more)
-    found: dict[str, list[Finding]] = {}
+    found: dict[str, list[Observation]] = {}
     for one in json.loads(result.stdout):
-        finding = Finding(one["subject"], Grade(one["grade"]), one["what"], one["remedy"])
+        finding = Observation(one["subject"], Grade(one["grade"]), one["what"], one["remedy"])
         found.setdefault(finding.subject, []).append(finding)
     return result, found
 
@@ -146,7 +146,7 @@ class TestMachine:
     def test_what_the_kernel_allows(self, tmp_path: Path) -> None:
         settings = load(configuration(tmp_path, "127.0.0.1:9", "127.0.0.1:7"))
 
-        def found(**values: str) -> dict[str, Finding]:
+        def found(**values: str) -> dict[str, Observation]:
             for name, value in values.items():
                 path = tmp_path / "proc/sys/net" / name.replace("__", "/")
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """What `splitter doctor` looks at, each part by itself: it changes nothing, and sends nothing but OPTIONS.
 
-finding.py     one line of the answer
+observation.py one line of the answer
 machine.py     the kernel's limits, the clock, memory, disk
 places.py      the configuration's addresses, ports and folders
 neighbours.py  whether the trunks' servers answer, and name servers

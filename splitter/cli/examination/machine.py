@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from splitter.cli.examination.finding import Finding, bad, doubt, good
+from splitter.cli.examination.observation import Observation, bad, doubt, good
 from splitter.config.model import Settings
 from splitter.transport.udp import BUFFER_BYTES
 
@@ -20,7 +20,7 @@ _UNSYNCHRONISED = 5  # TIME_ERROR of adjtimex(2)
 _MB = 1_000_000
 
 
-def examine_machine(settings: Settings, proc: Path = PROC) -> Iterator[Finding]:
+def examine_machine(settings: Settings, proc: Path = PROC) -> Iterator[Observation]:
     """Look at the machine.
 
     Args:
@@ -34,7 +34,7 @@ def examine_machine(settings: Settings, proc: Path = PROC) -> Iterator[Finding]:
     yield _disk(settings)
 
 
-def _descriptors(settings: Settings) -> Finding:
+def _descriptors(settings: Settings) -> Observation:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = settings.calls.max_calls * _SOCKETS_PER_CALL + settings.transport.tcp_connections
     if hard == resource.RLIM_INFINITY or hard >= wanted:
@@ -43,7 +43,7 @@ def _descriptors(settings: Settings) -> Finding:
     return doubt("open files", what, "raise LimitNOFILE of the service (ulimit -n), or lower gateway.max_calls")
 
 
-def _buffers(proc: Path) -> Finding:
+def _buffers(proc: Path) -> Observation:
     most = _number(proc / "sys/net/core/rmem_max")
     if most is None or most >= BUFFER_BYTES:
         return good("receive buffer", "large enough" if most else "not to be seen here")
@@ -51,7 +51,7 @@ def _buffers(proc: Path) -> Finding:
     return doubt("receive buffer", what, f"sysctl -w net.core.rmem_max={BUFFER_BYTES}, and keep it in /etc/sysctl.d")
 
 
-def _ephemeral(settings: Settings, proc: Path) -> Finding:
+def _ephemeral(settings: Settings, proc: Path) -> Observation:
     """Other programs get the ports of this range when they ask for any."""
     media = settings.media
     ours = f"{media.first_port}-{media.last_port}"
@@ -74,7 +74,7 @@ def _ports(text: str) -> frozenset[int]:
     return frozenset(found)
 
 
-def _tracking(settings: Settings, proc: Path) -> Iterator[Finding]:
+def _tracking(settings: Settings, proc: Path) -> Iterator[Observation]:
     """A firewall that follows connections forgets new ones when its table is full, and drops their packets."""
     most = _number(proc / "sys/net/netfilter/nf_conntrack_max")
     if most is None:
@@ -87,7 +87,7 @@ def _tracking(settings: Settings, proc: Path) -> Iterator[Finding]:
         yield doubt("firewall", what, f"sysctl -w net.netfilter.nf_conntrack_max={2 * wanted}")
 
 
-def _clock() -> Finding:
+def _clock() -> Observation:
     try:
         libc = ctypes.CDLL(None, use_errno=True)
         state = libc.adjtimex(ctypes.create_string_buffer(512))  # struct timex is smaller; modes 0 changes nothing
@@ -99,7 +99,7 @@ def _clock() -> Finding:
     return good("clock", "is set by the network")
 
 
-def _disk(settings: Settings) -> Finding:
+def _disk(settings: Settings) -> Observation:
     if settings.store.path == ":memory:":
         return doubt("disk", "nothing is kept: the store is in memory", "set store.path")
     place = _existing(Path(settings.store.path))

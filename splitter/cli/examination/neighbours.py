@@ -11,7 +11,7 @@ import socket
 import ssl
 
 from splitter.calls.settings import Trunk
-from splitter.cli.examination.finding import Finding, bad, doubt, good
+from splitter.cli.examination.observation import Observation, bad, doubt, good
 from splitter.config.model import Settings
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Address
@@ -24,13 +24,13 @@ LIMIT_S = 2.0
 TRIES = 3
 
 
-async def examine_neighbours(settings: Settings) -> list[Finding]:
+async def examine_neighbours(settings: Settings) -> list[Observation]:
     """Ask every server of every trunk that has an address, side by side."""
     trunks = [trunk for trunk in settings.trunks.values() if trunk.address is not None]
     return [finding for found in await asyncio.gather(*(_trunk(one, settings) for one in trunks)) for finding in found]
 
 
-async def _trunk(trunk: Trunk, settings: Settings) -> list[Finding]:
+async def _trunk(trunk: Trunk, settings: Settings) -> list[Observation]:
     subject, network = f"trunk {trunk.name}", settings.networks[trunk.network]
     try:
         targets = await _targets(trunk, network, settings)
@@ -52,7 +52,7 @@ def _reach(network: Network) -> tuple[tuple[str, str], ...]:
     return tuple((one.transport, "AAAA" if ":" in one.address.host else "A") for one in network.listeners)
 
 
-async def _server(subject: str, trunk: Trunk, network: Network, target: Target) -> Finding:
+async def _server(subject: str, trunk: Trunk, network: Network, target: Target) -> Observation:
     own = next(
         (one.address.host for one in network.listeners if (":" in one.address.host) == (":" in target.address.host)), ""
     )

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from splitter.cli.examination.finding import Finding, bad, doubt, good
 from splitter.cli.examination.machine import usable
+from splitter.cli.examination.observation import Observation, bad, doubt, good
 from splitter.config.advice import advice
 from splitter.config.exposure import warnings
 from splitter.config.model import Settings
@@ -20,7 +20,7 @@ from splitter.transport.x509 import validity
 _NET = Path("/proc/net")
 
 
-def examine_places(file: str, settings: Settings, running: bool) -> Iterator[Finding]:
+def examine_places(file: str, settings: Settings, running: bool) -> Iterator[Observation]:
     """Look at what the configuration names.
 
     Args:
@@ -41,7 +41,7 @@ def examine_places(file: str, settings: Settings, running: bool) -> Iterator[Fin
     yield from _folders(settings)
 
 
-def _certificates(settings: Settings) -> Iterator[Finding]:
+def _certificates(settings: Settings) -> Iterator[Observation]:
     files = {network.tls.certificate for network in settings.networks.values() if network.tls}
     files |= {settings.api.certificate}
     for file in sorted(filter(None, files)):
@@ -56,7 +56,7 @@ def _certificates(settings: Settings) -> Iterator[Finding]:
             yield good("certificate", f"{file} holds")
 
 
-def _listeners(settings: Settings) -> Iterator[Finding]:
+def _listeners(settings: Settings) -> Iterator[Observation]:
     wanted = [
         (f"SIP {listener.transport} {listener.address}", listener.transport == "udp", listener.address)
         for network in settings.networks.values()
@@ -86,7 +86,7 @@ def _taken(udp: bool, address: Address) -> str:
     return ""
 
 
-def _media(settings: Settings) -> Finding:
+def _media(settings: Settings) -> Observation:
     """How many of the ports for media other programs have."""
     media = settings.media
     taken = {port for name in ("udp", "udp6") for port in _ports_in(_NET / name)}
@@ -107,7 +107,7 @@ def _ports_in(path: Path) -> Iterator[int]:
         yield int(line.split()[1].rpartition(":")[2], 16)
 
 
-def _folders(settings: Settings) -> Iterator[Finding]:
+def _folders(settings: Settings) -> Iterator[Observation]:
     folders = {
         "gateway.control_socket": Path(settings.control_socket).parent,
         "media.socket_dir": Path(settings.media.socket_dir),
