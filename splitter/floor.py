@@ -10,6 +10,7 @@ from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
 from splitter.calls.logins.reception import Reception
 from splitter.calls.logins.registrations import Registrations
+from splitter.calls.precaution import Precaution
 from splitter.calls.records import Records
 from splitter.calls.recovery import Recovery
 from splitter.calls.registry import Calls
@@ -96,7 +97,7 @@ class Floor:
             source_ok=self.calls.source_ok,
             party_ok=self.calls.party_ok,
             spared=spared(settings),
-            write_ahead=lambda messages: self.records.write_ahead(self.recorder.calls_of(messages)),
+            ahead=Precaution(self.records, self.recorder),
         )
         for expected in tls_names(settings):
             self.driver.expect(*expected)

@@ -6,7 +6,7 @@ Nothing else changes a call: SIP, media, timers and operators only put events in
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from splitter.calls.alarms import Alarm, Due
 from splitter.calls.asks import Answer, Ask, Asked, Reply
@@ -26,6 +26,7 @@ from splitter.calls.session_id import session_id_of
 from splitter.calls.settings import CallSettings, Role, Trunk
 from splitter.calls.states import CallState, Direction, LegState, Side
 from splitter.calls.talk.leg import LegRecord, Opener
+from splitter.calls.talk.outstanding import Outstanding
 from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.shown import in_words, view_of
 from splitter.calls.talk.state import CallerVideo, Talk
@@ -210,9 +211,9 @@ class Call:
         arrived = self.legs.all.get(self.talk.near)
         return unfinished_of(self.talk.call_id, arrived, self.legs.dialled) if arrived is not None else None
 
-    def doubt(self) -> bytes:
+    def doubt(self, outstanding: Sequence[Outstanding], at_rest: bool = False) -> bytes:
         """A note of what is under way, for the process that has to carry the call on from its last record."""
-        return doubt_of(self.talk, self.pending, self.legs.all)
+        return doubt_of(self.talk, self.pending, self.legs.all, outstanding, at_rest)
 
     def take_up(self, talk: Talk) -> None:
         """Go on with this value in place of the present one, such as one that was read back; at rest.
@@ -241,7 +242,10 @@ class Call:
     async def release(self) -> None:
         """Give back everything; the end of every call, whatever came before."""
         self._released = True
-        self.legs.end()
+        try:
+            self.legs.end()
+        finally:
+            self.services.records.end(self.talk.call_id, self.talk.end_reason)
         for late in self._inbox.close():
             if isinstance(late, SeatArrived):
                 self.legs.by_key(late.leg).refuse(480, "the call is over")
@@ -264,6 +268,7 @@ class Call:
         self.talk.seats.clear()
         self.talk.ended_at = self.services.clock.wall()
         self.enter(CallState.ENDED, self.talk.end_reason)
+        self.services.records.finish(self.talk.call_id)
         self.services.recorder.unbind(self.talk.call_id)
 
     async def carried(self) -> tuple[CarriedView, ...]:

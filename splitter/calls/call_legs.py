@@ -21,7 +21,9 @@ from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.state import Talk
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Session
+from splitter.sip.dialog import DialogId
 from splitter.sip.events import RequestArrived
+from splitter.sip.message import Message, Request
 from splitter.transport.targets import Target
 
 _MOST_LEGS = 64  # that are remembered: what a leg says may be read after it has gone
@@ -177,6 +179,12 @@ class CallLegs:
     def by_key(self, key: str) -> SipLeg:
         """A leg that there is, or has been."""
         return self.all[key]
+
+    def in_dialog(self, message: Message) -> SipLeg | None:
+        """The leg of the dialog in which we have sent this message."""
+        tags = (message.from_tag or "", message.to_tag or "")
+        dialog = DialogId(message.call_id, *(tags if isinstance(message, Request) else tags[::-1]))
+        return next((self.all[one.key] for one in self._talk.legs.values() if self.all[one.key].is_in(dialog)), None)
 
     @property
     def caller(self) -> ArrivedLeg:

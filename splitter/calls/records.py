@@ -8,12 +8,15 @@ something that the record does not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
 
-from splitter.calls.frame import RecordKind, kind_of
+from splitter.calls.frame import RecordKind, framed, kind_of
+from splitter.calls.talk.outstanding import Outstanding, OutstandingBook
+from splitter.calls.talk.unfinished import Unfinished, written
 from splitter.telemetry import record_counts
 
 FLUSH_S = 0.1
@@ -51,8 +54,13 @@ class Recorded(Protocol):
             restless: an answered one all the same, at rest or not.
         """
 
-    def doubt(self) -> bytes:
-        """A note of what is under way, while the call is not at rest."""
+    def doubt(self, outstanding: Sequence[Outstanding], at_rest: bool = False) -> bytes:
+        """A note of what is under way, while the call is not at rest.
+
+        Args:
+            outstanding: messages of its that their peers have not confirmed.
+            at_rest: it is, but for these.
+        """
 
 
 class Records:
@@ -70,7 +78,10 @@ class Records:
         self._answered: set[str] = set()  # calls that have a record of their own, and not that of an unanswered one
         self._doubtful: dict[str, int] = {}  # by call, the hash of what is under way
         self._living: dict[str, Recorded] = {}
-        self._held: dict[str, bytes] = {}  # records of calls that live no more, and are kept for a while
+        self._held: dict[str, Unfinished] = {}  # by call, what is left of one that lives no more
+        self._outstanding = OutstandingBook()
+        self._rests: set[str] = set()  # calls that live no more, and have a record all the same
+        self._over: set[str] = set()  # calls that live no more, and of which something has changed
         self._timer: asyncio.TimerHandle | None = None
 
     def touch(self, key: str, call: Recorded, answered: bool = False) -> None:
@@ -85,37 +96,63 @@ class Records:
         if key not in self._written or (answered and key not in self._answered):
             self._try_to_write(self._store, key, call)
         self._changed[key] = call
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
+        self._write_soon()
 
     def resume(self, key: str, call: Recorded) -> None:
         """Know a call that was taken up from its record: the record stays, until there is a better one."""
         self._written[key], self._living[key] = 0, call
         self._answered.add(key)
 
-    def hold(self, key: str, record: bytes, seconds: float) -> None:
-        """Keep the record of a call that does not live any more, for a while."""
+    def hold(self, left: Unfinished, seconds: float) -> None:
+        """Keep for a while what a former process has left of a call that is over, and was ended by this one."""
         if self._store is not None:
-            self._held[key] = record
-            self._store.keep(key, record)
-            asyncio.get_running_loop().call_later(seconds, self.forget, key)
+            self._held[left.call_id] = left
+            self._write_rest(self._store, left.call_id)
+            asyncio.get_running_loop().call_later(seconds, self.finish, left.call_id)
 
-    def forget(self, key: str) -> None:
-        """A call is over."""
-        self._changed.pop(key, None)
-        self._living.pop(key, None)
-        self._held.pop(key, None)
-        self._doubtful.pop(key, None)
-        self._written.pop(key, None)
+    def end(self, key: str, reason: str) -> None:
+        """A call is over: it does not come back. `finish` says when its trace says so.
+
+        What it has just said leaves in the next turn of the loop and is written down then; so this waits for that.
+
+        Args:
+            reason: why.
+        """
+        for known in (self._changed, self._living, self._doubtful, self._written):
+            known.pop(key, None)
         self._answered.discard(key)
         if self._store is not None:
+            self._held[key] = Unfinished(key, reason=reason)
+            self._over.add(key)
+            asyncio.get_running_loop().call_soon(self.flush)
+
+    def finish(self, key: str) -> None:
+        """Keep nothing more of a call that is over than what its peers have yet to confirm."""
+        if self._held.pop(key, None) is not None and self._store is not None:
+            self._over.add(key)
+            self._write_soon()
+
+    def forget(self, key: str) -> None:
+        """Keep nothing of what could not be read."""
+        if self._store is not None:
             self._store.forget(key)
+
+    def note_outstanding(self, key: str, one: Outstanding) -> None:
+        """Have a message of this call repeated by the next process, until `note_confirmed`."""
+        if self._store is not None and not self._outstanding.knows(one.txn):
+            self._outstanding.add(key, one)
+            self._look_again(key)
+
+    def note_confirmed(self, txn: str) -> None:
+        """Know that a message has arrived, or will not be told again; harmless for any other transaction."""
+        if key := self._outstanding.drop(txn):
+            self._look_again(key)
+            self._write_soon()
 
     def write_ahead(self, keys: Iterable[str]) -> None:
         """Write now what has changed, for something leaves that peers build on; in these calls whatever has."""
         for key in keys:
-            if (call := self._living.get(key)) is not None:
-                self._changed[key] = call
+            self._look_again(key)
         self.flush()
 
     def flush(self) -> None:
@@ -132,13 +169,38 @@ class Records:
             self._answered.clear()
             self._doubtful.clear()
             self._changed |= self._living
-            for key, record in self._held.items():
-                store.keep(key, record)
+            self._over |= self._held.keys() | self._outstanding.calls - self._living.keys()
         changed, self._changed = self._changed, {}
         for key, call in changed.items():
             self._try_to_write(store, key, call)
+        over, self._over = self._over, set()
+        for key in over:
+            self._write_rest(store, key)
         if again:
             store.whole()
+
+    def _write_soon(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
+
+    def _look_again(self, key: str) -> None:
+        """Something of a call has changed, be it alive or over."""
+        if (call := self._living.get(key)) is not None:
+            self._changed[key] = call
+        elif key in self._outstanding.calls or key in self._held or key in self._rests:
+            self._over.add(key)
+
+    def _write_rest(self, store: RecordStore, key: str) -> None:
+        """Write what is left of a call that is over; nothing, in the end."""
+        outstanding = self._outstanding.of(key)
+        left = self._held.get(key, Unfinished(key, ended=True) if outstanding else None)
+        if left is None:
+            self._rests.discard(key)
+            store.forget(key)
+            return
+        self._rests.add(key)
+        outstanding = (*left.outstanding, *outstanding)
+        store.keep(key, framed(RecordKind.UNFINISHED, written(replace(left, outstanding=outstanding))))
 
     def _try_to_write(self, store: RecordStore, key: str, call: Recorded) -> None:
         """Write one call: what goes wrong with it must not cost the records of the others, nor the call itself."""
@@ -149,17 +211,20 @@ class Records:
             log.exception("a call could not be written down", call_id=key)
 
     def _write(self, store: RecordStore, key: str, call: Recorded) -> None:
+        outstanding = self._outstanding.of(key)
         record = call.record()
         if record is not None:
-            if self._written.get(key) != hash(record) or key in self._doubtful:
-                self._keep(store, key, call, record)
+            note = call.doubt(outstanding, at_rest=True) if outstanding else None
+            seen = hash(note) if note is not None else None
+            if self._written.get(key) != hash(record) or self._doubtful.get(key) != seen:
+                self._keep(store, key, call, record, note)
             return
-        restless = call.record(restless=True)
+        restless, beside = call.record(restless=True), call.doubt(outstanding)
         if restless is not None and self._written.get(key) != hash(restless):
-            self._keep(store, key, call, restless, call.doubt())
-        elif key in self._written and self._doubtful.get(key) != (seen := hash(note := call.doubt())):
-            self._doubtful[key] = seen
-            store.doubt(key, note)
+            self._keep(store, key, call, restless, beside)
+        elif key in self._written and self._doubtful.get(key) != hash(beside):
+            self._doubtful[key] = hash(beside)
+            store.doubt(key, beside)
 
     def _keep(self, store: RecordStore, key: str, call: Recorded, record: bytes, note: bytes | None = None) -> None:
         """Keep both or neither: a record without what is under way would say that nothing was."""

@@ -20,7 +20,7 @@ import structlog
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.call import Call
 from splitter.calls.events import PlacesLost, TimeUp
-from splitter.calls.frame import VERSION, RecordKind, framed, unframed
+from splitter.calls.frame import VERSION, RecordKind, unframed
 from splitter.calls.registry import Calls
 from splitter.calls.services import Services
 from splitter.calls.states import Side
@@ -29,16 +29,21 @@ from splitter.calls.talk import unfinished
 from splitter.calls.talk.doubt import Doubt
 from splitter.calls.talk.outline import Outline
 from splitter.calls.talk.room import RoomState
+from splitter.calls.talk.unfinished import Unfinished
 from splitter.calls.talk.voice import VoiceState
 from splitter.calls.undertaker import CSEQ_GAP
 from splitter.core.errors import LocalError, MediaError
 from splitter.media.ports.events import RelayLost, RoomLost
 from splitter.media.ports.rooms import CarriedRoom, RoomHandle
 from splitter.media.ports.voice import CarriedRelay, RelayHandle, SideSpec
+from splitter.sip.message import Request, Response
 from splitter.telemetry import record_counts
 
 AT_ONCE = 100
 """So many calls claim their media at a time."""
+
+ASKED_WITHIN_MS = 10_000
+"""Peers are asked over so long a time: there may be thousands."""
 
 HELD_S = 32.0
 """So long may the answer that ended a call have to be repeated (RFC 3261 §17.2.1), by the next process if need be."""
@@ -100,10 +105,11 @@ class Recovery:
     def _one(self, row: Row, found: Recovered) -> None:
         frame = unframed(row.record)
         if frame.kind is RecordKind.UNFINISHED:
-            left = unfinished.read(frame.body)
+            left, beside = unfinished.read(frame.body), _doubt_of(row)
+            if beside is not None:
+                left = replace(left, outstanding=(*left.outstanding, *beside.outstanding))
             self._calls.undertaker.end(left)
-            told = framed(RecordKind.UNFINISHED, unfinished.written(replace(left, ended=True)))
-            self._services.records.hold(row.call_id, told, HELD_S)
+            self._services.records.hold(replace(left, ended=True), HELD_S)
             record_counts.CALLS_RECOVERED.labels("ended").inc()
             found.ended += 1
             return
@@ -121,11 +127,35 @@ class Recovery:
         call.note("taken up again after a restart of the gateway", kind="state")
         record_counts.CALLS_RECOVERED.labels("taken-up").inc()
         found.taken_up += 1
+        self._ask_over_streams(call)
         if doubt is not None:  # said before the flow of the call begins to run
+            self._go_on(call, doubt)
+
+    def _ask_over_streams(self, call: Call) -> None:
+        """Ask peers whether the session still stands whose words may be lost: nobody repeats a BYE that came over a
+        connection, and was read or still waited to be read when the process died (RFC 3261 §17.1.2.2)."""
+        for record in call.talk.legs.values():
+            if record.flow.reliable:
+                call.after(
+                    1.0 + self._services.ids.number(ASKED_WITHIN_MS) / 1000, Alarm(AlarmKind.REFRESH, record.name)
+                )
+
+    def _go_on(self, call: Call, doubt: Doubt) -> None:
+        """Go on with what was under way."""
+        if not doubt.at_rest:
             call.note("something was under way at the restart: both sides are offered what stands now")
             call.live.owe(call.caller, call.centre)
-            for request in doubt.requests:  # as if it came again
-                self._services.driver.received(request.flow, request.invite)
+        for one in doubt.outstanding:
+            message = self._calls.undertaker.repeat(call.talk.call_id, one)
+            leg = call.legs.in_dialog(message) if message is not None else None
+            if leg is None:
+                continue  # one that has left, or was refused
+            if isinstance(message, Request) and message.method == "BYE":
+                leg.end_by(message)
+            elif isinstance(message, Response) and message.status < 300 and message.cseq[1] == "INVITE":
+                leg.await_ack(one.txn, one.txn in doubt.answers_due)
+        for request in doubt.requests:  # as if it came again
+            self._services.driver.received(request.flow, request.invite)
 
     async def _take_up_media(self, ready: asyncio.Future[None], call: Call) -> None:
         """Claim the media of a call, in its own task; so many at a time, since an engine may not answer."""
@@ -218,7 +248,10 @@ class Recovery:
         )
         self._services.recorder.event(row.call_id, "", "state", f"ended: lost at the restart of the gateway: {reason}")
         self._calls.undertaker.part(row.call_id, outline)
-        self._services.records.forget(row.call_id)
+        if outline.dialogs:
+            self._services.records.hold(Unfinished(row.call_id, dialogs=outline.dialogs, ended=True), HELD_S)
+        else:
+            self._services.records.forget(row.call_id)
 
 
 def _doubt_of(row: Row) -> Doubt | None:

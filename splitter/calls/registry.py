@@ -73,7 +73,7 @@ class Calls:
     def attach(self, services: Services, reception: Reception | None = None) -> None:
         """Hand in what calls need; before the driver is started. Without a reception, every seat is let in."""
         self._services = services
-        self._undertaker = Undertaker(services.driver, services.recorder)
+        self._undertaker = Undertaker(services.driver, services.recorder, services.routing, services.ids)
         self._reception = reception
 
     @property
@@ -341,7 +341,6 @@ class Calls:
             self._short_codes.discard(call.talk.short_code)
             for place in places:
                 place.release()
-            self.services.records.forget(call.talk.call_id)  # first: what is over must not come back
             await call.release()
             self.forget_trunks()
             self._count(call)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from splitter.calls.frame import RecordKind, framed
 from splitter.calls.legs.leg import SipLeg
@@ -10,6 +10,7 @@ from splitter.calls.states import Side
 from splitter.calls.talk import unfinished
 from splitter.calls.talk.doubt import Doubt
 from splitter.calls.talk.outline import OpenDialog, Outline
+from splitter.calls.talk.outstanding import Outstanding
 from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.record import written
 from splitter.calls.talk.state import Talk
@@ -38,15 +39,18 @@ def unfinished_of(call_id: str, arrived: SipLeg, dialled: SipLeg | None) -> byte
     return framed(RecordKind.UNFINISHED, unfinished.written(left))
 
 
-def doubt_of(talk: Talk, pending: Pending, legs: Mapping[str, SipLeg]) -> bytes:
-    """A note of what is under way in an answered call; see `Doubt`."""
+def doubt_of(
+    talk: Talk, pending: Pending, legs: Mapping[str, SipLeg], outstanding: Sequence[Outstanding], at_rest: bool
+) -> bytes:
+    """A note of what is under way in a call; see `Doubt`."""
     present = [legs[record.key] for record in talk.legs.values()]
     calling = [legs[key].uncalled() for key in (*pending.arriving, pending.newcomer) if key in legs]
     requests = tuple(request for leg in present for request in leg.unanswered())
     requests += tuple(one[0] for one in calling if one is not None)
     sent = {leg.name: leg.terms.sent for leg in present if leg.terms.sent is not None}
     numbers = {leg.name: leg.record.dialog.local_cseq for leg in present if leg.record.dialog is not None}
-    return written(Doubt(requests, sent, numbers))
+    due = tuple(txn for leg in present if (txn := leg.answer_due))
+    return written(Doubt(requests, sent, numbers, tuple(outstanding), due, at_rest))
 
 
 def _dialogs_of(talk: Talk, legs: Mapping[str, SipLeg]) -> tuple[OpenDialog, ...]:

@@ -61,6 +61,9 @@ class Resuming(LegSignalling, Protocol):
     def resume(self, invite: Request, flow: Flow, branch: str, listener: EventSink) -> TransactionId:
         """Go on with an INVITE that it sent; see `Endpoint.resume`."""
 
+    def repeat(self, txn: TransactionId, response: Response, flow: Flow) -> None:
+        """Go on with an answer that it gave; see `Endpoint.repeat`."""
+
     def received(self, flow: Flow, data: bytes) -> None:
         """A message came in over a flow."""
 

@@ -8,18 +8,24 @@ is ended by a BYE in each of its dialogs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from splitter.calls.signalling import Signalling
+from splitter.calls.legs.challenged import challenged
+from splitter.calls.routing import Routing
+from splitter.calls.signalling import LegSignalling, Signalling
 from splitter.calls.states import Side
-from splitter.calls.talk.outline import OpenDialog, Outline
+from splitter.calls.talk.outline import Outline
+from splitter.calls.talk.outstanding import Outstanding
 from splitter.calls.talk.unfinished import Unfinished
 from splitter.core.errors import LocalError, PeerError
+from splitter.core.ids import IdSource
 from splitter.core.net import Address, Flow
 from splitter.sip.dialog import Dialog
+from splitter.sip.digest import HEADERS
 from splitter.sip.events import RequestFailed, ResponseArrived, SipEvent, TransactionId
-from splitter.sip.message import Request, Response
+from splitter.sip.message import Message, Request, Response
 from splitter.sip.parse import parse_message
 from splitter.telemetry.trace import Recorder
 
@@ -39,60 +45,77 @@ class Undertaker:
     Args:
         driver: sends.
         recorder: what is sent and comes belongs to the trace of its call.
+        routing: knows whose an address is; a peer may ask for credentials before it takes a BYE.
     """
 
-    def __init__(self, driver: Signalling, recorder: Recorder) -> None:
+    def __init__(self, driver: Signalling, recorder: Recorder, routing: Routing, ids: IdSource) -> None:
         self._driver = driver
         self._recorder = recorder
+        self._routing = routing
+        self._ids = ids
         self._tags: dict[tuple[str, str, int], str] = {}  # by Call-ID, From tag, CSeq of an INVITE that came
 
-    def end(self, call: Unfinished) -> None:
+    def end(self, call: Unfinished, outstanding: Sequence[Outstanding] = ()) -> None:
         """Tell both sides of a call that it is over.
 
+        Args:
+            outstanding: of its messages, beside those that it names itself.
         Raises:
             ValueError: what was written down of it is no SIP.
         """
         came, sent, far = call.caller, call.centre, Side.CENTRE
         if call.near == far:
             came, sent, far = sent, came, Side.CALLER
-        if came is None:
-            raise ValueError("it has no INVITE of the side that called")
-        arrived = _invite(came.invite)
-        self._recorder.bind(arrived.call_id, call.call_id, call.near, arrived.from_tag or "")
+        arrived, invite = (None if one is None else _invite(one.invite) for one in (came, sent))
         if not call.ended:
-            reason = "ended: the gateway was restarted before this call was answered"
-            self._recorder.event(call.call_id, "", "state", reason)
-        # As if it came again: the transaction layer then has what it needs to repeat the answer until the ACK.
-        self._tags[_key(arrived)] = call.tag
-        self._driver.received(came.flow, came.invite)
-        if sent is not None:
-            invite = _invite(sent.invite)
+            reason = call.reason or "the gateway was restarted before this call was answered"
+            self._recorder.event(call.call_id, "", "state", f"ended: {reason}")
+        if came is not None and arrived is not None:
+            self._recorder.bind(arrived.call_id, call.call_id, call.near, arrived.from_tag or "")
+            # As if it came again: the transaction layer then has what it needs to repeat the answer until the ACK.
+            self._tags[_key(arrived)] = call.tag
+            self._driver.received(came.flow, came.invite)
+        if sent is not None and invite is not None:
             self._recorder.bind(invite.call_id, call.call_id, far, invite.from_tag or "")
-            _Abandoned(self._driver, invite, sent.flow).cancel()
+            self._abandon(invite, sent.flow)
+        for one in (*call.outstanding, *outstanding):
+            self.repeat(call.call_id, one)
         self.part(call.call_id, Outline(call.dialogs))
+
+    def repeat(self, call_id: str, one: Outstanding) -> Message | None:
+        """Say again what a former process has said, and what its peer has not confirmed. Returns: that.
+
+        A BYE goes under a new number: whoever has heard the first one answers that there is no such call.
+        """
+        try:
+            message = parse_message(one.message)
+            self._recorder.bind(message.call_id, call_id, one.leg, message.from_tag or "")
+            if isinstance(message, Response):
+                self._driver.repeat(one.txn, message, one.flow)
+            elif message.method == "INVITE":
+                self._abandon(message, one.flow)
+            else:
+                headers = message.headers.copy()
+                for name in ("Via", *(header for _, header in HEADERS.values())):
+                    headers.remove(name)
+                headers.set("CSeq", f"{message.cseq[0] + 1} BYE")
+                self._say_bye(call_id, one.leg, Request("BYE", message.uri, headers), one.flow)
+        except (LocalError, PeerError) as error:
+            self._recorder.event(call_id, one.leg, "note", f"what was to be said again cannot be: {error}")
+            return None
+        return message
 
     def part(self, call_id: str, outline: Outline) -> None:
         """Send a BYE in each dialog of an answered call that is not carried on."""
         for one in outline.dialogs:
             try:
-                self._part(call_id, one)
+                flow = self._driver.flow_to(one.network, one.transport, Address(one.host, one.port))
+                self._recorder.bind(one.call_id, call_id, one.leg)
+                bye = one.resumed(CSEQ_GAP).request("BYE", headers=[("Reason", _NOT_CARRIED_ON)])
+                self._say_bye(call_id, one.leg, bye, flow)
             except (LocalError, PeerError) as error:
                 self._recorder.event(call_id, one.leg, "note", f"the {one.leg} cannot be told that it is over: {error}")
         self._recorder.unbind(call_id)  # what still comes is recorded for a while
-
-    def _part(self, call_id: str, one: OpenDialog) -> None:
-        flow = self._driver.flow_to(one.network, one.transport, Address(one.host, one.port))
-        self._recorder.bind(one.call_id, call_id, one.leg)
-        bye = one.resumed(CSEQ_GAP).request("BYE", headers=[("Reason", _NOT_CARRIED_ON)])
-        note = partial(self._recorder.event, call_id, one.leg, "note")
-
-        def on_event(event: SipEvent) -> None:
-            if isinstance(event, RequestFailed):
-                note(f"the {one.leg} has not heard that it is over: {event.reason}")
-            elif isinstance(event, ResponseArrived) and event.response.status >= 300:
-                note(f"the {one.leg} did not take that it is over: {event.response.status} {event.response.reason}")
-
-        self._driver.request(bye, flow, on_event)
 
     def refuses(self, request: Request) -> Response | None:
         """The answer to an INVITE of a former process, which comes again or seems to; None for any other request."""
@@ -100,12 +123,32 @@ class Undertaker:
             return None
         return request.respond(STATUS, "Restarted", to_tag=tag or None, headers=[("Reason", _REASON)])
 
+    def _say_bye(self, call_id: str, leg: str, bye: Request, flow: Flow) -> None:
+        note = partial(self._recorder.event, call_id, leg, "note")
+
+        def on_event(event: SipEvent) -> None:
+            if isinstance(event, RequestFailed):
+                note(f"the {leg} has not heard that it is over: {event.reason}")
+            elif isinstance(event, ResponseArrived) and event.response.status >= 300 and event.response.status != 481:
+                note(f"the {leg} did not take that it is over: {event.response.status} {event.response.reason}")
+
+        self._sender(flow).request(bye, flow, on_event)
+
+    def _abandon(self, invite: Request, flow: Flow) -> None:
+        _Abandoned(self._driver, self._sender(flow), invite, flow).cancel()
+
+    def _sender(self, flow: Flow) -> LegSignalling:
+        """The driver, with what this peer may ask for."""
+        trunk = self._routing.trunk_of(flow)
+        return self._driver if trunk is None else challenged(self._driver, trunk, self._ids)
+
 
 class _Abandoned:
     """An INVITE that a former process sent and nobody wants any longer."""
 
-    def __init__(self, driver: Signalling, invite: Request, flow: Flow) -> None:
+    def __init__(self, driver: Signalling, sender: LegSignalling, invite: Request, flow: Flow) -> None:
         self._driver = driver
+        self._sender = sender
         self._invite = invite
         self._flow = flow
         self._txn: TransactionId = driver.resume(invite, flow, invite.via.branch or "", self.on_event)
@@ -120,9 +163,13 @@ class _Abandoned:
             return
         with suppress(PeerError):  # one that cannot be read makes no dialog that could be ended
             dialog = Dialog.as_uac(self._invite, event.response)
-            self._driver.acknowledge(self._txn, dialog.ack(self._invite.cseq[0]), self._flow)
+            ack = dialog.ack(self._invite.cseq[0])
+            for _, name in HEADERS.values():  # RFC 3261 §22.1: those of the INVITE
+                for value in self._invite.headers.get_all(name):
+                    ack.headers.add(name, value)
+            self._driver.acknowledge(self._txn, ack, self._flow)
             bye = dialog.request("BYE", headers=[("Reason", _REASON)])
-            self._driver.request(bye, self._flow, lambda event: None)
+            self._sender.request(bye, self._flow, lambda event: None)
 
 
 def _key(invite: Request) -> tuple[str, str, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from splitter.core.errors import LocalError
 from splitter.core.ids import IdSource
 from splitter.core.net import Address, Flow
-from splitter.sip.events import Output, TransactionId
+from splitter.sip.events import Output, TransactionId, Transmit
 from splitter.sip.message import Message, Request, Response
 from splitter.sip.timers import Timers
 from splitter.sip.transactions.client import ClientSide
@@ -75,6 +75,25 @@ class Endpoint:
             branch: of its Via: `branch_of` the transaction that it had.
         """
         return self._client.resume(invite, flow, sent_by, branch)
+
+    def repeat(self, txn: TransactionId, response: Response, flow: Flow, now: float) -> list[Output]:
+        """Go on with a final answer that a former process gave: to an INVITE it is said again until its ACK comes.
+
+        Args:
+            txn: the transaction that it had; it is the same in every process.
+            flow: where that process sent it.
+        """
+        out: list[Output] = []
+        if txn not in self._core.transactions:
+            self._server.repeat(txn, response, flow, now, out)
+        return out
+
+    def invite_of(self, txn: TransactionId) -> Transmit | None:
+        """An INVITE of ours as it was sent, as long as it can be cancelled."""
+        client = self._core.transactions.get(txn)
+        if not isinstance(client, ClientTransaction) or client.request is None or client.request.method != "INVITE":
+            return None
+        return Transmit(client.flow, client.request.serialize(), client.request, txn)
 
     def respond(self, txn: TransactionId, response: Response, now: float) -> list[Output]:
         """Answer a request. A 2xx to INVITE is repeated until its ACK comes; a To tag that is missing is put in.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
@@ -229,9 +229,9 @@ class Recorder:
         else:
             self._unbound.add(sip_call_id, tags, event, self._clock.now())
 
-    def calls_of(self, messages: Iterable[Message]) -> set[str]:
-        """The ids of the calls that these messages belong to."""
-        return {call_id for message in messages if (call_id := self._leg_of(message, _tags(message))[0])}
+    def place_of(self, message: Message) -> tuple[str, str]:
+        """The id of the call that a message belongs to, and the name of its leg; two empty words for none."""
+        return self._leg_of(message, _tags(message))
 
     def event(self, call_id: str, leg: str, kind: str, text: str) -> None:
         """Something else happened: kind is "state", "media", "note" or "alarm"; text says what and why."""

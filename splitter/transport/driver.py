@@ -17,8 +17,11 @@ from splitter.core.net import Address, Flow
 from splitter.sip.dialog import DialogId
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import (
+    AckArrived,
     Output,
+    ResponseArrived,
     SipEvent,
+    TransactionEnded,
     TransactionId,
     Transmit,
 )
@@ -28,7 +31,7 @@ from splitter.transport.bans import Ban, IpNetwork
 from splitter.transport.connections import Connections
 from splitter.transport.counters import PrometheusCounters, TransportCounters
 from splitter.transport.delivery import EventDelivery, FaultLog, OnRequest
-from splitter.transport.departures import Departures, WriteAhead
+from splitter.transport.departures import Ahead, Departures
 from splitter.transport.dispatch import Dispatch, EventSink, OtherSide, SentRequest
 from splitter.transport.large import LargeRequests
 from splitter.transport.quiet import Quiet
@@ -70,7 +73,7 @@ class Driver:
         counters: where counts go.
         spared: addresses of neighbours, which are never banned; None: nobody ever is.
         sockets: makes what carries the bytes; a simulation hands in a network of its own.
-        write_ahead: writes down what has changed before anything leaves that a peer builds on; see `departures`.
+        ahead: writes down what has changed before anything leaves that a peer builds on; see `departures`.
     """
 
     def __init__(
@@ -87,7 +90,7 @@ class Driver:
         counters: TransportCounters | None = None,
         spared: Iterable[IpNetwork] | None = None,
         sockets: Callable[..., Sockets] = Sockets,
-        write_ahead: WriteAhead | None = None,
+        ahead: Ahead | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._clock = clock
@@ -114,7 +117,8 @@ class Driver:
         )
         self._timer = OneTimer(clock, self.ring)
         self._unheard = Unheard(self.received)
-        self._departures = Departures(self._sockets.send, write_ahead)
+        self._departures = Departures(self._sockets.send, ahead)
+        self._ahead = ahead
 
     # ---- life ----
 
@@ -175,6 +179,10 @@ class Driver:
         self._dispatch.asks[txn] = SentRequest(listener, flow.network)
         return txn
 
+    def repeat(self, txn: TransactionId, response: Response, flow: Flow) -> None:
+        """Go on with an answer that a former process gave; see `Endpoint.repeat`."""
+        self._carry_out(self._endpoint.repeat(txn, response, flow, self._clock.now()))
+
     def respond(self, txn: TransactionId, response: Response) -> None:
         """Answer a request; see `Endpoint.respond`."""
         self._carry_out(self._endpoint.respond(txn, response, self._clock.now()))
@@ -185,6 +193,8 @@ class Driver:
 
     def cancel(self, txn: TransactionId, reason: str | None = None) -> None:
         """Cancel an INVITE of ours; `reason` is the value of a Reason header. See `Endpoint.cancel`."""
+        if self._ahead is not None and (invite := self._endpoint.invite_of(txn)) is not None:
+            self._ahead.give_up(invite)
         self._carry_out(self._endpoint.cancel(txn, self._clock.now(), reason))
 
     def acknowledge(self, txn: TransactionId, ack: Request, flow: Flow) -> None:
@@ -371,7 +381,10 @@ class Driver:
         for output in outputs:
             if isinstance(output, Transmit):
                 self._transmit(output)
-            elif (owed := self._delivery.deliver(output)) is not None:
+                continue
+            if self._ahead is not None and _is_last(output):
+                self._ahead.confirmed(output.txn)
+            if (owed := self._delivery.deliver(output)) is not None:
                 self._pay(output.txn, owed)
         self._timer.ring_at(self._endpoint.next_timeout())
 
@@ -393,6 +406,13 @@ class Driver:
 
     def ring(self) -> None:
         self._carry_out(self._endpoint.on_timeout(self._clock.now()))
+
+
+def _is_last(event: SipEvent) -> bool:
+    """Whether the peer has heard what a transaction had to say, or will not be told again."""
+    if isinstance(event, ResponseArrived):
+        return event.response.status >= 200
+    return isinstance(event, AckArrived | TransactionEnded)
 
 
 def _kind(message: Message) -> str | int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from splitter.calls.records import FLUSH_S
-from tests.calls.kit import connected, hung_up
+from tests.calls.kit import connected, hung_up, joined, ringing
 from tests.world import PeerCall, World
 
 MOST = 60
@@ -15,7 +15,7 @@ MOST = 60
 PATIENCE_S = 100.0
 
 Ask = Callable[[PeerCall, PeerCall], PeerCall]
-"""Has one of (caller, centre) ask for something; returns that one."""
+"""Has the first of the two ask the other for something; returns who asked."""
 
 
 def holds(asker: PeerCall) -> PeerCall:
@@ -39,10 +39,7 @@ def refused(asker: PeerCall, other: PeerCall) -> PeerCall:
 
 
 def slowly(asker: PeerCall, other: PeerCall) -> PeerCall:
-    def thinks(call: PeerCall) -> None:
-        call.peer.world.loop.call_later(1.0, call.accept)
-
-    other.on_reinvite = thinks
+    other.on_reinvite = lambda call: call.peer.world.loop.call_later(1.0, call.accept)  # type: ignore[assignment]
     return holds(asker)
 
 
@@ -51,57 +48,146 @@ def unanswered(asker: PeerCall, other: PeerCall) -> PeerCall:
     return holds(asker)
 
 
-QUESTIONS: dict[str, Ask] = {
-    "the caller holds": lambda caller, centre: unanswered(caller, centre),
-    "the centre holds": lambda caller, centre: unanswered(centre, caller),
+QUESTIONS: dict[str, Callable[[PeerCall, PeerCall], PeerCall]] = {
+    "holds": lambda asker, other: holds(asker),
+    "wants an offer": lambda asker, other: offers_nothing(asker),
+    "updates": lambda asker, other: updates(asker),
+    "holds and is refused": refused,
+    "holds and has to wait": slowly,
+    "holds and is not answered": unanswered,
 }
 
 
-def dies_at(act: int, world: World, limit_s: float = 5.0) -> bool:
-    """Let the process do so much more, and have it killed then. False: it was over before."""
+def both_hang_up(caller: PeerCall, centre: PeerCall) -> None:
+    caller.bye()
+    centre.bye()
+
+
+ENDS: dict[str, Callable[[PeerCall, PeerCall], None]] = {
+    "the caller hangs up": lambda caller, centre: caller.bye(),
+    "the centre hangs up": lambda caller, centre: centre.bye(),
+    "both hang up": both_hang_up,
+}
+EARLY_ENDS: dict[str, Callable[[PeerCall, PeerCall], None]] = {
+    "the caller gives up": lambda caller, centre: caller.cancel(),
+    "the centre is busy": lambda caller, centre: centre.refuse(486),
+}
+
+
+def dies_at(act: int, world: World, heard: bool, limit_s: float = 5.0) -> bool:
+    """Let the process do so much more, and have it killed then. False: it was over before.
+
+    Args:
+        heard: what it said last arrives.
+    """
     life = world.lives[-1]
     life.last_act = life.acts + act
+    world.wire.drop = lambda sent: not heard and life.acts == life.last_act
     if not world.loop.run_until(lambda: not life.alive, limit_s):
         return False
     world.kill()
+    world.wire.drop = lambda sent: False
     world.run(0.7)
     world.begin_again()
     return True
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_who_asks_is_answered_and_the_call_goes_on(question: str, transport: str) -> None:
+def each_act(play: Callable[[World, int], bool], transport: str) -> None:
+    """Play it in a new world for each act; it says whether the process lived so long."""
     for act in range(MOST):
         with World(transport=transport) as world:
-            if not goes_on(world, QUESTIONS[question], act):
+            if not play(world, act):
                 assert act > 3
                 return
+            world.run_until(lambda: world.rows == {}, PATIENCE_S)
     raise AssertionError("it is never over")
 
 
-def goes_on(world: World, question: Ask, act: int) -> bool:
-    """Ask, die at this act, and see that all is well after it; False where nothing was left to die at."""
-    caller, centre = connected(world)
-    world.run(2 * FLUSH_S)
-    asker = question(caller, centre)
-    if not dies_at(act, world):
-        return False
-    for peer in (caller, centre):
-        peer.on_reinvite = PeerCall.accept
-        peer.accept()
-    world.run_until(lambda: not waits(asker), PATIENCE_S)
-    world.run(10)
-    if asker.peer.gateway.reliable and "failed 408" in "".join(asker.heard):
-        return True  # read by the one that died, and repeated by nobody: its sender's patience has ended
-    assert not waits(caller) and not waits(centre), f"act {act}\n{world.ladder()}"
-    assert world.voice_faults(caller) == [], f"act {act}\n{world.ladder()}"
-    caller.unread.clear()
-    centre.unread.clear()
-    hung_up(world, caller, centre)
-    return True
+@pytest.mark.parametrize("transport", ["udp", "tcp", "lossy"])
+class TestAnyDeath:
+    @pytest.mark.parametrize("who", ["caller", "centre"])
+    @pytest.mark.parametrize("question", QUESTIONS)
+    def test_who_asks_is_answered_and_the_call_goes_on(self, question: str, who: str, transport: str) -> None:
+        def play(world: World, act: int) -> bool:
+            caller, centre = connected(world)
+            world.run(2 * FLUSH_S)
+            asker = QUESTIONS[question](*((caller, centre) if who == "caller" else (centre, caller)))
+            if not dies_at(act, world, transport != "lossy"):
+                return False
+            for peer in (caller, centre):
+                peer.on_reinvite = PeerCall.accept
+                peer.accept()
+            world.run_until(lambda: not waits(asker), PATIENCE_S)
+            world.run(10)
+            if asker.state == "ended":
+                assert transport == "tcp" and "failed 408" in asker.heard
+                over(world, caller, centre)  # read by the one that died, and repeated by nobody
+                return True
+            assert not waits(caller) and not waits(centre), f"act {act}\n{world.ladder()}"
+            assert world.voice_faults(caller) == [], f"act {act}\n{world.ladder()}"
+            caller.unread.clear()
+            centre.unread.clear()
+            hung_up(world, caller, centre)
+            return True
+
+        each_act(play, transport.replace("lossy", "udp"))
+
+    @pytest.mark.parametrize("end", ENDS)
+    def test_a_call_that_ends_is_over_everywhere(self, end: str, transport: str) -> None:
+        def play(world: World, act: int) -> bool:
+            caller, centre = connected(world)
+            seat = joined(world, caller)
+            world.run(2 * FLUSH_S)
+            ENDS[end](caller, centre)
+            if not dies_at(act, world, transport != "lossy"):
+                return False
+            over(world, caller, centre, seat)
+            return True
+
+        each_act(play, transport.replace("lossy", "udp"))
+
+    @pytest.mark.parametrize("end", EARLY_ENDS)
+    def test_a_call_that_is_given_up_early_is_over_everywhere(self, end: str, transport: str) -> None:
+        def play(world: World, act: int) -> bool:
+            caller, centre = ringing(world)
+            world.run(2 * FLUSH_S)
+            EARLY_ENDS[end](caller, centre)
+            if not dies_at(act, world, transport != "lossy"):
+                return False
+            over(world, caller, centre)
+            return True
+
+        each_act(play, transport.replace("lossy", "udp"))
+
+    def test_a_call_that_begins_is_connected_or_over(self, transport: str) -> None:
+        def play(world: World, act: int) -> bool:
+            world.pbx.on_call = lambda call: world.loop.call_soon(rings_and_answers, call)  # type: ignore[assignment]
+            caller = world.sbc.invite()
+            if not dies_at(act, world, transport != "lossy"):
+                return False
+            world.run(2 * PATIENCE_S)
+            if caller.state == "confirmed":
+                assert world.voice_faults(caller) == [], f"act {act}\n{world.ladder()}"
+                caller.bye()
+            over(world, caller, *world.pbx.calls.values())
+            return True
+
+        each_act(play, transport.replace("lossy", "udp"))
+
+
+def rings_and_answers(call: PeerCall) -> None:
+    call.ring(180)
+    call.peer.world.loop.call_later(1.0, call.answer)
 
 
 def waits(peer: PeerCall) -> bool:
     """A request of it has no final response, or an answer of it no ACK."""
     return peer.state != "ended" and not peer.settled
+
+
+def over(world: World, *peers: PeerCall) -> None:
+    """All of them hear that it is over, and nothing is left."""
+    world.loop.run_until(lambda: all(peer.state == "ended" for peer in peers), PATIENCE_S)
+    for peer in peers:
+        assert peer.state == "ended", f"{peer} ({peer.state})\n{world.ladder()}"
+    world.settle()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from splitter.calls.frame import RecordKind, framed, unframed
 from splitter.calls.records import FLUSH_S, Records
+from splitter.calls.talk.outstanding import Outstanding
+from splitter.core.net import Address, Flow
 from tests.world.loop import VirtualLoop
 
 
@@ -20,7 +23,14 @@ class Shelf:
     told: list[tuple[str, ...]] = field(default_factory=list)
 
     def keep(self, call_id: str, record: bytes, note: bytes | None = None) -> None:
-        self.told.append(("keep", call_id, unframed(record).body.decode(), *([] if note is None else [note.decode()])))
+        self.told.append(
+            (
+                "keep",
+                call_id,
+                unframed(record).body.decode(errors="replace"),
+                *([] if note is None else [note.decode()]),
+            )
+        )
 
     def doubt(self, call_id: str, note: bytes) -> None:
         self.told.append(("doubt", call_id, note.decode()))
@@ -36,6 +46,7 @@ class Shelf:
         return told
 
 
+OUR_BYE = Outstanding("caller", "branch BYE", Flow("access", "udp", Address("::1", 1), Address("::1", 2)), b"BYE")
 FIRST = framed(RecordKind.CALL, b"1")
 
 
@@ -55,8 +66,8 @@ class OneCall:
             raise self.says
         return self.says
 
-    def doubt(self) -> bytes:
-        return self.asks
+    def doubt(self, outstanding: Sequence[Outstanding], at_rest: bool = False) -> bytes:
+        return self.asks if not outstanding else b" ".join(one.message for one in outstanding)
 
 
 class TestWhen:
@@ -110,6 +121,16 @@ class TestWhat:
 
         asyncio.run(touch())
 
+    @staticmethod
+    def over(records: Records, key: str) -> None:
+        async def end() -> None:
+            records.end(key, "hung up")
+            await asyncio.sleep(0)
+            records.finish(key)
+            records.flush()
+
+        asyncio.run(end())
+
     def test_a_call_that_is_not_at_rest_is_in_doubt_once(self, records: Records, shelf: Shelf) -> None:
         call = OneCall()
         self.look(records, call)
@@ -138,11 +159,42 @@ class TestWhat:
 
     def test_the_end_is_told_and_nothing_after_it(self, records: Records, shelf: Shelf) -> None:
         self.look(records, OneCall())
-        records.forget("a")
-        assert shelf.news() == [("keep", "a", "1"), ("forget", "a")]
+        shelf.news()
+        self.over(records, "a")
+        news = shelf.news()
+        assert [word for word, *_ in news] == ["keep", "forget"] and "hung up" in news[0][2]
         shelf.generation += 1
         self.look(records)
         assert shelf.news() == [("whole",)]
+
+    def test_what_a_peer_has_yet_to_confirm_stands_beside_it(self, records: Records, shelf: Shelf) -> None:
+        call = OneCall()
+        self.look(records, call)
+        records.note_outstanding("a", OUR_BYE)
+        self.look(records, call)
+        assert shelf.news() == [("keep", "a", "1"), ("keep", "a", "1", "BYE")], "though it is at rest"
+        self.confirmed(records)
+        self.look(records, call)
+        assert shelf.news() == [("keep", "a", "1")]
+
+    def test_it_outlives_the_call(self, records: Records, shelf: Shelf) -> None:
+        self.look(records, OneCall())
+        records.note_outstanding("a", OUR_BYE)
+        self.over(records, "a")
+        assert "BYE" in shelf.news()[-1][2]
+        shelf.generation += 1
+        self.look(records)
+        assert [word for word, *_ in shelf.news()] == ["keep", "whole"]
+        self.confirmed(records)
+        assert shelf.news() == [("forget", "a")]
+
+    @staticmethod
+    def confirmed(records: Records) -> None:
+        async def confirm() -> None:
+            records.note_confirmed(OUR_BYE.txn)
+            records.flush()
+
+        asyncio.run(confirm())
 
     def test_all_that_lives_is_kept_again_in_a_store_that_was_begun_anew(self, records: Records, shelf: Shelf) -> None:
         self.look(records, OneCall("a"), OneCall("b"))
@@ -160,4 +212,4 @@ class TestWhat:
     def test_without_a_store_nothing_is_written(self) -> None:
         records = Records()
         self.look(records, OneCall(says=KeyError("never asked")))
-        records.forget("a")
+        self.over(records, "a")

@@ -17,6 +17,7 @@ from typing import Any
 
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
+from splitter.calls.precaution import Precaution
 from splitter.calls.records import Records
 from splitter.calls.recovery import Recovered, Recovery
 from splitter.calls.registry import Calls
@@ -89,7 +90,7 @@ class Life:
             party_ok=self.calls.party_ok,
             counters=PlainCounters(),
             sockets=partial(_MortalSockets, self, ground.wire),
-            write_ahead=lambda messages: self.records.write_ahead(self.recorder.calls_of(messages)),
+            ahead=Precaution(self.records, self.recorder),
         )
         engine: Any = _Connection(self, ground.engine)
         self.calls.attach(

@@ -135,6 +135,7 @@ class FakeEngine:
         self.rooms: dict[str, Room] = {}
         self.can = frozenset({Capability.DIGITS, Capability.QUALITY, Capability.RESTORE, Capability.MIX})
         self.workers = workers
+        self._deaths = 0
         self.down: set[int] = set()
         self.delay: Callable[[], float] = lambda: 0.001
         self.limit_s = 1.0
@@ -196,6 +197,7 @@ class FakeEngine:
 
     def abandon(self) -> None:
         """The gateway dies; what is open stays so, and waits for the next one."""
+        self._deaths += 1
         for media in (*self.relays.values(), *self.rooms.values()):
             media.listener = None  # type: ignore[attr-defined]
 
@@ -477,7 +479,10 @@ class FakeEngine:
         if operation in self.stuck:
             await asyncio.sleep(self.limit_s)
             raise MediaTimeout(f"{operation}: no answer in {self.limit_s:g} s")
+        deaths = self._deaths
         await asyncio.sleep(self.delay())
+        if self._deaths != deaths:
+            raise MediaUnavailable("who asked is dead")  # and the request was lost with it
         fault = self.fault(operation, call_id) if fails else None
         try:
             if fault is not None:

@@ -185,10 +185,19 @@ class Challenged:
 
 def with_credentials(driver: LegSignalling, trunk: Trunk, ids: IdSource, record: LegRecord) -> LegSignalling:
     """The driver for a leg to this trunk: one that answers challenges, where we have something to answer with."""
+    if trunk.username:
+        record.credentials = record.credentials or CredentialState()
+    return challenged(driver, trunk, ids, record.credentials)
+
+
+def challenged(
+    driver: LegSignalling, trunk: Trunk, ids: IdSource, state: CredentialState | None = None
+) -> LegSignalling:
+    """The driver for requests to this trunk; see `with_credentials`."""
     if not trunk.username:
         return driver
-    state = record.credentials = record.credentials or CredentialState()
-    return Challenged(driver, Credentials(trunk.username, trunk.password, trunk.realm), ids.tag, trunk.name, state)
+    who = Credentials(trunk.username, trunk.password, trunk.realm)
+    return Challenged(driver, who, ids.tag, trunk.name, state or CredentialState())
 
 
 def is_idle(driver: LegSignalling) -> bool:

@@ -42,6 +42,7 @@ class LegDialog:
         context: where its messages go, and what they say of us.
         invite: what began it; None once that is history, and for a dialog that was made anew from its record.
         offers, refreshes: those that are open.
+        farewell_of_peer: its BYE.
     """
 
     def __init__(self, shared: LegContext, trunk: Trunk, record: LegRecord) -> None:
@@ -50,6 +51,7 @@ class LegDialog:
         self.offers = Offers(self.context)
         self.refreshes = Refreshes(self.context)
         self._farewell: Pairs | None = None  # the headers of a BYE that waits for an ACK
+        self.farewell_of_peer: Request | None = None
 
     # ---- what the transaction layer says ----
 
@@ -206,7 +208,13 @@ class LegDialog:
             ended = self.context.state is LegState.ENDED
             self._close()
             if not ended:
+                self.farewell_of_peer = request
                 self.context.post(Ended(self.context.key, request))
+
+    def end_by(self, bye: Request) -> None:
+        """End the dialog without a word: it was said by a former process."""
+        self._close()
+        self.context.post(Ended(self.context.key, bye))
 
     def _say_farewell(self) -> bool:
         """Send the BYE that waited for an ACK, if one did."""

@@ -208,8 +208,23 @@ class SipLeg:
         return OpenDialog.of(self.name, network, transport, peer, dialog, cseq)
 
     def unanswered(self) -> tuple[Waiting, ...]:
-        """Offers of the peer that are not answered."""
-        return self._offers.unanswered()
+        """Offers of the peer that are not answered, and the BYE by which it has just ended the dialog."""
+        farewell = self._dialog.farewell_of_peer
+        return (*self._offers.unanswered(), *(() if farewell is None else (Waiting(self.flow, farewell.serialize()),)))
+
+    @property
+    def answer_due(self) -> str:
+        """The transaction of a 2xx of ours whose ACK has to answer an offer; "" where there is none."""
+        return self._offers.answer_due
+
+    def await_ack(self, txn: str, answer_due: bool) -> None:
+        """A 2xx of a former process has no ACK yet: it is said again, and this leg hears what becomes of it."""
+        self._offers.await_ack(txn, answer_due)
+        self._context.adopt(txn)
+
+    def end_by(self, bye: Request) -> None:
+        """A former process has sent this BYE, and could do nothing more for the call."""
+        self._dialog.end_by(bye)
 
     # ---- offers ----
 

@@ -94,6 +94,11 @@ class Offers:
         """A 2xx of ours waits for its ACK."""
         return bool(self._unacknowledged)
 
+    @property
+    def answer_due(self) -> str:
+        """The transaction of a 2xx of ours whose ACK has to answer an offer; "" where there is none."""
+        return self._own.txn if self._own is not None and self._own.carrier is Carrier.OK else ""
+
     def unanswered(self) -> tuple[Waiting, ...]:
         """The requests of the peer that have no final response of ours, as they came."""
         return tuple(Waiting(self._context.flow, request.serialize()) for request in self._theirs.values())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from splitter.calls.talk.outstanding import Outstanding
 from splitter.calls.talk.state import Talk
 from splitter.calls.talk.unfinished import Waiting
 from splitter.sdp.model import Session
@@ -18,14 +19,21 @@ class Doubt:
     """What a record does not say.
 
     Attributes:
-        requests: INVITEs and UPDATEs of peers that have no final response, those of seats which want to join included.
+        requests: INVITEs and UPDATEs of peers that have no final response, those of seats which want to join included,
+            and a BYE that nothing has come of yet.
         sent: by leg, the last description that we sent: the next one follows it (RFC 3264 §8).
         numbers: by leg, the CSeq number of our latest request.
+        outstanding: messages of ours that their peers have not confirmed.
+        answers_due: the transactions of 2xx of ours whose ACK has to answer an offer.
+        at_rest: all else was agreed on; nobody has to be asked.
     """
 
     requests: tuple[Waiting, ...] = ()
     sent: dict[str, Session] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
+    outstanding: tuple[Outstanding, ...] = ()
+    answers_due: tuple[str, ...] = ()
+    at_rest: bool = False
 
     def follow_sent(self, talk: Talk) -> None:
         """Let what is sent next follow what was sent last."""

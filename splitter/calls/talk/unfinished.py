@@ -1,4 +1,4 @@
-"""A call that is not answered yet, written down: what is needed to end it, for it cannot be carried on. Pure."""
+"""A call that is not answered yet, or is over, written down: what is needed to end it on both sides. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 
 from splitter.calls.states import Side
 from splitter.calls.talk.outline import OpenDialog
+from splitter.calls.talk.outstanding import Outstanding
 from splitter.core.net import Flow
 
 
@@ -26,7 +27,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A call that is not answered yet, as it is written down.
+    """A call that is not answered yet, or is over, as it is written down.
 
     Attributes:
         caller, centre: the INVITE of each side: the one that came, and the one that we have sent for it, if there is
@@ -35,6 +36,8 @@ class Unfinished:
         near: the side that called.
         dialogs: of a side that has answered when the one that called has not been told yet.
         ended: a process has told both sides that it is over; they may not have heard.
+        reason: why, of a call that was over, and whose trace does not say so yet.
+        outstanding: messages of ours that their peers have not confirmed.
     """
 
     call_id: str
@@ -44,13 +47,15 @@ class Unfinished:
     near: str = Side.CALLER.value
     dialogs: tuple[OpenDialog, ...] = ()
     ended: bool = False
+    reason: str = ""
+    outstanding: tuple[Outstanding, ...] = ()
 
 
 _ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Unfinished)
 
 
 def written(call: Unfinished) -> bytes:
-    """A call that is not answered yet, as bytes."""
+    """Write down a call that is not answered yet, or is over."""
     return _ENCODER.encode(call)
 
 

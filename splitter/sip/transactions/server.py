@@ -93,6 +93,14 @@ class ServerSide(TransactionSide[ServerTransaction]):
             self._fill_tag(txn, response)
         self.feed(txn, event, now, out, response)
 
+    def repeat(self, id: TransactionId, response: Response, flow: Flow, now: float, out: list[Output]) -> None:
+        """Make a transaction of before anew, with its final response; see `Endpoint.repeat`."""
+        identity = (response.call_id, response.from_tag, response.cseq)
+        table = INVITE_SERVER if response.cseq[1] == "INVITE" else NON_INVITE_SERVER
+        txn = ServerTransaction(id, table, TransactionState.PROCEEDING, flow, identity, False, False)
+        self._core.transactions[id] = txn
+        self.respond(txn, response, now, out)
+
     @staticmethod
     def _follow(txn: ServerTransaction, flow: Flow) -> None:
         """A peer that has connected anew goes on there: what its old connection asked for is answered over this one.
