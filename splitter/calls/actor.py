@@ -18,6 +18,7 @@ from splitter.calls.show_jobs import carry_out_show
 from splitter.calls.talk import commands as c
 from splitter.calls.talk.leg import Opener
 from splitter.calls.talk.media_commands import RoomCommand, ShowCommand, VoiceCommand
+from splitter.calls.talk.phone_commands import PhoneCommand
 from splitter.calls.telling import tell_people
 
 R = TypeVar("R")
@@ -46,7 +47,8 @@ def carry_out(call: Call, steps: c.Steps[R] | c.Command[R]) -> R:
     """
     running = iter(steps)
     call.live.now = call.services.clock.now()
-    call.live.takes_digits = call.audio.takes_digits
+    call.live.takes_digits, call.live.mixes = call.audio.takes_digits, call.audio.mixes
+    call.live.speaks = call.audio.can_mix
     try:
         command = next(running)
         while True:
@@ -68,6 +70,8 @@ def _perform(command: c.Command[Any], call: Call) -> Any:
             return _on_leg(command, call.legs.by_key(command.leg), call)
         case c.PeopleCommand():
             tell_people(command, call)
+        case PhoneCommand():
+            return call.legs.carry_out(command)
         case VoiceCommand():
             return carry_out_voice(command, call.audio)
         case RoomCommand():

@@ -23,6 +23,7 @@ class AlarmKind(StrEnum):
     REJOIN = "the party has not come back in time"  # subject: the party
     ADMISSION = "nobody has answered whether a desk may join"  # subject: its extension
     DIGITS = "digits have waited for the answer for too long"
+    PHONE = "a phone that was invited rings for too long"  # subject: the phone
     MOVE_VOICE = "a relay is to be tried for again"
     POINT_VOICE = "a side of the relay is to be pointed again"
     MOVE_VIDEO = "a room is to be tried for again"

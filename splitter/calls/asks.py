@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from splitter.calls.states import PhonePart
 from splitter.core.errors import SplitterError
 from splitter.media.ports.rooms import Snapshot
 from splitter.sdp.model import Session
@@ -175,8 +176,49 @@ class Dismiss:
     own: bool = False
 
 
-Ask = Join | Restart | Remove | RaiseVideo | DropVideo | Show | TakeSnapshot | Bind | AskIn | Admit | Dismiss
-Answer = Admitted | SecureLocal | Snapshot | None
+@dataclass(frozen=True, slots=True)
+class InvitePhone:
+    """Call a number, and connect it with those who talk. → PhoneInvited once it is being called"""
+
+    number: str
+    by: str
+    part: PhonePart = PhonePart.TALKS
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneInvited:
+    """Answer to InvitePhone. `name`: of the phone, such as "phone-1"."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemovePhone:
+    """Take a phone out of the voice; one that is being called is called no longer. → None"""
+
+    name: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class MuteVoice:
+    """Let nobody hear a voice (a phone's, "caller", "centre"), or all again, while three or more talk. → None"""
+
+    name: str
+    muted: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveVoice:
+    """The agent leaves the voice, and the others go on: the first phone takes the agent's place. → None"""
+
+    by: str
+
+
+PhoneAsk = InvitePhone | RemovePhone | MuteVoice | LeaveVoice
+Ask = Join | Restart | Remove | RaiseVideo | DropVideo | Show | TakeSnapshot | Bind | AskIn | Admit | Dismiss | PhoneAsk
+Answer = Admitted | SecureLocal | Snapshot | PhoneInvited | None
 
 
 class Reply(Protocol):

@@ -1,15 +1,25 @@
-"""The voice half of a call: its relay and where the relay's two sides point.
+"""The voice half of a call: its relay, where the relay's sides point, and who hears whom.
 
 Nobody waits for the media engine here: a flow says what it wants, the newest wish of a side wins, and what came of a
-request enters the call's inbox (`VoiceOpened`, `VoiceUnavailable`, `VoicePointed`, `VoiceCounted`). What it means is
-taken into the call there, by `adopt`, `pointed` and those of `VoiceState`.
+request enters the call's inbox (`VoiceOpened`, `VoiceUnavailable`, `VoicePointed`, `VoiceAdded`, `HearingSet`,
+`VoiceCounted`). What it means is taken into the call there, by `adopt`, `pointed` and those of `VoiceState`.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
-from splitter.calls.events import DigitInserted, VoiceCounted, VoiceDoubt, VoiceOpened, VoicePointed, VoiceUnavailable
+from splitter.calls.events import (
+    DigitInserted,
+    HearingSet,
+    VoiceAdded,
+    VoiceCounted,
+    VoiceDoubt,
+    VoiceOpened,
+    VoicePointed,
+    VoiceUnavailable,
+)
 from splitter.calls.jobs import FAULT, Jobs
 from splitter.calls.leg_events import DigitPressed
 from splitter.calls.states import Side
@@ -17,9 +27,12 @@ from splitter.calls.talk.voice import VoiceState, remote_end
 from splitter.core.errors import MediaError, MediaUnavailable
 from splitter.media.ports.ends import LocalEnd, RemoteEnd
 from splitter.media.ports.events import MediaListener
-from splitter.media.ports.voice import Capability, RelayHandle, RelayReport, SideSpec, VoiceEngine
+from splitter.media.ports.voice import Capability, Hearing, RelayHandle, RelayReport, SideSpec, VoiceEngine
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.model import Session
+from splitter.sdp.voice import VoiceFormat
+
+_HEARING = "who hears whom"  # among what the engine is asked; no side has this name
 
 
 class Audio:
@@ -39,8 +52,8 @@ class Audio:
         self._on_event = on_event
         self._jobs = jobs
         self._opened: list[RelayHandle] = []  # not adopted yet
-        self._asking: set[Side] = set()
-        self._relearning: set[Side] = set()  # to be told where it points though it does already
+        self._asking: set[str] = set()
+        self._relearning: set[str] = set()  # to be told where it points though it does already
 
     @property
     def is_open(self) -> bool:
@@ -51,7 +64,8 @@ class Audio:
     def at_rest(self) -> bool:
         """True where there is a relay whose sides point to where they should."""
         state = self.state
-        return state.relay is not None and not self._asking and state.wanted == state.pointed
+        settled = all(state.wish(name) == state.points_to(name) for name in state.names)
+        return state.relay is not None and not self._asking and settled and state.hearing == state.set_hearing
 
     def local(self, side: Side) -> LocalEnd:
         """Our ports towards a side; the last ones, while the relay is being replaced."""
@@ -79,18 +93,15 @@ class Audio:
     def adopt(self, event: VoiceOpened) -> bool:
         """The relay that was asked for is there: it points to where the sides are. False where it is of no use."""
         self._opened.remove(event.relay)
-        if event.turn != self.state.turn or event.relay.relay_id in self.state.lost:
+        stale = event.relay.relay_id in self.state.lost or event.sides != self.state.specs
+        if event.turn != self.state.turn or stale:
             self._jobs.start("the former relay", partial(self._give_back, event.relay))
             if event.turn == self.state.turn:
                 self.open()
             return False
-        self.state.relay, self.state.local = event.relay, event.relay.local
-        self.state.pointed = [None, None]
+        self.state.note_relay(event.relay)
         self._asking.clear()
         self._relearning.clear()
-        self.state.lost.clear()
-        self.state.failed_moves = 0
-        self.state.heard = [0, 0]
         self.follow()
         return True
 
@@ -114,9 +125,9 @@ class Audio:
         """
         self.point_to(side, remote_end(session, index, sources), relearn=relearn)
 
-    def point_to(self, side: Side, remote: RemoteEnd | None, *, relearn: bool = True) -> None:
+    def point_to(self, side: str, remote: RemoteEnd | None, *, relearn: bool = True) -> None:
         """Point a side there; see `point`."""
-        self.state.wanted[side.place] = remote
+        self.state.set_wish(side, remote)
         if remote is None:
             self._relearning.discard(side)
         elif relearn:
@@ -129,8 +140,9 @@ class Audio:
 
     def follow(self) -> None:
         """Ask once more for what was not carried out."""
-        for side in Side:
-            self._follow(side)
+        for name in self.state.names:
+            self._follow(name)
+        self._follow_hearing()
 
     def pointed(self, event: VoicePointed) -> bool:
         """The engine has answered; False where a side still does not point to where it should, and nobody is asked."""
@@ -138,12 +150,55 @@ class Audio:
             return True
         self._asking.discard(event.side)
         if event.fault:
-            if self.state.wanted[event.side.place] is not None:
+            if self.state.wish(event.side) is not None:
                 self._relearning.add(event.side)
-            return False
-        self.state.pointed[event.side.place] = event.remote
+            return event.side not in self.state.names
+        self.state.set_pointed(event.side, event.remote)
         self._follow(event.side)
         return True
+
+    # ---- further sides, and who hears whom ----
+
+    def add(self, name: str) -> None:
+        """Ask for ports of a side that the state has; ends in VoiceAdded."""
+        relay = self.state.relay
+        if relay is None:
+            self._jobs.start("the sides", partial(_at_once, VoiceAdded("", name, None, "the voice is moving")))
+            return
+        network = self.state.added[name].network
+        failed = VoiceAdded(relay.relay_id, name, None, FAULT)
+        self._jobs.start("the sides", partial(self._add, relay, SideSpec(name, network)), failed)
+
+    def remove(self, number: int) -> None:
+        """Give back a side that the state has no more."""
+        if (relay := self.state.relay) is not None and number >= 0:
+            self._jobs.start("the sides", partial(self._remove, relay, number))
+
+    def hear(self, hearing: Hearing) -> None:
+        """Let sides hear each other so; ends in HearingSet. The newest wish wins."""
+        self.state.hearing = hearing
+        self._follow_hearing()
+
+    def hearing_set(self, event: HearingSet) -> bool:
+        """The engine has answered; False where it has not taken it, and nobody is asked."""
+        if self.state.relay is None or event.relay_id != self.state.relay.relay_id:
+            return True
+        self._asking.discard(_HEARING)
+        if event.fault:
+            return False
+        self.state.set_hearing = event.hearing
+        self._follow_hearing()
+        return True
+
+    def can_mix(self, format: VoiceFormat) -> bool:
+        """Tell whether a side that speaks this can be in a mix."""
+        return self._engine.can_mix(format)
+
+    @property
+    def mixes(self) -> bool:
+        """Tell whether the relay in use can connect more than two."""
+        relay = self.state.relay
+        return relay is not None and Capability.MIX in self._engine.can_on(relay)
 
     # ---- what flows through it ----
 
@@ -172,21 +227,47 @@ class Audio:
 
     # ---- jobs ----
 
-    def _follow(self, side: Side) -> None:
-        relay, remote = self.state.relay, self.state.wanted[side.place]
-        known = remote == self.state.pointed[side.place] and side not in self._relearning
-        if relay is None or side in self._asking or known:
+    def _follow(self, side: str) -> None:
+        state, relay = self.state, self.state.relay
+        remote = state.wish(side)
+        known = remote == state.points_to(side) and side not in self._relearning
+        if relay is None or side in self._asking or known or state.number(side) < 0:
             return
         self._asking.add(side)
         self._relearning.discard(side)
         # A side that is stuck must not hold up the other one, nor the relay that follows.
         key = f"the {side} on {relay.relay_id}"
         failed = VoicePointed(relay.relay_id, side, remote, FAULT)
-        self._jobs.start(key, partial(self._point, relay, side, remote), failed)
+        self._jobs.start(key, partial(self._point, relay, side, state.number(side), remote), failed)
 
-    async def _point(self, relay: RelayHandle, side: Side, remote: RemoteEnd | None) -> VoicePointed:
+    def _follow_hearing(self) -> None:
+        relay, hearing = self.state.relay, self.state.hearing
+        if relay is None or _HEARING in self._asking or hearing == self.state.set_hearing:
+            return
+        self._asking.add(_HEARING)
+        failed = HearingSet(relay.relay_id, hearing, FAULT)
+        self._jobs.start("the sides", partial(self._hear, relay, hearing), failed)
+
+    async def _add(self, relay: RelayHandle, spec: SideSpec) -> VoiceAdded:
         try:
-            await self._engine.point(relay, side.place, remote)
+            return VoiceAdded(relay.relay_id, spec.name, await self._engine.add_side(relay, spec))
+        except MediaError as error:
+            return VoiceAdded(relay.relay_id, spec.name, None, str(error))
+
+    async def _remove(self, relay: RelayHandle, number: int) -> None:
+        with suppress(MediaError):  # the worker is gone, and the side with it
+            await self._engine.remove_side(relay, number)
+
+    async def _hear(self, relay: RelayHandle, hearing: Hearing) -> HearingSet:
+        try:
+            await self._engine.set_hearing(relay, hearing)
+        except MediaError as error:
+            return HearingSet(relay.relay_id, hearing, str(error))
+        return HearingSet(relay.relay_id, hearing)
+
+    async def _point(self, relay: RelayHandle, side: str, number: int, remote: RemoteEnd | None) -> VoicePointed:
+        try:
+            await self._engine.point(relay, number, remote)
         except MediaError as error:
             return VoicePointed(relay.relay_id, side, remote, str(error))
         return VoicePointed(relay.relay_id, side, remote)
@@ -195,20 +276,21 @@ class Audio:
         try:
             if self.state.relay is None:
                 raise MediaUnavailable("the relay is being replaced")
-            await self._engine.send_digit(self.state.relay, side.place, digit)
+            await self._engine.send_digit(self.state.relay, self.state.number(side), digit)
         except MediaError as error:
             return DigitInserted(pressed, name, str(error))
         return DigitInserted(pressed, name)
 
     async def _open(self, turn: int) -> VoiceOpened | VoiceUnavailable:
+        sides = self.state.specs
+        needs = frozenset({Capability.MIX}) if len(sides) > len(Side) else frozenset()
         try:
-            sides = tuple(map(SideSpec, Side, self.state.networks))
-            relay = await self._engine.open(self._call_id, sides, self._on_event)
+            relay = await self._engine.open(self._call_id, sides, self._on_event, needs)
         except MediaError as error:
             pause_s = error.retry_after_s if isinstance(error, MediaUnavailable) else 5
             return VoiceUnavailable(turn, str(error), pause_s)
         self._opened.append(relay)
-        return VoiceOpened(turn, relay)
+        return VoiceOpened(turn, relay, sides)
 
     async def _give_back(self, relay: RelayHandle) -> None:
         await self._closed(relay)
@@ -221,4 +303,10 @@ class Audio:
 
     async def _count(self, side: Side, about: VoiceDoubt | None) -> VoiceCounted:
         report = await self.report()
-        return VoiceCounted(side, report.sides[side.place].packets_in if report is not None else None, about)
+        number = self.state.number(side)
+        counted = report is not None and number < len(report.sides)
+        return VoiceCounted(side, report.sides[number].packets_in if report and counted else None, about)
+
+
+async def _at_once(event: VoiceAdded) -> VoiceAdded:
+    return event

@@ -24,7 +24,7 @@ from splitter.calls.remains import doubt_of, record_of, unfinished_of
 from splitter.calls.services import Services
 from splitter.calls.session_id import session_id_of
 from splitter.calls.settings import CallSettings, Role, Trunk
-from splitter.calls.states import CallState, Direction, LegState, Side
+from splitter.calls.states import CallState, Direction, LegState, PhoneOutcome, Side
 from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.outstanding import Outstanding
 from splitter.calls.talk.pending import Pending
@@ -192,7 +192,9 @@ class Call:
     @property
     def at_rest(self) -> bool:
         """Nothing is under way: the value could be written down now. Alarms are set beside it, in the inbox."""
-        legs = (self.legs.all.get(self.talk.caller), self.legs.all.get(self.talk.centre), *self.legs.seats.values())
+        two = (self.legs.all.get(self.talk.caller), self.legs.all.get(self.talk.centre))
+        phones = (self.legs.by_key(phone.leg) for phone in self.talk.phones.values())
+        legs = (*two, *self.legs.seats.values(), *phones)
         settled = all(leg is not None and leg.at_rest for leg in legs)
         engine = self.audio.at_rest and not len(self.jobs)
         waits = self._asked or self._inbox.unread or not self.pending.empty
@@ -266,6 +268,10 @@ class Call:
         for seat in self.legs.seats.values():
             self.talk.remember(seat.record)
         self.talk.seats.clear()
+        for phone in (*self.talk.phones.values(), *self.pending.calling.values()):
+            self.talk.forget_phone(phone, PhoneOutcome.HUNG_UP, "the call is over")
+        self.pending.calling.clear()
+        self.legs.dialling.close()
         self.talk.ended_at = self.services.clock.wall()
         self.enter(CallState.ENDED, self.talk.end_reason)
         self.services.records.finish(self.talk.call_id)
@@ -277,14 +283,19 @@ class Call:
 
     def _carried(self, voice: RelayReport | None, room: RoomReport | None) -> tuple[CarriedView, ...]:
         present = map(by_video, room.participants) if room is not None else ()
-        talking = (self.legs.all.get(self.talk.caller), self.legs.centre)
-        codecs = [leg.record.view().audio.partition("/")[0] if leg is not None else "" for leg in talking]
-        return summed((*by_voice(voice, codecs), *self.talk.room.past, *present))
+        voices = self.talk.voice
+        sides = [(name, voices.number(name), self._codec(name)) for name in voices.names]
+        return summed((*by_voice(voice, sides), *self.talk.room.past, *present))
+
+    def _codec(self, name: str) -> str:
+        leg = self.live.voice(name)
+        return leg.record.view().audio.partition("/")[0] if leg is not None else ""
 
     def view(self) -> CallView:
         """The call as operators see it."""
         legs, services = tuple(leg.record.view() for leg in self.live.sides), self.services
-        return view_of(self.talk, legs, tuple(self.pending.asking), services.settings.bitrate_kbps, services.node)
+        asking, calling = tuple(self.pending.asking), tuple(self.pending.calling.values())
+        return view_of(self.talk, legs, asking, services.settings.bitrate_kbps, services.node, calling)
 
     def _note_in_video(self) -> Callable[[str, str], None]:
         event, call_id = self.services.recorder.event, self.talk.call_id  # not the call: see Inbox

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from splitter.calls.alarms import Alarm
+from splitter.calls.dialling import Dialling
 from splitter.calls.events import CallEvent
 from splitter.calls.identity import Destination, voice_invite
 from splitter.calls.legs.context import LegContext
@@ -18,6 +20,8 @@ from splitter.calls.states import LegState, Side
 from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.pending import Pending
+from splitter.calls.talk.phone_commands import DialPhone, GiveUpInvite, PhoneCommand
+from splitter.calls.talk.phones import Phone
 from splitter.calls.talk.state import Talk
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Session
@@ -39,6 +43,7 @@ class CallLegs:
     Attributes:
         all: every one that there has been, by its key.
         live: the call as steps see it.
+        dialling: the ways to phones that are invited.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class CallLegs:
         settings = services.settings
         self.all: dict[str, SipLeg] = {}
         self.live = LiveCall(talk, Pending(), settings, self.all)
+        self.dialling = Dialling(services, self.live)
         self._services = services
         self._context = LegContext(
             services.driver, services.ids, post, settings.name, talk.session, after, stop_timer, services.desks.knows
@@ -90,7 +96,12 @@ class CallLegs:
     def _make(self) -> None:
         """Make an object of each leg of the value."""
         for record in self._talk.legs.values():
-            self.all[record.key] = SipLeg(self._context, self._services.routing.trunk(record.trunk), record)
+            trunk, phone = self._services.routing.trunk(record.trunk), self._talk.phones.get(record.name)
+            self.all[record.key] = SipLeg(self._context_of(phone), trunk, record)
+
+    def _context_of(self, phone: Phone | None) -> LegContext:
+        """What a leg shares with the others; a phone has a session of its own with us (RFC 7989)."""
+        return self._context if phone is None else replace(self._context, session=phone.session)
 
     # ---- their beginning ----
 
@@ -119,6 +130,34 @@ class CallLegs:
             record.terms.note_answered(offer, as_offer=True)  # until the answer comes, early media go by it
         leg.dial(request, offer)
         return leg
+
+    def carry_out(self, command: PhoneCommand[Any]) -> Any:
+        """Carry out a command about a phone, or begin to. Returns: its reply."""
+        match command:
+            case DialPhone():
+                return self._dial_phone(command.name, command.offer)
+            case GiveUpInvite():
+                self._give_up(command.name, command.reason)
+            case _:
+                return self.dialling.carry_out(command)
+
+    def _dial_phone(self, name: str, offer: Session) -> str:
+        """Send our INVITE to a phone that is in `Pending.calling`; ends in Answered or Refused."""
+        phone = self._pending.calling[name]
+        record, trunk, request = self.dialling.invite(name, offer, f"{name}.{len(self.all)}")
+        leg = SipLeg(self._context_of(phone), trunk, record)
+        phone.leg = leg.key
+        self._enlist(leg)
+        self._trace(leg, request.from_tag)
+        leg.dial(request, offer)
+        return leg.key
+
+    def _give_up(self, name: str, reason: str | None = None) -> None:
+        """Call a phone no longer; harmless where its INVITE has not left yet."""
+        phone = self._pending.calling.get(name)
+        if phone is not None and (leg := self.all.get(phone.leg)) is not None:
+            leg.cancel(reason)
+            leg.bye()
 
     def take_newcomer(self, trunk: Trunk, event: RequestArrived) -> ArrivedLeg:
         """A leg of the centre that wants to take the place of the present one; `install_newcomer` lets it.
@@ -238,5 +277,9 @@ class CallLegs:
             self.by_key(self._pending.newcomer).refuse(480, "the call is over")
         for seat in self.seats.values():
             seat.bye()
+        for phone in self._talk.phones.values():
+            self.by_key(phone.leg).bye()
+        for name in self._pending.calling:
+            self._give_up(name)
         for key in self._pending.arriving:
             self.by_key(key).refuse(480, "the call is over")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
-from splitter.calls.states import Side
 from splitter.calls.view import CarriedView
 from splitter.media.ports.ends import StreamCount
 from splitter.media.ports.rooms import ParticipantReport
@@ -15,15 +14,17 @@ from splitter.rtp.mos import mos
 AUDIO, VIDEO = "audio", "video"
 
 
-def by_voice(report: RelayReport | None, codecs: Sequence[str]) -> tuple[CarriedView, ...]:
+def by_voice(report: RelayReport | None, sides: Iterable[tuple[str, int, str]]) -> tuple[CarriedView, ...]:
     """The counts of each side of the voice; () where no engine knows.
 
     Args:
-        codecs: the name of each side's, as in SDP; "" where none is agreed on.
+        sides: of each its name, its number at the engine, and the name of its codec, as in SDP; "" where none is
+            agreed on.
     """
     if report is None:
         return ()
-    return tuple(map(_by_side, Side, codecs, report.sides))
+    known = ((name, codec, report.sides[at]) for name, at, codec in sides if 0 <= at < len(report.sides))
+    return tuple(_by_side(*one) for one in known)
 
 
 def _by_side(name: str, codec: str, count: StreamCount) -> CarriedView:

@@ -23,7 +23,7 @@ from splitter.core.errors import PeerError
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.rooms import Snapshot
-from splitter.media.ports.voice import RelayHandle
+from splitter.media.ports.voice import Hearing, RelayHandle, SideHandle, SideSpec
 from splitter.sdp.model import Session
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
 
@@ -68,10 +68,11 @@ class TimeUp:
 
 @dataclass(frozen=True, slots=True)
 class VoiceOpened:
-    """The relay that was asked for is open; `turn` says by which request."""
+    """The relay that was asked for is open; `turn` says by which request, `sides` what it was opened with."""
 
     turn: int
     relay: RelayHandle
+    sides: tuple[SideSpec, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,27 @@ class VoicePointed:
     """A side of a relay sends to `remote` now, or still does not, with the `fault` in words."""
 
     relay_id: str
-    side: Side
+    side: str
     remote: RemoteEnd | None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceAdded:
+    """A relay has one side more; or has not, with the `fault` in words."""
+
+    relay_id: str
+    name: str
+    handle: SideHandle | None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HearingSet:
+    """The sides of a relay hear each other as was said; or do not, with the `fault` in words."""
+
+    relay_id: str
+    hearing: Hearing
     fault: str = ""
 
 
@@ -216,7 +236,7 @@ class StillTaken:
     found: Snapshot | Denial
 
 
-VoiceEvent = VoiceOpened | VoiceUnavailable | VoicePointed | VoiceCounted
+VoiceEvent = VoiceOpened | VoiceUnavailable | VoicePointed | VoiceAdded | HearingSet | VoiceCounted
 JobDone = (
     VoiceEvent
     | DigitInserted

@@ -29,6 +29,14 @@ def carry_out_voice(command: c.VoiceCommand[Any], audio: Audio) -> Any:
             audio.point_to(command.side, command.remote)
         case c.SettlePointing():
             return audio.pointed(command.pointed)
+        case c.SettleHearing():
+            return audio.hearing_set(command.done)
+        case c.AddVoice():
+            audio.add(command.name)
+        case c.RemoveVoice():
+            audio.remove(command.number)
+        case c.SetHearing():
+            audio.hear(command.hearing)
         case c.FollowVoice():
             audio.follow()
         case c.CountVoice():

@@ -23,7 +23,6 @@ from splitter.calls.events import PlacesLost, TimeUp
 from splitter.calls.frame import VERSION, RecordKind, unframed
 from splitter.calls.registry import Calls
 from splitter.calls.services import Services
-from splitter.calls.states import Side
 from splitter.calls.talk import record as talks
 from splitter.calls.talk import unfinished
 from splitter.calls.talk.doubt import Doubt
@@ -35,7 +34,7 @@ from splitter.calls.undertaker import CSEQ_GAP
 from splitter.core.errors import LocalError, MediaError
 from splitter.media.ports.events import RelayLost, RoomLost
 from splitter.media.ports.rooms import CarriedRoom, RoomHandle
-from splitter.media.ports.voice import CarriedRelay, RelayHandle, SideSpec
+from splitter.media.ports.voice import CarriedRelay, RelayHandle
 from splitter.sip.message import Request, Response
 from splitter.telemetry import record_counts
 
@@ -181,7 +180,8 @@ class Recovery:
             call.note(f"the voice has to move: {error}", kind="media")
             call.post(RelayLost(call.talk.call_id, voice.relay.relay_id, str(error)))
             return
-        voice.pointed = list(carried.remotes)  # it may have been pointed elsewhere after the record was written
+        for number in voice.note_carried(carried):  # it may have been changed after the record was written
+            call.audio.remove(number)
         call.audio.follow()
 
     async def _relay_again(self, call: Call, voice: VoiceState, relay: RelayHandle) -> CarriedRelay:
@@ -190,8 +190,8 @@ class Recovery:
         try:
             return await engine.adopt(relay, call.post)
         except MediaError as error:
-            carried = CarriedRelay(relay, tuple(voice.pointed))
-            await engine.restore(carried, tuple(map(SideSpec, Side, voice.networks)), call.post)
+            carried = voice.carried(relay)
+            await engine.restore(carried, voice.opened_with, call.post)
             call.note(f"the voice has its ports again: {error}", kind="media")
             return carried
 

@@ -284,6 +284,8 @@ class Calls:
         call = Call.restored(self.services, talk, cseq_gap)
         limits = self.services.admission.limits
         places = [limits.take_again(leg.trunk) for leg in (call.caller, call.legs.by_key(talk.centre))]
+        for name, phone in call.talk.phones.items():
+            call.legs.dialling.take_again(name, call.legs.by_key(phone.leg).trunk)
         self._begin(call, _carried_on(call, with_media), *places)
         return call
 

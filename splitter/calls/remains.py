@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from splitter.calls.frame import RecordKind, framed
 from splitter.calls.legs.leg import SipLeg
@@ -50,7 +50,16 @@ def doubt_of(
     sent = {leg.name: leg.terms.sent for leg in present if leg.terms.sent is not None}
     numbers = {leg.name: leg.record.dialog.local_cseq for leg in present if leg.record.dialog is not None}
     due = tuple(txn for leg in present if (txn := leg.answer_due))
-    return written(Doubt(requests, sent, numbers, tuple(outstanding), due, at_rest))
+    outstanding = (*outstanding, *_called(pending, legs))
+    return written(Doubt(requests, sent, numbers, outstanding, due, at_rest))
+
+
+def _called(pending: Pending, legs: Mapping[str, SipLeg]) -> Iterator[Outstanding]:
+    """Our INVITEs to phones that have not answered: the next process takes them back."""
+    for name, phone in pending.calling.items():
+        leg = legs.get(phone.leg)
+        if leg is not None and (waiting := leg.calling()) is not None:
+            yield Outstanding(name, "", waiting.flow, waiting.invite)
 
 
 def _dialogs_of(talk: Talk, legs: Mapping[str, SipLeg]) -> tuple[OpenDialog, ...]:

@@ -215,10 +215,11 @@ class Route:
     names: 'sos' takes urn:service:sos and, where no route before it does, urn:service:sos.police and the like."""
     trunks: Annotated[tuple[str, ...], Key(name="to", example='["pbx", "pbx2"]', taken=Uptake.LIVE)]
     """Trunks to try, one after the other, until one takes the call. Those that are down come last."""
-    origin: Annotated[Role, Key(name="from", choices=(Role.ACCESS, Role.CENTRE), taken=Uptake.LIVE)] = Role.ACCESS
+    origin: Annotated[Role, Key(name="from", choices=tuple(Role), taken=Uptake.LIVE)] = Role.ACCESS
     """Where its calls come from: "access", callers, for the centres above; "centre", calls outwards, for access trunks
     that have an address: the centre then reaches these numbers and no others. They begin as plain voice calls, and
-    video is asked for as in any other call."""
+    video is asked for as in any other call. "seat", phones that agents invite into a call: extensions by a centre,
+    outside numbers by an access trunk that has an address. Nobody else can be invited."""
     number: Annotated[str, Key(taken=Uptake.LIVE)] = ""
     """What that trunk sees as the called number; \\1 is the first group of the pattern. Empty: the number that was
     called."""

@@ -72,6 +72,46 @@ class PartyState(StrEnum):
     LEFT = "left"
 
 
+class Bridge(StrEnum):
+    """How the voices of a call are connected."""
+
+    PAIR = "pair"  # two, who negotiate with each other
+    MIX = "mix"  # three or more, each of whom negotiates with us
+
+
+class PhoneState(StrEnum):
+    """How far a phone is that was invited."""
+
+    CALLING = "calling"
+    RINGING = "ringing"
+    JOINING = "joining"  # it has answered, and is not connected yet
+    JOINED = "joined"
+    LEFT = "left"
+
+
+class PhoneOutcome(StrEnum):
+    """Why a phone that was invited is not in the call any more, or never was."""
+
+    BUSY = "busy"
+    REFUSED = "refused"
+    NO_ANSWER = "no-answer"
+    UNREACHABLE = "unreachable"  # there is no such number, or no trunk that takes it
+    WITHDRAWN = "withdrawn"  # while it rang
+    HUNG_UP = "hung-up"
+    REMOVED = "removed"
+    NO_CODEC = "no-codec"  # it, or somebody in the call, speaks nothing that can be mixed
+    NO_MEDIA = "no-media"
+    PROMOTED = "promoted"  # it has the place of the centre now
+
+
+class PhonePart(StrEnum):
+    """What a phone that was invited takes part in."""
+
+    TALKS = "talks"
+    LISTENS = "listens"  # hears all, is heard by nobody
+    WHISPERS = "whispers"  # hears all, is heard by the agent alone
+
+
 class VideoState(StrEnum):
     """Where a call stands with the caller's video."""
 

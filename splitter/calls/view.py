@@ -6,7 +6,16 @@ from dataclasses import dataclass, field, replace
 
 from splitter.calls.asks import Limits
 from splitter.calls.facts import CallerFacts
-from splitter.calls.states import CallState, Direction, LegState, PartyKind, PartyState, VideoState
+from splitter.calls.states import (
+    CallState,
+    Direction,
+    LegState,
+    PartyKind,
+    PartyState,
+    PhonePart,
+    PhoneState,
+    VideoState,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +121,25 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class PhoneView:
+    """A phone that was invited into the voice.
+
+    `name`: "phone-1" …; `by`: who invited it; `state`: "calling", "ringing", "joining", "joined" or "left". `outcome`
+    of one that has left, or never came: "busy", "refused", "no-answer", "unreachable", "withdrawn", "hung-up",
+    "removed", "no-codec", "no-media" or "promoted"; `reason` in plain words. `part`: "talks", "listens" or "whispers".
+    """
+
+    name: str
+    number: str
+    by: str = ""
+    state: PhoneState = PhoneState.CALLING
+    outcome: str = ""
+    reason: str = ""
+    muted: bool = False
+    part: PhonePart = PhonePart.TALKS
+
+
+@dataclass(frozen=True, slots=True)
 class CallView:
     """One call. Times are seconds since the Unix epoch; None where it has not happened.
 
@@ -120,6 +148,7 @@ class CallView:
     party's name or "picture:ID". `extension`: of the agent whom the centre gave the call, "" while nobody knows;
     `bound_by` says what told us: "centre" with the header, "cti", "client". `asking`: extensions whose desks ask to be
     let in, `admitted`: those that were. `carried`: by its media, once it has ended. `node`: that has it, of several.
+    `phones`: those that were invited, the last ones that left first; `muted`: voices that nobody hears.
     """
 
     call_id: str
@@ -146,6 +175,8 @@ class CallView:
     direction: Direction = Direction.IN
     carried: tuple[CarriedView, ...] = ()
     node: str = ""
+    phones: tuple[PhoneView, ...] = ()
+    muted: tuple[str, ...] = ()
 
     @property
     def number(self) -> str:
@@ -201,4 +232,5 @@ def lost(view: CallView, at: float) -> CallView:
         showing="none",
         legs=tuple(replace(leg, state=LegState.ENDED) for leg in view.legs),
         parties=tuple(replace(party, state=PartyState.LEFT, sends=False, showing="none") for party in view.parties),
+        phones=tuple(replace(phone, state=PhoneState.LEFT) for phone in view.phones),
     )

@@ -8,6 +8,7 @@ Layout, one file per group:
     reference.py  reference: a configuration to begin with
     calls.py      calls, call, hangup
     invite.py     invite
+    phones.py     remove, mute
     trace.py      trace
     why.py        why
     status.py     status
@@ -55,7 +56,9 @@ COMMANDS = {
     "drain": ("splitter.cli.drain:drain", "Take no new calls; those that live go on."),
     "restart": ("splitter.cli.reload:restart", "Begin anew with the configuration as it is now; calls go on."),
     "token": ("splitter.cli.token:token", "Make a bearer token for the API, or revoke tokens."),
-    "invite": ("splitter.cli.invite:invite", "Send the caller a link, so that the phone's browser shows video."),
+    "invite": ("splitter.cli.invite:invite", "Send the caller a link for video, or call a phone into the voice."),
+    "remove": ("splitter.cli.phones:remove", "Take a phone out of a call's voice, or call it no longer."),
+    "mute": ("splitter.cli.phones:mute", "Let nobody hear a voice of a call, or all again."),
     "hangup": ("splitter.cli.calls:hangup", "End a call."),
     "demo": ("splitter.cli.demo:demo", "Run the gateway and simulated neighbours on this machine alone."),
 }

@@ -9,7 +9,7 @@ import msgspec
 
 from splitter.calls.diagnosis import seen_by
 from splitter.calls.states import Direction, VideoState
-from splitter.calls.view import CallView, CarriedView, LegView, PartyView, StrangerView, VideoView
+from splitter.calls.view import CallView, CarriedView, LegView, PartyView, PhoneView, StrangerView, VideoView
 from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import clock, fail, plain, say, say_json, span, table
 from splitter.web.shapes import CarriedShown
@@ -96,6 +96,13 @@ def call(ctx: click.Context, reference: str, as_json: bool) -> None:
         say()
         titles = ("IN THE ROOM", "KIND", "EXTENSION", "STATE", "SENDS", "SEES", "CLIENT")
         say(table(titles, [_party(party) for party in view.parties]))
+    if view.phones:
+        say()
+        say(
+            table(
+                ("PHONE", "NUMBER", "STATE", "PART", "INVITED BY", "REASON"), [_phone(view, one) for one in view.phones]
+            )
+        )
     if carried:
         say()
         say(table(_MEDIA, [_carried(one) for one in carried]))
@@ -143,6 +150,12 @@ def _leg(leg: LegView) -> tuple[str, ...]:
 def _party(party: PartyView) -> tuple[str, ...]:
     sends = "picture" if party.sends else "-"
     return (party.name, party.kind, party.extension or "-", party.state, sends, party.showing, party.client or "-")
+
+
+def _phone(view: CallView, phone: PhoneView) -> tuple[str, ...]:
+    part = f"{phone.part}, muted" if phone.name in view.muted else phone.part
+    state = phone.outcome or phone.state
+    return (phone.name, phone.number, state, part, phone.by or "-", phone.reason or "-")
 
 
 def _carried(one: CarriedView) -> tuple[str, ...]:

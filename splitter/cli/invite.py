@@ -1,11 +1,13 @@
-"""splitter invite: a link for the caller's browser, sent by SMS; what became of it, and taking it back."""
+"""splitter invite: a link for the caller's browser, sent by SMS, and what became of it; or a phone, which is called."""
 
 from __future__ import annotations
 
 import click
 import msgspec
 
+from splitter.calls.states import PhonePart
 from splitter.cli.door import Door, RefusedByGateway, open_door
+from splitter.cli.phones import call_phone
 from splitter.cli.text import clock, fail, say, say_json, table
 
 
@@ -42,6 +44,13 @@ class ListedLink(msgspec.Struct):
 @click.option("--name", "title", default="", help="What people at desks call whom it lets in.")
 @click.option("--list", "as_list", is_flag=True, help="Make none: show those that there are, and their messages.")
 @click.option("--revoke", metavar="ID", help="Make none: take this one back.")
+@click.option("--phone", metavar="NUMBER", help="No link: call this number, and connect it with those who talk.")
+@click.option(
+    "--part",
+    type=click.Choice([part.value for part in PhonePart]),
+    default=PhonePart.TALKS.value,
+    help="Of the phone: it talks; only listens; or whispers to the agent.",
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_context
 def invite(
@@ -54,13 +63,19 @@ def invite(
     title: str,
     as_list: bool,
     revoke: str | None,
+    phone: str | None,
+    part: str,
     as_json: bool,
 ) -> None:
-    """Send the caller a link, so that the phone's browser shows video; or let an expert in. CALL may be shortened, or
-    be the short code."""
+    """Send the caller a link, so that the phone's browser shows video; let an expert in; or call a phone.
+
+    CALL may be shortened, or be the short code.
+    """
     door, place = open_door(ctx), ("calls", reference, "invitations")
     try:
-        if revoke:
+        if phone:
+            call_phone(door, reference, phone, part, as_json)
+        elif revoke:
             door.read("DELETE", *place, revoke)
             say(f"{revoke} lets nobody in any longer")
         elif as_list:

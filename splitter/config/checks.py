@@ -20,6 +20,11 @@ from splitter.core.net import Address
 from splitter.transport.settings import ListenPoint, Network
 from splitter.transport.targets import AUTO, HostName
 
+_LEADS_TO = {
+    Role.ACCESS: (Role.CENTRE,),
+    Role.CENTRE: (Role.ACCESS,),
+    Role.SEAT: (Role.CENTRE, Role.ACCESS),
+}
 PORTS_PER_CALL = 4  # RTP and RTCP of the caller's audio, the same of its video
 
 
@@ -122,13 +127,13 @@ def _check_routes(settings: Settings, problems: Problems) -> None:
     seen: dict[tuple[Role, str], int] = {}
     for index, route in enumerate(settings.routes):
         path = ("route", index)
-        wanted = Role.ACCESS if route.origin is Role.CENTRE else Role.CENTRE
+        wanted = _LEADS_TO[route.origin]
         for name in route.trunks:
             trunk = settings.trunks.get(name)
             if trunk is None:
-                remedy = suggest(name, [known.name for known in settings.trunks_of(wanted)])
+                remedy = suggest(name, [known.name for role in wanted for known in settings.trunks_of(role)])
                 problems.add((*path, "to"), f'there is no trunk "{name}"', remedy)
-            elif trunk.role is not wanted and not problems.within(("trunk", name, "role")):
+            elif trunk.role not in wanted and not problems.within(("trunk", name, "role")):
                 what = f'trunk "{name}" has the role {trunk.role}'
                 problems.add((*path, "to"), what, _remedy_of(route, wanted))
             elif trunk.address is None and not problems.within(("trunk", name)):
@@ -143,10 +148,11 @@ def _check_routes(settings: Settings, problems: Problems) -> None:
         seen.setdefault((route.origin, pattern), index + 1)
 
 
-def _remedy_of(route: Route, wanted: Role) -> str:
+def _remedy_of(route: Route, wanted: tuple[Role, ...]) -> str:
     if route.origin is Role.ACCESS:
-        return f'route to trunks of role {wanted}, or, for calls outwards, add from = "centre"'
-    return f"calls outwards go to trunks of role {wanted}"
+        return f'route to trunks of role {wanted[0]}, or, for calls outwards, add from = "centre"'
+    what = "calls outwards" if route.origin is Role.CENTRE else "invitations of phones"
+    return f"{what} go to trunks of role {' or '.join(wanted)}"
 
 
 def _check_network(network: Network, problems: Problems) -> None:

@@ -28,6 +28,7 @@ from splitter.web.login import LOGIN_BODY, TOKEN_BODY, LoginRoutes
 from splitter.web.openapi import document
 from splitter.web.pages import FOLDERS, Pages
 from splitter.web.parties import FRAGMENT_BODY, OFFER_BODY, PartyRoutes
+from splitter.web.phones import PHONE_BODY, VOICE_BODY, PhoneRoutes
 from splitter.web.pictures import IMAGES, PICTURE_BODY, PictureRoutes
 from splitter.web.ports import GatewayStatus, PictureView, Ports
 from splitter.web.precedence import Precedence
@@ -88,7 +89,7 @@ def table(ports: Ports) -> tuple[Operation, ...]:
     """Every operation, with the scopes that it needs; one of them is enough, and `admin` is always."""
     finder = Finder(ports.calls, ports.archive, ports.clock)
     routes = (*_logins(ports), *_calls(ports, finder), *_video(ports, finder), *_stills(ports, finder))
-    routes = (*routes, *_admissions(ports, finder), *_invitations(ports, finder))
+    routes = (*routes, *_admissions(ports, finder), *_invitations(ports, finder), *_phones(ports, finder))
     return _document((*routes, *_gateway(ports), *_events(ports)))
 
 
@@ -226,6 +227,30 @@ def _invitations(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
         ),
         Operation("POST", PATH, _ADMIN, sharing.learn, "Know a link of another node", (noted,), body=SHARED_BODY),
         Operation("GET", "/g/{code}", _EVERYBODY, guests.lead, hidden=True),
+    )
+
+
+def _phones(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
+    phones = PhoneRoutes(ports.calls, finder, ports.clock)
+    made = GoodAnswer(201, "it is being called", shapes.PhoneMade, headers=("Location",))
+    gone, done = GoodAnswer(204, "it is gone", kind=_NO_BODY), GoodAnswer(204, "so it is", kind=_NO_BODY)
+    refused = ((403, "not-allowed"), (409, "full"), (409, "invited-already"), (409, "no-mixer"), (429, "too-many"))
+    return (
+        Operation(
+            *("POST", f"{_CALL}/phones", _ACT, phones.invite, "Call a number into the voice", (made,)),
+            body=PHONE_BODY,
+            faults=refused,
+        ),
+        Operation(
+            *("DELETE", f"{_CALL}/phones/{{phone}}", _ACT, phones.remove, "Take a phone out, or call it no longer"),
+            answers=(gone,),
+            faults=((404, "no-such-phone"),),
+        ),
+        Operation(
+            *("PUT", f"{_CALL}/voices/{{voice}}", _ACT, phones.mute, "Mute a voice, or let it be heard again", (done,)),
+            body=VOICE_BODY,
+            faults=((404, "no-such-voice"), (409, "pair")),
+        ),
     )
 
 

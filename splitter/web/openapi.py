@@ -24,6 +24,8 @@ _ABOUT = {
     "source": "an address",
     "extension": "of a desk",
     "invitation": "its id",
+    "phone": "its name, such as phone-1",
+    "voice": "caller, centre, or a phone's name",
     "carrier": "the name of the service in the configuration",
     "key": "receipt_key of it",
 }

@@ -219,6 +219,26 @@ class InvitationStatus(Struct, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=200)] = ""
 
 
+class PhoneWish(Struct, forbid_unknown_fields=True):
+    """A number that is to be called and connected, and what it takes part in: it talks, listens, or whispers."""
+
+    number: _Number
+    part: Literal["talks", "listens", "whispers"] = "talks"
+
+
+class PhoneMade(Struct):
+    """A phone that is being called; `name`: such as "phone-1". The call's view says what becomes of it."""
+
+    call_id: str
+    name: str
+
+
+class VoiceWish(Struct, forbid_unknown_fields=True):
+    """Whether nobody is to hear a voice."""
+
+    muted: bool
+
+
 class SharedLink(Struct, forbid_unknown_fields=True):
     """A link of another node of the cluster: the hash of its code, and what it is good for."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from splitter.calls.asks import Limits
+from splitter.calls.asks import InvitePhone, Limits, PhoneInvited
 from splitter.calls.desks import ClientView, DeskView
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import ApiSettings
@@ -131,6 +131,7 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("DELETE", "/v1/calls/4711/video", "desk", {}),
     ("POST", "/v1/calls/4711/invitations", "desk", {}),
     ("GET", "/v1/calls/4711/invitations", "desk", {}),
+    ("POST", "/v1/calls/4711/phones", "desk", {"json": {"number": "8002"}}),
     ("POST", "/v1/guests", "", {"json": {"code": CODE, "device": "0" * 32}}),
     ("POST", "/v1/pictures", "painter", {"data": image(), "headers": {"Content-Type": "image/png"}}),
     ("GET", "/v1/pictures", "painter", {}),
@@ -166,6 +167,7 @@ class TestAnswers:
             links._choose = lambda letters: next(code)
             await links.make("m1", FULL.call_id, parts.clock.wall() + 100)
             links._choose = lambda letters: letters[0]
+            parts.calls.answers[InvitePhone] = PhoneInvited("phone-1")
             status, body = await outside.ask(method, path, token, **more)
             answer = _answer(table(parts.ports), method, path, status)
             assert answer.shape is not None

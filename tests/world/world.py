@@ -100,6 +100,8 @@ class World:
             Route(re.compile("12345"), ("pbx",)),
             Route(re.compile("sos"), ("pbx",)),
             Route(re.compile("13[0-9]{9}"), ("sbc",), origin=Role.CENTRE),
+            Route(re.compile("13[0-9]{9}"), ("sbc",), origin=Role.SEAT),
+            Route(re.compile("8[0-9]{3}"), ("pbx", "pbx2"), origin=Role.SEAT),
         )
         self._ground = Ground(self.wire, self.engine, self.clock, networks, self.trunks, routes, settings)
         self._ground.write, self._ground.changed, self._ground.noticed = self.write, self._changed, self.notices.append

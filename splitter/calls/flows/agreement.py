@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.states import Side
+from splitter.calls.flows.mixing import end_of
+from splitter.calls.states import Bridge, Side
 from splitter.calls.talk.commands import Note, SetAlarm, Steps, Tell
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
@@ -18,6 +19,7 @@ from splitter.calls.talk.room import PATIENCE_S
 from splitter.calls.talk.voice import remote_end
 from splitter.calls.video_lines import line_in_answer, line_in_offer, video_index
 from splitter.sdp.merge import caller_offer, standing_offer, with_audio_at, without_rebound
+from splitter.sdp.mixed import mixable
 from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import answer_direction
 from splitter.sdp.split import Plan, audio_line
@@ -59,13 +61,27 @@ class Agreement:
     def present_offer(self, leg: LegFacts) -> Session:
         """Offer a side what is negotiated with it, at our present ports; the o= line is still the last one."""
         call = self._call
+        if call.talk.bridge is Bridge.MIX and leg in (call.caller, call.centre):
+            return self._offer_in_mix(leg)
         if leg is call.centre:
             session = self.standing(leg, self.agreed(leg))
             return with_audio_at(session, audio_line(session), call.talk.voice.ours(Side.CENTRE))
         if leg is call.caller and call.centre is not None and call.centre.terms.remote is not None:
             session = self.offer_to_caller(call.centre.terms.remote, self.agreed(leg))
             return self.with_video(leg, session, call.talk.lines.video)
+        if leg.name in call.talk.phones:
+            session = standing_offer(leg.terms.ours, leg.terms.ours.origin)
+            return with_audio_at(session, audio_line(session), call.talk.voice.ours(leg.name))
         return self.with_video(leg, standing_offer(leg.terms.ours, leg.terms.ours.origin), video_index(leg.terms.ours))
+
+    def _offer_in_mix(self, leg: LegFacts) -> Session:
+        """What the mixer speaks, whatever the other side does."""
+        call = self._call
+        session = self.standing(leg, self.agreed(leg))
+        index, here = self._index(leg, session), call.talk.voice.ours(call.voice_name(leg))
+        session = mixable(session, index, leg.terms.history, here, call.speaks)
+        session = with_audio_at(session, index, here)
+        return self.with_video(leg, session, call.talk.lines.video) if leg is call.caller else session
 
     def standing(self, leg: LegFacts, direction: str) -> Session:
         """The state of the caller's or the centre's leg as an offer of ours, its voice in this direction."""
@@ -82,13 +98,18 @@ class Agreement:
         offer what it had left us, it never could (RFC 6337 §5.1, §5.3). The same goes for a picture that it closed.
         """
         session = self.standing(leg, self.wish_for(leg))
+        if self._call.talk.bridge is Bridge.MIX:
+            here = self._call.talk.voice.ours(self._call.voice_name(leg))
+            session = mixable(session, self._index(leg, session), leg.terms.history, here, self._call.speaks)
         opened = (
             line.with_direction("sendrecv") if line.kind == "video" and line.port else line for line in session.media
         )
         return replace(session, media=tuple(opened))
 
     def wish_for(self, leg: LegFacts) -> str:
-        """The direction that the other side wants for its talk with this one."""
+        """The direction that the other side wants for its talk with this one; in a mix we do, and want to hear it."""
+        if self._call.talk.bridge is Bridge.MIX:
+            return "sendrecv"
         return self.wishes[self._call.other_side(leg).name]
 
     def heed_answer(self, leg: LegFacts, answer: Session) -> Steps[None]:
@@ -152,6 +173,10 @@ class Agreement:
             yield from self.settle_centre(session)
         elif leg is call.caller:
             yield from self.settle_caller(session, leg.terms.ours, call.talk.lines)
+        elif leg.name in call.talk.phones:
+            leg.terms.note_remote(session)
+            self.wishes[leg.name] = session.flow_of(audio_line(session))
+            yield PointVoice(leg.name, end_of(call, leg))
         else:
             leg.terms.note_remote(session)
             yield SettleVideo(leg.name, session, leg.terms.ours, video_index(leg.terms.ours))
@@ -174,8 +199,11 @@ class Agreement:
         yield from self.point_side(Side.CENTRE, session, audio_line(session))
 
     def point_side(self, side: Side, session: Session, index: int) -> Steps[None]:
-        call = self._call
-        yield PointVoice(side, remote_end(session, index, call.sources(side)))
+        call, end = self._call, remote_end(session, index, self._call.sources(side))
+        leg = call.voice(side)
+        if call.talk.bridge is Bridge.MIX and end is not None and leg is not None:
+            end = end_of(call, leg)
+        yield PointVoice(side, end)
 
     def video_line(self, offer: Session, chosen: Plan) -> Media | None:
         if chosen.video is None or chosen.video_format is None or self.refuses_video:

@@ -10,7 +10,9 @@ from splitter.calls.asks import Asked, DropVideo, RaiseVideo
 from splitter.calls.events import CallEvent, HangupAsked, TimeUp, VoiceCounted, VoiceDoubt
 from splitter.calls.flows.digits import pass_waiting
 from splitter.calls.flows.meanwhile import meanwhile
+from splitter.calls.flows.mixing import advance
 from splitter.calls.flows.newcomer import withdraw_newcomer
+from splitter.calls.flows.phones import lose_phone
 from splitter.calls.flows.reoffer import ReofferEvent, Reoffers, refresh_later
 from splitter.calls.flows.seats import leave_call
 from splitter.calls.leg_events import (
@@ -29,7 +31,7 @@ from splitter.calls.leg_events import (
 )
 from splitter.calls.messages import Pairs, plain_headers
 from splitter.calls.states import Side
-from splitter.calls.talk.commands import EndDialogs, Note, RefuseInvite, SendBye, Steps
+from splitter.calls.talk.commands import EndDialogs, Log, Note, RefuseInvite, SendBye, Steps
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.media_commands import CountVoice
@@ -46,7 +48,15 @@ def carry_on(call: LiveCall) -> Steps[None]:
     """Do what has waited: after the answer, and after each event."""
     yield from pass_waiting(call)
     if not call.over:
+        yield from _connect_voices(call)
         yield from Reoffers(call).pump()
+
+
+def _connect_voices(call: LiveCall) -> Steps[None]:
+    try:
+        yield from advance(call)
+    except Exception as error:  # what goes wrong with a third party must not end the call of the two
+        yield Log("the voices could not be connected", {}, error)
 
 
 def step(call: LiveCall, event: CallEvent) -> Steps[None]:
@@ -181,6 +191,8 @@ class _Step:
         if leg.name in call.seats:
             yield SendBye(leg.key)
             yield from leave_call(call, leg, "it did not refresh its session in time")
+        elif leg.name in call.talk.phones:
+            yield from self._reoffers.refresh(leg)
         elif call.settings.end_on_missed_refresh:
             yield from self._end(f"the {leg.name} did not refresh its session in time")
         else:
@@ -194,6 +206,8 @@ class _Step:
         if leg.name in call.seats:
             yield SendBye(leg.key)
             yield from leave_call(call, leg, f"its session could not be refreshed: {event.status} {event.reason}")
+        elif leg.name in call.talk.phones and event.status in (408, 481):
+            yield from lose_phone(call, leg, f"it no longer answers: {event.status} {event.reason}")
         elif event.status in (405, 422, 501):  # it wants another interval, or a re-INVITE
             yield from self._reoffers.refresh(leg)
         elif event.status == 481:

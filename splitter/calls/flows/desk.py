@@ -17,9 +17,13 @@ from splitter.calls.asks import (
     Desk,
     Dismiss,
     DropVideo,
+    InvitePhone,
     Join,
+    LeaveVoice,
+    MuteVoice,
     RaiseVideo,
     Remove,
+    RemovePhone,
     Restart,
     Show,
     TakeSnapshot,
@@ -28,6 +32,7 @@ from splitter.calls.events import ClientPlaced, ClientRestarted, ShowFailed, Sho
 from splitter.calls.flows.belonging import give_to, rank_newcomer
 from splitter.calls.flows.binding import bind_call
 from splitter.calls.flows.consent import admit_desk, ask_in, dismiss_desk, may_enter
+from splitter.calls.flows.phones import on_phone_ask
 from splitter.calls.flows.seats import admit_party, forget_party, join_seat, uncover_viewers
 from splitter.calls.parties import Party, limits_for
 from splitter.calls.states import PartyKind, Side
@@ -96,6 +101,8 @@ def _begin(call: LiveCall, asked: Asked) -> Steps[None]:
             yield from admit_desk(call, asked, ask, join_seat)
         case Dismiss():
             yield from dismiss_desk(call, asked, ask)
+        case InvitePhone() | RemovePhone() | MuteVoice() | LeaveVoice():
+            yield from on_phone_ask(call, asked, ask)
         case RaiseVideo() | DropVideo():
             raise Denial(409, "not-connected", "the call is not answered yet")
 

@@ -35,9 +35,21 @@ from splitter.calls.flows.desk import (
 )
 from splitter.calls.flows.digits import on_digit_inserted, on_digit_passed, on_digits_late, pass_digit
 from splitter.calls.flows.moves import move_media
+from splitter.calls.flows.phones import on_answered, on_phone, on_phone_late, on_rang, on_refused
 from splitter.calls.flows.presence import on_room, on_window
 from splitter.calls.flows.seats import join_seat, on_seat, on_seat_placed, on_seat_restarted
-from splitter.calls.leg_events import AckMissing, Cancelled, DigitPressed, Ended, KeyFrameAsked, Offered, Overlooked
+from splitter.calls.leg_events import (
+    AckMissing,
+    Answered,
+    Cancelled,
+    DigitPressed,
+    Ended,
+    KeyFrameAsked,
+    Offered,
+    Overlooked,
+    Rang,
+    Refused,
+)
 from splitter.calls.talk.commands import AskKeyFrame, Log, Note, RingAgain, Steps, Tell
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.media_commands import WantKeyFrame
@@ -70,6 +82,12 @@ def _beside_the_voice(call: LiveCall, event: CallEvent) -> Steps[None]:
             yield from on_ask(call, event)
         case TimeUp():
             yield from _on_time_up(call, event)
+        case Rang():
+            yield from on_rang(call, event)
+        case Answered():
+            yield from on_answered(call, event)
+        case Refused():
+            yield from on_refused(call, event)
         case AgentNamed():
             yield from on_agent(call, event)
         case Overlooked():
@@ -126,6 +144,8 @@ def _on_seat(
             yield from on_seat(call, event)
         case Cancelled() if event.leg in call.pending.arriving:
             yield from on_seat(call, event)
+        case Ended() | AckMissing() | Offered() if call.leg_of(event).name in call.talk.phones:
+            yield from on_phone(call, event)
         case _:
             pass
 
@@ -140,6 +160,8 @@ def _on_time_up(call: LiveCall, event: TimeUp) -> Steps[None]:
             yield from on_unanswered(call, event.alarm.subject)
         case AlarmKind.DIGITS:
             yield from on_digits_late(call)
+        case AlarmKind.PHONE:
+            yield from on_phone_late(call, event)
         case _:
             pass
 

@@ -6,8 +6,20 @@ While no worker is ready (the only one restarts), it is tried again until there 
 from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.events import CallEvent, PlacesLost, PlacesMade, TimeUp, VoiceOpened, VoicePointed, VoiceUnavailable
+from splitter.calls.events import (
+    CallEvent,
+    HearingSet,
+    PlacesLost,
+    PlacesMade,
+    TimeUp,
+    VoiceAdded,
+    VoiceOpened,
+    VoicePointed,
+    VoiceUnavailable,
+)
 from splitter.calls.flows.desk import reshow
+from splitter.calls.flows.mixing import on_hearing
+from splitter.calls.flows.phones import on_relay, on_voice_added
 from splitter.calls.flows.presence import media_lost
 from splitter.calls.talk.commands import Note, SetAlarm, Steps
 from splitter.calls.talk.live import LiveCall
@@ -38,6 +50,7 @@ def move_media(call: LiveCall, event: CallEvent) -> Steps[bool]:
         case VoiceOpened():
             if (yield from AdoptVoice(event)):
                 call.owe(call.caller, call.centre)
+                yield from on_relay(call)
         case VoiceUnavailable() if call.talk.voice.note_unavailable(event.turn):
             yield Note(f"no media for the voice: {event.reason}; trying again", kind="alarm")
             tries = call.talk.voice.failed_moves
@@ -46,6 +59,10 @@ def move_media(call: LiveCall, event: CallEvent) -> Steps[bool]:
             if not (yield from SettlePointing(event)):
                 yield Note(f"the voice could not follow: {event.fault}", kind="alarm")
                 yield SetAlarm(_POINT_AGAIN_S, _POINT)
+        case VoiceAdded():
+            yield from on_voice_added(call, event)
+        case HearingSet():
+            yield from on_hearing(call, event)
         case PlacesMade():
             yield from _on_places(call, event.names)
         case TimeUp() if event.alarm == _VOICE:

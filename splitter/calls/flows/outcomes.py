@@ -8,6 +8,7 @@ from splitter.calls.flows.consult import Consultation
 from splitter.calls.flows.escalate import Escalation
 from splitter.calls.flows.newcomer import answer_newcomer, install
 from splitter.calls.flows.own_offers import OwnOffers
+from splitter.calls.flows.phones import lose_phone
 from splitter.calls.flows.seats import leave_call
 from splitter.calls.leg_events import Acknowledged, OfferAccepted, Offered, OfferRefused
 from splitter.calls.states import Side
@@ -128,7 +129,9 @@ class Outcomes:
             return ""
         consult = yield from self._consult.finish(leg)
         yield Note(f"our re-INVITE was refused: {event.status} {event.reason}", leg.name)
-        if event.status == 481:
+        if event.status == 481 and leg.name in call.talk.phones:
+            yield from lose_phone(call, leg, "it no longer knows the call")
+        elif event.status == 481:
             if leg.name not in call.seats:
                 return f"the {leg.name} no longer knows the call"
             yield SendBye(leg.key)

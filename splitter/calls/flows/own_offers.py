@@ -31,7 +31,7 @@ class OwnOffers:
         """Tell a side our present ports; what is negotiated stays."""
         call = self._call
         session = self._agreement.present_offer(leg)
-        if leg.name not in call.seats:
+        if not call.is_beside(leg):
             yield from self._consultation.begin(Consult(leg.key, own=True))
         if leg is call.caller and self._agreement.refuses_video and "UPDATE" in leg.allows:
             yield Note("UPDATE with what we have now: nobody need consent to that", leg.name)

@@ -32,7 +32,7 @@ from splitter.calls.leg_events import (
     Refreshed,
 )
 from splitter.calls.messages import headers_of
-from splitter.calls.states import LegState, Side
+from splitter.calls.states import Bridge, LegState, Side
 from splitter.calls.talk.commands import (
     DeclineOffer,
     Note,
@@ -50,7 +50,8 @@ from splitter.sdp.merge import (
     standing_answer,
     without_rebound,
 )
-from splitter.sdp.model import Session
+from splitter.sdp.mixed import mixed_answer, mixed_line
+from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import check_answer
 from splitter.sdp.split import Plan, audio_line, centre_offer, plan
 from splitter.sdp.video import refuse
@@ -137,10 +138,10 @@ class Reoffers:
             self._call.owe(self._agreement.unsettled())
         owed = self._call.talk.exchange.owed
         for name in tuple(owed):
-            leg, seat = self._call.leg(name), name in self._call.seats  # a seat is asked beside the voice
+            leg = self._call.leg(name)
             if leg is None or leg.state is LegState.ENDED:
                 owed.remove(name)
-            elif leg.settled and (seat or self._consult.open is None):
+            elif leg.settled and (self._call.is_beside(leg) or self._consult.open is None):
                 owed.remove(name)
                 yield from self._own.send_present(leg)
             elif self.escalation.asks(leg):
@@ -182,6 +183,10 @@ class Reoffers:
         change = _change(leg.terms.theirs, call.talk.lines.audio, offer, chosen.audio)
         if change is not Change.MATERIAL or _only_says_ready(leg, call.talk.lines.audio, offer, chosen.audio):
             yield from self._absorb_caller(event, offer, chosen)
+        elif call.talk.bridge is Bridge.MIX:
+            here = call.talk.voice.ours(Side.CALLER)
+            line = mixed_line(offer, chosen.audio, here, "sendrecv", call.speaks)
+            yield from self._absorb_caller(event, offer, chosen, line)
         elif (yield from self._may_ask(event, centre := call.centre_leg)):
             sent = centre.terms.latest
             ours = centre_offer(offer, chosen, call.talk.voice.ours(Side.CENTRE), sent.origin, sent)
@@ -189,16 +194,22 @@ class Reoffers:
             ours = without_rebound(ours, audio_line(ours), centre.terms.history)
             yield from self._consult.ask(Consult(centre.key, event, chosen), ours, wish_in_words(offer, chosen.audio))
 
-    def _absorb_caller(self, event: Offered, offer: Session, chosen: Plan) -> Steps[None]:
+    def _absorb_caller(self, event: Offered, offer: Session, chosen: Plan, mixed: Media | None = None) -> Steps[None]:
+        """Answer here. `mixed`: the voice as a mixer takes it; None for the one that stands."""
         leg = self._call.leg_of(event)
         lines = {i: refuse(media) for i, media in enumerate(offer.media) if media.kind == "video"}
         if chosen.video is not None and (line := self._agreement.video_line(offer, chosen)):
             lines[chosen.video] = line
         ours = leg.terms.ours
         voice = {chosen.audio: audio_line(ours)}
+        if mixed is not None:
+            lines[chosen.audio] = mixed
         answer = in_sequence(leg.terms.latest, standing_answer(offer, ours, ours.origin, lines, voice))
         check_answer(offer, answer)
         if (yield from answer_offer(leg, event, answer)):
+            if mixed is not None:
+                self._agreement.wishes[leg.name] = offer.flow_of(chosen.audio)
+                yield Note(f"re-INVITE answered in the mix: {wish_in_words(offer, chosen.audio)}", leg.name)
             yield Note(video_news(self._call.talk.plan, chosen), leg.name)
             yield from self._agreement.settle_caller(offer, answer, chosen)
             yield from self.escalation.follow()
@@ -218,9 +229,23 @@ class Reoffers:
             if (yield from answer_offer(leg, event, answer)):
                 yield Note("re-INVITE absorbed: nothing in it concerns the caller", leg.name)
                 yield from self._agreement.settle_centre(offer)
+        elif call.talk.bridge is Bridge.MIX:
+            yield from self._centre_in_mix(event, offer, index)
         elif (yield from self._may_ask(event, call.caller)):
             ours = self._agreement.offer_to_caller(offer)
             yield from self._consult.ask(Consult(call.caller.key, event), ours, wish_in_words(offer, index))
+
+    def _centre_in_mix(self, event: Offered, offer: Session, index: int) -> Steps[None]:
+        """What the centre wants concerns it alone: those who go on do not hear what it holds."""
+        leg = self._call.leg_of(event)
+        ours = leg.terms.ours
+        line = mixed_line(offer, index, self._call.talk.voice.ours(Side.CENTRE), "sendrecv", self._call.speaks)
+        answer = in_sequence(leg.terms.latest, standing_answer(offer, ours, ours.origin, {index: line}))
+        check_answer(offer, answer)
+        if (yield from answer_offer(leg, event, answer)):
+            self._agreement.wishes[leg.name] = offer.flow_of(index)
+            yield Note(f"re-INVITE answered in the mix: {wish_in_words(offer, index)}", leg.name)
+            yield from self._agreement.settle_centre(offer)
 
     def _from_newcomer(self, event: Offered) -> Steps[None]:
         """The centre takes the call over from itself (RFC 3891); the caller is asked where it must be."""
@@ -232,6 +257,12 @@ class Reoffers:
             yield from install(call, self._agreement, event, replace(session, origin=origin, media=voice), None)
         elif not offer.media[index := audio_line(offer)].port:
             raise PeerError("the voice cannot be taken out of a call", 488)
+        elif call.talk.bridge is Bridge.MIX:
+            origin = yield from origin_of(call.leg_of(event))
+            here = call.talk.voice.ours(Side.CENTRE)
+            answer = mixed_answer(offer, index, here, "sendrecv", origin, call.speaks)
+            check_answer(offer, answer)
+            yield from install(call, self._agreement, event, answer, offer)
         elif self._consult.open is not None or not (call.caller.settled or self.escalation.asking):
             call.pending.put_aside.append(event)
         elif goes_on(call, offer, index, self._agreement.wishes[before.name]):

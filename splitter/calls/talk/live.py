@@ -5,7 +5,7 @@ A step reads this, changes `talk` and `pending`, and acts by commands; see `comm
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from splitter.calls.events import SeatArrived, SeatPlaced
@@ -14,8 +14,15 @@ from splitter.calls.settings import CallSettings
 from splitter.calls.states import Side
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.pending import Pending
+from splitter.calls.talk.phones import Phone
 from splitter.calls.talk.state import Talk
 from splitter.core.errors import LocalError
+from splitter.sdp.voice import VoiceFormat
+
+
+def speaks_nothing(format: VoiceFormat) -> bool:
+    """Tell what an engine mixes that mixes nothing."""
+    return False
 
 
 @dataclass(slots=True)
@@ -27,7 +34,8 @@ class LiveCall:
         settings: what the operator has set.
         legs: all of them by key, also those that are about to be forgotten.
         now: the clock's time of the event that is looked at.
-        takes_digits: the media engine can put a digit into the voice.
+        takes_digits: the media engine can put a digit into the voice. mixes: it can connect more than two voices.
+        speaks: whether a side that speaks this can be in a mix.
     """
 
     talk: Talk
@@ -36,6 +44,8 @@ class LiveCall:
     legs: Mapping[str, LegFacts]
     now: float = 0.0
     takes_digits: bool = False
+    mixes: bool = False
+    speaks: Callable[[VoiceFormat], bool] = speaks_nothing
 
     # ---- its legs ----
 
@@ -69,10 +79,34 @@ class LiveCall:
         return {name: self.legs[name] for name in self.talk.seats}
 
     @property
+    def phones(self) -> dict[str, LegFacts]:
+        """The phones that were invited and have answered, by name."""
+        return {name: self.legs[phone.leg] for name, phone in self.talk.phones.items()}
+
+    def phone_of(self, leg: LegFacts) -> Phone | None:
+        """The phone that this leg is, in the call or being called; None for any other leg."""
+        phone = self.talk.phones.get(leg.name) or self.pending.calling.get(leg.name)
+        return phone if phone is not None and phone.leg == leg.key else None
+
+    def voice(self, name: str) -> LegFacts | None:
+        """The leg of a voice: "caller", "centre", or a phone that is in the call."""
+        if name == Side.CALLER:
+            return self.legs.get(self.talk.caller)
+        return self.centre if name == Side.CENTRE else self.phones.get(name)
+
+    def voice_name(self, leg: LegFacts) -> str:
+        """The name of a leg's voice: the centre's is "centre", whichever of its legs carries the call."""
+        return Side.CENTRE.value if leg is self.centre else leg.name
+
+    def is_beside(self, leg: LegFacts) -> bool:
+        """True for a seat or a phone: it is asked beside the two that talk, and the call goes on without it."""
+        return leg.name in self.talk.seats or leg.name in self.talk.phones
+
+    @property
     def sides(self) -> tuple[LegFacts, ...]:
-        """The caller, the centre and the seats, as far as they are there."""
+        """The caller, the centre, the seats and the phones, as far as they are there."""
         talking = (self.legs.get(self.talk.caller), self.centre)
-        return (*(leg for leg in talking if leg is not None), *self.seats.values())
+        return (*(leg for leg in talking if leg is not None), *self.seats.values(), *self.phones.values())
 
     def leg(self, name: str) -> LegFacts | None:
         """The leg of this name that is in the call; "centre" is whichever of the centre's legs carries it."""
@@ -88,7 +122,8 @@ class LiveCall:
     def has(self, leg: LegFacts) -> bool:
         """True while the leg is in the call, or waits to be."""
         inside = (self.legs.get(self.talk.caller), self.centre, self.newcomer)
-        return leg in inside or leg.name in self.talk.seats or leg.name in self.pending.arriving
+        beside = leg.name in self.talk.seats or leg.name in self.pending.arriving
+        return leg in inside or beside or self.phone_of(leg) is not None
 
     def other_side(self, leg: LegFacts) -> LegFacts:
         """The side that talks with this one."""

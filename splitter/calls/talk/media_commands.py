@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from splitter.calls.asks import Asked, Show
-from splitter.calls.events import VoiceDoubt, VoiceOpened, VoicePointed
+from splitter.calls.events import HearingSet, VoiceDoubt, VoiceOpened, VoicePointed
 from splitter.calls.leg_events import DigitPressed, Offered
 from splitter.calls.parties import Party
 from splitter.calls.states import Side
 from splitter.calls.talk.commands import Command, R
 from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.voice import Hearing
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.model import Origin, Session
 from splitter.sdp.webrtc import SecureRemote
@@ -43,7 +44,7 @@ class AdoptVoice(VoiceCommand[bool]):
 class PointVoice(VoiceCommand[None]):
     """Let a side of the voice send there and take what comes from there; ends in VoicePointed. The newest wish wins."""
 
-    side: Side
+    side: str
     remote: RemoteEnd | None
 
 
@@ -52,6 +53,34 @@ class SettlePointing(VoiceCommand[bool]):
     """Take in what came of PointVoice; False where the side still does not point to where it should."""
 
     pointed: VoicePointed
+
+
+@dataclass(frozen=True, slots=True)
+class SettleHearing(VoiceCommand[bool]):
+    """Take in what came of SetHearing; False where it was not carried out."""
+
+    done: HearingSet
+
+
+@dataclass(frozen=True, slots=True)
+class AddVoice(VoiceCommand[None]):
+    """Ports for a further side, which the state of the voice has already; ends in VoiceAdded."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveVoice(VoiceCommand[None]):
+    """Give a further side back, by its number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetHearing(VoiceCommand[None]):
+    """Let sides hear each other so; ends in HearingSet. The newest wish wins."""
+
+    hearing: Hearing
 
 
 class FollowVoice(VoiceCommand[None]):

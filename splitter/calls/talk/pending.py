@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from splitter.calls.asks import Asked
 from splitter.calls.events import SeatArrived
 from splitter.calls.leg_events import DigitPressed, Offered
+from splitter.calls.talk.phones import Phone
 from splitter.sdp.model import Session
 from splitter.sdp.split import Plan
 
@@ -69,6 +70,7 @@ class Pending:
         awaited: what has waited for the caller's place in the room, each once; `patient`: it is still worth waiting.
         digits: those in INFO that wait until the other side can take them.
         stills: who waits for a still, by whose it is to be.
+        calling: phones that are being called and have not answered, by name.
     """
 
     newcomer: str = ""
@@ -84,6 +86,7 @@ class Pending:
     patient: bool = False
     digits: deque[DigitPressed] = field(default_factory=deque)
     stills: dict[str, list[Asked]] = field(default_factory=dict)
+    calling: dict[str, Phone] = field(default_factory=dict)
 
     @property
     def ringing(self) -> int:
@@ -94,6 +97,16 @@ class Pending:
     def empty(self) -> bool:
         """Nothing is under way."""
         waits = (self.consult, self.question, self.raising)
-        return all(one is None for one in waits) and not (
-            self.newcomer or self.arriving or self.room or self.asking or self.put_aside or self.digits or self.stills
+        return (
+            all(one is None for one in waits)
+            and not (
+                self.newcomer
+                or self.arriving
+                or self.room
+                or self.asking
+                or self.put_aside
+                or self.digits
+                or self.stills
+            )
+            and not self.calling
         )

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from splitter.calls.parties import limits_for
 from splitter.calls.states import Side
+from splitter.calls.talk.phones import Phone
 from splitter.calls.talk.state import Talk
 from splitter.calls.view import CallView, LegView
 from splitter.core.text import plain
@@ -14,7 +15,12 @@ from splitter.media.ports.voice import RelayReport
 
 
 def view_of(
-    talk: Talk, legs: tuple[LegView, ...], asking: tuple[str, ...], bitrate_kbps: int, node: str = ""
+    talk: Talk,
+    legs: tuple[LegView, ...],
+    asking: tuple[str, ...],
+    bitrate_kbps: int,
+    node: str = "",
+    calling: tuple[Phone, ...] = (),
 ) -> CallView:
     """Show a call. What strangers wrote in it is harmless from here on: in pages, events, webhooks and the store.
 
@@ -23,6 +29,7 @@ def view_of(
         asking: extensions whose desks ask to be let in.
         bitrate_kbps: of the caller's video at most.
         node: that has it.
+        calling: phones that are being called.
     """
     received = talk.room.received_by(Side.CALLER)
     limits = limits_for(received, bitrate_kbps) if received is not None else None
@@ -56,15 +63,22 @@ def view_of(
         direction=talk.direction,
         carried=talk.carried,
         node=node,
+        phones=(
+            *talk.past_phones,
+            *(phone.view(phone.name in talk.muted) for phone in (*talk.phones.values(), *calling)),
+        ),
+        muted=tuple(sorted(talk.muted)),
     )
 
 
 def in_words(report: RelayReport | ParticipantReport) -> str:
     """What a relay or a participant of the room has carried, for the trace."""
     if isinstance(report, RelayReport):
-        caller, centre = report.sides
+        caller, centre, *more = report.sides
         text = f"voice: {caller.packets_in} packets from the caller, {centre.packets_in} from the centre"
-        return f"{text}; {caller.rejected + centre.rejected} from strangers"
+        if more:
+            text += f", {sum(side.packets_in for side in more)} from {len(more)} more"
+        return f"{text}; {sum(side.rejected for side in report.sides)} from strangers"
     stream = report.stream
     text = f"video: {stream.packets_in} packets from it, {stream.packets_out} to it, {stream.lost} lost"
     return f"{text}; {report.key_frames_in} key frames"

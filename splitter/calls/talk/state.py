@@ -9,16 +9,18 @@ from splitter.calls.facts import CallerFacts
 from splitter.calls.identity import Identity
 from splitter.calls.parties import Parties
 from splitter.calls.session_id import SessionId
-from splitter.calls.states import CallState, Direction, Side
+from splitter.calls.states import Bridge, CallState, Direction, PhoneOutcome, Side
 from splitter.calls.talk.leg import LegRecord
+from splitter.calls.talk.phones import Phone
 from splitter.calls.talk.room import RoomState
 from splitter.calls.talk.voice import VoiceState
-from splitter.calls.view import CarriedView, LegView, StrangerView, VideoView
+from splitter.calls.view import CarriedView, LegView, PhoneView, StrangerView, VideoView
 from splitter.core.errors import LocalError
 from splitter.sdp.model import Media
 from splitter.sdp.split import Plan
 
 _PAST_LEGS = 32  # that are shown
+_PAST_PHONES = 8
 
 
 @dataclass(slots=True)
@@ -73,6 +75,7 @@ class Exchange:
         told: by leg, the direction that it was last told on our own account.
         owed: legs that need an offer of ours with what stands now, such as our present ports.
         refused: how often in a row each leg has refused such an offer. unusable: or answered it beyond understanding.
+        to_mix: legs that were asked for a codec which can be mixed.
     """
 
     wishes: dict[str, str] = field(default_factory=dict)
@@ -80,6 +83,7 @@ class Exchange:
     owed: list[str] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
     unusable: dict[str, int] = field(default_factory=dict)
+    to_mix: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -105,6 +109,8 @@ class Talk:
         alarms: that are set, as of when it was written down; while it lives they stand in its inbox.
         carried: by its media, once it has ended.
         admitted: extensions whose desks were let in by the agent who has the call.
+        phones: those that were invited and have answered, by name. past_phones: the last ones that are not there.
+        muted: voices that nobody hears, by name.
     """
 
     call_id: str
@@ -139,6 +145,20 @@ class Talk:
     room: RoomState = field(default_factory=RoomState)
     video: CallerVideo = field(default_factory=CallerVideo)
     exchange: Exchange = field(default_factory=Exchange)
+    phones: dict[str, Phone] = field(default_factory=dict)
+    past_phones: list[PhoneView] = field(default_factory=list)
+    muted: set[str] = field(default_factory=set)
+
+    @property
+    def bridge(self) -> Bridge:
+        """How the voices are connected."""
+        return Bridge.MIX if self.phones else Bridge.PAIR
+
+    def forget_phone(self, phone: Phone, outcome: PhoneOutcome, reason: str) -> None:
+        """A phone is not in the call any more, or never was; it is shown on for a while."""
+        self.phones.pop(phone.name, None)
+        self.muted.discard(phone.name)
+        self.past_phones = [*self.past_phones, phone.view(outcome=outcome, reason=reason)][-_PAST_PHONES:]
 
     def remember(self, leg: LegRecord) -> None:
         """Show a leg on after it has left the call."""

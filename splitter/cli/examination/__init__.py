@@ -1,7 +1,7 @@
 """What `splitter doctor` looks at, each part by itself: it changes nothing, and sends nothing but OPTIONS.
 
-    observation.py one line of the answer
-    machine.py     the kernel's limits, the clock, memory, disk
-    places.py      the configuration's addresses, ports and folders
-    neighbours.py  whether the trunks' servers answer, and name servers
+observation.py one line of the answer
+machine.py     the kernel's limits, the clock, memory, disk
+places.py      the configuration's addresses, ports and folders
+neighbours.py  whether the trunks' servers answer, and name servers
 """

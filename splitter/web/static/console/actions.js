@@ -8,7 +8,7 @@ import { t } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
 /** @typedef {import("./entry.js").Entry} Entry */
-/** @typedef {"camera"|"cameras"|"picture"|"share"|"ask"|"snapshot"|"invite"|"hangup"} Action */
+/** @typedef {"camera"|"cameras"|"picture"|"share"|"ask"|"snapshot"|"invite"|"phone"|"hangup"} Action */
 /** @typedef {{label: string, symbol: string, active?: boolean, not: string}} Face  `not`: why it cannot be done now */
 
 /** @type {Record<string, string>} action → key; letters of what is on the buttons */
@@ -19,6 +19,7 @@ export const KEYS = {
   ask: "U",
   snapshot: "S",
   invite: "L",
+  phone: "P",
   hangup: "H",
   full: "F",
   help: "?",
@@ -59,6 +60,9 @@ const FACES = {
   },
   invite(splitter, entry) {
     return { label: t("do.invite"), symbol: "link", not: notConnected(entry) || notOwn(splitter, entry) };
+  },
+  phone(splitter, entry) {
+    return { label: t("do.phone"), symbol: "phone", not: notConnected(entry) || notOwn(splitter, entry) };
   },
   hangup(splitter, entry) {
     return { label: t("do.hangup"), symbol: "hangup", not: entry.over ? t("not.call") : notOwn(splitter, entry) };

@@ -6,7 +6,7 @@
  *   entry.js     what is kept of a call                stage.js    video and images
  *   side.js      facts, parties, quality, stills, log  actions.js  the row of controls
  *   recent.js    this desk's calls before              login.js    signing in
- *   dialogs.js   windows
+ *   dialogs.js   windows                           voices.js   phones that were invited
  */
 
 import { Splitter } from "../sdk/splitter.js";
@@ -16,10 +16,11 @@ import { byId, fill, make, say, translatePage } from "./elements.js";
 import { callerOf, Entry, partyName } from "./entry.js";
 import { remembered, setUpLogin, showLogin, signOut } from "./login.js";
 import { renderRecent } from "./recent.js";
-import { renderSide } from "./side.js";
+import { mayDecide, renderSide } from "./side.js";
 import { pictureName, renderStage, setUpStage } from "./stage.js";
 import { situation } from "./status.js";
 import { currentLanguage, duration, fault, t, useLanguage } from "./texts.js";
+import { renderVoices } from "./voices.js";
 
 const TOAST_MS = 6000;
 const LANGUAGE = "splitter.language";
@@ -72,6 +73,7 @@ function render() {
     renderNow(entry);
     renderStage(splitter, entry);
     renderSide(splitter, entry, { remove: removeParty, show: showParty, open: dialogs.openStill, admit, deny });
+    renderVoices(entry, mayDecide(splitter, entry.call.view), { removePhone, mute });
     renderControls(splitter, entry);
   } else renderIdle();
 }
@@ -327,6 +329,16 @@ function removeParty(party) {
   if (entry) dialogs.confirmRemove(entry, party, () => attempt(() => (party === entry.call.party ? entry.call.leave() : entry.call.remove(party))));
 }
 
+/** @param {string} phone */
+function removePhone(phone) {
+  attempt(async () => current()?.call.voices.remove(phone));
+}
+
+/** @param {string} voice @param {boolean} muted */
+function mute(voice, muted) {
+  attempt(async () => current()?.call.voices.mute(voice, muted));
+}
+
 /** @param {string} extension */
 function admit(extension) {
   attempt(async () => current()?.call.admit(extension));
@@ -357,6 +369,7 @@ const ACTIONS = {
   ask: (entry) => (entry.call.view.video.state === "off" ? entry.call.raiseVideo() : entry.call.dropVideo()),
   snapshot: async (entry) => entry.keep(await entry.call.snapshot()),
   invite: (entry) => dialogs.openInvite(entry, () => entry.remark(splitter.now(), "log.invite")),
+  phone: (entry) => dialogs.openPhone(entry),
   hangup: (entry) => dialogs.confirmHangUp(entry, () => attempt(() => entry.call.hangUp())),
 };
 

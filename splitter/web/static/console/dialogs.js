@@ -277,6 +277,30 @@ function invitationShown(entry, invitation, number) {
   ];
 }
 
+// ---- phones ----
+
+/** @param {Entry} entry */
+export function openPhone(entry) {
+  const number = make("input", { id: "phone-number", type: "tel", autocomplete: "off" });
+  const label = make("label", { for: "phone-number", text: t("phone.number") });
+  const problem = make("p", { class: "fault", role: "alert" });
+  const submit = make("button", { type: "submit", class: "primary", text: t("phone.submit") });
+  const form = make("form", { novalidate: true }, label, make("div", { class: "row" }, number, submit), problem);
+  form.addEventListener("submit", async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (!number.value.trim()) return;
+    submit.disabled = true;
+    try {
+      await entry.call.voices.invite(number.value.trim().replace(/[ ()-]/g, ""));
+      closeDialog();
+    } catch (error) {
+      problem.textContent = fault(error);
+      submit.disabled = false;
+    }
+  });
+  open(t("phone.title"), [make("p", { class: "muted", text: t("phone.text") }), form], { focus: number, kind: "phone" });
+}
+
 // ---- stills ----
 
 /** @param {import("./entry.js").Still} still */
@@ -296,7 +320,7 @@ export function openStill(still) {
 
 /** @param {boolean} single  whether single keys work @param {(single: boolean) => void} change */
 export function openHelp(single, change) {
-  const labels = ["camera", "picture", "share", "ask", "snapshot", "invite", "hangup", "full", "help"];
+  const labels = ["camera", "picture", "share", "ask", "snapshot", "invite", "phone", "hangup", "full", "help"];
   const rows = labels.map((action) => [KEYS[action], t(action === "picture" ? "do.image" : `do.${action}`)]);
   rows.push(["1–9", t("help.calls")], ["Tab", t("help.move")], ["Esc", t("help.close")]);
   const keys = make("div", { class: "keys" });

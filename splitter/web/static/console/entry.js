@@ -35,6 +35,8 @@ const TONES = {
   "link-opened": "good",
   "link-unknown": "warn",
   "link-failed": "bad",
+  "phone-joined": "good",
+  "phone-left": "warn",
   "no-video-client": "warn",
   "binding-unclear": "warn",
 };
@@ -190,6 +192,8 @@ function named(call, name) {
   if (name && name === call.party) return () => t("party.you");
   const invited = /^(guest|expert)-(\d+)$/.exec(name);
   if (invited) return () => party?.title || t(`party.${invited[1]}`, { number: invited[2] });
+  const phone = (call.view.phones ?? []).find((one) => one.name === name);
+  if (phone) return () => phone.number;
   return () => t("party.desk", { extension });
 }
 

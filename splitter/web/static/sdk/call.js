@@ -6,6 +6,7 @@ import { ignore, ignoreGone, SplitterError } from "./http.js";
 import { Place } from "./place.js";
 import { between, Meter, QUALITY_EVERY_MS, silence } from "./quality.js";
 import { hasPicture, hasVideo, showingOf, viewerOf } from "./views.js";
+import { Voices } from "./voices.js";
 
 /** @typedef {import("./connection.js").Splitter} Splitter */
 /** @typedef {import("./types.js").CallView} CallView */
@@ -41,6 +42,8 @@ export class CallHandle extends EventTarget {
     super();
     this.splitter = splitter;
     this.view = view;
+    /** Who is in the voice besides the caller and the agent. */
+    this.voices = new Voices(splitter, this.id);
     this.#place = new Place(splitter, view.call_id, splitter.desk, { bound: (told) => this.view.video.limits ?? told });
     this.#place.addEventListener("media", () => this.#onMedia());
     this.#place.addEventListener("admitted", () => this.#onAdmitted());

@@ -7,6 +7,8 @@
 /** @typedef {{name: string, kind: "sip"|"webrtc"|"guest"|"expert", extension: string, client: string,
  *   state: "joining"|"connected"|"interrupted"|"left", sends: boolean, showing: string, title?: string}} PartyView
  *   guest: the caller's own browser; expert: somebody else's, asked in by a link. `title`: what people call it. */
+/** @typedef {{name: string, number: string, by: string, state: "calling"|"ringing"|"joining"|"joined"|"left", outcome: string,
+ *   reason: string, muted: boolean, part: "talks"|"listens"|"whispers"}} PhoneView  A phone that was invited into the voice. */
 /** @typedef {{state: "off"|"asking"|"on"|"dropping", outcome: string, reason: string, supported: boolean|null,
  *   limits: Limits|null, sends: boolean}} VideoView */
 /** @typedef {{access_network: string, latitude: number|null, longitude: number|null, radius_m: number|null,
@@ -16,7 +18,7 @@
  *   called: string, direction: "in"|"out", started_at: number, answered_at: number|null, ended_at: number|null, end_reason: string,
  *   end_status: number, route: string, showing: string, legs: LegView[], facts: CallerFacts, parties: PartyView[],
  *   video: VideoView, extension: string, bound_by: string, strangers: object[], asking: string[],
- *   admitted: string[], node?: string}} CallView  Times are seconds since the Unix epoch. `asking`: desks that ask to be let in, `admitted`: those that may.
+ *   admitted: string[], node?: string, phones?: PhoneView[], muted?: string[]}} CallView  Times are seconds since the Unix epoch. `asking`: desks that ask to be let in, `admitted`: those that may.
  */
 /** @typedef {{call_id: string, code: string, text: string, party: string, extension: string, invitation: string}} Notice
  *   `invitation`: the id of the link that it is about. */

@@ -1,0 +1,143 @@
+"""Phones that are invited into a call: the ways to them, their places on trunks, and the INVITEs that they get.
+
+Who decides is `flows/phones.py`; here is what its commands do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from splitter.calls.causes import tries_next_route
+from splitter.calls.identity import Destination, Identity, voice_invite
+from splitter.calls.routing import routable
+from splitter.calls.services import Services
+from splitter.calls.session_id import SessionId
+from splitter.calls.settings import Role, Trunk
+from splitter.calls.states import Direction
+from splitter.calls.talk import phone_commands as c
+from splitter.calls.talk.leg import LegRecord, Opener
+from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.state import Talk
+from splitter.calls.trunks.admission import Permit
+from splitter.calls.trunks.hunt import Hunt, Way
+from splitter.core.errors import LocalError
+from splitter.sdp.model import Session
+from splitter.sip.message import Request
+
+_SERVICE = "urn:service:"
+
+
+class Dialling:
+    """The ways and places of the phones of one call.
+
+    Args:
+        live: the call.
+    """
+
+    def __init__(self, services: Services, live: LiveCall) -> None:
+        self._services = services
+        self._live = live
+        self._hunts: dict[str, tuple[Hunt, Way]] = {}
+        self._places: dict[str, Permit] = {}  # of phones that were taken up from a record
+
+    def carry_out(self, command: c.PhoneCommand[Any]) -> Any:
+        """Carry a command out, or begin to. Returns: its reply."""
+        match command:
+            case c.SeekWay():
+                return self._seek(command.name, command.number)
+            case c.SeekNextWay():
+                return self._seek_next(command)
+            case c.KeepPhone():
+                self._keep(command.name)
+            case c.ReleaseWay():
+                self._release(command.name)
+            case _:
+                raise TypeError(f"nobody carries out {type(command).__name__}")
+
+    def invite(self, name: str, offer: Session, key: str) -> tuple[LegRecord, Trunk, Request]:
+        """Our INVITE on the way that was found, and the leg that begins with it. Raises as `voice_invite`."""
+        services, talk, (_, way) = self._services, self._talk, self._hunts[name]
+        trunk, target, phone = way.trunk, way.target, self._live.pending.calling[name]
+        to = Destination(trunk, way.number, services.driver.contact(trunk.network, target.transport))
+        request = voice_invite(_inviter(talk, trunk), to, talk.call_id, services.ids, offer)
+        half = f"{services.ids.number(2**128):032x}"
+        phone.session = SessionId(caller=half) if trunk.role is Role.CENTRE else SessionId(centre=half)
+        flow = services.driver.flow_to(trunk.network, *target)
+        timers = services.settings.session_timers
+        record = LegRecord.of(name, Opener.US, trunk.name, flow, request.call_id, timers, key)
+        record.terms.note_answered(offer, as_offer=True)
+        return record, trunk, request
+
+    def take_again(self, name: str, trunk: Trunk) -> None:
+        """A phone that was taken up from a record has its place on its trunk."""
+        self._places[name] = self._services.admission.limits.take_again(trunk)
+
+    def close(self) -> None:
+        """The call is over: every place is free."""
+        for name in (*self._hunts, *self._places):
+            self._release(name)
+
+    # ---- inside ----
+
+    def _seek(self, name: str, number: str) -> c.FoundWay | c.NoWay:
+        services = self._services
+        found = services.routing.destinations(number, Role.SEAT)
+        destinations = [(trunk, shown) for trunk, shown in found if routable(trunk)]
+        if not destinations:
+            return c.NoWay('no route with from = "seat" leads to this number')
+        hunt = Hunt(
+            services.trunks,
+            services.admission.limits,
+            destinations,
+            services.routing.choice(number, Role.SEAT),
+            services.ids.number,
+            services.clock.now(),
+            lambda text: services.recorder.event(self._talk.call_id, name, "note", text),
+            services.routing.is_former,
+        )
+        return self._next(name, hunt)
+
+    def _seek_next(self, command: c.SeekNextWay) -> c.FoundWay | c.NoWay:
+        hunt, way = self._hunts[command.name]
+        now = self._services.clock.now()
+        hunt.refused(way, command.status, command.answered, command.retry_after_s, now)
+        if not tries_next_route(command.status):
+            return c.NoWay(f"{way.trunk.name} has refused")
+        return self._next(command.name, hunt)
+
+    def _next(self, name: str, hunt: Hunt) -> c.FoundWay | c.NoWay:
+        way = hunt.next(self._services.clock.now())
+        if way is None:
+            self._hunts.pop(name, None)
+            hunt.close()
+            return c.NoWay(hunt.denied.reason)
+        self._hunts[name] = hunt, way
+        trunk = way.trunk
+        return c.FoundWay(trunk.name, trunk.network, way.target.transport, trunk.role is Role.CENTRE)
+
+    def _keep(self, name: str) -> None:
+        hunt, way = self._hunts[name]
+        hunt.took(way, self._services.clock.now())
+        self._services.records.write_ahead([self._talk.call_id])
+
+    def _release(self, name: str) -> None:
+        if (found := self._hunts.pop(name, None)) is not None:
+            found[0].close()
+        if (place := self._places.pop(name, None)) is not None:
+            place.release()
+
+    @property
+    def _talk(self) -> Talk:
+        return self._live.talk
+
+
+def _inviter(talk: Talk, trunk: Trunk) -> Identity:
+    """The identity that calls a phone: the agent by its extension inside, and outside the number that callers know."""
+    if talk.direction is Direction.OUT:
+        return talk.identity
+    service = talk.called_number.removeprefix(_SERVICE)
+    inside = trunk.role is Role.CENTRE and talk.extension
+    user = talk.extension if inside else service
+    if not user:
+        raise LocalError("a call without a called number was to invite a phone")
+    return Identity(user=user, number=user, hops_left=talk.identity.hops_left)

@@ -1,0 +1,79 @@
+"""The commands of a step about phones that are invited into the voice; see `commands`. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from splitter.calls.talk.commands import Command, R
+from splitter.sdp.model import Session
+
+
+@dataclass(frozen=True, slots=True)
+class FoundWay:
+    """A way to a phone.
+
+    Attributes:
+        trunk, network, transport: by which it is called.
+        centre: the trunk is a centre's: the number is an extension.
+    """
+
+    trunk: str
+    network: str
+    transport: str
+    centre: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoWay:
+    """Nothing leads to a phone, or nothing more; `reason` in plain words."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneCommand(Command[R]):
+    """A command about a phone, which is named."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeekWay(PhoneCommand[FoundWay | NoWay]):
+    """Look for the way to a number that an agent may invite; its place on the trunk is taken."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeekNextWay(PhoneCommand[FoundWay | NoWay]):
+    """The way that was tried ended so; look for the next one, where that makes sense."""
+
+    status: int
+    answered: bool
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DialPhone(PhoneCommand[str]):
+    """Send our INVITE on the way that was found; ends in Answered or Refused. Replies the key of the leg."""
+
+    offer: Session
+
+
+class KeepPhone(PhoneCommand[None]):
+    """The phone has answered: it is written down before anything else happens."""
+
+
+class ReleaseWay(PhoneCommand[None]):
+    """The phone has gone: its place on the trunk is free."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUpInvite(PhoneCommand[None]):
+    """CANCEL the INVITE of ours that is open there, or end what it has answered; `reason`: a Reason header's value."""
+
+    reason: str | None = None
+
+
+class PromotePhone(PhoneCommand[str]):
+    """The phone is the centre from now on. Replies the leg before, which is still to be ended."""

@@ -1,0 +1,47 @@
+"""splitter remove, mute: who is in the voice of a call, and is heard. `splitter invite --phone` calls one."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from splitter.cli.door import Door, RefusedByGateway, open_door
+from splitter.cli.text import fail, say, say_json
+from splitter.web.shapes import PhoneMade
+
+
+def call_phone(door: Door, reference: str, number: str, part: str, as_json: bool) -> None:
+    """Have a number called into the voice of a call. Raises RefusedByGateway."""
+    wish = {"number": number, "part": part}
+    made = msgspec.json.decode(door.send("POST", wish, "calls", reference, "phones"), type=PhoneMade)
+    if as_json:
+        say_json(made)
+        return
+    say(f"{number} is being called as {made.name}; what becomes of it: splitter call {made.call_id[:8]}")
+
+
+@click.command()
+@click.argument("reference", metavar="CALL")
+@click.argument("phone", metavar="PHONE")
+@click.pass_context
+def remove(ctx: click.Context, reference: str, phone: str) -> None:
+    """Take a phone such as phone-1 out of a call's voice, or call it no longer. The others go on."""
+    try:
+        open_door(ctx).read("DELETE", "calls", reference, "phones", phone)
+    except RefusedByGateway as error:
+        fail(str(error))
+    say(f"{phone} is taken out")
+
+
+@click.command()
+@click.argument("reference", metavar="CALL")
+@click.argument("voice", metavar="VOICE")
+@click.option("--off", is_flag=True, help="Let it be heard again.")
+@click.pass_context
+def mute(ctx: click.Context, reference: str, voice: str, off: bool) -> None:
+    """Let nobody hear a voice: caller, centre or phone-1, while three or more talk."""
+    try:
+        open_door(ctx).send("PUT", {"muted": not off}, "calls", reference, "voices", voice)
+    except RefusedByGateway as error:
+        fail(str(error))
+    say(f"{voice} is heard again" if off else f"nobody hears {voice}")

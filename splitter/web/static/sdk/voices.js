@@ -1,0 +1,39 @@
+// @ts-check
+/** The voice of a call: phones that are invited into it, and who is heard. */
+
+import { ignoreGone } from "./http.js";
+
+/** @typedef {import("./connection.js").Splitter} Splitter */
+
+/** What can be done with the voices of one call; `view.phones` and `view.muted` say how they are. */
+export class Voices {
+  #splitter;
+  #path;
+
+  /** @param {Splitter} splitter @param {string} callId */
+  constructor(splitter, callId) {
+    this.#splitter = splitter;
+    this.#path = `/v1/calls/${encodeURIComponent(callId)}`;
+  }
+
+  /**
+   * Have a number called, and connect it with those who talk.
+   * @param {string} number
+   * @param {{part?: "talks"|"listens"|"whispers"}} [options]
+   * @returns {Promise<string>}  its name, such as "phone-1"
+   */
+  async invite(number, options = {}) {
+    const response = await this.#splitter.request("POST", `${this.#path}/phones`, { json: { number, ...options } });
+    return (await response.json()).name;
+  }
+
+  /** Remove a phone, or call it no longer. @param {string} phone */
+  async remove(phone) {
+    await this.#splitter.request("DELETE", `${this.#path}/phones/${encodeURIComponent(phone)}`).catch(ignoreGone);
+  }
+
+  /** Let nobody hear a voice, or all again. @param {string} voice  a phone, "caller" or "centre" @param {boolean} [muted] */
+  async mute(voice, muted = true) {
+    await this.#splitter.request("PUT", `${this.#path}/voices/${encodeURIComponent(voice)}`, { json: { muted } });
+  }
+}

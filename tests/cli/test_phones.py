@@ -1,0 +1,45 @@
+"""splitter invite --phone, remove, mute: what the console can do, from the command line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from splitter.calls.asks import Denial, InvitePhone, MuteVoice, PhoneInvited, RemovePhone
+from splitter.calls.states import PhonePart, PhoneState
+from splitter.calls.view import PhoneView
+from tests.cli.kit import served
+from tests.web.kit import CALL
+
+
+async def test_calls_a_phone_mutes_it_and_takes_it_out(tmp_path: Path) -> None:
+    async with served(tmp_path) as (parts, command):
+        parts.calls.add(CALL)
+        parts.calls.answers[InvitePhone] = PhoneInvited("phone-1")
+        made = await command("invite", "4711", "--phone", "8002", "--part", "listens")
+        assert made.exit_code == 0 and "8002 is being called as phone-1" in made.stdout
+        assert "nobody hears phone-1" in (await command("mute", "4711", "phone-1")).stdout
+        assert "phone-1 is heard again" in (await command("mute", "4711", "phone-1", "--off")).stdout
+        assert "phone-1 is taken out" in (await command("remove", "4711", "phone-1")).stdout
+        invited, muted, heard, removed = (ask for _, ask in parts.calls.asked)
+        assert isinstance(invited, InvitePhone) and invited.part is PhonePart.LISTENS
+        assert isinstance(muted, MuteVoice) and muted.muted
+        assert isinstance(heard, MuteVoice) and not heard.muted
+        assert isinstance(removed, RemovePhone)
+
+
+async def test_a_call_shows_its_phones(tmp_path: Path) -> None:
+    gone = PhoneView("phone-1", "8002", "agent", PhoneState.LEFT, "busy", "8002 did not answer: 486 Busy Here")
+    there = PhoneView("phone-2", "8003", "agent", PhoneState.JOINED, muted=True)
+    async with served(tmp_path) as (parts, command):
+        parts.calls.add(replace(CALL, phones=(gone, there), muted=("phone-2",)))
+        shown = (await command("call", "4711")).stdout
+        assert "busy" in shown and "486 Busy Here" in shown and "talks, muted" in shown
+
+
+async def test_a_refusal_is_plain(tmp_path: Path) -> None:
+    async with served(tmp_path) as (parts, command):
+        parts.calls.add(CALL)
+        parts.calls.answers[InvitePhone] = Denial(403, "not-allowed", "no route leads to this number")
+        refused = await command("invite", "4711", "--phone", "900")
+        assert refused.exit_code == 1 and "no route leads to this number" in refused.stderr
