@@ -34,6 +34,11 @@ class VoiceFormat:
     digits_payload_type: int | None = None
     fmtp: str = ""
 
+    @property
+    def is_g711(self) -> bool:
+        """Whether this is G.711, as everybody has it (RFC 3551 §4.5.14)."""
+        return self.encoding in ("PCMA", "PCMU") and (self.clock_rate, self.channels) == (8000, 1)
+
 
 def voice_format(media: Media) -> VoiceFormat | None:
     """Say what is spoken on an m-line of the peer: its first voice format; in an answer it is the one agreed on.

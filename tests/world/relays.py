@@ -14,7 +14,7 @@ from splitter.sdp.voice import VoiceFormat
 
 def can_mix(format: VoiceFormat) -> bool:
     """Formats that every engine mixes which mixes at all."""
-    return format.encoding in ("PCMA", "PCMU") and format.clock_rate == 8000
+    return format.is_g711
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""One port of a relay: what it takes in leaves by its peer lane, payload untouched. The hot path; sends by its port."""
+"""One port of a relay: what it takes in leaves by its peer, payload untouched. The hot path; sends by its port."""
 
 from __future__ import annotations
 
@@ -15,6 +15,31 @@ from splitter.media.wire.strangers import Strangers
 from splitter.rtp.telephone_event import Digit, DigitStream
 
 SendPacket = Callable[[bytes | bytearray | memoryview, Address], bool]
+
+
+class Egress(Protocol):
+    """Where what a lane takes in leaves."""
+
+    @property
+    def destination(self) -> Address | None:
+        """Where that goes; None while nothing can be sent there."""
+        ...
+
+    def send(self, data: bytes | bytearray | memoryview, to: Address, /) -> bool:
+        """Send to `destination`. Returns: whether it could be sent."""
+        ...
+
+
+class Nowhere:
+    """An egress of a lane whose packets nobody is to have."""
+
+    destination: Address | None = None
+
+    def send(self, data: bytes | bytearray | memoryview, to: Address, /) -> bool:
+        return False
+
+
+NOWHERE = Nowhere()
 
 
 class LaneListener(Protocol):
@@ -40,7 +65,7 @@ class Lane:
         rtp: this is the port of RTP, whose packets are sampled, and not of RTCP.
 
     Attributes:
-        peer: the lane that sends what this one takes in; set once by the relay.
+        peer: where what this one takes in leaves: the lane of the other side, as a rule; set by the relay.
         send: sends from this lane's own port.
         settle: tells the port whom packets come from; None for RTCP, which is too rare for a short cut.
         destination: where this lane's own port sends to, None while the remote is unknown.
@@ -70,7 +95,7 @@ class Lane:
         "settle",
     )
 
-    peer: Lane
+    peer: Egress
     send: SendPacket
 
     def __init__(self, rules: LatchRules, rtp: bool, listener: LaneListener) -> None:

@@ -1,7 +1,8 @@
-"""A relay: one audio stream between caller and centre, packet by packet, payload untouched.
+"""A relay: the voice of a call between its sides, packet by packet, payload untouched as long as there are two.
 
-Four *lanes*, one per port: (caller, centre) × (RTP, RTCP). What a lane takes in goes out of the port of its peer lane,
-from our port to that side's remote: symmetric in both directions.
+Each side has two *lanes*, one per port: RTP and RTCP. Of two sides, what a lane takes in goes out of the port of its
+peer lane, from our port to that side's remote: symmetric in both directions. Of more, RTP goes into the mix (`mix`),
+which is loaded when the first one is needed.
 
 Each packet costs one receive, one send, and no object of ours. While a lane learns its source, each packet's is
 compared; once that is settled, they come by the short cut of the port (`splitter.media.wire.line`).
@@ -9,23 +10,35 @@ compared; once that is settled, they come by the short cut of the port (`splitte
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.net import Address
 from splitter.media.offload.ports import Offload
 from splitter.media.ports.ends import RemoteEnd, StreamCount
-from splitter.media.ports.events import MediaEvent, MediaStarted, StrangerHeard
-from splitter.media.ports.voice import RelayReport
-from splitter.media.relay.beneath import Beneath, OneWay
+from splitter.media.ports.events import MediaEvent, MediaStarted, SpeakerChanged, StrangerHeard
+from splitter.media.ports.voice import SIDES_LIMIT, Hearing, RelayReport
+from splitter.media.relay.beneath import Beneath
+from splitter.media.relay.copy import copy
 from splitter.media.relay.lane import Lane
+from splitter.media.relay.side import RelaySide
+from splitter.media.voice.keys import KeyPressed
+from splitter.media.voice.mode import RelayMode, among, mode_of
 from splitter.media.wire.host import Host, Pair
 from splitter.media.wire.latch import LatchRules, canonical
 from splitter.media.wire.sources import NONE, Sources
 from splitter.rtp.telephone_event import Digit
+from splitter.sdp.voice import VoiceFormat
+
+if TYPE_CHECKING:
+    from splitter.media.relay.mix import Mix
+
+_CENTRE, _CALLER = 1, 0  # the first two sides, whatever comes later
 
 
 def checked(address: Address, like: str) -> Address:
@@ -45,57 +58,38 @@ def checked(address: Address, like: str) -> Address:
     return Address(canonical(address.host), address.port)
 
 
-@dataclass(frozen=True, slots=True)
-class RelaySide:
-    """One side of a relay: its two lanes and their ports.
+def _can_mix(format: VoiceFormat) -> bool:
+    from splitter.media.voice.codecs import can_mix
 
-    Attributes:
-        name: what events call it.
-        host: our address that its ports are bound on.
-    """
-
-    name: str
-    host: str
-    rtp: Lane
-    rtcp: Lane
-    pair: Pair
-
-    @property
-    def ports(self) -> tuple[int, int]:
-        return self.pair.rtp_port, self.pair.rtcp_port
-
-    def towards(self, other: RelaySide) -> OneWay:
-        """What this side sends to the other one."""
-        local, out = Address(self.host, self.pair.rtp_port), Address(other.host, other.pair.rtp_port)
-        return OneWay(self.rtp, local, out)
-
-    @property
-    def rejected(self) -> int:
-        """Packets from a source that was not named; the kernel's count includes those it had no room for."""
-        return self.rtp.rejected + self.pair.missed
+    return can_mix(format)
 
 
 class Relay:
-    """Four ports and the packets between them.
+    """The sides of one relay and the packets between them.
 
     Args:
         call_id, relay_id: for events and reports.
-        sides: what events call each, and the local address to bind on.
+        sides: what events call each, and the local address to bind on, by number; None for one that was removed.
         host: what the worker gives; told what a lane raised: the relay is of no use then and wants closing.
         rules: of latching RTP.
-        emit: takes MediaStarted and StrangerHeard events.
+        emit: takes MediaStarted, StrangerHeard and SpeakerChanged events.
         ports: the even port that each side had, where the relay is opened again.
-        offload: the kernel, to be given the voice once it is settled; None: it stays here.
+        offload: the kernel, to be given the voice of the first two once it is settled; None: it stays here.
+
+    Attributes:
+        sides: those that are there, by number.
+        mode: whether it copies or mixes.
+        hearing: who hears whom.
 
     Raises:
-        MediaUnavailable: no ports, or not these, or another number of sides than two.
+        MediaUnavailable: no ports, or not these, or too few or too many sides.
     """
 
     def __init__(
         self,
         call_id: str,
         relay_id: str,
-        sides: tuple[tuple[str, str], ...],
+        sides: tuple[tuple[str, str] | None, ...],
         host: Host,
         rules: LatchRules,
         emit: Callable[[MediaEvent], None],
@@ -107,34 +101,43 @@ class Relay:
         self._host = host
         self._rules = rules
         self._emit = emit
+        self._offload = offload
         self._beneath: Beneath | None = None
-        if len(sides) != 2:
+        self._wired: tuple[RelaySide, ...] = ()  # the pair that is copied
+        self._mix: Mix | None = None
+        self._removed: dict[int, StreamCount] = {}
+        self.sides: dict[int, RelaySide] = {}
+        self.mode = RelayMode.COPIES
+        self.hearing: Hearing = ()
+        if not ports and not 2 <= len(sides) <= SIDES_LIMIT:
             raise MediaUnavailable(f"a relay has two sides, not {len(sides)}")
-        had = ports or (0, 0)
-        first = self._open(*sides[0], had[0])
-        try:
-            second = self._open(*sides[1], had[1])
-        except Exception:
-            first.pair.close()
-            raise
-        self.sides = first, second
-        for one, other in ((first, second), (second, first)):
-            one.rtp.peer, one.rtcp.peer = other.rtp, other.rtcp
-        if offload is not None:
-            directions = first.towards(second), second.towards(first)
-            self._beneath = Beneath(call_id, directions, offload, host, emit)
+        self._next = len(sides)
+        self._mixed = self._next > 2  # its sides may have agreed on something with us, and not with each other
+        for number, side in enumerate(sides):
+            if side is None:
+                self._removed[number] = StreamCount()
+                continue
+            try:
+                self.sides[number] = self._open(number, *side, ports[number] if ports else 0)
+            except Exception:
+                for opened in self.sides.values():
+                    opened.pair.close()
+                raise
+        self._copy()
 
-    def _open(self, name: str, at: str, port: int) -> RelaySide:
+    def _open(self, number: int, name: str, at: str, port: int = 0) -> RelaySide:
         rtp = Lane(self._rules, True, self)
         rtcp = Lane(replace(self._rules, in_a_row=1), False, self)
         open_pair = partial(self._host.reopen_pair, port) if port else self._host.open_pair
         pair = open_pair(at, rtp.on_packet, rtcp.on_packet)
         rtp.send, rtcp.send = pair.send_rtp, pair.send_rtcp
         rtp.settle = partial(self._on_settled, pair)
-        return RelaySide(name, at, rtp, rtcp, pair)
+        side = RelaySide(number, name, at, rtp, rtcp, pair)
+        side.hold()
+        return side
 
     def _side_of(self, lane: Lane) -> RelaySide:
-        return self.sides[0] if lane is self.sides[0].rtp else self.sides[1]
+        return next(side for side in self.sides.values() if lane is side.rtp)
 
     # ---- what lanes tell -----------------------------------------------------------------------------------------
 
@@ -157,27 +160,200 @@ class Relay:
         """Nothing of a side comes, but this."""
         self._emit(StrangerHeard(self.call_id, "audio", self._side_of(lane).name, source, packets))
 
+    # ---- who is connected with whom ------------------------------------------------------------------------------
+
+    def _mode_with(self, remotes: Mapping[int, RemoteEnd | None], hearing: Hearing) -> RelayMode:
+        """How it would have to work. Raises MediaUnavailable where it cannot."""
+        pointed = {number: remote for number, remote in remotes.items() if remote is not None}
+        return mode_of(pointed, hearing, self._mixed, _can_mix)
+
+    @property
+    def _remotes(self) -> dict[int, RemoteEnd | None]:
+        return {number: side.remote for number, side in self.sides.items()}
+
+    def _connect(self, mode: RelayMode) -> None:
+        """Connect the sides as they are to be."""
+        self.mode = mode
+        if mode is RelayMode.MIXES:
+            self._mix_all()
+        elif self._mix is None:
+            self._copy()
+        else:
+            self._dismiss_the_others(self._mix)
+            self._mix.end(self._hand_over)
+
+    def _dismiss_the_others(self, mix: Mix) -> None:
+        """Leave in a mix those who point somewhere."""
+        for number in mix.members:
+            if self.sides[number].remote is None:
+                mix.dismiss(number)
+
+    @property
+    def _pointed(self) -> list[int]:
+        return [number for number, side in self.sides.items() if side.remote is not None]
+
+    def _pair(self) -> tuple[RelaySide, ...]:
+        """The two who hear each other: those that point somewhere come first."""
+        order = sorted(self.sides.values(), key=lambda side: (side.remote is None, side.number))
+        return tuple(sorted(order[:2], key=lambda side: side.number))
+
+    def _unwire(self, side: RelaySide) -> None:
+        """Copy nothing to this side, nor from it, until it is said anew."""
+        if side in self._wired:
+            self._leave_kernel("it goes elsewhere")
+            for one in self._wired:
+                one.hold()
+            self._wired = ()
+
+    def _leave_kernel(self, reason: str = "") -> None:
+        """The first two no longer have each other's packets as they come. `reason`: to be told."""
+        beneath, self._beneath = self._beneath, None
+        if beneath is not None:
+            if reason:
+                beneath.take_back(reason)
+            beneath.close()
+
+    def _copy(self) -> None:
+        """Let two sides have each other's packets."""
+        pair = self._pair()
+        if pair == self._wired:
+            return
+        self._leave_kernel("it goes elsewhere")
+        for side in self.sides.values():
+            side.hold()
+        self._wired = pair
+        if len(pair) < 2:
+            return
+        agreed = not self._mixed and {side.number for side in pair} == {_CALLER, _CENTRE}
+        for one, other in (pair, pair[::-1]):
+            if not agreed:
+                copy(one, other)
+                continue
+            other.copy_from(one)
+            one.rtcp.peer = other.rtcp
+        if agreed and self._offload is not None:
+            ways = pair[0].towards(pair[1]), pair[1].towards(pair[0])
+            self._beneath = Beneath(self.call_id, ways, self._offload, self._host, self._emit)
+
+    def _mix_all(self) -> None:
+        from splitter.media.relay.mix import Mix
+
+        wired, self._wired = self._wired, ()
+        self._leave_kernel("it is mixed")
+        mix = self._mix
+        if mix is None:
+            cname = f"voice-{self.relay_id}"
+            mix = self._mix = Mix(self._host, cname, self._on_speaker, self._on_key)
+            mix.let_hear(self.hearing)
+        mix.go_on()
+        self._dismiss_the_others(mix)
+        pointed = self._pointed
+        for number in pointed:
+            side = self.sides[number]
+            assert side.remote is not None and side.remote.voice is not None  # or it would be no mix
+            mix.admit(side, side.remote.voice)
+        if len(wired) == 2 and {side.number for side in wired} <= set(pointed):
+            mix.follow(wired[0].number, wired[1].number)
+        self._mixed = True
+
+    def _hand_over(self) -> None:
+        """The mix has come to its end: two are left."""
+        mix, self._mix = self._mix, None
+        if mix is None:
+            return
+        pair = self._pair()
+        for side in self.sides.values():
+            if side not in pair:
+                side.hold()
+        self._wired = pair
+        if len(pair) == 2:
+            for one, other in (pair, pair[::-1]):
+                copy(one, other, mix.rest(one, other))
+        mix.stop()
+        if mix.speaker_told:
+            self._emit(SpeakerChanged(self.call_id, ""))
+
+    def _on_speaker(self, number: int) -> None:
+        side = self.sides.get(number)
+        self._emit(SpeakerChanged(self.call_id, side.name if side is not None else ""))
+
+    def _on_key(self, number: int, key: KeyPressed) -> None:
+        """A key is for those who are to have it, where their voice has digits at all."""
+        for ear, side in self.sides.items():
+            voice = side.remote.voice if side.remote is not None else None
+            if voice is None or voice.digits_payload_type is None or not self._gets_digits(ear, number):
+                continue
+            digit = Digit(key.event, key.duration_ms, voice.digits_payload_type, voice.clock_rate)
+            with suppress(LocalError):  # too many wait: whoever types faster than that is no human being
+                self.send_digit(ear, digit)
+
+    def _gets_digits(self, ear: int, number: int) -> bool:
+        said = next((one.digits for one in self.hearing if one.side == ear), None)
+        if said is not None:
+            return number in said
+        return number != ear and (ear == _CENTRE or (ear, number) == (_CALLER, _CENTRE))
+
     # ---- what calls ask for --------------------------------------------------------------------------------------
 
-    def set_remote(self, index: int, remote: RemoteEnd | None) -> None:
+    def add_side(self, name: str, at: str) -> RelaySide:
+        """Bind the ports of one side more. Raises MediaUnavailable."""
+        if len(self.sides) >= SIDES_LIMIT:
+            raise MediaUnavailable(f"a relay has {SIDES_LIMIT} sides at most")
+        if any(side.name == name for side in self.sides.values()):
+            raise MediaUnavailable(f"{name!r} is there already")
+        side = self._open(self._next, name, at)
+        self.sides[side.number] = side
+        self._next += 1
+        return side
+
+    def remove_side(self, number: int) -> StreamCount | None:
+        """Close a side; None where it is not there."""
+        side = self.sides.pop(number, None)
+        if side is None:
+            return None
+        self.hearing = among(self.hearing, set(self.sides))
+        if self._mix is not None:
+            self._mix.dismiss(number)
+            self._mix.let_hear(self.hearing)
+        self._unwire(side)
+        self._connect(self._mode_with(self._remotes, self.hearing))
+        self._removed[number] = side.close()
+        return self._removed[number]
+
+    def set_hearing(self, hearing: Hearing) -> None:
+        """Say who hears whom. Raises MediaUnavailable; nothing is changed then."""
+        wanted = among(hearing, set(self.sides))
+        mode = self._mode_with(self._remotes, wanted)
+        self.hearing = wanted
+        if self._mix is not None:
+            self._mix.let_hear(wanted)
+        self._connect(mode)
+
+    def set_remote(self, number: int, remote: RemoteEnd | None) -> None:
         """Name a side's remote and open its latching window; None: nobody.
 
         Raises:
             LocalError: an address that the side's network cannot reach; nothing is changed then.
+            MediaUnavailable: it would have to mix what it cannot; nothing is changed then.
         """
-        side, now = self.sides[index], self._host.now()
+        side, now = self.sides[number], self._host.now()
         rtp = rtcp = None
         sources = NONE
         if remote is not None:
             sources = Sources(remote.sources)
             rtp, rtcp = checked(remote.rtp, side.host), checked(remote.rtcp, side.host)
+        mode = self._mode_with({**self._remotes, number: remote}, self.hearing)
         self.take_back(f"the signalling says where {side.name} is")
+        if remote is not None and side.remote is not None and remote.voice != side.remote.voice:
+            self._unwire(side)  # another name for what is copied, perhaps
+        side.remote = remote
         side.rtp.signal(rtp, now, sources)
         side.rtcp.signal(rtcp, now)
         if side.rtp.latch.current is not None:
             side.rtcp.latch.believe(side.rtp.latch.current.host)
+        self._connect(mode)
 
-    def send_digit(self, index: int, digit: Digit) -> None:
+    def send_digit(self, number: int, digit: Digit) -> None:
         """Let a side hear a digit.
 
         Raises:
@@ -186,7 +362,7 @@ class Relay:
         if not (0 <= digit.event < 16 and 0 <= digit.payload_type < 128 and digit.clock >= 8000):
             raise LocalError(f"{digit} cannot be sent")
         self.take_back("a digit is sent")
-        self.sides[index].rtp.send_digit(digit, self._host.now)
+        self.sides[number].rtp.send_digit(digit, self._host.now)
 
     def take_back(self, reason: str) -> None:
         """Have every packet of the voice come by here, until all is settled again."""
@@ -197,30 +373,18 @@ class Relay:
         """The counters now."""
         if self._beneath is not None:
             self._beneath.count()
-        one, other = self.sides
-        return RelayReport(self.relay_id, (_count(one, other.rtp), _count(other, one.rtp)))
+        counts = {number: side.count() for number, side in self.sides.items()} | self._removed
+        order = range(self._next)
+        mix = self._mix if self.mode is RelayMode.MIXES else None
+        mixed = tuple(mix.report(number) for number in order) if mix is not None else ()
+        return RelayReport(self.relay_id, tuple(counts[number] for number in order), mixed)
 
     def close(self) -> RelayReport:
         """Give the ports back and say what was carried."""
-        if self._beneath is not None:
-            self._beneath.close()
-            self._beneath = None
+        self._leave_kernel()
         report = self.report()
-        for side in self.sides:
-            side.pair.close()
-            side.rtp.end()
-            side.rtcp.end()
+        if self._mix is not None:
+            self._mix.stop()
+        for side in self.sides.values():
+            side.close()
         return report
-
-
-def _count(side: RelaySide, peer: Lane) -> StreamCount:
-    lane = side.rtp
-    return StreamCount(
-        packets_in=lane.packets,
-        bytes_in=lane.bytes,
-        packets_out=peer.packets - peer.dropped,
-        bytes_out=peer.bytes - peer.dropped_bytes,
-        lost=lane.quality.lost,
-        rejected=side.rejected,
-        jitter_ms=lane.quality.jitter_ms,
-    )

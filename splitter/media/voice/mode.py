@@ -25,7 +25,8 @@ def mode_of(
 
     Args:
         pointed: the sides that are there and point somewhere, by number.
-        mixed_before: it has mixed once: its sides have agreed with us since, and not with each other.
+        mixed_before: it has mixed once: its sides have agreed with us since, and not with each other. Nor have those
+            with each other who were added.
     Raises:
         MediaUnavailable: it has to mix, and cannot: the reason names the side.
     """
@@ -46,7 +47,7 @@ def _free(pointed: Mapping[int, RemoteEnd], hearing: Hearing) -> bool:
 
 def _alike(pointed: Mapping[int, RemoteEnd], mixed_before: bool) -> bool:
     """Whether what one of two says can be sent to the other as it is."""
-    if not mixed_before:
+    if not mixed_before and max(pointed) < 2:
         return True
     one, other = (remote.voice for remote in pointed.values())
     if one is None or other is None:

@@ -20,8 +20,10 @@ from splitter.media.ports.rooms import (
     ParticipantMedia,
     RoomHandle,
 )
-from splitter.media.ports.voice import CarriedRelay, RelayHandle
+from splitter.media.ports.voice import CarriedRelay, Hearing, RelayHandle, SideHandle
 from splitter.media.standing import Standing
+from splitter.media.voice.mode import among
+from splitter.media.worker.verbs.add_side import AddSide, SideAdded
 from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.close_room import CloseRoom
 from splitter.media.worker.verbs.join import Joined, JoinRoom
@@ -30,31 +32,56 @@ from splitter.media.worker.verbs.leave import Leave
 from splitter.media.worker.verbs.open_relay import OpenRelay, RelayOpened
 from splitter.media.worker.verbs.open_room import OpenRoom
 from splitter.media.worker.verbs.put_picture import PutPicture
+from splitter.media.worker.verbs.remove_side import RemoveSide, SideCounts
 from splitter.media.worker.verbs.restart_ice import RestartIce
 from splitter.media.worker.verbs.restore_relay import RestoreRelay
 from splitter.media.worker.verbs.restore_room import RestoreRoom
 from splitter.media.worker.verbs.set_participant import SetParticipant
 from splitter.media.worker.verbs.set_remote import SetRemote
+from splitter.media.worker.verbs.set_who_hears import SetWhoHears
 from splitter.media.worker.verbs.show import ShowSource
 from splitter.media.worker.verbs.verb import Message, Verb
 
 
 @dataclass(slots=True)
 class RelayBook:
-    """One relay. `names`: what events call its sides."""
+    """One relay. `names`: what events call the sides that are there, by number."""
 
     handle: RelayHandle
-    names: tuple[str, ...]
+    names: dict[int, str]
     remotes: list[RemoteEnd | None]
+    added: dict[int, SideHandle] = field(default_factory=dict)
+    hearing: Hearing = ()
     standing: Standing = field(default_factory=Standing)
 
-    def carried(self) -> CarriedRelay:
-        return CarriedRelay(self.handle, tuple(self.remotes))
+    @classmethod
+    def of(cls, relay: CarriedRelay, sides: tuple[tuple[str, str] | None, ...]) -> RelayBook:
+        """The book of a relay that is opened again."""
+        names = {number: side[0] for number, side in enumerate(sides) if side is not None}
+        added = {one.number: one for one in relay.added}
+        return cls(relay.handle, names, list(relay.remotes), added, relay.hearing)
 
-    def enter(self, verb: Verb[Any]) -> None:
-        if isinstance(verb, SetRemote):
-            self.remotes[verb.side] = verb.remote
-            self.standing.pointed(self.names[verb.side])
+    def carried(self) -> CarriedRelay:
+        removed = frozenset(range(len(self.remotes))) - frozenset(self.names)
+        return CarriedRelay(self.handle, tuple(self.remotes), tuple(self.added.values()), removed, self.hearing)
+
+    def enter(self, verb: Verb[Any], answer: Message) -> None:
+        match verb, answer:
+            case SetRemote(), _:
+                self.remotes[verb.side] = verb.remote
+                self.standing.pointed(self.names[verb.side])
+            case AddSide(), SideAdded():
+                local = LocalEnd(verb.advertised or verb.host, *answer.ports)
+                self.added[answer.side] = SideHandle(answer.side, verb.spec, local)
+                self.names[answer.side] = verb.spec.name
+                self.remotes.append(None)
+            case RemoveSide(), SideCounts() if answer.side in self.names:
+                self.standing.left(self.names.pop(answer.side))
+                self.added.pop(answer.side, None)
+                self.remotes[answer.side] = None
+                self.hearing = among(self.hearing, set(self.names))
+            case SetWhoHears(), _:
+                self.hearing = among(verb.hearing, set(self.names))
 
 
 @dataclass(slots=True)
@@ -129,11 +156,10 @@ class Books:
                 hosts = verb.advertised or [host for _, host in verb.sides]
                 local = tuple(LocalEnd(host, *ports) for host, ports in zip(hosts, answer.ports, strict=True))
                 handle = RelayHandle(verb.relay_id, verb.call_id, local)
-                names = tuple(name for name, _ in verb.sides)
+                names = {number: name for number, (name, _) in enumerate(verb.sides)}
                 self._books[verb.relay_id] = RelayBook(handle, names, [None] * len(names))
             case RestoreRelay(), _:
-                handle, names = verb.relay.handle, tuple(name for name, _ in verb.sides)
-                self._books[handle.relay_id] = RelayBook(handle, names, list(verb.relay.remotes))
+                self._books[verb.relay.handle.relay_id] = RelayBook.of(verb.relay, verb.sides)
             case OpenRoom(), _:
                 self._books[verb.room_id] = RoomBook(RoomHandle(verb.room_id, verb.call_id))
             case RestoreRoom(), _:
@@ -145,7 +171,7 @@ class Books:
             case _:
                 match self._books.get(verb.subject):
                     case RelayBook() as book:
-                        book.enter(verb)
+                        book.enter(verb, answer)
                     case RoomBook() as book:
                         book.enter(verb, answer)
 

@@ -59,6 +59,7 @@ class Dispatcher:
     Attributes:
         relays, rooms: what is open, by id.
         books: what was said of all that.
+        mixes: encodings of voice that can be mixed, as far as that is known.
         slate: what rooms show while no seat does; None where video cannot be had, then there are no rooms.
     """
 
@@ -73,6 +74,7 @@ class Dispatcher:
         self.rooms: dict[str, HeldRoom] = {}
         self.slate: Slate | None = None
         self.books = Books()
+        self.mixes: tuple[str, ...] = ("PCMA", "PCMU")
         self._promised: set[asyncio.Task[Message]] = set()
 
     def _emit(self, owner: str, event: MediaEvent) -> None:
@@ -85,7 +87,8 @@ class Dispatcher:
     def status(self) -> Status:
         free = self._host.ports.free(time.monotonic())
         in_kernel = self._offload.engaged if self._offload is not None else 0
-        return Status(PROTOCOL, os.getpid(), len(self.relays), len(self.rooms), free, in_kernel=in_kernel)
+        held = len(self.relays), len(self.rooms)
+        return Status(PROTOCOL, os.getpid(), *held, free, in_kernel=in_kernel, mixes=self.mixes)
 
     # ---- verbs ---------------------------------------------------------------------------------------------------
 
@@ -131,9 +134,13 @@ class Dispatcher:
     # ---- what verbs need of it -----------------------------------------------------------------------------------
 
     def open_relay(
-        self, call_id: str, relay_id: str, sides: tuple[tuple[str, str], ...], ports: tuple[int, ...] = ()
+        self, call_id: str, relay_id: str, sides: tuple[tuple[str, str] | None, ...], ports: tuple[int, ...] = ()
     ) -> Relay:
-        """Bind a relay's ports; `ports`: those that it had. Raises MediaUnavailable, LocalError."""
+        """Bind a relay's ports; `ports`: those that it had, and None in `sides` is who is gone.
+
+        Raises:
+            MediaUnavailable, LocalError: as its ports, or what is asked, are.
+        """
         if relay_id in self.relays:
             raise LocalError(f"relay {relay_id} is open already")
         loop = RoomLoop(self._host, partial(self._lose_relay, relay_id), DSCP_EF)

@@ -43,6 +43,7 @@ from splitter.media.wire.latch import LatchRules
 from splitter.media.worker.held import Held, relay_opening, room_opening
 from splitter.media.worker.pool import MediaNetwork, Pool
 from splitter.media.worker.supervisor import SupervisorTimers
+from splitter.media.worker.verbs.add_side import AddSide
 from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.close_room import CloseRoom
 from splitter.media.worker.verbs.join import JoinRoom
@@ -51,15 +52,17 @@ from splitter.media.worker.verbs.leave import Leave
 from splitter.media.worker.verbs.open_relay import OpenRelay
 from splitter.media.worker.verbs.open_room import OpenRoom
 from splitter.media.worker.verbs.put_picture import PutPicture
+from splitter.media.worker.verbs.remove_side import RemoveSide
 from splitter.media.worker.verbs.report_relay import ReportRelay
 from splitter.media.worker.verbs.report_room import ReportRoom
 from splitter.media.worker.verbs.request_key_frame import RequestKeyFrame
 from splitter.media.worker.verbs.restart_ice import RestartIce
-from splitter.media.worker.verbs.restore_relay import RestoreRelay
+from splitter.media.worker.verbs.restore_relay import RestoreRelay, ends_of
 from splitter.media.worker.verbs.restore_room import RestoreRoom
 from splitter.media.worker.verbs.send_digit import SendDigit
 from splitter.media.worker.verbs.set_participant import SetParticipant
 from splitter.media.worker.verbs.set_remote import SetRemote
+from splitter.media.worker.verbs.set_who_hears import SetWhoHears
 from splitter.media.worker.verbs.show import ShowSource
 from splitter.media.worker.verbs.take_snapshot import TakeRoomSnapshot
 from splitter.media.worker.verbs.verb import Message, RoomVerb, Verb
@@ -87,7 +90,7 @@ class WorkerEngine:
         ids: names relays and rooms.
     """
 
-    can = frozenset({Capability.DIGITS, Capability.QUALITY, Capability.RESTORE})
+    can = frozenset({Capability.DIGITS, Capability.QUALITY, Capability.RESTORE, Capability.MIX})
 
     def __init__(
         self,
@@ -142,10 +145,10 @@ class WorkerEngine:
     # ---- VoiceEngine ---------------------------------------------------------------------------------------------
 
     def can_on(self, relay: RelayHandle) -> frozenset[Capability]:
-        return self.can
+        return self.can if self._pool.mixes(relay.relay_id) else self.can - {Capability.MIX}
 
     def can_mix(self, format: VoiceFormat) -> bool:
-        return False
+        return format.is_g711 or (format.encoding in self._pool.mixes() and format.channels <= 2)
 
     async def open(
         self,
@@ -168,28 +171,47 @@ class WorkerEngine:
         return RelayHandle(id, call_id, tuple(local))
 
     async def add_side(self, relay: RelayHandle, spec: SideSpec) -> SideHandle:
-        self._pool.find(relay.relay_id)
-        raise MediaUnavailable("the workers mix no voices yet")
+        host, public = self._host(spec.network)
+        held = self._pool.find(relay.relay_id)
+        if not self._pool.mixes(relay.relay_id):
+            raise MediaUnavailable("the worker of this relay is from before there were mixes")
+        try:
+            added = await self._pool.ask(held, AddSide(relay.relay_id, spec, host, public))
+        except (MediaTimeout, asyncio.CancelledError):
+            held.client.tell(RemoveSide(relay.relay_id, -1, spec.name))
+            raise
+        held.bound(str(added.side), added.ports[0])
+        return SideHandle(added.side, spec, LocalEnd(public, *added.ports))
 
     async def remove_side(self, relay: RelayHandle, side: int) -> StreamCount | None:
-        return None
+        held = self._pool.get(relay.relay_id)
+        if held is None or not held.freed(str(side)):
+            return None
+        counts = await self._pool.last(held, RemoveSide(relay.relay_id, side))
+        if counts is None or counts.count is None:
+            return None
+        metrics.RTP_REJECTED.inc(counts.count.rejected)
+        return counts.count
 
     async def set_hearing(self, relay: RelayHandle, hearing: Hearing) -> None:
-        self._pool.find(relay.relay_id)
-        raise MediaUnavailable("the workers mix no voices yet")
+        await self._pool.ask(self._pool.find(relay.relay_id), SetWhoHears(relay.relay_id, hearing))
 
     async def adopt(self, relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
         return cast(CarriedRelay, self._pool.claim(relay.relay_id, relay, on_event))
 
     async def restore(self, relay: CarriedRelay, sides: tuple[SideSpec, ...], on_event: MediaListener) -> None:
         handle = relay.handle
-        if not len(sides) == len(handle.local) == len(relay.remotes):
+        if not len(sides) == len(handle.local) <= len(relay.remotes):
             raise MediaUnavailable(f"{handle.relay_id} had another number of sides than {len(sides)}")
-        ends = zip(sides, handle.local, strict=True)
-        bound = tuple((side.name, self._host_again(side.network, end)) for side, end in ends)
+        specs = dict(enumerate(sides)) | {one.number: one.spec for one in relay.added}
+        ends = ends_of(relay)
+        bound = {
+            number: (specs[number].name, self._host_again(specs[number].network, end)) for number, end in ends.items()
+        }
         wanted = relay_opening(handle.relay_id, handle.call_id, on_event)
-        ports = {str(side): end.rtp_port for side, end in enumerate(handle.local)}
-        await self._pool.reopen(wanted, RestoreRelay(relay, bound), CloseRelay(handle.relay_id), ports)
+        ports = {str(number): end.rtp_port for number, end in ends.items()}
+        verb = RestoreRelay(relay, tuple(bound.get(number) for number in range(len(relay.remotes))))
+        await self._pool.reopen(wanted, verb, CloseRelay(handle.relay_id), ports)
 
     async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
         await self._pool.ask(self._pool.find(relay.relay_id), SetRemote(relay.relay_id, side, remote))

@@ -14,6 +14,7 @@ from splitter.media.ports.voice import CarriedRelay
 from splitter.media.standing import Standing
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.supervisor import Supervisor
+from splitter.media.worker.verbs.restore_relay import ends_of
 
 RELAY_LOAD = 1
 ROOM_LOAD = 8  # a picture is a few hundred packets per second, each read and rewritten
@@ -68,7 +69,7 @@ class Held:
         call_id = carried.handle.call_id
         if isinstance(carried, CarriedRelay):
             held = cls(relay_opening(carried.handle.relay_id, call_id, listener), supervisor, client)
-            for side, end in enumerate(carried.handle.local):
+            for side, end in ends_of(carried).items():
                 held.bound(str(side), end.rtp_port)
             return held
         held = cls(room_opening(carried.handle.room_id, call_id, listener), supervisor, client)

@@ -276,9 +276,19 @@ class Worker:
         dispatcher = Dispatcher(self._host, LatchRules(hello.latch_window_s), self._emit, offload)
         # Loading the codec and encoding take a good part of a second: in a thread, so that voice does not wait for it.
         self._slate = self._loop.run_in_executor(None, _prepare_video, hello.slate_text, hello.slate_picture)
+        self._loop.run_in_executor(None, _prepare_mixes).add_done_callback(self._mixes_known)
         self._warm = self._loop.create_future()
         self._slate.add_done_callback(self._slate_rendered)
         return dispatcher
+
+    def _mixes_known(self, known: asyncio.Future[tuple[str, ...]]) -> None:
+        if known.cancelled() or self.dispatcher is None:
+            return
+        fault = known.exception()
+        if fault is not None:
+            log.error("this worker mixes G.711 alone", exc_info=fault)
+        else:
+            self.dispatcher.mixes = known.result()
 
     def _slate_rendered(self, slate: asyncio.Future[Slate]) -> None:
         if slate.cancelled() or self.dispatcher is None or self.stopped.is_set():
@@ -315,6 +325,14 @@ def _prepare_video(text: str, picture: str) -> Slate:
     from splitter.media.slate.slate import Slate
 
     return Slate.render(text, picture)
+
+
+def _prepare_mixes() -> tuple[str, ...]:
+    """Load what mixes need. Returns: what can be mixed."""
+    import splitter.media.relay.mix  # noqa: F401
+    from splitter.media.voice.codecs import encodings
+
+    return encodings()
 
 
 def _redraw(text: str, picture: str) -> Slate:

@@ -35,7 +35,7 @@ from splitter.media.worker.look import draw, look_of
 from splitter.media.worker.notices import read_event
 from splitter.media.worker.place import clear_dead, indexes_in
 from splitter.media.worker.record import PortRecord
-from splitter.media.worker.status import status_of
+from splitter.media.worker.status import slice_of, status_of
 from splitter.media.worker.supervisor import Supervisor, SupervisorTimers, WorkerState
 from splitter.media.worker.verbs.inventory import Carried
 from splitter.media.worker.verbs.process import PROTOCOL, Hello
@@ -206,6 +206,11 @@ class Pool:
             "rooms": sum(worker.rooms for worker in workers),
             "ports": sum(2 * len(held.ports) for held in self._held.values()),
         }
+
+    def mixes(self, id: str = "") -> frozenset[str]:
+        """The encodings of voice that can be mixed, by the worker that holds a relay, or by any."""
+        asked = [self._held[id].supervisor] if id in self._held else self._supervisors
+        return frozenset(name for one in asked if one.status is not None for name in one.status.mixes)
 
     # ---- events --------------------------------------------------------------------------------------------------
 
@@ -388,11 +393,3 @@ class Pool:
         held = self._drop(id)
         held.supervisor.ledger.closed(time.monotonic(), *held.ports.values())
         return held
-
-
-def slice_of(first: int, last: int, index: int, count: int) -> tuple[int, int]:
-    """The part of the port range that belongs to worker `index` of `count`: whole pairs, first and last inclusive."""
-    even = first + first % 2
-    pairs = (last + 1 - even) // 2
-    begin, end = pairs * index // count, pairs * (index + 1) // count
-    return even + 2 * begin, even + 2 * end - 1

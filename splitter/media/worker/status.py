@@ -12,6 +12,14 @@ def pairs_in(ports: tuple[int, int]) -> int:
     return len(range(first + first % 2, last, 2))
 
 
+def slice_of(first: int, last: int, index: int, count: int) -> tuple[int, int]:
+    """The part of the port range that belongs to worker `index` of `count`: whole pairs, first and last inclusive."""
+    even = first + first % 2
+    pairs = (last + 1 - even) // 2
+    begin, end = pairs * index // count, pairs * (index + 1) // count
+    return even + 2 * begin, even + 2 * end - 1
+
+
 def status_of(supervisor: Supervisor) -> WorkerStatus:
     """Say how the worker of a supervisor is, as far as it has told."""
     status = supervisor.status

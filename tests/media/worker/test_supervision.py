@@ -20,7 +20,7 @@ from splitter.media.ports.voice import RelayHandle
 from splitter.media.settings import MediaSettings
 from splitter.media.worker.client import RefusedByWorker, WorkerClient
 from splitter.media.worker.engine import WorkerEngine
-from splitter.media.worker.pool import slice_of
+from splitter.media.worker.status import slice_of
 from splitter.media.worker.supervisor import SupervisorTimers
 from splitter.media.worker.verbs.open_relay import OpenRelay
 from splitter.media.worker.verbs.process import PROTOCOL, Hello, Status

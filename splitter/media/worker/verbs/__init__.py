@@ -4,7 +4,8 @@ Layout
     verb         what all have in common; RelayVerb and RoomVerb are about something that is open
     process      Hello, Ping, Shutdown, AwaitVideo: about the worker itself
     inventory    what it carries
-    open_relay   restore_relay   set_remote   send_digit   report_relay   close_relay
+    open_relay   restore_relay   add_side   remove_side   set_who_hears set_remote   send_digit   report_relay
+    close_relay
     open_room    restore_room    join   join_secure   restart_ice   set_participant   show   put_picture   take_snapshot
     request_key_frame   leave   report_room   close_room
     table        all of them, for those who read messages

@@ -28,4 +28,4 @@ class OpenRelay(Verb[RelayOpened], frozen=True):
 
     def run(self, worker: Dispatcher) -> RelayOpened:
         relay = worker.open_relay(self.call_id, self.relay_id, self.sides)
-        return RelayOpened(tuple(side.ports for side in relay.sides))
+        return RelayOpened(tuple(side.ports for side in relay.sides.values()))

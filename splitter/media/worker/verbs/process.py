@@ -19,6 +19,7 @@ class Status(Message, frozen=True):
     Attributes:
         outdated: it was greeted before with other settings; the answer to Hello alone says so.
         in_kernel: flows that the kernel carries; two for each relay.
+        mixes: the encodings of voice that it can mix; empty for one from before there were mixes.
     """
 
     protocol: int
@@ -28,6 +29,7 @@ class Status(Message, frozen=True):
     free_ports: int
     outdated: bool = False
     in_kernel: int = 0
+    mixes: tuple[str, ...] = ()
 
 
 class Hello(Verb[Status], frozen=True):

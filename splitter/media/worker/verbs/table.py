@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from splitter.media.worker.verbs.add_side import AddSide
 from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.close_room import CloseRoom
 from splitter.media.worker.verbs.inventory import ListHoldings
@@ -14,6 +15,7 @@ from splitter.media.worker.verbs.open_relay import OpenRelay
 from splitter.media.worker.verbs.open_room import OpenRoom
 from splitter.media.worker.verbs.process import AwaitVideo, DrawSlate, Hello, Ping, Renew, Shutdown
 from splitter.media.worker.verbs.put_picture import PutPicture
+from splitter.media.worker.verbs.remove_side import RemoveSide
 from splitter.media.worker.verbs.report_relay import ReportRelay
 from splitter.media.worker.verbs.report_room import ReportRoom
 from splitter.media.worker.verbs.request_key_frame import RequestKeyFrame
@@ -23,11 +25,15 @@ from splitter.media.worker.verbs.restore_room import RestoreRoom
 from splitter.media.worker.verbs.send_digit import SendDigit
 from splitter.media.worker.verbs.set_participant import SetParticipant
 from splitter.media.worker.verbs.set_remote import SetRemote
+from splitter.media.worker.verbs.set_who_hears import SetWhoHears
 from splitter.media.worker.verbs.show import ShowSource
 from splitter.media.worker.verbs.take_snapshot import TakeRoomSnapshot
 from splitter.media.worker.verbs.verb import Failed, Message, Verb
 
 VERBS: tuple[type[Verb[Any]], ...] = (
+    AddSide,
+    RemoveSide,
+    SetWhoHears,
     CloseRelay,
     CloseRoom,
     ListHoldings,

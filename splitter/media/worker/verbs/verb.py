@@ -142,6 +142,6 @@ def promise(begin: Callable[[Callable[[T | Exception], None]], None], answer: Ca
 
 def checked(relay: Relay, side: int) -> int:
     """A side that the relay has. Raises LocalError."""
-    if not 0 <= side < len(relay.sides):
+    if side not in relay.sides:
         raise LocalError(f"a relay has no side {side}")
     return side

@@ -1,0 +1,97 @@
+"""One side of a relay: its two ports, where it points, and what it was sent. Sends by its ports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from splitter.core.net import Address
+from splitter.media.ports.ends import RemoteEnd, StreamCount
+from splitter.media.relay.beneath import OneWay
+from splitter.media.relay.lane import NOWHERE, Egress, Lane
+from splitter.media.voice.stream import VoiceStream
+from splitter.media.wire.host import Pair
+
+
+@dataclass(slots=True, eq=False)
+class RelaySide:
+    """One side of a relay.
+
+    Attributes:
+        number: what requests call it. name: what events call it.
+        host: our address that its ports are bound on.
+        remote: where it points; None is nowhere.
+        stream: the numbers of what it hears, once it has been in a mix.
+        sent, sent_bytes: packets that went to it, but for those that are copied now.
+    """
+
+    number: int
+    name: str
+    host: str
+    rtp: Lane
+    rtcp: Lane
+    pair: Pair
+    remote: RemoteEnd | None = None
+    stream: VoiceStream | None = None
+    sent: int = 0
+    sent_bytes: int = 0
+    _source: Lane | None = None  # whose packets are copied to it, and how many that had copied before
+    _before: int = 0
+    _before_bytes: int = 0
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        return self.pair.rtp_port, self.pair.rtcp_port
+
+    @property
+    def rejected(self) -> int:
+        """Packets from a source that was not named; the kernel's count includes those it had no room for."""
+        return self.rtp.rejected + self.pair.missed
+
+    def towards(self, other: RelaySide) -> OneWay:
+        """What this side sends to the other one."""
+        local, out = Address(self.host, self.pair.rtp_port), Address(other.host, other.pair.rtp_port)
+        return OneWay(self.rtp, local, out)
+
+    def copy_from(self, source: RelaySide | None, egress: Egress | None = None) -> None:
+        """Let it have what another side sends, as it came or by an egress; None for nothing."""
+        self.sent, self.sent_bytes = self._sent_now()
+        self._source = None
+        if source is not None:
+            lane = self._source = source.rtp
+            self._before, self._before_bytes = lane.packets - lane.dropped, lane.bytes - lane.dropped_bytes
+            lane.peer = self.rtp if egress is None else egress
+
+    def hold(self) -> None:
+        """Let nobody have what it sends, and let it have nothing."""
+        self.copy_from(None)
+        self.rtp.peer = self.rtcp.peer = NOWHERE
+
+    def _sent_now(self) -> tuple[int, int]:
+        lane = self._source
+        if lane is None:
+            return self.sent, self.sent_bytes
+        packets, size = lane.packets - lane.dropped, lane.bytes - lane.dropped_bytes
+        return self.sent + packets - self._before, self.sent_bytes + size - self._before_bytes
+
+    def count(self) -> StreamCount:
+        """Count what it sent and was sent."""
+        lane = self.rtp
+        sent, sent_bytes = self._sent_now()
+        return StreamCount(
+            packets_in=lane.packets,
+            bytes_in=lane.bytes,
+            packets_out=sent,
+            bytes_out=sent_bytes,
+            lost=lane.quality.lost,
+            rejected=self.rejected,
+            jitter_ms=lane.quality.jitter_ms,
+        )
+
+    def close(self) -> StreamCount:
+        """Give the ports back. Returns: the last counters."""
+        count = self.count()
+        self.pair.close()
+        self.rtp.end()
+        self.rtcp.end()
+        self._source = None
+        return count

@@ -1,0 +1,67 @@
+"""What a mix can decode and encode: G.711 by itself, others where the codec library has both ways. No I/O.
+
+A mix has 8000 samples a second. What speaks more of them loses those as long as it is in a mix; see
+docs/decisions/0030.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splitter.core.errors import LocalError
+from splitter.media.voice.g711 import ALAW, ULAW, Samples
+from splitter.sdp.voice import VoiceFormat
+
+Block = NDArray[np.int16]
+
+PAYLOAD_LIMIT = 2048
+"""Bytes of a payload of voice: 0.25 s of G.711. What is longer is none."""
+
+
+class VoiceCodec(Protocol):
+    """One format, one stream each way."""
+
+    def decode(self, payload: bytes | memoryview) -> Samples:
+        """The samples of a payload. Raises ValueError where it is none."""
+        ...
+
+    def encode(self, block: Block) -> bytes:
+        """The payload of a block."""
+        ...
+
+
+_LAWS: dict[str, VoiceCodec] = {"PCMA": ALAW, "PCMU": ULAW}
+_Makers = dict[str, Callable[[VoiceFormat], VoiceCodec]]
+
+
+@cache
+def _library() -> _Makers:
+    """Those of the codec library; none where it lacks them."""
+    from splitter.media.voice import library
+
+    return library.makers()
+
+
+def can_mix(format: VoiceFormat) -> bool:
+    """Say whether a side that speaks this can be in a mix."""
+    return format.is_g711 or (format.encoding in _library() and format.channels <= 2)
+
+
+def encodings() -> tuple[str, ...]:
+    """Name what can be mixed."""
+    return (*_LAWS, *sorted(_library()))
+
+
+def codec_of(format: VoiceFormat) -> VoiceCodec:
+    """Make what decodes and encodes a format. Raises LocalError where nothing does."""
+    if format.is_g711:
+        return _LAWS[format.encoding]
+    make = _library().get(format.encoding)
+    if make is None:
+        raise LocalError(f"{format.encoding} cannot be mixed")
+    return make(format)
