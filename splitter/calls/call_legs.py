@@ -15,12 +15,12 @@ from splitter.calls.legs.leg import SipLeg
 from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
 from splitter.calls.messages import Pairs, Refusal
 from splitter.calls.services import Services
-from splitter.calls.settings import Trunk
+from splitter.calls.settings import Role, Trunk
 from splitter.calls.states import LegState, Side
 from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.pending import Pending
-from splitter.calls.talk.phone_commands import DialPhone, GiveUpInvite, PhoneCommand
+from splitter.calls.talk.phone_commands import DialPhone, GiveUpInvite, PhoneCommand, PromotePhone
 from splitter.calls.talk.phones import Phone
 from splitter.calls.talk.state import Talk
 from splitter.core.errors import PeerError
@@ -138,6 +138,8 @@ class CallLegs:
                 return self._dial_phone(command.name, command.offer)
             case GiveUpInvite():
                 self._give_up(command.name, command.reason)
+            case PromotePhone():
+                return self._promote(command.name)
             case _:
                 return self.dialling.carry_out(command)
 
@@ -177,11 +179,22 @@ class CallLegs:
 
     def install_newcomer(self) -> Leg:
         """The newcomer was answered: it is the centre from now on. Returns: the one before, still to be ended."""
-        before, leg = self.by_key(self._talk.centre), self.by_key(self._pending.newcomer)
-        self._talk.centre, self._pending.newcomer = leg.key, ""
+        leg, self._pending.newcomer = self.by_key(self._pending.newcomer), ""
+        return self._install(leg)
+
+    def _promote(self, name: str) -> str:
+        """A phone is the centre from now on. Returns: the key of the leg before, still to be ended."""
+        leg = self.by_key(self._talk.phones.pop(name).leg)
+        return self._install(leg).key
+
+    def _install(self, leg: SipLeg) -> Leg:
+        """This leg is the centre from now on. Returns: the one before."""
+        before = self.by_key(self._talk.centre)
+        self._talk.centre = leg.key
         self._talk.legs.pop(before.name, None)
         self._talk.legs[leg.name] = leg.record
-        leg.ask_line({"", self._talk.called_number, self._talk.identity.number})
+        if leg.trunk.role is Role.CENTRE:
+            leg.ask_line({"", self._talk.called_number, self._talk.identity.number})
         self._talk.remember(before.record)
         self._talk.route = leg.trunk.name
         for aside in tuple(self._pending.put_aside):

@@ -281,6 +281,9 @@ class CallSettings:
     concerned."""
     leave_on_transfer: Annotated[bool, Key(taken=Uptake.LIVE)] = True
     """When the centre passes a call on to another agent, the former one's video ends with it."""
+    go_on_without_agent: Annotated[bool, Key(taken=Uptake.LIVE)] = False
+    """When the agent hangs up while a phone that was invited is in the call, the caller and the phone go on. Without
+    it that ends the call for all, and who wants the others to go on says so before ("Leave" in the console)."""
     bitrate_kbps: Annotated[int, Key(64, 20_000, taken=Uptake.LIVE)] = 960
     """Video bandwidth that we ask callers and seats for (b=AS), in kbit/s."""
     session_expires_s: Annotated[int, Key(0, _DAY_S, taken=Uptake.LIVE)] = 1800

@@ -8,7 +8,7 @@ Layout, one file per group:
     reference.py  reference: a configuration to begin with
     calls.py      calls, call, hangup
     invite.py     invite
-    phones.py     remove, mute
+    phones.py     remove, mute, leave
     trace.py      trace
     why.py        why
     status.py     status
@@ -58,6 +58,7 @@ COMMANDS = {
     "token": ("splitter.cli.token:token", "Make a bearer token for the API, or revoke tokens."),
     "invite": ("splitter.cli.invite:invite", "Send the caller a link for video, or call a phone into the voice."),
     "remove": ("splitter.cli.phones:remove", "Take a phone out of a call's voice, or call it no longer."),
+    "leave": ("splitter.cli.phones:leave", "Let the agent's phone leave a call; the others go on."),
     "mute": ("splitter.cli.phones:mute", "Let nobody hear a voice of a call, or all again."),
     "hangup": ("splitter.cli.calls:hangup", "End a call."),
     "demo": ("splitter.cli.demo:demo", "Run the gateway and simulated neighbours on this machine alone."),

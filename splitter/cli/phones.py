@@ -1,4 +1,4 @@
-"""splitter remove, mute: who is in the voice of a call, and is heard. `splitter invite --phone` calls one."""
+"""splitter remove, mute, leave: who is in the voice of a call, and is heard. `splitter invite --phone` calls one."""
 
 from __future__ import annotations
 
@@ -31,6 +31,18 @@ def remove(ctx: click.Context, reference: str, phone: str) -> None:
     except RefusedByGateway as error:
         fail(str(error))
     say(f"{phone} is taken out")
+
+
+@click.command()
+@click.argument("reference", metavar="CALL")
+@click.pass_context
+def leave(ctx: click.Context, reference: str) -> None:
+    """Let the agent's phone leave a call in which a phone that was invited goes on with the caller."""
+    try:
+        open_door(ctx).read("DELETE", "calls", reference, "voices", "centre")
+    except RefusedByGateway as error:
+        fail(str(error))
+    say("the agent has left; the others go on")
 
 
 @click.command()

@@ -251,6 +251,10 @@ def _phones(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
             body=VOICE_BODY,
             faults=((404, "no-such-voice"), (409, "pair")),
         ),
+        Operation(
+            *("DELETE", f"{_CALL}/voices/centre", _ACT, phones.leave, "The agent leaves, others go on", (gone,)),
+            faults=((409, "alone"),),
+        ),
     )
 
 

@@ -3,13 +3,14 @@
 POST   /v1/calls/{ref}/phones          call a number, and connect it with those who talk
 DELETE /v1/calls/{ref}/phones/{phone}  call it no longer, or take it out
 PUT    /v1/calls/{ref}/voices/{voice}  let nobody hear a voice, or all again
+DELETE /v1/calls/{ref}/voices/centre   the agent leaves, and the others go on
 """
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from splitter.calls.asks import InvitePhone, MuteVoice, PhoneInvited, RemovePhone
+from splitter.calls.asks import InvitePhone, LeaveVoice, MuteVoice, PhoneInvited, RemovePhone
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import PhonePart
 from splitter.calls.view import CallView
@@ -31,7 +32,7 @@ MOST, FADE_S = 5, 12.0  # of one desk: each rings somewhere, and may cost money
 
 
 class PhoneRoutes:
-    """Handlers of the three above."""
+    """Handlers of the four above."""
 
     def __init__(self, calls: LiveCalls, finder: Finder, clock: Clock) -> None:
         self._calls = calls
@@ -63,6 +64,11 @@ class PhoneRoutes:
         wish = await read_json(request, VOICE_BODY, VoiceWish)
         call, name = await self._named(request, "voice")
         await self._calls.ask(call.call_id, MuteVoice(name, wish.muted, said_by(bearer_of(request))))
+        return web.Response(status=204)
+
+    async def leave(self, request: web.Request) -> web.Response:
+        call = await self._find.to_own(request)
+        await self._calls.ask(call.call_id, LeaveVoice(said_by(bearer_of(request))))
         return web.Response(status=204)
 
     async def _named(self, request: web.Request, what: str) -> tuple[CallView, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.calls.asks import InvitePhone, MuteVoice, PhoneInvited, RemovePhone
+from splitter.calls.asks import InvitePhone, LeaveVoice, MuteVoice, PhoneInvited, RemovePhone
+from splitter.calls.settings import CallSettings
 from splitter.calls.states import PhonePart
 from splitter.calls.view import PhoneView
 from splitter.lab.offers import Voice
@@ -365,3 +366,89 @@ class TestWhatDies:
         world.run(0.5)
         assert heard_by(world, caller) == ALL
         over(world, caller, centre, phone)
+
+
+class TestTheAgent:
+    def test_leaves_and_the_others_go_on_as_a_pair(self, world: World) -> None:
+        caller, centre = connected(world)
+        phone = joined(world, caller, OUTSIDE)
+        told(world, caller, LeaveVoice("agent 8001"))
+        centre.expect("BYE")
+        world.run(1.0)
+        assert not caller.unread and not phone.unread, "those who go on notice nothing"
+        assert heard_by(world, caller) == {"caller": {"centre"}, "centre": {"caller"}}
+        view = world.call_of(caller).view()
+        assert (view.state, view.route, view.extension, view.phones[-1].outcome) == ("connected", "sbc", "", "promoted")
+        phone.reinvite(audio="sendonly")  # what a pair does: the other side is told
+        caller.expect("INVITE")
+        phone.expect("200 re-INVITE")
+        over(world, caller, phone)
+
+    def test_leaves_a_colleague_whose_desk_has_the_call_then(self, world: World) -> None:
+        caller, centre = connected(world)
+        phone = joined(world, caller)
+        told(world, caller, LeaveVoice("agent 8001"))
+        centre.expect("BYE")
+        world.run(0.2)
+        assert world.call_of(caller).view().extension == EXTENSION
+        phone.bye()
+        caller.expect("BYE")
+        world.settle()
+
+    def test_leaves_two_behind(self, world: World) -> None:
+        caller, centre = connected(world)
+        first, second = joined(world, caller), joined(world, caller, OUTSIDE)
+        told(world, caller, LeaveVoice("agent 8001"))
+        centre.expect("BYE")
+        world.run(0.2)
+        assert heard_by(world, caller) == {
+            "caller": {"centre", "phone-2"},
+            "centre": {"caller", "phone-2"},
+            "phone-2": {"caller", "centre"},
+        }
+        over(world, caller, first, second)
+
+    def test_cannot_leave_the_caller_alone(self, world: World) -> None:
+        caller, centre = connected(world)
+        assert denied(world, caller, LeaveVoice("agent 8001")) == (409, "alone")
+        phone = joined(world, caller, part=PhonePart.LISTENS)
+        assert denied(world, caller, LeaveVoice("agent 8001")) == (409, "alone")
+        over(world, caller, centre, phone)
+
+    def test_hangs_up_and_the_others_go_on_where_that_is_configured(self) -> None:
+        with World(settings=CallSettings(go_on_without_agent=True)) as world:
+            caller, centre = connected(world)
+            phone = joined(world, caller)
+            centre.bye()
+            world.run(1.0)
+            assert heard_by(world, caller) == {"caller": {"centre"}, "centre": {"caller"}}
+            over(world, caller, phone)
+
+    @pytest.mark.parametrize("engine_too", [False, True])
+    def test_has_left_when_the_gateway_dies(self, world: World, engine_too: bool) -> None:
+        caller, centre = connected(world)
+        phone = joined(world, caller)
+        told(world, caller, LeaveVoice("agent 8001"))
+        centre.expect("BYE")
+        world.run(0.5)
+        world.lives[-1].records.flush()
+        world.kill()
+        if engine_too:
+            world.engine.relays.clear()
+        assert world.begin_again().taken_up == 1
+        world.run(0.5)
+        assert heard_by(world, caller) == {"caller": {"centre"}, "centre": {"caller"}}
+        over(world, caller, phone)
+
+    def test_has_left_when_the_worker_dies(self, world: World) -> None:
+        caller, centre = connected(world)
+        phone = joined(world, caller)
+        told(world, caller, LeaveVoice("agent 8001"))
+        centre.expect("BYE")
+        world.run(0.5)
+        world.engine.kill(relay(world, caller).worker)
+        phone.expect("INVITE")
+        caller.expect("INVITE")
+        world.run(1.0)
+        assert heard_by(world, caller) == {"caller": {"centre"}, "centre": {"caller"}}
+        over(world, caller, phone)

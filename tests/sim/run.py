@@ -18,6 +18,7 @@ from splitter.telemetry import metrics
 from tests.alike import alike
 from tests.counted import value
 from tests.sim.browsers import astray
+from tests.sim.phones import is_phone, mix_faults, phones, phones_desk, voices
 from tests.sim.plans import mixed, mixed_centre, plain, plain_centre
 from tests.sim.scripts import Script, caller, centre
 from tests.world import PeerCall, Weather, World
@@ -36,6 +37,7 @@ class Setting:
         plain: every call is wanted by everybody; else anything may happen.
         mishaps: media workers die, and requests about video fail.
         deaths: how often the gateway's process is killed and begun again.
+        phones: desks invite some, mute them, leave.
         amnesia: now and then a call at rest is written down and goes on with what was read; nobody may notice.
     """
 
@@ -46,6 +48,7 @@ class Setting:
     mishaps: bool = True
     amnesia: bool = True
     deaths: int = 0
+    phones: bool = False
 
     @property
     def weather(self) -> Weather:
@@ -56,7 +59,7 @@ class Setting:
     def command(self) -> str:
         """How to play it again."""
         flags = " --plain" * self.plain + " --no-mishaps" * (not self.mishaps) + " --no-amnesia" * (not self.amnesia)
-        flags += f" --deaths {self.deaths}" * bool(self.deaths)
+        flags += f" --deaths {self.deaths}" * bool(self.deaths) + " --phones" * self.phones
         return f"python -m tests.sim --seed {self.seed} --calls {self.calls} --loss {self.loss:g}{flags}"
 
 
@@ -120,6 +123,8 @@ class Run:
                 lambda sent: digest.update(f"{sent.source} {sent.target}\n".encode() + sent.data)
             )
             world.pbx.on_call = world.pbx2.on_call = self._on_call
+            if self.setting.phones:
+                world.sbc.on_call = self._on_call
             if self.setting.mishaps:
                 world.engine.fault = self._fault
                 self._storm = world.loop.create_task(self._mishaps())
@@ -133,6 +138,8 @@ class Run:
                 task.add_done_callback(self._note_error)
                 self._tasks.append(task)
                 self._begin(self._watch(name))
+                if self.setting.phones:
+                    self._begin(self._desk_with_phones(name, number))
             if not world.loop.run_until(self._over, PATIENCE_S):
                 self._blame_unended()
             if self._storm is not None:
@@ -160,8 +167,14 @@ class Run:
 
     def _on_call(self, call: PeerCall) -> None:
         roll = plain_centre if self.setting.plain else mixed_centre
-        plan = roll(random.Random(f"{self.setting.seed} {call.peer.name} {call.number}"))
+        who = call.invite.uri if is_phone(call) else call.number
+        plan = roll(random.Random(f"{self.setting.seed} {call.peer.name} {who}"))
         self._begin(centre(self.world, call, plan))
+
+    async def _desk_with_phones(self, name: str, number: int) -> None:
+        while (call := self._call(name)) is None:  # noqa: ASYNC110 - not told
+            await asyncio.sleep(0.5)
+        await phones_desk(self.world, call, phones(self.setting.seed, number))
 
     async def _mishaps(self) -> None:
         """A media worker dies now and then."""
@@ -241,11 +254,15 @@ class Run:
             if one.vanished:
                 world.engine.silent.add((live.talk.call_id, side))
                 self._excused.add(number)
+        if live.talk.phones:
+            if any(call.vanished for call in voices(world, live)):
+                self._excused.add(number)
+            inside = next((call for call in voices(world, live) if not call.settled), inside)
         quiet = caller_call.settled and inside.settled
         if number in self._excused or not quiet or inside.state != "confirmed":
             self._broken_since.pop(number, None)
             return
-        faults = world.voice_faults(caller_call)
+        faults = mix_faults(world, live) if live.talk.phones else world.voice_faults(caller_call)
         if not faults:
             self._broken_since.pop(number, None)
             return

@@ -40,6 +40,13 @@ class TestManyCalls:
         assert forgetful.forgotten > 100 and other.forgotten == 0
         assert forgetful.digest == other.digest
 
+    @pytest.mark.parametrize(("loss", "deaths"), [(0.0, 0), (0.1, 0), (0.02, 4)])
+    def test_phones_come_and_go_hold_leave_and_die(self, loss: float, deaths: int) -> None:
+        result = Run(Setting(9500 + deaths, 40, loss, deaths=deaths, phones=True)).play()
+        allowed = ("illegal: ", "transactions of", "still thinks it is in the call (early)") if deaths else ()
+        faults = [fault for fault in result.faults if not any(words in fault for words in allowed)]
+        assert not faults, "\n".join(faults[:3])
+
     @pytest.mark.parametrize("seed", [9400, 9401, 9402])
     def test_no_answered_call_is_lost_whenever_the_gateway_is_killed(self, seed: int) -> None:
         """What was said in the last tenth of a second before a death is not known: a number in o= may be used twice

@@ -202,7 +202,7 @@ class World:
         centre = self.centre_of(caller)
         if call is None or centre is None:
             return ["there is no call" if call is None else "no centre has it"]
-        return voice_faults(caller, centre, self.engine.relay_of(call.talk.call_id))
+        return voice_faults(caller, centre, self.engine.relay_of(call.talk.call_id), call.talk.voice.numbers)
 
     def live_calls(self) -> list[Call]:
         """The gateway's calls."""
@@ -227,7 +227,8 @@ class World:
         if call is None or call.centre is None:
             return None
         name = call.centre.sip_call_id
-        return next((peer.calls[name] for peer in (self.pbx, self.pbx2) if name in peer.calls), None)
+        inside = (self.pbx, self.pbx2, self.sbc)  # the last one: of a phone that took the centre's place
+        return next((peer.calls[name] for peer in inside if name in peer.calls), None)
 
     def leftovers(self) -> list[str]:
         """What the gateway still holds."""

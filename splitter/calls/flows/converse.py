@@ -12,7 +12,7 @@ from splitter.calls.flows.digits import pass_waiting
 from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.mixing import advance
 from splitter.calls.flows.newcomer import withdraw_newcomer
-from splitter.calls.flows.phones import lose_phone
+from splitter.calls.flows.phones import hand_over, heir_of, lose_phone
 from splitter.calls.flows.reoffer import ReofferEvent, Reoffers, refresh_later
 from splitter.calls.flows.seats import leave_call
 from splitter.calls.leg_events import (
@@ -35,6 +35,7 @@ from splitter.calls.talk.commands import EndDialogs, Log, Note, RefuseInvite, Se
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.media_commands import CountVoice
+from splitter.calls.talk.phones import Phone
 
 _REFRESH_AGAIN_S = 30.0
 
@@ -84,6 +85,8 @@ class _Step:
         match event:
             case Ended() | AckMissing() | Offered() if not self._is_of_a_side(event):
                 yield from meanwhile(call, event)  # a seat must never be taken for one of the two
+            case Ended() if call.leg_of(event) is call.centre and self._heir is not None:
+                yield from hand_over(call, self._heir, "the centre hung up", bye=False)
             case Ended():
                 # Why it ended, and what an application says with it, belong to both sides (RFC 3326, RFC 7433).
                 carried = list(plain_headers(event.request, "Reason", "User-to-User").items())
@@ -113,6 +116,11 @@ class _Step:
                 yield from self._on_time_up(event)
             case _:
                 yield from meanwhile(call, event)
+
+    @property
+    def _heir(self) -> Phone | None:
+        """The phone that goes on with the caller where the centre hangs up; None where that ends the call."""
+        return heir_of(self._call) if self._call.settings.go_on_without_agent else None
 
     def _concerns(self, leg: LegFacts) -> bool:
         """False for what a leg says that has left the call: it must not be taken for one of the two that talk."""

@@ -122,23 +122,29 @@ def drop_phone(call: LiveCall, phone: Phone, outcome: PhoneOutcome, reason: str,
     yield Notify("phone-left", f"{phone.name} ({phone.number}): {reason}", phone.name)
     yield Tell()
     if not call.talk.phones:
-        _to_pair(call)
+        to_pair(call)
 
 
 def forget_voice(call: LiveCall, name: str) -> Steps[None]:
     """A phone's side of the voice, and what is owed to its leg, is gone."""
     call.talk.legs.pop(name, None)
-    exchange = call.talk.exchange
-    for known in (exchange.wishes, exchange.told, exchange.refused, exchange.unusable):
-        known.pop(name, None)
-    if name in exchange.owed:
-        exchange.owed.remove(name)
-    yield StopAlarm(Alarm(AlarmKind.OFFER_AGAIN, name))
+    yield from forget_debts(call, name)
     if (side := call.talk.voice.added.pop(name, None)) is not None:
         yield RemoveVoice(side.number)
 
 
-def _to_pair(call: LiveCall) -> None:
+def forget_debts(call: LiveCall, name: str) -> Steps[None]:
+    """Nothing is owed to the leg of this name any more."""
+    exchange = call.talk.exchange
+    for known in (exchange.wishes, exchange.told, exchange.refused, exchange.unusable):
+        known.pop(name, None)
+    for owed in (exchange.owed, exchange.to_mix):
+        if name in owed:
+            owed.remove(name)
+    yield StopAlarm(Alarm(AlarmKind.OFFER_AGAIN, name))
+
+
+def to_pair(call: LiveCall) -> None:
     """Two are left, who negotiate with each other again; only what they speak may have to be told."""
     call.talk.muted.clear()
     call.talk.exchange.to_mix.clear()

@@ -9,15 +9,17 @@ from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Asked, Denial, InvitePhone, LeaveVoice, MuteVoice, PhoneAsk, PhoneInvited, RemovePhone
 from splitter.calls.events import TimeUp, VoiceAdded
 from splitter.calls.flows.answers import answer_offer, whole_offer
-from splitter.calls.flows.mixing import drop_phone, end_of
+from splitter.calls.flows.binding import bind_call
+from splitter.calls.flows.mixing import drop_phone, end_of, forget_debts, to_pair
 from splitter.calls.leg_events import AckMissing, Answered, Ended, Offered, Rang, Refused
-from splitter.calls.states import Bridge, CallState, PhoneOutcome, PhonePart, PhoneState
+from splitter.calls.states import Bridge, CallState, PhoneOutcome, PhonePart, PhoneState, Side
 from splitter.calls.talk.commands import (
     AnswerAsk,
     DeclineOffer,
     MakeOrigin,
     Note,
     Notify,
+    SendBye,
     SetAlarm,
     Steps,
     Tell,
@@ -31,6 +33,7 @@ from splitter.calls.talk.phone_commands import (
     GiveUpInvite,
     KeepPhone,
     NoWay,
+    PromotePhone,
     SeekNextWay,
     SeekWay,
 )
@@ -67,7 +70,10 @@ def on_phone_ask(call: LiveCall, asked: Asked, ask: PhoneAsk) -> Steps[None]:
             yield from _mute(call, ask)
             yield AnswerAsk(asked)
         case LeaveVoice():
-            raise Denial(409, "alone", "there is nobody who could go on")
+            if (heir := heir_of(call)) is None:
+                raise Denial(409, "alone", "there is nobody who could go on")
+            yield from hand_over(call, heir, f"{ask.by} leaves")
+            yield AnswerAsk(asked)
 
 
 def _invite(call: LiveCall, asked: Asked, ask: InvitePhone) -> Steps[None]:
@@ -276,6 +282,40 @@ def _reoffered(call: LiveCall, leg: LegFacts, event: Offered) -> Steps[None]:
         leg.terms.note_remote(offer)
         call.talk.exchange.wishes[leg.name] = offer.flow_of(index)
         yield PointVoice(leg.name, end_of(call, leg))
+
+
+# ---- the agent leaves, and the others go on ------------------------------------------------------------------------
+
+
+def heir_of(call: LiveCall) -> Phone | None:
+    """The phone that takes the agent's place where that one leaves: the first that talks."""
+    for phone in call.talk.phones.values():
+        talks = phone.part is PhonePart.TALKS and phone.state is PhoneState.JOINED
+        if talks and call.talk.voice.number(phone.name) >= 0 and call.talk.voice.added[phone.name].local is not None:
+            return phone
+    return None
+
+
+def hand_over(call: LiveCall, phone: Phone, why: str, bye: bool = True) -> Steps[None]:
+    """Let a phone take the place of the centre: there are always two, and others beside them.
+
+    Args:
+        bye: the centre's dialog is to be ended; False where it has ended it.
+    """
+    talk = call.talk
+    talk.forget_phone(phone, PhoneOutcome.PROMOTED, why, leaves=False)
+    before = call.legs[(yield from PromotePhone(phone.name))]
+    talk.muted.discard(Side.CENTRE)
+    yield RemoveVoice(talk.voice.promote(phone.name))
+    yield from forget_debts(call, before.name)
+    if bye:
+        yield SendBye(before.key, [("Reason", 'SIP;cause=200;text="the others go on"')])
+    yield PointVoice(Side.CENTRE, end_of(call, call.centre_leg))
+    yield Notify("agent-left", f"{before.name} has left, {phone.number} goes on with the caller: {why}", phone.name)
+    if not talk.phones:
+        to_pair(call)
+    yield from bind_call(call, phone.number if phone.extension else "", "client")
+    yield Tell()
 
 
 def lose_phone(call: LiveCall, leg: LegFacts, why: str) -> Steps[None]:

@@ -154,9 +154,14 @@ class Talk:
         """How the voices are connected."""
         return Bridge.MIX if self.phones else Bridge.PAIR
 
-    def forget_phone(self, phone: Phone, outcome: PhoneOutcome, reason: str) -> None:
-        """A phone is not in the call any more, or never was; it is shown on for a while."""
-        self.phones.pop(phone.name, None)
+    def forget_phone(self, phone: Phone, outcome: PhoneOutcome, reason: str, leaves: bool = True) -> None:
+        """A phone is not in the call any more, or never was; it is shown on for a while.
+
+        Args:
+            leaves: False for one that takes the place of the centre.
+        """
+        if leaves:
+            self.phones.pop(phone.name, None)
         self.muted.discard(phone.name)
         self.past_phones = [*self.past_phones, phone.view(outcome=outcome, reason=reason)][-_PAST_PHONES:]
 

@@ -97,7 +97,9 @@ class VoiceState:
     @property
     def opened_with(self) -> tuple[SideSpec, ...]:
         """The sides that the present relay was opened with, whatever has become of them."""
-        return self.opened or tuple(map(SideSpec, Side, self.networks))
+        return self.opened or tuple(
+            SideSpec(side.value, network) for side, network in zip(Side, self.networks, strict=True)
+        )
 
     def ours(self, name: str) -> LocalEnd:
         """Our ports towards a side; the last ones, while the relay is being replaced. Raises LocalError before any."""

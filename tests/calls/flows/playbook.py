@@ -196,6 +196,12 @@ class Playbook:
     def centre(self) -> PlayedLeg:
         return self.legs[CENTRE]
 
+    def add_phone(self, name: str, key: str, offer: Session) -> None:
+        """A phone of the centre is being called with this offer."""
+        leg = _leg(name, key, Opener.US, _PBX, offer, offer)
+        leg.record.terms.remote, leg.record.terms.local_is_offer = None, True
+        self.legs[key] = leg
+
     @property
     def shown(self) -> tuple[VideoState, str]:
         """What desks are shown of the caller's video: its state, and the outcome of the last question."""

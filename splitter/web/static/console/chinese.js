@@ -461,4 +461,9 @@ export const CHINESE = {
   "error.no-such-voice": "此人已离开通话。",
   "error.pair": "只有两人通话：请在电话上保持。",
   "error.alone": "没有人可以继续通话。",
+  "voices.leave": "退出，其他人继续",
+  "leave.title": "退出通话？",
+  "leave.text": "您的电话退出通话，来电人与其他人继续通话。",
+  "leave.submit": "退出",
+  "notice.agent-left": "坐席已退出，{who}与来电人继续通话",
 };

@@ -73,7 +73,7 @@ function render() {
     renderNow(entry);
     renderStage(splitter, entry);
     renderSide(splitter, entry, { remove: removeParty, show: showParty, open: dialogs.openStill, admit, deny });
-    renderVoices(entry, mayDecide(splitter, entry.call.view), { removePhone, mute });
+    renderVoices(entry, mayDecide(splitter, entry.call.view), { removePhone, mute, leaveVoice });
     renderControls(splitter, entry);
   } else renderIdle();
 }
@@ -332,6 +332,11 @@ function removeParty(party) {
 /** @param {string} phone */
 function removePhone(phone) {
   attempt(async () => current()?.call.voices.remove(phone));
+}
+
+function leaveVoice() {
+  const entry = current();
+  if (entry) dialogs.confirmLeave(() => attempt(() => entry.call.voices.leave()));
 }
 
 /** @param {string} voice @param {boolean} muted */

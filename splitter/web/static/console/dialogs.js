@@ -301,6 +301,11 @@ export function openPhone(entry) {
   open(t("phone.title"), [make("p", { class: "muted", text: t("phone.text") }), form], { focus: number, kind: "phone" });
 }
 
+/** @param {() => void} act */
+export function confirmLeave(act) {
+  confirmFirst({ title: t("leave.title"), text: t("leave.text"), submit: t("leave.submit"), kind: "leave" }, act);
+}
+
 // ---- stills ----
 
 /** @param {import("./entry.js").Still} still */

@@ -461,4 +461,9 @@ export const ENGLISH = {
   "error.no-such-voice": "This voice has left the call.",
   "error.pair": "Only two talk: hold the call on your phone instead.",
   "error.alone": "There is nobody who could go on.",
+  "voices.leave": "Leave, the others go on",
+  "leave.title": "Leave the call?",
+  "leave.text": "Your phone leaves the call. The caller and the others go on talking.",
+  "leave.submit": "Leave",
+  "notice.agent-left": "The agent has left; {who} goes on with the caller",
 };

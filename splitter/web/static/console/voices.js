@@ -6,7 +6,10 @@ import { t } from "./texts.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
 /** @typedef {import("../sdk/splitter.js").PhoneView} PhoneView */
-/** @typedef {{removePhone: (phone: string) => void, mute: (voice: string, muted: boolean) => void}} DoingWithVoices */
+/**
+ * @typedef {{removePhone: (phone: string) => void, mute: (voice: string, muted: boolean) => void,
+ *   leaveVoice: () => void}} DoingWithVoices
+ */
 
 const MOST_GONE = 3; // that are still shown, with what became of them
 
@@ -16,7 +19,11 @@ export function renderVoices(entry, rules, doing) {
   const gone = phones.filter((phone) => phone.state === "left").slice(-MOST_GONE);
   const there = entry.over ? [] : phones.filter((phone) => phone.state !== "left");
   byId("voices-part").hidden = !gone.length && !there.length;
-  fill(byId("voices"), [gone, there, rules, entry.over], () => [...there, ...gone].map((phone) => item(phone, rules && !entry.over, doing)));
+  const leaves = rules && !entry.over && there.some((phone) => phone.state === "joined" && phone.part === "talks");
+  fill(byId("voices"), [gone, there, rules, entry.over], () => [
+    ...[...there, ...gone].map((phone) => item(phone, rules && !entry.over, doing)),
+    ...(leaves ? [make("li", {}, make("button", { type: "button", "data-key": "leave", text: t("voices.leave"), onclick: doing.leaveVoice }))] : []),
+  ]);
 }
 
 /** What became of a phone, for people. @param {PhoneView} phone */

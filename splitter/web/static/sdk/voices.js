@@ -32,6 +32,11 @@ export class Voices {
     await this.#splitter.request("DELETE", `${this.#path}/phones/${encodeURIComponent(phone)}`).catch(ignoreGone);
   }
 
+  /** The agent's phone leaves the call, and the others go on without it. */
+  async leave() {
+    await this.#splitter.request("DELETE", `${this.#path}/voices/centre`);
+  }
+
   /** Let nobody hear a voice, or all again. @param {string} voice  a phone, "caller" or "centre" @param {boolean} [muted] */
   async mute(voice, muted = true) {
     await this.#splitter.request("PUT", `${this.#path}/voices/${encodeURIComponent(voice)}`, { json: { muted } });
