@@ -105,6 +105,26 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchOthers:
+    """A WebRTC party wants to see others in streams of their own, on the transport that it has. → Watched
+
+    `streams`: all of them, by the mid of a line of its offer, whom it is to show.
+    """
+
+    party: str
+    offer: Session
+    streams: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Answer to WatchOthers. `streams`: those that are open now, as they were asked for."""
+
+    answer: Session
+    streams: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Remove:
     """A party leaves, or is taken out by somebody else (`by`). → None"""
 
@@ -217,8 +237,22 @@ class LeaveVoice:
 
 
 PhoneAsk = InvitePhone | RemovePhone | MuteVoice | LeaveVoice
-Ask = Join | Restart | Remove | RaiseVideo | DropVideo | Show | TakeSnapshot | Bind | AskIn | Admit | Dismiss | PhoneAsk
-Answer = Admitted | SecureLocal | Snapshot | PhoneInvited | None
+Ask = (
+    Join
+    | Restart
+    | WatchOthers
+    | Remove
+    | RaiseVideo
+    | DropVideo
+    | Show
+    | TakeSnapshot
+    | Bind
+    | AskIn
+    | Admit
+    | Dismiss
+    | PhoneAsk
+)
+Answer = Admitted | Watched | SecureLocal | Snapshot | PhoneInvited | None
 
 
 class Reply(Protocol):

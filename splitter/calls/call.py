@@ -12,7 +12,7 @@ from splitter.calls.alarms import Alarm, Due
 from splitter.calls.asks import Answer, Ask, Asked, Reply
 from splitter.calls.audio import Audio
 from splitter.calls.call_legs import CallLegs
-from splitter.calls.carried import by_video, by_voice, summed
+from splitter.calls.carried import by_video, by_voice, parties, summed
 from splitter.calls.events import CallEvent, HangupAsked, SeatArrived, SeatPlaced
 from splitter.calls.facts import CallerFacts, facts_of
 from splitter.calls.identity import identity_of
@@ -282,7 +282,7 @@ class Call:
         return self._carried(await self.audio.report(), await self.video.report())
 
     def _carried(self, voice: RelayReport | None, room: RoomReport | None) -> tuple[CarriedView, ...]:
-        present = map(by_video, room.participants) if room is not None else ()
+        present = map(by_video, parties(room.participants)) if room is not None else ()
         voices = self.talk.voice
         sides = [(name, voices.number(name), self._codec(name)) for name in voices.names]
         return summed((*by_voice(voice, sides), *self.talk.room.past, *present))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from splitter.calls.parties import owner_of
 from splitter.calls.view import CarriedView
 from splitter.media.ports.ends import StreamCount
 from splitter.media.ports.rooms import ParticipantReport
@@ -32,6 +33,11 @@ def _by_side(name: str, codec: str, count: StreamCount) -> CarriedView:
     jitter_ms, sent = round(count.jitter_ms, 1), count.packets_in + count.lost
     score = round(mos(codec, count.lost / sent, jitter_ms), 2) if count.packets_in else 0.0
     return CarriedView(name, AUDIO, *counts, jitter_ms=jitter_ms, mos=score)
+
+
+def parties(reports: Iterable[ParticipantReport]) -> Iterable[ParticipantReport]:
+    """Leave out the further streams of parties."""
+    return (report for report in reports if owner_of(report.name) == report.name)
 
 
 def by_video(report: ParticipantReport) -> CarriedView:

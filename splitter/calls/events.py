@@ -213,6 +213,16 @@ class ClientRestarted:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamsOpened:
+    """The room shows others to a WebRTC client in streams of their own, by participant and source; or it cannot."""
+
+    watch: Asked
+    party: Party
+    answer: Session | Denial
+    shown: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ShownAsAsked:
     """The room shows what a desk chose; or it cannot, and `denial` says why."""
 
@@ -249,6 +259,7 @@ JobDone = (
     | SeatRestarted
     | ClientPlaced
     | ClientRestarted
+    | StreamsOpened
     | ShownAsAsked
     | ShowFailed
     | StillTaken

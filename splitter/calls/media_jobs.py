@@ -9,9 +9,18 @@ from typing import Any
 from splitter.calls.asks import Denial
 from splitter.calls.audio import Audio
 from splitter.calls.call import Call
-from splitter.calls.events import ClientPlaced, ClientRestarted, PlacesMade, SeatPlaced, SeatRestarted, VideoCarriedOut
+from splitter.calls.events import (
+    ClientPlaced,
+    ClientRestarted,
+    PlacesMade,
+    SeatPlaced,
+    SeatRestarted,
+    StreamsOpened,
+    VideoCarriedOut,
+)
 from splitter.calls.jobs import FAULT
 from splitter.calls.states import Side
+from splitter.calls.stream_jobs import open_streams
 from splitter.calls.talk import media_commands as c
 from splitter.calls.video_lines import answer_to_party
 from splitter.core.errors import PeerError
@@ -68,6 +77,9 @@ def carry_out_in_room(command: c.RoomCommand, call: Call) -> None:
         case c.RestartClient():
             not_restarted = ClientRestarted(command.asked, None, ok=False)
             start(command.name, partial(_restart_client, call, command), not_restarted)
+        case c.OpenStreams(asked=asked, party=party):
+            not_opened = StreamsOpened(asked, party, Denial(500, "fault", FAULT))
+            start(party.name, partial(open_streams, call, command), not_opened)
         case c.RankParticipant():
             start(command.name, partial(video.rank, command.name))
         case c.RemoveParticipant():

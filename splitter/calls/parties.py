@@ -9,6 +9,7 @@ from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import PartyView
 from splitter.core.limits import Bucket
 from splitter.core.text import plain
+from splitter.sdp.model import Origin
 from splitter.sdp.video import VideoFormat, limits_of
 from splitter.sdp.webrtc import SecureRemote
 
@@ -36,6 +37,7 @@ class Party:
         met: it was connected before.
         former_ufrag: of its ICE credentials before the last restart; candidates of that time come late.
         lost: its transport is gone for good: it has to join again.
+        origin: the o= line of our last answer to it over HTTP; None where nobody remembers it.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Party:
     met: bool = False
     former_ufrag: str = ""
     lost: bool = False
+    origin: Origin | None = None
 
     def view(self) -> PartyView:
         """The party as operators see it."""
@@ -121,6 +124,16 @@ class Parties:
         """The parties as operators see them: the last ones that left, then those that are there."""
         gone = {view.name: view for view in self.gone if view.name not in self.present}
         return (*gone.values(), *(party.view() for party in self.present.values()))
+
+
+def stream_name(party: str, index: int) -> str:
+    """The participant that stands for a further stream of a party: what it is shown in this m-line of its offer."""
+    return f"{party}.{index}"
+
+
+def owner_of(participant: str) -> str:
+    """The party that a participant is, or whose further stream it is."""
+    return participant.partition(".")[0]
 
 
 def limits_for(received: VideoFormat | None, bitrate_kbps: int) -> Limits:

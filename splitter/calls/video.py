@@ -127,6 +127,18 @@ class Video:
         self.state.members[name] = Member(network, handle)
         return True
 
+    async def add_beside(self, name: str, other: str) -> bool:
+        """Give a further stream of a WebRTC member its place, on that one's transport; False where it cannot be had."""
+        member = self.state.members.get(other)
+        if member is None or not member.secure:
+            return False
+        joining = self._engine.join_beside(member.handle, name)
+        handle = await self._guarded(joining, f"a further stream of {other}")
+        if handle is None or self.state.members.get(other) is not member:
+            return False
+        self.state.members[name] = Member(member.network, handle)
+        return True
+
     async def carry_out(
         self,
         name: str,
@@ -180,12 +192,15 @@ class Video:
         return handle.secure
 
     async def remove(self, name: str) -> None:
-        """Take a participant out; who watched it sees the slate."""
+        """Take a participant out, with its further streams; who watched it sees the slate."""
+        for stream in self.state.streams_of(name):
+            await self.remove(stream)
         self.state.homeless.pop(name, None)
         member = self.state.members.pop(name, None)
         if member is None:
             return
-        if report := await self._guarded(self._engine.leave(member.handle), f"taking out {name}"):
+        report = await self._guarded(self._engine.leave(member.handle), f"taking out {name}")
+        if report is not None and not member.handle.beside:
             self.state.past = list(summed((*self.state.past, by_video(report))))
 
     async def report(self) -> RoomReport | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from splitter.calls.states import Side
@@ -10,7 +11,7 @@ from splitter.core.errors import PeerError
 from splitter.sdp import webrtc
 from splitter.sdp.model import Connection, Media, Origin, Session
 from splitter.sdp.offer_answer import answer_direction, check_answer
-from splitter.sdp.video import VideoFormat, answer_video, choose_video, offer_video, refuse, video_fault
+from splitter.sdp.video import SECURE, VideoFormat, answer_video, choose_video, offer_video, refuse, video_fault
 
 
 def line_in_answer(
@@ -70,6 +71,35 @@ def answer_to_party(
             check_answer(offer, answer)
             return answer, index
     return _plain_answer(room, name, offer, origin, bitrate_kbps)
+
+
+def answer_with_streams(
+    room: RoomState, name: str, offer: Session, origin: Origin, bitrate_kbps: int, streams: Mapping[int, str]
+) -> Session:
+    """Answer a WebRTC party that wants to see others in streams of their own, beside what it has.
+
+    Args:
+        offer: from `webrtc.resolved`, with its first usable line as it was before.
+        streams: the participants that stand for these streams, by the index of their lines.
+    Raises:
+        PeerError: status 488 if there is no line that can be used, or it has no place.
+    """
+    index, wanted = webrtc.choose_secure(offer)
+    member, line = room.members.get(name), line_in_answer(room, name, offer, index, wanted, bitrate_kbps)
+    if member is None or member.handle.secure is None or line is None:
+        raise PeerError("no media resources for video", 488)
+    more = {}
+    for at, stream in streams.items():
+        found, form = room.members.get(stream), choose_video(offer.media[at], offer.attributes, SECURE)
+        if found is None or found.handle.secure is None or form is None:
+            continue
+        ours = replace(member.handle.secure, ssrc=found.handle.secure.ssrc, cname=found.handle.secure.cname)
+        direction = answer_direction(offer.direction_of(at), "sendonly")
+        place = (member.handle.local, ours, direction, bitrate_kbps)
+        more[at] = webrtc.answer_line(offer, at, form, *place, stream=stream)
+    answer = webrtc.answer(offer, index, line, origin, more)
+    check_answer(offer, answer)
+    return answer
 
 
 def _plain_answer(room: RoomState, name: str, offer: Session, origin: Origin, bitrate_kbps: int) -> tuple[Session, int]:

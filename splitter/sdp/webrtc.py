@@ -7,9 +7,10 @@ answer refuses no single line (RFC 9725 §4.4.3) and there are peers that cannot
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
+from types import MappingProxyType
 
 from splitter.core.errors import PeerError
 from splitter.sdp.h264 import DEFAULT_PROFILE_LEVEL_ID, family_of
@@ -189,6 +190,7 @@ def answer_line(
     secure: SecureLocal,
     direction: str,
     bitrate_kbps: int,
+    stream: str = "call",
 ) -> Media:
     """Our m=video in answer to a browser's (RFC 8829 §5.3.1): one H.264 format, one candidate set, one port.
 
@@ -198,6 +200,7 @@ def answer_line(
         local: our port; RTCP shares it (RFC 5761).
         direction: bounded by `answer_direction` already.
         bitrate_kbps: b=AS that we want at most.
+        stream: what scripts know the MediaStream of its track by (RFC 8830).
     """
     offered = offer.media[index]
     line = answer_video(offered, chosen, local, direction, bitrate_kbps, session_attributes=offer.attributes)
@@ -212,7 +215,7 @@ def answer_line(
         *line.without(("rtcp",)).attributes,
         *([Attribute("extmap", f"{chosen.mid_id} {MID}")] if chosen.mid_id is not None else []),
         Attribute("rtcp-mux"),
-        Attribute("msid", "call video"),  # RFC 8830: else scripts get a track that belongs to no stream
+        Attribute("msid", f"{stream} video"),  # else scripts get a track that belongs to no stream
         *(_source(secure) if direction in ("sendrecv", "sendonly") else ()),
         *(Attribute("candidate", candidate) for candidate in secure.candidates),
         Attribute("end-of-candidates"),  # RFC 8840 §8.2
@@ -220,17 +223,21 @@ def answer_line(
     return line.with_(attributes=tuple(attributes))
 
 
-def answer(offer: Session, index: int, line: Media, origin: Origin) -> Session:
+def answer(
+    offer: Session, index: int, line: Media, origin: Origin, more: Mapping[int, Media] = MappingProxyType({})
+) -> Session:
     """The whole answer: our line, what shares its bundle as a=inactive, and the rest refused (RFC 8843 §7.3).
 
     Args:
         offer: from `resolved`.
         index: of our line.
         line: from `answer_line`.
+        more: further lines of ours on its transport, by index.
     """
     bundled = _sharing(offer, index)
+    ours = {index: line, **{at: media.without(_CANDIDATES) for at, media in more.items() if at in bundled}}
     lines = [
-        line if at == index else _idle(media, line) if at in bundled else _refused(media)
+        ours[at] if at in ours else _idle(media, line) if at in bundled else _refused(media)
         for at, media in enumerate(offer.media)
     ]
     if bundled and bundled[0] != index:  # the candidates stand in the tagged line alone (RFC 8843 §10)

@@ -40,6 +40,7 @@ from splitter.web.security import SecurityRoutes
 from splitter.web.sharing import PATH, SHARED_BODY, LinkSharing
 from splitter.web.snapshots import PNG, SnapshotRoutes
 from splitter.web.traces import NDJSON, TraceRoutes
+from splitter.web.watching import STREAMS_BODY, StreamRoutes
 from splitter.web.why import WhyRoutes
 
 _EVERYBODY: frozenset[Scope] = frozenset()
@@ -148,7 +149,7 @@ def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
 def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     calls = CallRoutes(ports.calls, ports.archive, finder, ports.elsewhere)
     parties = PartyRoutes(ports.calls, finder, ports.network, ports.inviting.links)
-    display = DisplayRoutes(ports.calls, finder)
+    display, streams = DisplayRoutes(ports.calls, finder), StreamRoutes(ports.calls, parties)
     party, accepted = f"{_CALL}/parties/{{party}}", GoodAnswer(202, "it is on its way", shapes.CallId)
     admitted = GoodAnswer(201, "our SDP answer", kind=SDP, headers=("Location", "ETag", "Splitter-Limits"))
     patched = (
@@ -180,6 +181,16 @@ def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
             "PATCH", party, _JOIN, parties.restart, "Trickle ICE, or restart", patched, body=FRAGMENT_BODY, faults=old
         ),
         Operation("DELETE", party, _LEAVE, parties.remove, "Leave, or take out a party", (gone,)),
+        Operation(
+            *("PUT", f"{party}/streams", _JOIN, streams.watch, "See others in streams of their own"),
+            (GoodAnswer(200, "our answer", shapes.StreamsShown),),
+            body=STREAMS_BODY,
+            faults=((409, "full"), (409, "ice-changed"), (409, "media-lost"), (422, "bad-offer"), (503, "no-media")),
+        ),
+        Operation(
+            *("GET", f"{party}/streams", _JOIN, streams.listed, "Who can be seen, for this party"),
+            (GoodAnswer(200, "everybody else", shapes.SourceList),),
+        ),
         Operation(
             *("PUT", f"{_CALL}/display", _ACT, display.show, "Choose what a viewer sees"),
             (GoodAnswer(204, "it is on its way", kind=_NO_BODY),),

@@ -18,6 +18,7 @@ from splitter.sms.wording import number_for, wording, written
 from splitter.store.cabinet import Cabinet
 from splitter.web.links import Links, ShortLink
 
+NO_NUMBER = "no number was given"
 _UNSENT = "nothing is configured that sends messages: tell the caller the link"
 
 
@@ -93,7 +94,7 @@ class Inviting:
             created_at=wall,
             deadline=min(wall + self._settings.deadline_s, expires_at),
         )
-        why = "that number can be sent no message" if whom.number else "no number was given"
+        why = "that number can be sent no message" if whom.number else NO_NUMBER
         sms = await (self.post.send(sms) if number else self.post.refuse(sms, why))
         link = self.links.get(key)
         assert link is not None, "it was made"

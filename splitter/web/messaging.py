@@ -18,7 +18,7 @@ from splitter.store.schema import beside
 from splitter.telemetry.masking import masked_number
 from splitter.telemetry.trace import Recorder
 from splitter.web.guesses import Guesses
-from splitter.web.inviting import Inviting
+from splitter.web.inviting import NO_NUMBER, Inviting
 from splitter.web.links import LinkCabinet, Links
 from splitter.web.ports import Invited
 
@@ -129,7 +129,7 @@ class Messaging:
         number = masked_number(sms.number) if sms.number else "nobody"
         text = _WORDS[sms.state].format(number=number) + (f": {sms.reason}" if sms.reason else "")
         self._recorder.event(sms.call_id, "", "note", text)
-        if sms.state is SmsState.HANDED_ON and self._is_file:
+        if (sms.state is SmsState.HANDED_ON and self._is_file) or sms.reason == NO_NUMBER:
             return  # the desk knows already that nothing sends it
         if sms.state is not SmsState.QUEUED or sms.attempts == 1:
             # Without the number: the desk may not be meant to know it.

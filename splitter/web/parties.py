@@ -96,7 +96,7 @@ class PartyRoutes:
 
     async def restart(self, request: web.Request) -> web.Response:
         """RFC 9725 §4.3: more candidates of a party, or new credentials."""
-        call, party, known = await self._own_party(request)
+        call, party, known = await self._own(request)
         fragment = _fragment(await read_body(request, FRAGMENT_BODY))
         wanted = request.headers.get("If-Match", "").strip()
         if not wanted:
@@ -129,9 +129,14 @@ class PartyRoutes:
         """RFC 9725 §4.2: what may be sent here."""
         return web.Response(status=204, headers={"Accept-Post": SDP, "Allow": "OPTIONS, POST"})
 
+    async def of_request(self, request: web.Request) -> tuple[CallView, str]:
+        """The call and the name of the party of the path, which must be the one who asks. Raises ApiError."""
+        call, party, _ = await self._own(request)
+        return call, party
+
     # ---- inner ---------------------------------------------------------------------------------------------------
 
-    async def _own_party(self, request: web.Request) -> tuple[CallView, str, _Transport]:
+    async def _own(self, request: web.Request) -> tuple[CallView, str, _Transport]:
         call, party = await self._find.to_take(request), request.match_info["party"]
         bearer = bearer_of(request)
         own = self._is_own(call, party, bearer)

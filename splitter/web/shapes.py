@@ -159,6 +159,43 @@ class DisplayWish(Struct, forbid_unknown_fields=True):
     viewer: _Word = "caller"
 
 
+class StreamWish(Struct, forbid_unknown_fields=True):
+    """A further line of an offer, by its mid, and whom it is to show: "caller", or a party's name."""
+
+    mid: Annotated[str, Meta(min_length=1, max_length=32)]
+    source: _Word
+
+
+class StreamsWish(Struct, forbid_unknown_fields=True):
+    """An offer of the session that a party has, with further lines that receive; and all that are to show somebody."""
+
+    offer: Annotated[str, Meta(min_length=1)]
+    streams: Annotated[list[StreamWish], Meta(max_length=16)]
+
+
+class StreamsShown(Struct):
+    """Our answer, and whom its lines show."""
+
+    answer: str
+    streams: list[StreamWish]
+
+
+class SourceView(Struct):
+    """A party that can be seen. `kind`: "caller", "host" (the desk that has the call), "desk", "guest" or "expert"."""
+
+    name: str
+    kind: str
+    title: str
+    sends: bool
+
+
+class SourceList(Struct):
+    """Everybody else in the picture. `showing`: what the one who asks sees by itself."""
+
+    showing: str
+    sources: list[SourceView]
+
+
 class PictureList(Struct):
     """Stills that can be shown."""
 

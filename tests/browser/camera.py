@@ -22,13 +22,13 @@ _FRAMES_PER_S = 30
 _QUALITY = 85
 
 
-def film(folder: Path, sender: int = SENDER, width: int = WIDTH, height: int = HEIGHT) -> Path:
+def film(folder: Path, sender: int = SENDER, width: int = WIDTH, height: int = HEIGHT, frames: int = FRAMES) -> Path:
     """The film of that sender, made if it is not in the folder yet."""
-    path = folder / f"camera-{sender}-{width}x{height}.mjpeg"
+    path = folder / f"camera-{sender}-{width}x{height}-{frames}.mjpeg"
     if not path.exists():
-        frames = (draw(sender, at, at * 1000 // _FRAMES_PER_S, width, height) for at in range(FRAMES))
+        drawn = (draw(sender, at, at * 1000 // _FRAMES_PER_S, width, height) for at in range(frames))
         made = path.with_suffix(".part")
-        made.write_bytes(b"".join(_jpeg(frame) for frame in frames))
+        made.write_bytes(b"".join(_jpeg(frame) for frame in drawn))
         made.rename(path)
     return path
 

@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from splitter.calls.asks import InvitePhone, Limits, PhoneInvited
+from splitter.calls.asks import InvitePhone, Limits, PhoneInvited, Watched, WatchOthers
 from splitter.calls.desks import ClientView, DeskView
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import ApiSettings
 from splitter.calls.states import CallState, PartyKind, PartyState, VideoState
 from splitter.calls.view import PartyView, TargetView, TrunkView, VideoView
+from splitter.sdp.parse import parse
 from splitter.transport.bans import Ban
 from splitter.web.api import build, table
 from splitter.web.precedence import Precedence
@@ -24,6 +25,7 @@ from splitter.web.routes import GoodAnswer, Operation
 from splitter.web.security import NoSecurity
 from splitter.web.shapes import ErrorBody
 from tests.web.kit import CALL, SEAT, Gateway, Web, web
+from tests.web.test_parties import ANSWER, OFFER
 from tests.web.test_stills import image
 
 Document = dict[str, Any]
@@ -128,6 +130,8 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("POST", "/v1/calls/4711/admissions", "desk", {}),
     ("GET", "/v1/search?number=110", "reader", {}),
     ("POST", "/v1/calls/4711/video", "desk", {}),
+    ("GET", "/v1/calls/4711/parties/seat-1/streams", "desk", {}),
+    ("PUT", "/v1/calls/4711/parties/seat-1/streams", "desk", {"json": {"offer": OFFER, "streams": []}}),
     ("DELETE", "/v1/calls/4711/video", "desk", {}),
     ("POST", "/v1/calls/4711/invitations", "desk", {}),
     ("GET", "/v1/calls/4711/invitations", "desk", {}),
@@ -162,6 +166,7 @@ class TestAnswers:
             parts.calls.add(FULL)
             parts.save(replace(FULL, call_id="old", state=CallState.ENDED, ended_at=2.0))
             parts.trunks, parts.seats = [TRUNK], [SEAT]
+            parts.calls.answers[WatchOthers] = Watched(parse(ANSWER), ())
             links = parts.ports.inviting.links
             code = iter(CODE)
             links._choose = lambda letters: next(code)

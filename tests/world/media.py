@@ -31,6 +31,7 @@ from splitter.media.ports.rooms import (
     RoomHandle,
     RoomReport,
     Snapshot,
+    handle_beside,
 )
 from splitter.media.ports.survivors import Inventory
 from splitter.media.ports.voice import (
@@ -68,7 +69,7 @@ class Room:
     """An open room and what each participant was told; a participant without media is None.
 
     `secure`: our side of those that speak WebRTC; `restarting`: those of them whose peers may come with other
-    credentials. `chosen`: by viewer, what desks want it to see. `pictures`: by id.
+    credentials. `beside`: who is on whose transport. `chosen`: by viewer, what desks want it to see. `pictures`: by id.
     """
 
     handle: RoomHandle
@@ -79,6 +80,7 @@ class Room:
     local: dict[str, LocalEnd] = field(default_factory=dict)
     secure: dict[str, SecureLocal] = field(default_factory=dict)
     restarting: set[str] = field(default_factory=set)
+    beside: dict[str, str] = field(default_factory=dict)
     chosen: dict[str, str] = field(default_factory=dict)
     pictures: dict[str, bytes] = field(default_factory=dict)
 
@@ -97,7 +99,9 @@ class Room:
         """As the port says."""
         everybody = [
             CarriedParticipant(
-                ParticipantHandle(self.handle, name, self.local[name], self.secure.get(name)),
+                ParticipantHandle(
+                    self.handle, name, self.local[name], self.secure.get(name), self.beside.get(name, "")
+                ),
                 self.members[name],
                 self.chosen.get(name, ""),
             )
@@ -155,7 +159,7 @@ class FakeEngine:
     def ports(self) -> int:
         """RTP and RTCP ports that are bound."""
         return 2 * sum(len(relay.local) for relay in self.relays.values()) + 2 * sum(
-            len(room.local) for room in self.rooms.values()
+            len(room.local) - len(room.beside) for room in self.rooms.values()
         )
 
     def relay_of(self, call_id: str) -> Relay | None:
@@ -357,6 +361,17 @@ class FakeEngine:
         found.members[name] = None
         return self._secured(found, name, host, next(self.ids))
 
+    async def join_beside(self, participant: ParticipantHandle, name: str) -> ParticipantHandle:
+        await self._ask("join_beside", participant.room.call_id)
+        room, other = self._joinable(participant.room, name), participant.name
+        if other not in room.secure:
+            raise MediaUnavailable(f"there is no {other!r} with a transport to share")
+        handle = handle_beside(room.handle, name, other, next(self.ids), f"video-{room.handle.room_id}")
+        assert handle.secure is not None
+        room.members[name], room.local[name], room.secure[name] = None, handle.local, handle.secure
+        room.beside[name] = other
+        return handle
+
     async def restart_ice(self, participant: ParticipantHandle) -> ParticipantHandle:
         await self._ask("restart_ice", participant.room.call_id)
         room, name = self._room(participant.room), participant.name
@@ -373,7 +388,7 @@ class FakeEngine:
         before = room.members[name]
         if media is not None and (media.remote if name not in room.secure else media.secure) is None:
             raise MediaUnavailable(f"{name!r} needs the peer's end of its own kind of transport")
-        if media is not None and media.secure is not None:
+        if media is not None and media.secure is not None and name not in room.beside:
             self._connect(room, name, before.secure if before is not None else None, media.secure)
         room.members[name] = media
         if media is None or not media.receiving:
@@ -419,6 +434,7 @@ class FakeEngine:
         if room is not None and there:
             del room.local[name], room.members[name]
             room.secure.pop(name, None)
+            room.beside.pop(name, None)
             room.restarting.discard(name)
             room.standing.left(name)
             room.chosen = {viewer: source for viewer, source in room.chosen.items() if name not in (viewer, source)}

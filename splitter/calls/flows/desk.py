@@ -27,6 +27,7 @@ from splitter.calls.asks import (
     Restart,
     Show,
     TakeSnapshot,
+    WatchOthers,
 )
 from splitter.calls.events import ClientPlaced, ClientRestarted, ShowFailed, ShownAsAsked, StillTaken
 from splitter.calls.flows.belonging import give_to, rank_newcomer
@@ -34,6 +35,7 @@ from splitter.calls.flows.binding import bind_call
 from splitter.calls.flows.consent import admit_desk, ask_in, dismiss_desk, may_enter
 from splitter.calls.flows.phones import on_phone_ask
 from splitter.calls.flows.seats import admit_party, forget_party, join_seat, uncover_viewers
+from splitter.calls.flows.streams import forget_streams, watch_others
 from splitter.calls.parties import Party, limits_for
 from splitter.calls.states import PartyKind, Side
 from splitter.calls.talk.commands import (
@@ -87,6 +89,8 @@ def _begin(call: LiveCall, asked: Asked) -> Steps[None]:
             yield from _join(call, asked, ask)
         case Restart():
             yield from _restart(call, asked, ask)
+        case WatchOthers():
+            yield from watch_others(call, asked, ask)
         case Remove():
             yield from _remove(call, asked, ask)
         case Show():
@@ -142,6 +146,7 @@ def _join(call: LiveCall, asked: Asked, ask: Join) -> Steps[None]:
         yield StopAlarm(Alarm(AlarmKind.REJOIN, before.name))
     name = before.name if before else call.talk.parties.new_name(ask.desk.kind)
     party = Party(name, kind, ask.desk, remote=remote, met=before is not None and before.met)
+    forget_streams(call, name)
     if before is None:
         rank_newcomer(call, name, kind, ask.desk)
     yield from admit_party(call, party)
@@ -169,7 +174,7 @@ def _admit(call: LiveCall, asked: Asked, party: Party, answer: Session) -> Steps
     if asked.abandoned:
         yield from _fail(call, asked, party, Denial(504, "timeout", "nobody waits for it any more"))
         return
-    party.placed = True
+    party.placed, party.origin = True, answer.origin
     window = Alarm(AlarmKind.REJOIN, party.name)
     yield SetAlarm(call.settings.rejoin_window_s, window)  # until its transport stands
     limits = limits_for(call.talk.room.received_by(Side.CALLER), call.settings.bitrate_kbps)

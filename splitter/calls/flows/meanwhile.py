@@ -20,6 +20,7 @@ from splitter.calls.events import (
     ShowFailed,
     ShownAsAsked,
     StillTaken,
+    StreamsOpened,
     TimeUp,
     VideoCarriedOut,
 )
@@ -38,6 +39,7 @@ from splitter.calls.flows.moves import move_media
 from splitter.calls.flows.phones import on_answered, on_phone, on_phone_late, on_rang, on_refused
 from splitter.calls.flows.presence import on_room, on_window
 from splitter.calls.flows.seats import join_seat, on_seat, on_seat_placed, on_seat_restarted
+from splitter.calls.flows.streams import on_streams_opened
 from splitter.calls.leg_events import (
     AckMissing,
     Answered,
@@ -104,6 +106,8 @@ def _beside_the_voice(call: LiveCall, event: CallEvent) -> Steps[None]:
             yield from on_client_placed(call, event)
         case ClientRestarted():
             yield from on_client_restarted(call, event)
+        case StreamsOpened():
+            yield from on_streams_opened(call, event)
         case ShownAsAsked():
             yield from on_shown_as_asked(call, event)
         case ShowFailed():

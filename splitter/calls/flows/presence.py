@@ -9,7 +9,7 @@ from __future__ import annotations
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.flows.seats import forget_party, leave_call
 from splitter.calls.flows.strangers import on_known, on_stranger
-from splitter.calls.parties import Party
+from splitter.calls.parties import Party, owner_of
 from splitter.calls.states import PartyState, Side
 from splitter.calls.talk.commands import Note, Notify, SendBye, SetAlarm, Steps, StopAlarm, Tell
 from splitter.calls.talk.live import LiveCall
@@ -45,7 +45,8 @@ def on_room(call: LiveCall, event: RoomEvent) -> Steps[None]:
         case StrangerHeard():
             yield from on_stranger(call, event)
         case SourceUnfit():
-            yield Notify("source-unfit", f"{event.viewer} is not shown {event.source}: {event.reason}", event.viewer)
+            viewer = owner_of(event.viewer)
+            yield Notify("source-unfit", f"{viewer} is not shown {event.source}: {event.reason}", viewer)
 
 
 def _on_shown(call: LiveCall, event: SourceShown) -> Steps[None]:

@@ -11,6 +11,7 @@ from splitter.calls.events import SeatArrived, SeatPlaced, SeatRestarted
 from splitter.calls.flows.answers import answer_offer, whole_offer
 from splitter.calls.flows.belonging import give_to, rank_newcomer
 from splitter.calls.flows.consent import forget_ringing, may_enter, ring_seat
+from splitter.calls.flows.streams import forget_streams
 from splitter.calls.leg_events import AckMissing, Cancelled, Ended, Offered
 from splitter.calls.parties import MAX_PARTIES, Party
 from splitter.calls.states import PartyKind, PartyState
@@ -134,6 +135,7 @@ def forget_party(call: LiveCall, name: str) -> Steps[None]:
     call.talk.room.forget_rank(name)
     choices = call.talk.room.choices
     choices.pop(name, None)
+    forget_streams(call, name)
     for viewer in [viewer for viewer, source in choices.items() if source == name]:
         del choices[viewer]
     yield RemoveParticipant(name)

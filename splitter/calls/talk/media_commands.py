@@ -172,6 +172,19 @@ class RestartClient(RoomCommand):
 
 
 @dataclass(frozen=True, slots=True)
+class OpenStreams(RoomCommand):
+    """Show others to a WebRTC client in streams of their own, and in no others; ends in StreamsOpened.
+
+    `wanted`: by the index of a line of its offer, the source.
+    """
+
+    asked: Asked
+    party: Party
+    offer: Session
+    wanted: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RankParticipant(RoomCommand):
     """Tell the room anew whether a participant is the host's, or aside."""
 

@@ -73,6 +73,15 @@ class RoomState:
         """Names of the participants that speak WebRTC."""
         return tuple(name for name, member in self.members.items() if member.secure)
 
+    def streams_of(self, name: str) -> tuple[str, ...]:
+        """Names of the further streams of a participant: what it sees beside what it is shown itself."""
+        return tuple(one for one, member in self.members.items() if member.handle.beside == name)
+
+    @property
+    def streams(self) -> int:
+        """The number of further streams."""
+        return sum(1 for member in self.members.values() if member.handle.beside)
+
     def ours(self, name: str) -> LocalEnd | None:
         """Our ports towards a participant; None where it has no place."""
         member = self.members.get(name)

@@ -31,12 +31,20 @@ class ParticipantHandle:
     """One member of a room: "caller", or a seat's name such as "seat-1".
 
     `secure`: our side of its WebRTC transport; None where it speaks plain RTP. `local` then names its one port twice.
+    `beside`: the one on whose transport it is; "" where it has its own. Then `secure` says no more than its SSRC, and
+    `local` nothing.
     """
 
     room: RoomHandle
     name: str
     local: LocalEnd
     secure: SecureLocal | None = None
+    beside: str = ""
+
+
+def handle_beside(room: RoomHandle, name: str, other: str, ssrc: int, cname: str) -> ParticipantHandle:
+    """Make the handle of a participant on another one's transport; what becomes of that changes nothing in it."""
+    return ParticipantHandle(room, name, LocalEnd("", 0, 0), SecureLocal("", "", "", (), ssrc, cname), other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +168,13 @@ class RoomEngine(Protocol):
 
     async def join_secure(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
         """Like `join` for WebRTC: one port for all, ICE credentials and a DTLS fingerprint in `secure` (RFC 8829)."""
+        ...
+
+    async def join_beside(self, participant: ParticipantHandle, name: str) -> ParticipantHandle:
+        """Let one more in on the transport of one who speaks WebRTC (RFC 8843): another stream of the same client.
+
+        It is shown what is chosen for it, and nothing by itself. The transport stands until the last one has left.
+        """
         ...
 
     async def restart_ice(self, participant: ParticipantHandle) -> ParticipantHandle:

@@ -4,6 +4,7 @@
              Who is aside is seen by choice alone
     a guest  what the caller sees: it is the same person
     others   (desks, seats, experts) the caller; while the phone sends nothing, the caller's own browser; else the slate
+    beside   (a further stream of one of them) what is chosen for it, else the slate
 
 A choice counts as long as its source is in the room: a participant (the slate while it sends nothing), the slate, or a
 picture that was put there.
@@ -33,6 +34,9 @@ class Attendee(Protocol):
     @property
     def aside(self) -> bool: ...
 
+    @property
+    def beside(self) -> str: ...
+
 
 class Stills(Protocol):
     """The names of the pictures that a room has."""
@@ -53,8 +57,9 @@ def source_for(viewer: A, chosen: str, present: Mapping[str, A], stills: Stills)
     """
     if chosen == SLATE or chosen in stills:
         return chosen
-    if (source := present.get(chosen)) is not None:
-        return source if source.sends else SLATE
+    source = present.get(chosen)
+    if source is not None or viewer.beside:
+        return source if source is not None and source.sends else SLATE
     own = is_callers(viewer.name)
     others = [one for one in present.values() if one.sends and is_callers(one.name) != own]
     if own:

@@ -34,6 +34,7 @@ class Participant:
         name: "caller", or a seat's name.
         media: what was negotiated; None while paused.
         wire: the way to its peer; others may have the same one.
+        beside: the one on whose wire it came in; "" for its own.
         stream: what it sends. view: what it is shown.
         way: its ends of the short ways of packets that need no thought.
     """
@@ -41,6 +42,7 @@ class Participant:
     def __init__(self, name: str, around: Surroundings, attach: Callable[[StreamKey, WireEnd], Strand]) -> None:
         """`attach` lets it on a wire, which may have to bind its ports first. Raises MediaUnavailable."""
         self.name = name
+        self.beside = ""
         self.media: ParticipantMedia | None = None
         self._goodbye_at = float("-inf")
         self._around = around

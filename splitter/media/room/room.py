@@ -88,15 +88,18 @@ class Room:
         )
         return self._secure_end(name)
 
-    def join_beside(self, name: str, other: str) -> None:
+    def join_beside(self, name: str, other: str) -> tuple[int, str]:
         """Let a participant in whose stream comes on the wire of `other`, bundled with that one's (RFC 8843).
 
         What happens to their transport is told of the one who came first.
 
+        Returns: the SSRC and the CNAME of what it is sent.
         Raises:
             LocalError: as `join`; or there is no `other`.
         """
-        self._admit(name, self.participant(other).wire.bundle.attach)
+        one = self._admit(name, self.participant(other).wire.bundle.attach)
+        one.beside = other
+        return one.view.out.switch.ssrc, self._cname
 
     def restart_ice(self, name: str) -> tuple[int, SecureLocal]:
         """New ICE credentials and another port; the path before carries on until the new one is there.

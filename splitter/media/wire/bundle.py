@@ -22,7 +22,6 @@ from splitter.media.wire.ends import BundledWire, Seal, WireEnd
 from splitter.rtp.feedback import Fir, Nack, Pli, Remb, Tmmbn, Tmmbr
 from splitter.rtp.packet import Buffer, extension, payload_bounds
 from splitter.rtp.rtcp import Bye, ReceiverReport, RtcpPacket, SenderReport, SourceDescription
-from splitter.sdp.video import VideoFormat
 
 SSRC_LIMIT = 64
 """SSRCs that are learned; who comes with more is not heard with these."""
@@ -49,9 +48,11 @@ class StreamKey:
         """Make the key of a stream of which nothing is negotiated yet."""
         return cls("", None, frozenset(), ours=frozenset((ssrc,)))
 
-    def agreed(self, form: VideoFormat) -> StreamKey:
-        """Make the key of the same stream, with what it was agreed that the peer sends."""
-        return replace(self, mid=form.mid, mid_id=form.mid_id, payload_types=frozenset((form.payload_type,)))
+    def agreed(self, media: ParticipantMedia) -> StreamKey:
+        """Make the key of the same stream, with what it was agreed that the peer sends, if anything."""
+        form, receiving = media.receive_format, media.receiving
+        types = frozenset((form.payload_type,)) if receiving else frozenset[int]()
+        return replace(self, mid=form.mid, mid_id=form.mid_id if receiving else None, payload_types=types)
 
 
 class Strand:
@@ -131,7 +132,7 @@ class Bundle:
         """Something else was negotiated for a stream."""
         media = strand.media
         if media is not None:
-            strand.key = strand.key.agreed(media.receive_format)
+            strand.key = strand.key.agreed(media)
             self._index()
         if media is not None or all(one.media is None for one in self._strands):
             self.wire.configure(media, now)

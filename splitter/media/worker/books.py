@@ -19,6 +19,7 @@ from splitter.media.ports.rooms import (
     ParticipantHandle,
     ParticipantMedia,
     RoomHandle,
+    handle_beside,
 )
 from splitter.media.ports.voice import CarriedRelay, Hearing, RelayHandle, SideHandle
 from splitter.media.standing import Standing
@@ -27,6 +28,7 @@ from splitter.media.worker.verbs.add_side import AddSide, SideAdded
 from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.close_room import CloseRoom
 from splitter.media.worker.verbs.join import Joined, JoinRoom
+from splitter.media.worker.verbs.join_beside import JoinBeside, JoinedBeside
 from splitter.media.worker.verbs.join_secure import JoinedSecure, JoinSecure
 from splitter.media.worker.verbs.leave import Leave
 from splitter.media.worker.verbs.open_relay import OpenRelay, RelayOpened
@@ -111,6 +113,8 @@ class RoomBook:
                 self._place(ParticipantHandle(self.handle, verb.name, local))
             case JoinSecure(), JoinedSecure():
                 self._place_secure(verb.name, verb.advertised, answer)
+            case JoinBeside(), JoinedBeside():
+                self._place(handle_beside(self.handle, verb.name, verb.other, answer.ssrc, answer.cname))
             case RestartIce(), JoinedSecure():
                 self._place_secure(verb.name, self.participants[verb.name].handle.local.host, answer)
             case SetParticipant(), _:

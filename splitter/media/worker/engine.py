@@ -27,6 +27,7 @@ from splitter.media.ports.rooms import (
     RoomHandle,
     RoomReport,
     Snapshot,
+    handle_beside,
 )
 from splitter.media.ports.survivors import Inventory
 from splitter.media.ports.voice import (
@@ -47,6 +48,7 @@ from splitter.media.worker.verbs.add_side import AddSide
 from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.close_room import CloseRoom
 from splitter.media.worker.verbs.join import JoinRoom
+from splitter.media.worker.verbs.join_beside import JoinBeside
 from splitter.media.worker.verbs.join_secure import JoinSecure
 from splitter.media.worker.verbs.leave import Leave
 from splitter.media.worker.verbs.open_relay import OpenRelay
@@ -265,6 +267,11 @@ class WorkerEngine:
         held.bound(name, joined.port)
         return ParticipantHandle(room, name, LocalEnd(public, joined.port, joined.port), joined.local)
 
+    async def join_beside(self, participant: ParticipantHandle, name: str) -> ParticipantHandle:
+        room, other = participant.room, participant.name
+        _, joined = await self._join(room, name, JoinBeside(room.room_id, name, other))
+        return handle_beside(room, name, other, joined.ssrc, joined.cname)
+
     async def restart_ice(self, participant: ParticipantHandle) -> ParticipantHandle:
         room, name = participant.room, participant.name
         held = self._pool.find(room.room_id)
@@ -296,7 +303,7 @@ class WorkerEngine:
     async def leave(self, participant: ParticipantHandle) -> ParticipantReport | None:
         room_id, name = participant.room.room_id, participant.name
         held = self._pool.get(room_id)
-        if held is None or not held.freed(name):
+        if held is None or not (held.freed(name) or participant.beside):
             return None
         counts = await self._pool.last(held, Leave(room_id, name))
         if counts is None or counts.report is None:

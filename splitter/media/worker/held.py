@@ -74,6 +74,8 @@ class Held:
             return held
         held = cls(room_opening(carried.handle.room_id, call_id, listener), supervisor, client)
         for one in carried.participants:
+            if one.handle.beside:
+                continue
             held.bound(one.handle.name, one.handle.local.rtp_port)
         return held
 

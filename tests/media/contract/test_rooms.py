@@ -123,6 +123,34 @@ class TestJoiningByWebRtc:
         await given.engine.close_room(room)
 
 
+class TestJoiningBeside:
+    async def test_is_on_the_transport_of_another_one(self, given: Given) -> None:
+        room = await given.room()
+        seat = await given.engine.join_secure(room, "seat-1", "access")
+        one, other = [await given.engine.join_beside(seat, name) for name in ("seat-1.1", "seat-1.2")]
+        assert seat.secure is not None and one.secure is not None and other.secure is not None
+        assert one.beside == "seat-1" and one.secure.cname == seat.secure.cname
+        assert len({seat.secure.ssrc, one.secure.ssrc, other.secure.ssrc}) == 3
+        await given.engine.set_participant(seat, SECURE)
+        for further in (one, other):
+            await given.engine.set_participant(further, replace(SECURE, receiving=False))
+            await given.engine.show(room, further.name, "slate")
+        assert given.sizes()["ports"] == 2
+        assert await given.engine.leave(one) is not None
+        assert await given.engine.leave(one) is None
+        report = await given.engine.close_room(room)
+        assert report is not None and [one.name for one in report.participants] == ["seat-1", "seat-1.2"]
+
+    async def test_needs_a_name_and_somebody_with_a_transport(self, given: Given) -> None:
+        room = await given.room()
+        seat = await given.engine.join_secure(room, "seat-1", "access")
+        with pytest.raises(MediaUnavailable):
+            await given.engine.join_beside(seat, "seat-1")
+        with pytest.raises(MediaUnavailable):
+            await given.engine.join_beside(replace(seat, name="nobody"), "seat-1.1")
+        await given.engine.close_room(room)
+
+
 class TestSettingMedia:
     async def test_may_be_said_again_and_taken_back(self, given: Given) -> None:
         room = await given.room()
@@ -331,6 +359,7 @@ async def assert_gone(given: Given, room: RoomHandle, member: ParticipantHandle)
         engine.join(room, "seat-1", "access"),
         engine.join_secure(room, "seat-2", "access"),
         engine.restart_ice(member),
+        engine.join_beside(member, "seat-3"),
         engine.set_participant(member, PLAIN),
         engine.set_participant(member, None),
         engine.show(room, "caller", "slate"),

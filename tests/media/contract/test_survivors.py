@@ -101,6 +101,18 @@ class TestARoom:
         assert (await given.engine.adopt_room(room, print)).participants == (CarriedParticipant(again),)
         await given.engine.close_room(room)
 
+    async def test_has_those_who_are_beside_another_one_as_they_were(self, given: Given) -> None:
+        room = await given.room()
+        seat = await given.engine.join_secure(room, "seat-1", "core")
+        further = await given.engine.join_beside(seat, "seat-1.1")
+        await given.engine.show(room, "seat-1.1", "caller")
+        again = await given.engine.restart_ice(seat)
+        await given.restart()
+        carried = await given.engine.adopt_room(room, print)
+        assert carried.participants == (CarriedParticipant(again), CarriedParticipant(further, None, "caller"))
+        assert await given.engine.leave(further) is not None
+        await given.engine.close_room(room)
+
     async def test_has_nobody_who_left_and_no_choice_that_fell(self, given: Given) -> None:
         room, caller = await given.watcher(Events())
         seat = await given.engine.join(room, "seat-1", "core")

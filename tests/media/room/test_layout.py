@@ -17,6 +17,7 @@ class Somebody:
     sends: bool = True
     first: bool = False
     aside: bool = False
+    beside: str = ""
 
 
 PHONE, DARK = Somebody("caller"), Somebody("caller", sends=False)
@@ -77,3 +78,11 @@ class TestAChoice:
     def test_is_without_effect_once_its_source_is_gone(self) -> None:
         assert shown(PHONE, HOST, chosen="picture:map") == "desk-1"
         assert shown(PHONE, HOST, chosen="expert-9") == "desk-1"
+
+
+class TestAFurtherStream:
+    def test_shows_what_is_chosen_for_it_and_nothing_by_itself(self) -> None:
+        window = Somebody("desk-1.1", sends=False, beside="desk-1")
+        assert shown(window, PHONE, EXPERT) == SLATE
+        assert shown(window, PHONE, EXPERT, chosen="expert-1") == "expert-1"
+        assert shown(window, PHONE, chosen="expert-1") == SLATE, "it has left"

@@ -9,6 +9,7 @@ from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.close_room import CloseRoom
 from splitter.media.worker.verbs.inventory import ListHoldings
 from splitter.media.worker.verbs.join import JoinRoom
+from splitter.media.worker.verbs.join_beside import JoinBeside
 from splitter.media.worker.verbs.join_secure import JoinSecure
 from splitter.media.worker.verbs.leave import Leave
 from splitter.media.worker.verbs.open_relay import OpenRelay
@@ -39,6 +40,7 @@ VERBS: tuple[type[Verb[Any]], ...] = (
     ListHoldings,
     JoinRoom,
     JoinSecure,
+    JoinBeside,
     Leave,
     OpenRelay,
     OpenRoom,

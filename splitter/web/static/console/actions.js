@@ -4,6 +4,7 @@
 import { hasPicture, hasVideo } from "../sdk/splitter.js";
 import { fill, icon, make } from "./elements.js";
 import { mayDecide } from "./side.js";
+import { mainOf } from "./strip.js";
 import { t } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
@@ -22,6 +23,7 @@ export const KEYS = {
   phone: "P",
   hangup: "H",
   full: "F",
+  next: "E",
   help: "?",
 };
 
@@ -55,7 +57,7 @@ const FACES = {
     return { label: t(key), symbol: state === "off" ? "ask" : "voice", active: state === "asking", not };
   },
   snapshot(_, entry) {
-    const comes = hasPicture(entry.call.view);
+    const comes = hasPicture(entry.call.view) || (entry.main !== "caller" && mainOf(entry).sends);
     return { label: t("do.snapshot"), symbol: "still", not: notConnected(entry) || (comes ? "" : t("not.comes")) };
   },
   invite(splitter, entry) {

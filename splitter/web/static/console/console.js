@@ -6,7 +6,8 @@
  *   entry.js     what is kept of a call                stage.js    video and images
  *   side.js      facts, parties, quality, stills, log  actions.js  the row of controls
  *   recent.js    this desk's calls before              login.js    signing in
- *   dialogs.js   windows                           voices.js   phones that were invited
+ *   dialogs.js   windows                               strip.js    everybody else in the video
+ *   voices.js    phones that were invited
  */
 
 import { Splitter } from "../sdk/splitter.js";
@@ -18,6 +19,7 @@ import { remembered, setUpLogin, showLogin, signOut } from "./login.js";
 import { renderRecent } from "./recent.js";
 import { mayDecide, renderSide } from "./side.js";
 import { pictureName, renderStage, setUpStage } from "./stage.js";
+import { enlargeNext, mainOf } from "./strip.js";
 import { situation } from "./status.js";
 import { currentLanguage, duration, fault, t, useLanguage } from "./texts.js";
 import { renderVoices } from "./voices.js";
@@ -26,7 +28,7 @@ const TOAST_MS = 6000;
 const LANGUAGE = "splitter.language";
 const SINGLE_KEYS = "splitter.keys";
 
-const splitter = new Splitter();
+const splitter = new Splitter({ streams: true });
 /** @type {Map<string, Entry>} this desk's calls by id, those that ended a while ago included */
 const entries = new Map();
 let selected = "";
@@ -372,7 +374,7 @@ const ACTIONS = {
     entry.call.showing.startsWith("picture:") ? entry.call.showCamera() : dialogs.openPictures(splitter, entry, (picture) => showPicture(entry, picture.id)),
   share: (entry) => (splitter.desk.sharing ? splitter.desk.stopSharing() : share(entry)),
   ask: (entry) => (entry.call.view.video.state === "off" ? entry.call.raiseVideo() : entry.call.dropVideo()),
-  snapshot: async (entry) => entry.keep(await entry.call.snapshot()),
+  snapshot: async (entry) => entry.keep(await entry.call.snapshot(mainOf(entry).name === "caller" ? undefined : entry.main)),
   invite: (entry) => dialogs.openInvite(entry, () => entry.remark(splitter.now(), "log.invite")),
   phone: (entry) => dialogs.openPhone(entry),
   hangup: (entry) => dialogs.confirmHangUp(entry, () => attempt(() => entry.call.hangUp())),
@@ -384,6 +386,7 @@ function act(action) {
   if (action === "full") return full();
   const entry = current();
   if (!entry || splitter.connection.state === "signed-out") return;
+  if (action === "next") return enlargeNext(entry);
   const why = hindrance(/** @type {any} */ (action), splitter, entry);
   if (why) toast(why);
   else attempt(async () => ACTIONS[action](entry));

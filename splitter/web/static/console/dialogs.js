@@ -325,7 +325,7 @@ export function openStill(still) {
 
 /** @param {boolean} single  whether single keys work @param {(single: boolean) => void} change */
 export function openHelp(single, change) {
-  const labels = ["camera", "picture", "share", "ask", "snapshot", "invite", "phone", "hangup", "full", "help"];
+  const labels = ["camera", "picture", "share", "ask", "snapshot", "invite", "phone", "hangup", "full", "next", "help"];
   const rows = labels.map((action) => [KEYS[action], t(action === "picture" ? "do.image" : `do.${action}`)]);
   rows.push(["1–9", t("help.calls")], ["Tab", t("help.move")], ["Esc", t("help.close")]);
   const keys = make("div", { class: "keys" });

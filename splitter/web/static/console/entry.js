@@ -57,6 +57,7 @@ export class Entry {
     this.stopped = false;
     this.hadVideo = false;
     this.media = call.media;
+    this.main = "caller"; // who is seen large
     this.remark(call.view.started_at, "log.call", () => ({ who: callerOf(this.call.view) }));
     if (call.view.answered_at) this.remark(call.view.answered_at, "log.connected");
     this.follow(null, now);

@@ -4,6 +4,7 @@
 import { hasPaused, hasPicture, hasVideo, play } from "../sdk/splitter.js";
 import { byId, fill, make, say } from "./elements.js";
 import { callerOf, partyName } from "./entry.js";
+import { mainOf, renderStrip } from "./strip.js";
 import { duration, ending, t } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
@@ -20,7 +21,8 @@ export function setUpStage() {
   // Beside the caller's video where there is room, so that it hides nothing of it.
   const place = () => {
     const width = (remote.videoWidth / (remote.videoHeight || 1)) * stage.clientHeight;
-    stage.toggleAttribute("data-beside", width > 0 && width <= stage.clientWidth - own.clientWidth - 28);
+    const strip = stage.hasAttribute("data-strip") ? byId("strip").clientWidth : 0;
+    stage.toggleAttribute("data-beside", width > 0 && width <= stage.clientWidth - strip - own.clientWidth - 28);
   };
   remote.addEventListener("resize", place);
   new ResizeObserver(place).observe(stage);
@@ -32,6 +34,8 @@ export function renderStage(splitter, entry) {
     attached = entry.call;
     entry.call.attach(byId("remote"));
   }
+  renderMain(entry);
+  renderStrip(entry);
   renderCover(entry);
   renderOwn(splitter, entry);
   renderSummary(splitter, entry);
@@ -41,6 +45,17 @@ export function renderStage(splitter, entry) {
 export function pictureName(entry) {
   const { showing } = entry.call;
   return stills.get(showing.replace("picture:", ""))?.name ?? "";
+}
+
+// ---- who is seen large ----
+
+/** @param {Entry} entry */
+function renderMain(entry) {
+  const main = mainOf(entry);
+  const stream = entry.call.streamOf(main.name) ?? (main.name === "caller" ? entry.call.remoteStream : null);
+  if (stream && byId("remote").srcObject !== stream) play(byId("remote"), stream);
+  byId("main-name").hidden = main.name === "caller" || entry.over;
+  say(byId("main-name"), main.name === "caller" ? "" : partyName(entry.call, main.name));
 }
 
 // ---- the caller's video ----
@@ -68,6 +83,11 @@ function coverOf(entry) {
   if (media.state === "joining") return cover("full", "camera", t("now.joining"), true);
   if (media.state === "interrupted") return cover("over", "camera-off", t("stage.interrupted"), true);
   if (media.state !== "connected") return cover("full", "camera-off", t("stage.no-video"));
+  const main = mainOf(entry);
+  if (main.name !== "caller") {
+    const seen = main.sends && entry.call.streamOf(main.name) !== null;
+    return seen ? { kind: "none", busy: false, symbol: "camera", text: "" } : cover("full", "camera-off", t("stage.no-video"), main.sends);
+  }
   if (view.video.state === "asking") return cover("full", "ask", t("stage.asking"), true);
   if (!hasVideo(view)) return cover("full", "voice", t("stage.voice"));
   if (!hasPicture(view) && hasPaused(view)) return cover("full", "camera-off", t("stage.paused"));

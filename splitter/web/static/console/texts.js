@@ -33,6 +33,7 @@ const REASONS = [
   [/^the gateway is being stopped/, "reason.stopping"],
   [/^taken back by (?<who>.+)/, "reason.taken-back"],
   [/^(no webhook|nothing) (is configured that )?sends messages/i, "reason.no-sender"],
+  [/^no number was given/, ""],
   [/^that number can be sent no message/, "reason.no-number"],
 ];
 
@@ -54,6 +55,7 @@ export const SAME = {
   "bad-sdp": "bad-offer",
   "expired-token": "expired",
   "failed": "title",
+  "ice-changed": "media-lost",
   "internal": "fault",
   "link-over": "no-such-invitation",
   "no-etag": "media-lost",
@@ -62,6 +64,7 @@ export const SAME = {
   "no-such-link": "no-such-invitation",
   "no-websocket": "bad-query",
   "not-your-party": "not-your-call",
+  "one-stream": "bad-query",
   "old-etag": "media-lost",
   "other-device": "no-such-invitation",
   "overloaded": "overload",

@@ -13,6 +13,7 @@ import { Place } from "../sdk/place.js";
 import { play } from "../sdk/playback.js";
 import { Desk } from "../sdk/sources.js";
 import { hasWebRtc } from "../sdk/transport.js";
+import { Others } from "./others.js";
 import { language, speakTo, text } from "./texts.js";
 
 /** @typedef {"start"|"live"|"over"|"expired"|"used"|"left"|"removed"|"no-h264"|"no-webrtc"|"busy"} State */
@@ -64,7 +65,7 @@ class Guest {
       const login = await (await this.#gateway.request("POST", "/v1/guests", { json })).json();
       this.#gateway.token = login.token;
       this.#gateway.client ||= (await claimClient("guest")).client;
-      this.#place ??= this.#placeIn(login.call_id);
+      this.#place ??= this.#placeIn(login.call_id, login.kind);
       speakTo(login.kind);
       this.#draw();
     } catch (error) {
@@ -75,11 +76,12 @@ class Guest {
     }
   }
 
-  /** @param {string} callId */
-  #placeIn(callId) {
+  /** @param {string} callId @param {"guest"|"expert"} kind */
+  #placeIn(callId, kind) {
     const place = new Place(this.#gateway, callId, this.#desk, { bound: upright, givenUpAfterMs: REJOIN_WINDOW_MS });
     place.addEventListener("media", () => this.#onMedia(place.media));
     place.addEventListener("admitted", () => this.#desk.need(this, true, place.limits));
+    if (kind === "expert") new Others(this.#gateway, place, callId, byId("others"), agent);
     return place;
   }
 
@@ -232,6 +234,7 @@ function upright(limits) {
 document.documentElement.lang = language;
 document.title = text("page");
 agent.setAttribute("aria-label", text("agent"));
+byId("others").setAttribute("aria-label", text("others"));
 own.setAttribute("aria-label", text("own"));
 const guest = new Guest();
 guest.open();

@@ -1,6 +1,7 @@
 // @ts-check
 /** One call at this desk. */
 
+import { Company } from "./company.js";
 import { Cover } from "./cover.js";
 import { ignore, ignoreGone, SplitterError } from "./http.js";
 import { Place } from "./place.js";
@@ -19,7 +20,8 @@ import { Voices } from "./voices.js";
 /** @typedef {import("./types.js").Snapshot} Snapshot */
 
 /**
- * One call. Events: "change" (of `view`), "media" (of `media`), "quality" (of `quality`), "notice" {Notice}.
+ * One call. Events: "change" (of `view`), "media" (of `media`), "quality" (of `quality`), "notice" {Notice}; of those in
+ * the video "joined" and "left" {Person}, and "stream" {person: Person, stream: MediaStream|null} (see `streamOf`).
  *
  * Once joined its video stays joined until `leave`, until somebody removes this desk, or until the call ends.
  */
@@ -31,6 +33,7 @@ export class CallHandle extends EventTarget {
   #ticker;
   #meter = new Meter();
   #measured = silence();
+  #company;
   /** @type {Flows} */
   #flowing = { received: false, sent: false };
 
@@ -49,6 +52,7 @@ export class CallHandle extends EventTarget {
     this.#place.addEventListener("admitted", () => this.#onAdmitted());
     this.#place.addEventListener("sent", () => this.#onSent());
     this.#place.addEventListener("still", () => this.splitter._doubt());
+    this.#company = new Company(this, this.#place, splitter.streams);
   }
 
   get id() {
@@ -72,6 +76,16 @@ export class CallHandle extends EventTarget {
   /** What the gateway sends this desk: the caller's video. The same object for the call's whole life. */
   get remoteStream() {
     return this.#place.remoteStream;
+  }
+
+  /** Who is in the video, the caller first. @returns {import("./types.js").Person[]} */
+  get people() {
+    return this.#company.people;
+  }
+
+  /** The video of one who is in it; null while this desk does not get it; see `Splitter`'s `streams`. @param {string} name */
+  streamOf(name) {
+    return this.#company.streamOf(name);
   }
 
   /** What may be sent to the caller. @returns {Limits} */
@@ -207,8 +221,7 @@ export class CallHandle extends EventTarget {
    * Make a link that lets the caller show video from a browser, or an expert in, and have it sent.
    * @param {string} [number]  the caller's own where it is left out; an expert's is sent to nobody then
    * @param {{language?: ""|"en"|"zh", devices?: number, kind?: "guest"|"expert", title?: string}} [options]  language: of
-   *   the message; devices: how many may use the link; title: what people call whom it lets in
-   * @returns {Promise<Invitation>}
+   *   the message; devices: how many may use the link; title: what people call whom it lets in @returns {Promise<Invitation>}
    */
   async invite(number, options = {}) {
     const json = number ? { number, ...options } : options;
@@ -229,6 +242,7 @@ export class CallHandle extends EventTarget {
     if (view.state !== "ended") this.#place.listed(this.#present);
     this.#need();
     this.#followFlows();
+    this.#company.follow();
     const { track, camera } = this.splitter.desk;
     if (track === null && camera.state !== "starting") this.#cover.put().catch(ignore);
     this.dispatchEvent(new Event("change"));

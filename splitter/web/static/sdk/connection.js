@@ -39,16 +39,17 @@ export class Splitter extends Api {
   #waiting = [];
 
   /**
-   * @param {{url?: string, autojoin?: boolean, client?: string, iceServers?: RTCIceServer[]}} [options]
+   * @param {{url?: string, autojoin?: boolean, streams?: boolean, client?: string, iceServers?: RTCIceServer[]}} [options]
    *   url: of the gateway, this page's own where it is left out. autojoin: join calls of this desk's extension once
-   *   they are answered (true). client: this desk's own id, 1–64 of A–Z a–z 0–9 . : @ _ -; one that is kept over
-   *   reloads is made where it is left out.
+   *   they are answered (true). streams: see everybody in the video, each in a stream of its own (false).
+   *   client: this desk's own id, 1–64 of A–Z a–z 0–9 . : @ _ -; one that is kept over reloads is made where it is left out.
    */
   constructor(options = {}) {
     super(new URL(options.url ?? globalThis.location.origin));
     this.#autojoin = options.autojoin ?? true;
     this.#givenClient = options.client ?? "";
     this.iceServers = options.iceServers ?? [];
+    this.streams = options.streams ?? false;
     this.client = "";
     /** @type {Me|null} */
     this.me = null;

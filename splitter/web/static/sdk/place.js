@@ -3,6 +3,7 @@
 
 import { backoffMs, ignore, ignoreGone, SplitterError } from "./http.js";
 import { play } from "./playback.js";
+import { Streams } from "./streams.js";
 import { Transport, USUAL } from "./transport.js";
 
 /** @typedef {import("./sources.js").Desk} Desk */
@@ -21,7 +22,7 @@ const GIVEN_UP_AFTER_MS = 5_000;
  * is repaired (ICE restart), one that cannot be is made anew in the same place.
  *
  * Events: "media" (of `media`), "admitted" (there is a new transport; of `party` and `limits`), "sent" (what is sent is
- * another track, or none).
+ * another track, or none), "streams" (of `streams`).
  */
 export class Place extends EventTarget {
   #gateway;
@@ -44,6 +45,7 @@ export class Place extends EventTarget {
   #told = USUAL;
   /** @type {HTMLVideoElement|null} */
   #element = null;
+  #streams = new Streams();
 
   /**
    * @param {Gateway} gateway
@@ -68,6 +70,12 @@ export class Place extends EventTarget {
     this.epoch = "";
     /** What the gateway sends. The same object always. */
     this.remoteStream = new MediaStream();
+    this.#streams.addEventListener("streams", () => this.dispatchEvent(new Event("streams")));
+  }
+
+  /** Of those who are seen in streams of their own, by name. */
+  get streams() {
+    return this.#streams.streams;
   }
 
   /** It is to be in the call, and comes back by itself. */
@@ -133,6 +141,15 @@ export class Place extends EventTarget {
     await this.#transport?.send(this.#desk.track, this.limits, this.#desk.sharing).catch(ignore);
   }
 
+  /**
+   * See these parties in streams of their own beside what the gateway sends by itself, and no others. What cannot be had
+   * now is tried again.
+   * @param {string[]} sources
+   */
+  watch(sources) {
+    this.#streams.want(sources);
+  }
+
   // ---- what its owner hears ----
 
   /** Whether the gateway lists it. @param {boolean} present */
@@ -189,6 +206,7 @@ export class Place extends EventTarget {
     clearTimeout(this.#timer);
     this.#transport?.close();
     this.#transport = null;
+    this.#streams.on(null);
     if (!this.#brokenAt) this.#set("joining");
     this.#desk.addEventListener("track", this.#onTrack);
     try {
@@ -203,6 +221,7 @@ export class Place extends EventTarget {
       this.#listed = false;
       this.dispatchEvent(new Event("admitted"));
       await this.send();
+      this.#streams.on(this.#transport);
     } catch (error) {
       if (generation !== this.#generation) return;
       this.#onRefused(SplitterError.of(error));
@@ -279,6 +298,7 @@ export class Place extends EventTarget {
     clearTimeout(this.#timer);
     this.#transport?.close();
     this.#transport = null;
+    this.#streams.on(null);
     for (const track of this.remoteStream.getTracks()) this.remoteStream.removeTrack(track);
     this.#desk.removeEventListener("track", this.#onTrack);
   }

@@ -29,6 +29,7 @@ export { hasPaused, hasPicture, hasVideo, holdOf, showingOf } from "./views.js";
 /** @typedef {import("./types.js").Me} Me */
 /** @typedef {import("./types.js").Notice} Notice */
 /** @typedef {import("./types.js").PartyView} PartyView */
+/** @typedef {import("./types.js").Person} Person */
 /** @typedef {import("./types.js").PhoneView} PhoneView */
 /** @typedef {import("./types.js").Picture} Picture */
 /** @typedef {import("./types.js").Quality} Quality */

@@ -30,6 +30,10 @@ export class Transport {
   /** @type {number|undefined} */
   #timer;
   #tuned = "";
+  /** @type {Array<{transceiver: RTCRtpTransceiver, source: string}>} further lines, and whom each shows; "": nobody */
+  #lines = [];
+  /** @type {Promise<unknown>} offers go one after the other */
+  #exchange = Promise.resolve();
   /** @type {Promise<void>} */
   #sending = Promise.resolve();
   /** @type {{track: MediaStreamTrack|null, limits: Limits, screen: boolean}} */
@@ -50,12 +54,12 @@ export class Transport {
     /** What came no longer comes, and the browser has not noticed yet. */
     this.onstill = () => {};
     this.#pc = connection({ iceServers: gateway.iceServers, bundlePolicy: "max-bundle" });
-    this.#pc.ontrack = (event) => this.ontrack(event.track);
     this.#pc.onconnectionstatechange = () => this.#closed || this.onstate(this.#pc.connectionState);
     this.#pc.onicecandidate = (event) => this.#onCandidate(event.candidate);
     // Always both ways: a camera that comes later needs no new offer.
     const transceiver = this.#pc.addTransceiver(track ?? "video", { direction: "sendrecv" });
     this.#sender = transceiver.sender;
+    this.#pc.ontrack = (event) => event.transceiver === transceiver && this.ontrack(event.track);
     preferH264(transceiver);
     this.#pulse = new Pulse(transceiver.receiver, () => this.#pc.connectionState === "connected" && this.onstill());
   }
@@ -91,6 +95,7 @@ export class Transport {
   async restart() {
     if (this.#restarting) return;
     this.#restarting = true;
+    await this.#exchange.catch(ignore);
     try {
       if (this.#pc.signalingState === "have-local-offer") await this.#pc.setLocalDescription({ type: "rollback" });
       await this.#pc.setLocalDescription(await this.#pc.createOffer({ iceRestart: true }));
@@ -108,6 +113,50 @@ export class Transport {
       this.#restarting = false;
     }
     this.#flush();
+  }
+
+  /**
+   * See these parties in streams of their own, and no others: one more offer of the same session.
+   * @param {string[]} sources
+   * @returns {Promise<Map<string, MediaStreamTrack>>} the track of each
+   */
+  watch(sources) {
+    const watched = this.#exchange.catch(ignore).then(() => this.#watch(sources));
+    this.#exchange = watched;
+    return watched;
+  }
+
+  /** @param {string[]} sources */
+  async #watch(sources) {
+    if (this.#restarting || !this.usable) throw new SplitterError(0, "closed", "the transport is being repaired");
+    for (const line of this.#lines) if (!sources.includes(line.source)) line.source = "";
+    for (const source of sources) {
+      if (this.#lines.some((line) => line.source === source)) continue;
+      (this.#lines.find((line) => !line.source) ?? this.#newLine()).source = source;
+    }
+    for (const { transceiver, source } of this.#lines) transceiver.direction = source ? "recvonly" : "inactive";
+    await this.#pc.setLocalDescription(await this.#pc.createOffer());
+    try {
+      const shown = this.#lines.filter(({ source }) => source);
+      const streams = shown.map(({ transceiver: { mid }, source }) => ({ mid, source }));
+      const json = { offer: this.#pc.localDescription?.sdp, streams };
+      const response = await this.#gateway.request("PUT", `${this.#location}/streams`, { json });
+      const { answer } = await response.json();
+      if (!this.#closed) await this.#pc.setRemoteDescription({ type: "answer", sdp: answer });
+      return new Map(shown.map(({ transceiver, source }) => [source, transceiver.receiver.track]));
+    } catch (error) {
+      const open = !this.#closed && this.#pc.signalingState === "have-local-offer";
+      if (open) await this.#pc.setLocalDescription({ type: "rollback" }).catch(ignore);
+      throw error;
+    }
+  }
+
+  #newLine() {
+    const transceiver = this.#pc.addTransceiver("video", { direction: "recvonly" });
+    preferH264(transceiver);
+    const line = { transceiver, source: "" };
+    this.#lines.push(line);
+    return line;
   }
 
   /**

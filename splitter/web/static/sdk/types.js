@@ -9,6 +9,8 @@
  *   guest: the caller's own browser; expert: somebody else's, asked in by a link. `title`: what people call it. */
 /** @typedef {{name: string, number: string, by: string, state: "calling"|"ringing"|"joining"|"joined"|"left", outcome: string,
  *   reason: string, muted: boolean, part: "talks"|"listens"|"whispers"}} PhoneView  A phone that was invited into the voice. */
+/** @typedef {{name: string, kind: "caller"|"host"|"desk"|"guest"|"expert", extension: string, title: string, sends: boolean,
+ *   own: boolean}} Person  Somebody in the video. host: the desk that has the call; `own`: this desk itself. */
 /** @typedef {{state: "off"|"asking"|"on"|"dropping", outcome: string, reason: string, supported: boolean|null,
  *   limits: Limits|null, sends: boolean}} VideoView */
 /** @typedef {{access_network: string, latitude: number|null, longitude: number|null, radius_m: number|null,
