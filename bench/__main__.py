@@ -14,6 +14,7 @@ NAMES = (
     "flat",
     "storm",
     "relay",
+    "offload",
     "secure",
     "rooms",
     "joins",

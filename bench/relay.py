@@ -31,7 +31,7 @@ from bench.report import Report, judge
 from splitter.core.net import Address
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.voice import SideSpec
-from splitter.media.settings import MediaSettings
+from splitter.media.settings import KernelUse, MediaSettings
 from splitter.media.worker.engine import WorkerEngine
 from splitter.telemetry.settings import TelemetrySettings
 
@@ -68,15 +68,16 @@ class Relayed:
 
     pid: int
     targets: list[tuple[int, int]]
+    hosts: tuple[str, str] = (HOST, HOST)
 
 
 # ---- traffic -----------------------------------------------------------------------------------------------------
 
 
-def end() -> socket.socket:
+def end(host: str = HOST) -> socket.socket:
     """One side of all calls: sends from and receives at one port."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.bind((HOST, 0))
+    sock.bind((host, 0))
     sock.setblocking(False)
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
@@ -87,7 +88,7 @@ def play(
     ends: tuple[socket.socket, socket.socket], relayed: Relayed, size: int, seconds: float
 ) -> tuple[int, list[float]]:
     """Send for so many seconds. Returns: packets sent, and the delay in seconds of each that arrived."""
-    jobs = [(ends[side], (HOST, ports[side])) for ports in relayed.targets for side in (0, 1)]
+    jobs = [(ends[side], (relayed.hosts[side], ports[side])) for ports in relayed.targets for side in (0, 1)]
     packet, buffer = bytearray(size), bytearray(2048)
     poll = select.epoll()
     by_fd = {sock.fileno(): sock for sock in ends}
@@ -131,12 +132,13 @@ def _traffic(ends: tuple[socket.socket, socket.socket], orders: Connection) -> N
 class Traffic:
     """The generator and its two ends."""
 
-    def __init__(self) -> None:
-        self._ends = (end(), end())
+    def __init__(self, ends: tuple[socket.socket, socket.socket] | None = None) -> None:
+        self._ends = ends or (end(), end())
         self._orders, theirs = multiprocessing.Pipe()
         fork = multiprocessing.get_context("fork")
         self._process = fork.Process(target=_traffic, args=(self._ends, theirs), daemon=True)
         self._process.start()
+        self.pid = self._process.pid or 0
         self.ports = (self._ends[0].getsockname()[1], self._ends[1].getsockname()[1])
 
     def measure(self, relayed: Relayed, size: int, seconds: float) -> Sample:
@@ -170,40 +172,48 @@ def waited_s(pid: int) -> float:
 
 
 @asynccontextmanager
-async def ours(ports: tuple[int, int]) -> AsyncIterator[Relayed]:
-    """One media worker."""
+async def ours(
+    ports: tuple[int, int],
+    hosts: tuple[str, str] = (HOST, HOST),
+    peers: tuple[str, str] = (HOST, HOST),
+    offload: KernelUse = KernelUse.OFF,
+) -> AsyncIterator[Relayed]:
+    """One media worker, between our addresses and those of the ends."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        settings = MediaSettings(workers=1, first_port=42_000, last_port=42_999, socket_dir=folder)
-        engine = WorkerEngine(settings, {"lo": Network()}, logs=TelemetrySettings(log_level="warning"))
+        settings = MediaSettings(workers=1, first_port=42_000, last_port=42_999, socket_dir=folder, offload=offload)
+        networks = {"caller": Network(hosts[0]), "centre": Network(hosts[1])}
+        engine = WorkerEngine(settings, networks, logs=TelemetrySettings(log_level="warning"))
         await engine.start()
         try:
             targets = []
-            sides = SideSpec("caller", "lo"), SideSpec("centre", "lo")
+            sides = SideSpec("caller", "caller"), SideSpec("centre", "centre")
             for call in range(CALLS):
                 relay = await engine.open(f"bench-{call}", sides, lambda event: None)
                 for side in (0, 1):
-                    remote = RemoteEnd(Address(HOST, ports[side]), Address(HOST, ports[side] + 1))
+                    remote = RemoteEnd(Address(peers[side], ports[side]), Address(peers[side], ports[side] + 1))
                     await engine.point(relay, side, remote)
                 targets.append((relay.local[0].rtp_port, relay.local[1].rtp_port))
             pid = engine.status()[0].pid
             assert pid is not None
-            yield Relayed(pid, targets)
+            yield Relayed(pid, targets, hosts)
         finally:
             await engine.stop()
 
 
 @asynccontextmanager
-async def rtpengine(ports: tuple[int, int], *options: str) -> AsyncIterator[Relayed]:
-    """rtpengine without its kernel module."""
+async def rtpengine(
+    ports: tuple[int, int], *options: str, host: str = HOST, peers: tuple[str, str] = (HOST, HOST)
+) -> AsyncIterator[Relayed]:
+    """rtpengine without its kernel module, on one address of ours."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind((HOST, 0))
         control = free.getsockname()[1]
-    command = [RTPENGINE, "--config-file=none", "--table=-1", f"--interface={HOST}", f"--listen-ng={HOST}:{control}"]
+    command = [RTPENGINE, "--config-file=none", "--table=-1", f"--interface={host}", f"--listen-ng={HOST}:{control}"]
     command += ["--foreground", "--log-stderr", "--log-level=3", "--port-min=43000", "--port-max=43999", *options]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
     try:
         with Ng(control) as ng:
-            yield Relayed(process.pid, [ng.call(f"bench-{call}", ports) for call in range(CALLS)])
+            yield Relayed(process.pid, [ng.call(f"bench-{call}", ports, peers) for call in range(CALLS)], (host, host))
     finally:
         process.terminate()
         process.wait(5)
@@ -240,11 +250,17 @@ class Ng:
             pass
         return answer
 
-    def call(self, call_id: str, ports: tuple[int, int]) -> tuple[int, int]:
+    def call(self, call_id: str, ports: tuple[int, int], peers: tuple[str, str] = (HOST, HOST)) -> tuple[int, int]:
         """Set up one call between the two ends. Returns: where the caller and where the centre send to."""
-        offer = {"command": "offer", "call-id": call_id, "from-tag": "a", "ICE": "remove", "sdp": _sdp(ports[0])}
+        offer = {
+            "command": "offer",
+            "call-id": call_id,
+            "from-tag": "a",
+            "ICE": "remove",
+            "sdp": _sdp(peers[0], ports[0]),
+        }
         centre = _port(self.ask(offer))
-        answer = {**offer, "command": "answer", "to-tag": "b", "sdp": _sdp(ports[1])}
+        answer = {**offer, "command": "answer", "to-tag": "b", "sdp": _sdp(peers[1], ports[1])}
         return _port(self.ask(answer)), centre
 
 
@@ -256,8 +272,8 @@ def bencode(value: Any) -> bytes:
     return b"%d:%s" % (len(data), data)
 
 
-def _sdp(port: int) -> str:
-    head = f"v=0\r\no=- 1 1 IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {HOST}\r\nt=0 0\r\n"
+def _sdp(host: str, port: int) -> str:
+    head = f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
     return f"{head}m=audio {port} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\na=sendrecv\r\n"
 
 

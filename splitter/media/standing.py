@@ -6,6 +6,8 @@ frame is wanted) are no matter of that kind: who wants one asks again.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from splitter.media.ports.events import (
     MediaEvent,
     MediaStarted,
@@ -57,7 +59,7 @@ class Standing:
             case SpeakerChanged():
                 self._set(_SPEAKER, "", event)
             case VoiceOffloaded():
-                self._set(_CARRIER, "", event)
+                self._set(_CARRIER, "", replace(event, fault=False))  # it is counted already
             case TransportChanged():
                 self._set(_TRANSPORT, event.participant, event)
 

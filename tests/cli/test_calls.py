@@ -154,6 +154,11 @@ class TestStatus:
         assert "workers       2 of 2 up" in result.stdout
         assert "listens       access udp 10.0.0.9:5060" in result.stdout
 
+    async def test_the_kernel_where_it_forwards_voice(self, parts: Gateway, command: Command) -> None:
+        assert "kernel" not in (await command("status")).stdout
+        parts.in_kernel = 12
+        assert "kernel        forwards 12 directions of voice" in (await command("status")).stdout
+
     async def test_rtpengines_where_there_are_some(self, parts: Gateway, command: Command) -> None:
         parts.rtpengines = (
             InstanceStatus("one", "10.1.0.30:2223", "up", 1, 12),

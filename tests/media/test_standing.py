@@ -11,6 +11,7 @@ from splitter.media.ports.events import (
     SourceUnfit,
     StrangerHeard,
     TransportChanged,
+    VoiceOffloaded,
 )
 from splitter.media.standing import Standing
 
@@ -59,6 +60,10 @@ class TestStanding:
         assert standing.events == (shown,)
         standing.left("seat-1")
         assert standing.events == ()
+
+    def test_says_who_forwards_the_voice_and_counts_no_fault_twice(self) -> None:
+        standing = Standing((VoiceOffloaded("c", True), VoiceOffloaded("c", False, "eth0 is down", fault=True)))
+        assert standing.events == (VoiceOffloaded("c", False, "eth0 is down"),)
 
     def test_is_nothing_that_is_asked_again_anyway(self) -> None:
         assert Standing((KeyFrameWanted("c", "caller"),)).events == ()

@@ -124,7 +124,7 @@ def _beside_the_voice(call: LiveCall, event: CallEvent) -> Steps[None]:
         case EnginePassedOver():
             yield Note(f"the voice is for another engine: {event.reason}", kind="alarm")
         case VoiceOffloaded(in_kernel=True):
-            yield Note("the kernel forwards the voice from now on", kind="media")
+            yield Note("the kernel forwards the voice", kind="media")
         case VoiceOffloaded():
             kind = "alarm" if event.fault else "media"
             yield Note(f"the media worker forwards the voice, and not the kernel: {event.reason}", kind=kind)

@@ -39,7 +39,10 @@ class LinkAttachment:
         self._interface = interface
 
     def is_there(self) -> bool:
-        return self._fd >= 0 and bpf.linked_to(self._fd) == self._interface
+        try:
+            return self._fd >= 0 and bpf.linked_to(self._fd) == self._interface
+        except OSError:
+            return False
 
     def take_off(self) -> None:
         if self._fd >= 0:
@@ -93,15 +96,29 @@ def attach(program: int, interface: int) -> Attachment:
     return FilterAttachment(program, interface)
 
 
-def remove_dead(netlink: Netlink) -> int:
-    """Take off filters whose process is gone. Returns: how many that were."""
+def remove_dead() -> int:
+    """Take off filters whose process is gone. Returns: how many that were. Raises OSError."""
     removed = 0
-    for interface, _ in socket.if_nameindex():
-        with suppress(OSError):  # this interface is gone, or not ours to look at
-            for one in netlink.filters(interface):
-                prefix, _, rest = one.name.partition(":")
-                pid = rest.partition(":")[0]
-                if prefix == _PREFIX and pid.isdigit() and one.name != name_of(int(pid)):
-                    netlink.take_filter_off(one)
-                    removed += 1
+    with Netlink() as netlink:
+        for interface, _ in socket.if_nameindex():
+            with suppress(OSError):  # this interface is gone, or not ours to look at
+                for one in netlink.filters(interface):
+                    if _is_dead(one.name):
+                        netlink.take_filter_off(one)
+                        removed += 1
     return removed
+
+
+def _is_dead(name: str) -> bool:
+    """Whether a filter of this name is one of ours, of a process that is gone."""
+    prefix, _, rest = name.partition(":")
+    pid = rest.partition(":")[0]
+    if prefix != _PREFIX or not pid.isdigit() or name == name_of(int(pid)):
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return False  # another user's, whose /proc we may not see
+    except OSError:
+        pass
+    return True

@@ -11,9 +11,9 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, closing
 
 import structlog
 
@@ -23,9 +23,8 @@ from splitter.media.offload.layout import KEY, VALUE_SIZE, counts_in, key_of, sa
 from splitter.media.offload.paths import Path, Paths
 from splitter.media.offload.ports import FlowCount, OffloadLost, OffloadPending, OffloadRefused, VoiceFlow
 from splitter.media.offload.program import assembled
-from splitter.media.offload.rtnetlink import Netlink
 
-LOOK_S = 0.25
+LOOK_S = 0.2
 """How long it is believed that places are as they were, and that nothing changed in the machine's network."""
 
 log = structlog.get_logger(__name__)
@@ -33,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 class KernelOffload:
     """The kernel as this worker has it.
+
+    What may wait for other programs that change the machine's network is done by a thread: no packet waits for it.
 
     Args:
         limit: flows at most.
@@ -51,16 +52,19 @@ class KernelOffload:
         self._now = now
         self._attachments: dict[int, Attachment] = {}
         self._coming: dict[int, Future[Attachment]] = {}
+        self._inspection: Future[list[int]] | None = None
         self._thread = ThreadPoolExecutor(1, "offload")
         self._looked_at = float("-inf")
         self.engaged = 0
         self.broken = ""
         try:
-            self._netlink = Netlink()
-            removed = remove_dead(self._netlink)
-            self.paths = Paths(self._netlink)
-            self.flows = bpf.FlowMap(KEY.size, VALUE_SIZE, limit)
-            self._program = bpf.load(assembled(self.flows.fd))
+            removed = remove_dead()
+            with ExitStack() as opened:
+                self.paths = opened.enter_context(closing(Paths()))
+                self.flows = opened.enter_context(closing(bpf.FlowMap(KEY.size, VALUE_SIZE, limit)))
+                self._program = bpf.load(assembled(self.flows.fd))
+                opened.callback(os.close, self._program)
+                self._opened = opened.pop_all()
         except OSError as error:
             raise OffloadRefused(_why(error)) from error
         if removed:
@@ -114,11 +118,15 @@ class KernelOffload:
             return
         self._looked_at = now
         self.paths.refresh()
-        for interface, attachment in list(self._attachments.items()):
-            if not attachment.is_there():
-                del self._attachments[interface]
-                attachment.take_off()
-                log.error("the voice program is gone from an interface", interface=_name(interface))
+        if self._inspection is not None and self._inspection.done():
+            for interface in self._inspection.result():
+                attachment = self._attachments.pop(interface, None)
+                if attachment is not None:
+                    self._thread.submit(attachment.take_off)
+                    log.error("the voice program is gone from an interface", interface=_name(interface))
+            self._inspection = None
+        if self._inspection is None and self._attachments:
+            self._inspection = self._thread.submit(_gone, dict(self._attachments))
 
     def has(self, attachment: Attachment) -> bool:
         """Whether the program was in this place at the last look."""
@@ -129,25 +137,27 @@ class KernelOffload:
         if not self.broken:
             self.broken = reason
             log.error("the kernel carries no voice any more", reason=reason)
+        self._take_off()
+
+    def _take_off(self) -> None:
         for attachment in self._attachments.values():
-            attachment.take_off()
+            self._thread.submit(attachment.take_off)
         self._attachments.clear()
 
     def close(self) -> None:
         """Take everything off."""
         self.broken = self.broken or "the worker ends"
+        self._take_off()
         self._thread.shutdown()
         for coming in self._coming.values():
             if coming.exception() is None:
                 coming.result().take_off()
-        for attachment in self._attachments.values():
-            attachment.take_off()
-        self._attachments.clear()
-        self.flows.close()
-        with suppress(OSError):
-            os.close(self._program)
-        self.paths.close()
-        self._netlink.close()
+        self._opened.close()
+
+
+def _gone(attachments: Mapping[int, Attachment]) -> list[int]:
+    """Interfaces that the program is not at. For the thread: what asks for it may have to wait for others (rtnl)."""
+    return [interface for interface, attachment in attachments.items() if not attachment.is_there()]
 
 
 class KernelTicket:
@@ -163,8 +173,8 @@ class KernelTicket:
         self._generation = offload.paths.generation
         self._read = (0, 0)  # packets and bytes that were told
 
-    def read(self) -> FlowCount:
-        """Say what it took since the last time. Raises OffloadLost."""
+    def check(self) -> KernelOffload:
+        """Raise OffloadLost where the kernel cannot send it on any more. Returns: who has it."""
         offload = self._offload
         if offload is None:
             raise OffloadLost("it was given back")
@@ -173,6 +183,11 @@ class KernelTicket:
             raise OffloadLost(offload.broken or f"the voice program is gone from {_name(self._ways[0].interface)}")
         if self._generation != offload.paths.generation:
             self._check_ways(offload)
+        return offload
+
+    def read(self) -> FlowCount:
+        """Say what it took since the last time. Raises OffloadLost."""
+        offload = self.check()
         try:
             value = offload.flows.read(self._key)
         except OSError as error:

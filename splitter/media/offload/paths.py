@@ -8,12 +8,13 @@ from __future__ import annotations
 import fcntl
 import socket
 import struct
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from splitter.media.offload.layout import ETHER_HEADER
 from splitter.media.offload.ports import OffloadRefused
-from splitter.media.offload.rtnetlink import Netlink, RouteType
+from splitter.media.offload.rtnetlink import Changes, Netlink, RouteType
 
 SMALLEST_MTU = 576  # RFC 791 §3.1; what is below that would not carry every packet of a voice
 _GET_FLAGS, _GET_MTU, _GET_TYPE = 0x8913, 0x8921, 0x8927  # netdevice(7)
@@ -38,24 +39,27 @@ class Path:
 
 
 class Paths:
-    """Ways to peers, each looked up once.
+    """Ways to peers, each looked up once. Raises OSError.
 
     Attributes:
         generation: another number after each change of the machine's network.
     """
 
-    def __init__(self, netlink: Netlink) -> None:
-        self._netlink = netlink
+    def __init__(self) -> None:
+        with ExitStack() as opened:
+            self._netlink = opened.enter_context(Netlink())
+            self._changes = opened.enter_context(closing(Changes()))
+            self._probe = opened.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC))
+            self._opened = opened.pop_all()
         self._found: dict[tuple[str, str], Path] = {}
-        self._probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self.generation = 0
 
     def close(self) -> None:
-        self._probe.close()
+        self._opened.close()
 
     def refresh(self) -> None:
         """Forget what was found, if anything changed since the last time."""
-        if self._netlink.changed():
+        if self._changes.seen():
             self._found.clear()
             self.generation += 1
 

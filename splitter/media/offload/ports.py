@@ -70,6 +70,10 @@ class FlowCount:
 class Ticket(Protocol):
     """A flow that the kernel has."""
 
+    def check(self) -> object:
+        """Raise OffloadLost where the kernel cannot send it on any more; cheaper than to read it."""
+        ...
+
     def read(self) -> FlowCount:
         """Say what it took since the last time. Raises OffloadLost where it has the flow no longer."""
         ...

@@ -70,25 +70,36 @@ class Filter:
     name: str
 
 
-class Netlink:
-    """A socket to ask, and one to hear of changes, closed by a `with` block. Raises OSError where none is to be had."""
+class Changes:
+    """Something of the machine's network changed: a link, an address, a route or a rule. Raises OSError."""
 
     def __init__(self) -> None:
-        self._sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
-        try:
-            self._sock.bind((0, 0))
-            self._sock.settimeout(1.0)  # never needed: the answer is there before the question returns
-            self._changes = socket.socket(
-                socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0
-            )
+        self._sock = _opened(_CHANGES)
+        self._sock.setblocking(False)
+
+    def seen(self) -> bool:
+        """Whether anything did since the last time; what it was is not looked at."""
+        found = False
+        while True:
             try:
-                self._changes.bind((0, _CHANGES))
-            except BaseException:
-                self._changes.close()
-                raise
-        except BaseException:
-            self._sock.close()
-            raise
+                self._sock.recv(_READ_BYTES)
+            except BlockingIOError:
+                return found
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:  # more than we had room for
+                    raise
+            found = True
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+class Netlink:
+    """A socket to ask the kernel, closed by a `with` block. Raises OSError."""
+
+    def __init__(self) -> None:
+        self._sock = _opened(0)
+        self._sock.settimeout(1.0)  # never needed: the answer is there before the question returns
         self._sequence = 0
 
     def __enter__(self) -> Netlink:
@@ -99,20 +110,6 @@ class Netlink:
 
     def close(self) -> None:
         self._sock.close()
-        self._changes.close()
-
-    def changed(self) -> bool:
-        """Whether a link, address, route or rule changed since the last time; what it was is not looked at."""
-        found = False
-        while True:
-            try:
-                self._changes.recv(_READ_BYTES)
-            except BlockingIOError:
-                return found
-            except OSError as error:
-                if error.errno != errno.ENOBUFS:  # more than we had room for
-                    raise
-            found = True
 
     # ---- routes --------------------------------------------------------------------------------------------------
 
@@ -195,6 +192,16 @@ class Netlink:
                 return False
             answers.append((kind, body))
         return more or not answers
+
+
+def _opened(groups: int) -> socket.socket:
+    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+    try:
+        sock.bind((0, groups))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def _attribute(kind: int, value: bytes) -> bytes:

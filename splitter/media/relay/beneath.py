@@ -1,7 +1,7 @@
 """The kernel beneath one relay: when it is given the voice, and when it is taken back. Sends and receives nothing.
 
 The kernel gets both directions at once, a moment after both sides were found, and only while nothing else is to be done
-with their packets. It is looked at twice a second: its counters are added to those of the lanes, and whatever is not
+with their packets. It is looked at every moment: its counters are added to those of the lanes, and whatever is not
 well brings the voice back to the worker, where every packet that the kernel leaves is relayed all the time.
 
 Nothing that goes wrong here touches the relay: what is raised is logged, and the relay goes on without the kernel.
@@ -28,14 +28,17 @@ from splitter.media.ports.events import VoiceOffloaded
 from splitter.media.relay.lane import Lane
 from splitter.media.wire.host import Host, Timer
 
-LOOK_S = 0.5
-"""Between two looks."""
+LOOK_S = 0.4
+"""Between two looks whether all is well."""
+
+LOOKS_A_COUNT = 2
+"""Counters are read at one look in so many: a lane that counts nothing for two seconds takes its peer for silent."""
 
 RETRY_S = 10.0
 """After the kernel has refused a flow or lost one."""
 
 ASTRAY = 10
-"""Packets between two looks that come to the worker though the kernel should have them: they arrive elsewhere."""
+"""Packets between two counts that come to the worker though the kernel should have them: they arrive elsewhere."""
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +72,11 @@ class OneWay:
         ticket, self.ticket = self.ticket, None
         if ticket is not None:
             self.lane.carried(ticket.give_back())
+
+    def check(self) -> None:
+        """Raise OffloadLost where the kernel cannot go on with it."""
+        if self.ticket is not None:
+            self.ticket.check()
 
     def read(self) -> None:
         """Add what the kernel took to the lane's counters. Raises OffloadLost."""
@@ -153,9 +161,15 @@ class Beneath:
     def _read(self) -> None:
         self._looks += 1
         for one in self._directions:
+            one.check()
+            if self._looks % LOOKS_A_COUNT:
+                continue
             one.read()
-            if one.astray() >= ASTRAY and self._looks > 1:
-                raise OffloadRefused(f"packets from {one.lane.accepted} do not come by the interface that leads there")
+            if one.astray() >= ASTRAY and self._looks > LOOKS_A_COUNT:
+                raise OffloadRefused(
+                    f"packets from {one.lane.accepted} come to the worker: "
+                    "by another interface than the one that leads there, or not as RTP"
+                )
 
     def _refused(self, reason: str) -> None:
         """Tell a refusal, unless it is the one that was told."""

@@ -23,11 +23,14 @@ class FakeTicket:
         if self._packets % SAMPLE == 0:
             self._samples.append(FlowSample(packet[:12], self._packets - self._told, now))
 
-    def read(self) -> FlowCount:
+    def check(self) -> None:
         if self._offload.lost:
             raise OffloadLost(self._offload.lost)
         if self._offload.flows.get(self._flow) is not self:
             raise OffloadLost("it was given back")
+
+    def read(self) -> FlowCount:
+        self.check()
         return self._news()
 
     def _news(self) -> FlowCount:

@@ -71,7 +71,7 @@ def soon(ticket: Ticket) -> str:
     end = time.monotonic() + 1.0
     while True:
         try:
-            ticket.read()
+            ticket.check()
         except OffloadLost as lost:
             return str(lost)
         assert time.monotonic() < end, "it is believed to be well"
@@ -110,6 +110,8 @@ class TestOffload:
         assert ticket.give_back() == FlowCount()
         with pytest.raises(OffloadLost):
             ticket.read()
+        with pytest.raises(OffloadLost):
+            ticket.check()
 
     def test_takes_a_flow_again_that_was_given_back_and_counts_from_naught(self, stand: Stand) -> None:
         first = engage(stand.offload, FLOW)

@@ -191,9 +191,8 @@ class TestFaults:
         call.talk(2)
         call.past = True
         call.talk(3)
-        assert call.carried[1:] == [
-            (False, f"packets from {CALLER} do not come by the interface that leads there", False)
-        ]
+        (told,) = call.carried[1:]
+        assert told[1].startswith(f"packets from {CALLER} come to the worker")
         assert whole(call)
 
 
