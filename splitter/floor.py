@@ -97,7 +97,7 @@ class Floor:
             source_ok=self.calls.source_ok,
             party_ok=self.calls.party_ok,
             spared=spared(settings),
-            ahead=Precaution(self.records, self.recorder),
+            ahead=Precaution(self.records, self.recorder, self._clock),
         )
         for expected in tls_names(settings):
             self.driver.expect(*expected)

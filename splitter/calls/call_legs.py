@@ -232,10 +232,11 @@ class CallLegs:
         """A leg that there is, or has been."""
         return self.all[key]
 
-    def in_dialog(self, message: Message) -> SipLeg | None:
-        """The leg of the dialog in which we have sent this message."""
+    def in_dialog(self, message: Message, from_peer: bool = False) -> SipLeg | None:
+        """The leg in whose dialog we have sent this message, or its peer has."""
         tags = (message.from_tag or "", message.to_tag or "")
-        dialog = DialogId(message.call_id, *(tags if isinstance(message, Request) else tags[::-1]))
+        ours = isinstance(message, Request) is not from_peer
+        dialog = DialogId(message.call_id, *(tags if ours else tags[::-1]))
         return next((self.all[one.key] for one in self._talk.legs.values() if self.all[one.key].is_in(dialog)), None)
 
     @property

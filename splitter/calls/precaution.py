@@ -9,26 +9,31 @@ import asyncio
 from collections.abc import Sequence
 
 from splitter.calls.records import Records
-from splitter.calls.talk.outstanding import Outstanding, must_arrive
+from splitter.calls.talk.outstanding import GIVEN_UP_S, Outstanding, must_arrive
+from splitter.core.clock import Clock
 from splitter.sip.events import TransactionId, Transmit
 from splitter.telemetry.trace import Recorder
+
+MOST_REFUSALS = 100
+"""So many INVITEs that became no call are known until the ACK to their refusal: strangers must not fill the store."""
 
 
 class Precaution:
     """Stands between the driver and the records.
 
     Args:
-        recorder: knows which call a message belongs to. What belongs to none is refused in the moment in which it came,
-            and strangers must not fill the store.
+        recorder: knows which call a message belongs to.
     """
 
-    def __init__(self, records: Records, recorder: Recorder) -> None:
+    def __init__(self, records: Records, recorder: Recorder, clock: Clock) -> None:
         self._records = records
+        self._clock = clock
         self._recorder = recorder
+        self._refusals: set[TransactionId] = set()  # of INVITEs that became no call
 
     def note(self, transmit: Transmit) -> None:
         """A message is about to leave: from now on its call is not written down without it, if it must arrive."""
-        if must_arrive(transmit.message):
+        if transmit.txn and must_arrive(transmit.message):  # without a transaction it is said once and never again
             self._note(transmit)
             if transmit.flow.reliable and transmit.message.cseq[1] == "UPDATE":
                 # What no network loses and nobody confirms has arrived once it is sent; its transaction is over.
@@ -45,9 +50,15 @@ class Precaution:
 
     def confirmed(self, txn: TransactionId) -> None:
         """Nothing has to be repeated in this transaction any longer."""
+        self._refusals.discard(txn)
         self._records.note_confirmed(txn)
 
     def _note(self, transmit: Transmit) -> None:
         call_id, leg = self._recorder.place_of(transmit.message)
+        if not call_id and len(self._refusals) < MOST_REFUSALS:
+            call_id = transmit.txn
+            self._refusals.add(transmit.txn)
         if call_id:
-            self._records.note_outstanding(call_id, Outstanding(leg, transmit.txn, transmit.flow, transmit.data))
+            until = self._clock.wall() + GIVEN_UP_S
+            one = Outstanding(leg, transmit.txn, transmit.flow, transmit.data, until)
+            self._records.note_outstanding(call_id, one)

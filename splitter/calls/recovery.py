@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -31,11 +32,12 @@ from splitter.calls.talk.room import RoomState
 from splitter.calls.talk.unfinished import Unfinished
 from splitter.calls.talk.voice import VoiceState
 from splitter.calls.undertaker import CSEQ_GAP
-from splitter.core.errors import LocalError, MediaError
+from splitter.core.errors import LocalError, MediaError, PeerError
 from splitter.media.ports.events import RelayLost, RoomLost
 from splitter.media.ports.rooms import CarriedRoom, RoomHandle
 from splitter.media.ports.voice import CarriedRelay, RelayHandle
 from splitter.sip.message import Request, Response
+from splitter.sip.parse import parse_message
 from splitter.telemetry import record_counts
 
 AT_ONCE = 100
@@ -109,8 +111,9 @@ class Recovery:
                 left = replace(left, outstanding=(*left.outstanding, *beside.outstanding))
             self._calls.undertaker.end(left)
             self._services.records.hold(replace(left, ended=True), HELD_S)
-            record_counts.CALLS_RECOVERED.labels("ended").inc()
-            found.ended += 1
+            if left.caller is not None or not left.ended:  # else it was over
+                record_counts.CALLS_RECOVERED.labels("ended").inc()
+                found.ended += 1
             return
         if not frame.readable:
             raise ValueError(
@@ -153,8 +156,12 @@ class Recovery:
                 leg.end_by(message)
             elif isinstance(message, Response) and message.status < 300 and message.cseq[1] == "INVITE":
                 leg.await_ack(one.txn, one.txn in doubt.answers_due)
-        for request in doubt.requests:  # as if it came again
-            self._services.driver.received(request.flow, request.invite)
+        for waiting in doubt.requests:  # as if it came again
+            with suppress(PeerError):
+                request = parse_message(waiting.invite)
+                if isinstance(request, Request) and (leg := call.legs.in_dialog(request, from_peer=True)) is not None:
+                    leg.expect_again(request)
+            self._services.driver.received(waiting.flow, waiting.invite)
 
     async def _take_up_media(self, ready: asyncio.Future[None], call: Call) -> None:
         """Claim the media of a call, in its own task; so many at a time, since an engine may not answer."""

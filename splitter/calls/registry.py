@@ -73,7 +73,7 @@ class Calls:
     def attach(self, services: Services, reception: Reception | None = None) -> None:
         """Hand in what calls need; before the driver is started. Without a reception, every seat is let in."""
         self._services = services
-        self._undertaker = Undertaker(services.driver, services.recorder, services.routing, services.ids)
+        self._undertaker = Undertaker(services)
         self._reception = reception
 
     @property

@@ -61,7 +61,7 @@ class Resuming(LegSignalling, Protocol):
     def resume(self, invite: Request, flow: Flow, branch: str, listener: EventSink) -> TransactionId:
         """Go on with an INVITE that it sent; see `Endpoint.resume`."""
 
-    def repeat(self, txn: TransactionId, response: Response, flow: Flow) -> None:
+    def repeat(self, txn: TransactionId, response: Response, flow: Flow, patience_s: float) -> None:
         """Go on with an answer that it gave; see `Endpoint.repeat`."""
 
     def received(self, flow: Flow, data: bytes) -> None:

@@ -13,21 +13,19 @@ from contextlib import suppress
 from functools import partial
 
 from splitter.calls.legs.challenged import challenged
-from splitter.calls.routing import Routing
+from splitter.calls.services import Services
 from splitter.calls.signalling import LegSignalling, Signalling
 from splitter.calls.states import Side
 from splitter.calls.talk.outline import Outline
 from splitter.calls.talk.outstanding import Outstanding
 from splitter.calls.talk.unfinished import Unfinished
 from splitter.core.errors import LocalError, PeerError
-from splitter.core.ids import IdSource
 from splitter.core.net import Address, Flow
 from splitter.sip.dialog import Dialog
 from splitter.sip.digest import HEADERS
 from splitter.sip.events import RequestFailed, ResponseArrived, SipEvent, TransactionId
 from splitter.sip.message import Message, Request, Response
 from splitter.sip.parse import parse_message
-from splitter.telemetry.trace import Recorder
 
 STATUS = 480
 """For whoever called. Not 503: the SBC would take this gateway out of service, and it is there again."""
@@ -42,17 +40,13 @@ not to be without gaps."""
 class Undertaker:
     """Ends what a former process has left unanswered.
 
-    Args:
-        driver: sends.
-        recorder: what is sent and comes belongs to the trace of its call.
-        routing: knows whose an address is; a peer may ask for credentials before it takes a BYE.
+    What is sent and comes belongs to the trace of its call. A peer may ask for credentials before it takes a BYE.
     """
 
-    def __init__(self, driver: Signalling, recorder: Recorder, routing: Routing, ids: IdSource) -> None:
-        self._driver = driver
-        self._recorder = recorder
-        self._routing = routing
-        self._ids = ids
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._driver = services.driver
+        self._recorder = services.recorder
         self._tags: dict[tuple[str, str, int], str] = {}  # by Call-ID, From tag, CSeq of an INVITE that came
 
     def end(self, call: Unfinished, outstanding: Sequence[Outstanding] = ()) -> None:
@@ -70,7 +64,9 @@ class Undertaker:
         if not call.ended:
             reason = call.reason or "the gateway was restarted before this call was answered"
             self._recorder.event(call.call_id, "", "state", f"ended: {reason}")
-        if came is not None and arrived is not None:
+        said = [self.repeat(call.call_id, one) for one in (*call.outstanding, *outstanding)]
+        answered = {_key(message) for message in said if isinstance(message, Response)}
+        if came is not None and arrived is not None and _key(arrived) not in answered:
             self._recorder.bind(arrived.call_id, call.call_id, call.near, arrived.from_tag or "")
             # As if it came again: the transaction layer then has what it needs to repeat the answer until the ACK.
             self._tags[_key(arrived)] = call.tag
@@ -78,8 +74,6 @@ class Undertaker:
         if sent is not None and invite is not None:
             self._recorder.bind(invite.call_id, call.call_id, far, invite.from_tag or "")
             self._abandon(invite, sent.flow)
-        for one in (*call.outstanding, *outstanding):
-            self.repeat(call.call_id, one)
         self.part(call.call_id, Outline(call.dialogs))
 
     def repeat(self, call_id: str, one: Outstanding) -> Message | None:
@@ -89,9 +83,11 @@ class Undertaker:
         """
         try:
             message = parse_message(one.message)
-            self._recorder.bind(message.call_id, call_id, one.leg, message.from_tag or "")
+            if one.leg:  # else it became no call
+                self._recorder.bind(message.call_id, call_id, one.leg, message.from_tag or "")
             if isinstance(message, Response):
-                self._driver.repeat(one.txn, message, one.flow)
+                self._services.records.note_outstanding(call_id, one)
+                self._driver.repeat(one.txn, message, one.flow, one.patience_s(self._services.clock.wall()))
             elif message.method == "INVITE":
                 self._abandon(message, one.flow)
             else:
@@ -139,8 +135,8 @@ class Undertaker:
 
     def _sender(self, flow: Flow) -> LegSignalling:
         """The driver, with what this peer may ask for."""
-        trunk = self._routing.trunk_of(flow)
-        return self._driver if trunk is None else challenged(self._driver, trunk, self._ids)
+        trunk = self._services.routing.trunk_of(flow)
+        return self._driver if trunk is None else challenged(self._driver, trunk, self._services.ids)
 
 
 class _Abandoned:
@@ -172,7 +168,7 @@ class _Abandoned:
             self._sender.request(bye, self._flow, lambda event: None)
 
 
-def _key(invite: Request) -> tuple[str, str, int]:
+def _key(invite: Message) -> tuple[str, str, int]:
     return invite.call_id, invite.from_tag or "", invite.cseq[0]
 
 

@@ -76,16 +76,17 @@ class Endpoint:
         """
         return self._client.resume(invite, flow, sent_by, branch)
 
-    def repeat(self, txn: TransactionId, response: Response, flow: Flow, now: float) -> list[Output]:
+    def repeat(self, txn: TransactionId, response: Response, flow: Flow, patience_s: float, now: float) -> list[Output]:
         """Go on with a final answer that a former process gave: to an INVITE it is said again until its ACK comes.
 
         Args:
             txn: the transaction that it had; it is the same in every process.
             flow: where that process sent it.
+            patience_s: what is left of the time in which the ACK may come.
         """
         out: list[Output] = []
         if txn not in self._core.transactions:
-            self._server.repeat(txn, response, flow, now, out)
+            self._server.repeat(txn, response, flow, patience_s, now, out)
         return out
 
     def invite_of(self, txn: TransactionId) -> Transmit | None:

@@ -179,9 +179,9 @@ class Driver:
         self._dispatch.asks[txn] = SentRequest(listener, flow.network)
         return txn
 
-    def repeat(self, txn: TransactionId, response: Response, flow: Flow) -> None:
+    def repeat(self, txn: TransactionId, response: Response, flow: Flow, patience_s: float) -> None:
         """Go on with an answer that a former process gave; see `Endpoint.repeat`."""
-        self._carry_out(self._endpoint.repeat(txn, response, flow, self._clock.now()))
+        self._carry_out(self._endpoint.repeat(txn, response, flow, patience_s, self._clock.now()))
 
     def respond(self, txn: TransactionId, response: Response) -> None:
         """Answer a request; see `Endpoint.respond`."""

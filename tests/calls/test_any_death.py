@@ -97,7 +97,7 @@ def each_act(play: Callable[[World, int], bool], transport: str) -> None:
     for act in range(MOST):
         with World(transport=transport) as world:
             if not play(world, act):
-                assert act > 3
+                assert act > 2
                 return
             world.run_until(lambda: world.rows == {}, PATIENCE_S)
     raise AssertionError("it is never over")
@@ -170,6 +170,17 @@ class TestAnyDeath:
                 assert world.voice_faults(caller) == [], f"act {act}\n{world.ladder()}"
                 caller.bye()
             over(world, caller, *world.pbx.calls.values())
+            return True
+
+        each_act(play, transport.replace("lossy", "udp"))
+
+    def test_an_invite_that_becomes_no_call_is_refused(self, transport: str) -> None:
+        def play(world: World, act: int) -> bool:
+            seat = world.desk.invite("nobody", seat=True)
+            if not dies_at(act, world, transport != "lossy"):
+                return False
+            over(world, seat)
+            assert seat.status == 404 or transport == "tcp"
             return True
 
         each_act(play, transport.replace("lossy", "udp"))

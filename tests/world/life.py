@@ -90,7 +90,7 @@ class Life:
             party_ok=self.calls.party_ok,
             counters=PlainCounters(),
             sockets=partial(_MortalSockets, self, ground.wire),
-            ahead=Precaution(self.records, self.recorder),
+            ahead=Precaution(self.records, self.recorder, ground.clock),
         )
         engine: Any = _Connection(self, ground.engine)
         self.calls.attach(

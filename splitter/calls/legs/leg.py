@@ -222,6 +222,11 @@ class SipLeg:
         self._offers.await_ack(txn, answer_due)
         self._context.adopt(txn)
 
+    def expect_again(self, request: Request) -> None:
+        """This request of the peer is taken once more, though later ones were answered meanwhile."""
+        dialog = self._context.dialog
+        dialog.remote_cseq = min(dialog.remote_cseq or 0, request.cseq[0])
+
     def end_by(self, bye: Request) -> None:
         """A former process has sent this BYE, and could do nothing more for the call."""
         self._dialog.end_by(bye)

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from splitter.core.net import Flow
 from splitter.sip.message import Message, Request
 
+GIVEN_UP_S = 32.0
+"""After so long no ACK comes any more (RFC 3261 §13.3.1.4, §17.2.1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outstanding:
@@ -24,12 +27,18 @@ class Outstanding:
         txn: its transaction; that of a peer's request has the same name in every process.
         flow: where it was sent.
         message: the answer, the BYE, or the INVITE that was cancelled, as it left.
+        until: Unix seconds; its peer has given up by then.
     """
 
     leg: str
     txn: str
     flow: Flow
     message: bytes
+    until: float = 0.0
+
+    def patience_s(self, wall: float) -> float:
+        """The time in which its peer may still confirm it, whatever has become of the clock."""
+        return min(max(1.0, self.until - wall), GIVEN_UP_S)
 
 
 def must_arrive(message: Message) -> bool:

@@ -98,9 +98,10 @@ class ServerTransaction(Transaction):
         tag: the To tag that goes into responses which have none.
         accepted_tag: the To tag of our 2xx.
         cancelled: the user was told of a CANCEL.
+        patience_s: replaces timer H or L: so long is an ACK waited for.
     """
 
-    __slots__ = ("accepted_tag", "cancelled", "identity", "initial", "tag")
+    __slots__ = ("accepted_tag", "cancelled", "identity", "initial", "patience_s", "tag")
 
     def __init__(
         self,
@@ -118,3 +119,4 @@ class ServerTransaction(Transaction):
         self.tag: str | None = None
         self.accepted_tag: str | None = None
         self.cancelled = False
+        self.patience_s: float | None = None

@@ -93,13 +93,19 @@ class ServerSide(TransactionSide[ServerTransaction]):
             self._fill_tag(txn, response)
         self.feed(txn, event, now, out, response)
 
-    def repeat(self, id: TransactionId, response: Response, flow: Flow, now: float, out: list[Output]) -> None:
+    def repeat(
+        self, id: TransactionId, response: Response, flow: Flow, patience_s: float, now: float, out: list[Output]
+    ) -> None:
         """Make a transaction of before anew, with its final response; see `Endpoint.repeat`."""
         identity = (response.call_id, response.from_tag, response.cseq)
         table = INVITE_SERVER if response.cseq[1] == "INVITE" else NON_INVITE_SERVER
         txn = ServerTransaction(id, table, TransactionState.PROCEEDING, flow, identity, False, False)
+        txn.patience_s = patience_s
         self._core.transactions[id] = txn
         self.respond(txn, response, now, out)
+
+    def _limit_s(self, txn: ServerTransaction, timer: Event, seconds: float) -> float:
+        return seconds if txn.patience_s is None or timer not in (Event.H, Event.L) else txn.patience_s
 
     @staticmethod
     def _follow(txn: ServerTransaction, flow: Flow) -> None:
