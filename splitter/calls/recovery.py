@@ -24,6 +24,7 @@ from splitter.calls.events import PlacesLost, TimeUp
 from splitter.calls.frame import VERSION, RecordKind, unframed
 from splitter.calls.registry import Calls
 from splitter.calls.services import Services
+from splitter.calls.states import CallState
 from splitter.calls.talk import record as talks
 from splitter.calls.talk import unfinished
 from splitter.calls.talk.doubt import Doubt
@@ -109,17 +110,16 @@ class Recovery:
             left, beside = unfinished.read(frame.body), _doubt_of(row)
             if beside is not None:
                 left = replace(left, outstanding=(*left.outstanding, *beside.outstanding))
-            self._calls.undertaker.end(left)
-            self._services.records.hold(replace(left, ended=True), HELD_S)
-            if left.caller is not None or not left.ended:  # else it was over
-                record_counts.CALLS_RECOVERED.labels("ended").inc()
-                found.ended += 1
-            return
+            return self._end(left, found)
         if not frame.readable:
             raise ValueError(
                 f"it was written by version {frame.version} of records; this program reads up to {VERSION}"
             )
         talk, doubt = talks.read(frame.body), _doubt_of(row)
+        if talk.state is not CallState.CONNECTED:  # both have answered, and not agreed yet
+            outstanding = doubt.outstanding if doubt is not None else ()
+            dialogs = _outline_of(row).dialogs
+            return self._end(Unfinished(row.call_id, dialogs=dialogs, outstanding=outstanding), found)
         if doubt is not None:
             doubt.follow_sent(talk)
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -132,6 +132,14 @@ class Recovery:
         self._ask_over_streams(call)
         if doubt is not None:  # said before the flow of the call begins to run
             self._go_on(call, doubt)
+
+    def _end(self, left: Unfinished, found: Recovered) -> None:
+        """Tell both sides of a call that is not carried on."""
+        self._calls.undertaker.end(left)
+        self._services.records.hold(replace(left, ended=True), HELD_S)
+        if left.caller is not None or not left.ended:  # else it was over
+            record_counts.CALLS_RECOVERED.labels("ended").inc()
+            found.ended += 1
 
     def _ask_over_streams(self, call: Call) -> None:
         """Ask peers whether the session still stands whose words may be lost: nobody repeats a BYE that came over a

@@ -10,8 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from splitter.calls.call import Call
 from splitter.calls.settings import CallSettings
-from splitter.calls.states import CallState
+from splitter.calls.states import CallState, LegState
 from splitter.calls.talk.record import read, written
 from splitter.core.errors import MediaUnavailable
 from splitter.telemetry import metrics
@@ -187,7 +188,7 @@ class Run:
         dice = random.Random(f"{self.setting.seed} deaths")
         for at_s in sorted(dice.uniform(5, 2 * SPREAD_S) for _ in range(self.setting.deaths)):
             await asyncio.sleep(max(0.0, at_s - self.world.now))
-            answered = {call.talk.call_id for call in self.world.live_calls() if call.talk.state is CallState.CONNECTED}
+            answered = {call.talk.call_id for call in self.world.live_calls() if _is_answered(call)}
             before = {call_id: len(self.world.traces[call_id]) for call_id in answered}
             found = await self.world.die_for(dice.uniform(0.1, 2))
             lost = [call_id for call_id in sorted(answered) if not self._went_on(call_id, before[call_id])]
@@ -196,8 +197,9 @@ class Run:
             self.result.faults += [f"{found.refused} calls were refused after a death"] * bool(found.refused)
 
     def _went_on(self, call_id: str, since: int) -> bool:
-        """A call was taken up after a death, whatever became of it then."""
-        return any(event.text.startswith("taken up again") for event in self.world.traces[call_id][since:])
+        """A call was taken up after a death, whatever became of it then, or was ending when the process died."""
+        told = [event.text for event in self.world.traces[call_id][since:]]
+        return any(text.startswith(("taken up again", "ended: the caller", "ended: the centre")) for text in told)
 
     def _fault(self, operation: str, call_id: str) -> Exception | None:
         """Requests about video fail sometimes; that must never show in the voice."""
@@ -337,3 +339,9 @@ class Run:
             return
         self._blamed.add(call.number)
         self.result.faults.append(f"{call}: {text}\n{self.world.ladder(call)}")
+
+
+def _is_answered(call: Call) -> bool:
+    """Both sides have been told; a 200 may still wait for a PRACK or for resources."""
+    told = all(leg.state is LegState.CONFIRMED for leg in (call.caller, call.centre) if leg is not None)
+    return call.talk.state is CallState.CONNECTED and told

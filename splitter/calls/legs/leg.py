@@ -218,17 +218,17 @@ class SipLeg:
         return self._offers.answer_due
 
     def await_ack(self, txn: str, answer_due: bool) -> None:
-        """A 2xx of a former process has no ACK yet: it is said again, and this leg hears what becomes of it."""
+        """Wait for the ACK of a 2xx of a former process, which is said again."""
         self._offers.await_ack(txn, answer_due)
         self._context.adopt(txn)
 
     def expect_again(self, request: Request) -> None:
-        """This request of the peer is taken once more, though later ones were answered meanwhile."""
+        """Take this request of the peer once more, though later ones were answered meanwhile."""
         dialog = self._context.dialog
         dialog.remote_cseq = min(dialog.remote_cseq or 0, request.cseq[0])
 
     def end_by(self, bye: Request) -> None:
-        """A former process has sent this BYE, and could do nothing more for the call."""
+        """End the dialog by a BYE that a former process has sent, and could do nothing more for the call."""
         self._dialog.end_by(bye)
 
     # ---- offers ----
