@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from splitter.sdp.model import Codec, Media
@@ -11,6 +12,7 @@ USUAL_PTIME_MS = 20
 """Of a packet where SDP does not say (RFC 3551 §4.2)."""
 
 _SHORTEST_MS, _LONGEST_MS = 10, 120
+_ODD = ("crc", "robust-sorting", "interleaving")  # of AMR (RFC 4867 §8.1): hardly anybody has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,18 @@ class VoiceFormat:
     def is_g711(self) -> bool:
         """Whether this is G.711, as everybody has it (RFC 3551 §4.5.14)."""
         return self.encoding in ("PCMA", "PCMU") and (self.clock_rate, self.channels) == (8000, 1)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The fmtp's `name=value` pairs; see `Codec.parameters`."""
+        return Codec(self.payload_type, self.encoding, self.clock_rate, self.channels, self.fmtp).parameters
+
+    def is_among(self, encodings: Collection[str]) -> bool:
+        """Whether somebody who knows these encodings can decode and encode it."""
+        if self.is_g711:
+            return True
+        odd = self.encoding.startswith("AMR") and any(self.parameters.get(name, "0") != "0" for name in _ODD)
+        return self.encoding in encodings and self.channels <= 2 and not odd
 
 
 def voice_format(media: Media) -> VoiceFormat | None:

@@ -9,6 +9,8 @@ Layout
     mode        whether a relay copies or mixes
     g711        A-law and µ-law
     codecs      what can be decoded and encoded
+    library     by the codec library: Opus, G.722, AMR
+    amr         AMR in RTP
     playout     one incoming stream as an even flow: jitter, loss, clocks that differ
     conceal     what is made up where packets are missing
     incoming    packets of one side: its voice, its digits, its silence

@@ -49,7 +49,7 @@ def _library() -> _Makers:
 
 def can_mix(format: VoiceFormat) -> bool:
     """Say whether a side that speaks this can be in a mix."""
-    return format.is_g711 or (format.encoding in _library() and format.channels <= 2)
+    return format.is_g711 or format.is_among(_library())
 
 
 def encodings() -> tuple[str, ...]:

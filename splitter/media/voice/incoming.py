@@ -81,6 +81,8 @@ class Incoming:
             self.discarded += 1
             return []
         self.packets += 1
+        if not len(samples):  # it says that it says nothing
+            self.playout.pause()
         self.playout.write(self._unrolled(timestamp, ssrc), samples)
         return []
 

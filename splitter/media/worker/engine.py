@@ -150,7 +150,7 @@ class WorkerEngine:
         return self.can if self._pool.mixes(relay.relay_id) else self.can - {Capability.MIX}
 
     def can_mix(self, format: VoiceFormat) -> bool:
-        return format.is_g711 or (format.encoding in self._pool.mixes() and format.channels <= 2)
+        return format.is_among(self._pool.mixes())
 
     async def open(
         self,

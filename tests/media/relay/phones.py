@@ -15,7 +15,7 @@ from splitter.core.net import Address
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaEvent
 from splitter.media.relay.relay import Relay
-from splitter.media.voice.g711 import ALAW, ULAW
+from splitter.media.voice.codecs import VoiceCodec, codec_of
 from splitter.media.wire.host import Host
 from splitter.media.wire.latch import LatchRules
 from splitter.rtp import packet
@@ -25,7 +25,6 @@ from tests.media.room.kit import Loop, Pair
 RATE, FRAME = 8000, 160
 ALAW_FORMAT = VoiceFormat("PCMA", 8, digits_payload_type=101)
 ULAW_FORMAT = VoiceFormat("PCMU", 0, digits_payload_type=96)
-LAWS = {"PCMA": ALAW, "PCMU": ULAW}
 Wave = NDArray[np.float64]
 
 
@@ -53,11 +52,21 @@ class Phone:
     number: int = 0
     ssrc: int = 0
     speaks: bool = True
+    codecs: dict[VoiceFormat, VoiceCodec] = field(default_factory=dict)
     begun_at: float = 0.0
 
     @property
     def remote(self) -> RemoteEnd:
         return RemoteEnd(self.address, Address(self.address.host, self.address.port + 1), (), self.format)
+
+    @property
+    def units(self) -> int:
+        """Timestamp units of a packet."""
+        return FRAME * self.format.clock_rate // RATE
+
+    def lasts(self, payload: bytes) -> int:
+        """The timestamp units of a payload that it is sent."""
+        return len(payload) if self.format.is_g711 else self.units
 
     def tone(self, number: int) -> Wave:
         at = number * FRAME + np.arange(FRAME)
@@ -74,13 +83,14 @@ class Phone:
             return
         number, self.number = self.number, self.number + 1
         if not self.loses(number):
-            payload = LAWS[self.format.encoding].encode(np.rint(self.tone(number)).astype(np.int16))
+            codec = self.codecs.setdefault(self.format, codec_of(self.format))
+            payload = codec.encode(np.rint(self.tone(number)).astype(np.int16))
             self.stage.loop.call_later(self.late(number), lambda: self.send(number, payload))
         self.stage.loop.call_later(0.02 / (1 + self.drift), self._speak)
 
     def send(self, number: int, payload: bytes, kind: int | None = None, timestamp: int | None = None) -> None:
         """Send one packet."""
-        time = number * FRAME if timestamp is None else timestamp
+        time = number * self.units if timestamp is None else timestamp
         kind = self.format.payload_type if kind is None else kind
         head = struct.pack("!BBHII", 0x80, kind, (self.number_base + number) & 0xFFFF, time & 0xFFFFFFFF, self.ssrc)
         self.raw(head + payload)
@@ -107,12 +117,13 @@ class Phone:
         if not packets:
             return np.zeros(0)
         first = packets[0].timestamp
-        law = LAWS[self.format.encoding]
-        ends = [packet.timestamp_delta(one.timestamp, first) + len(one.payload) for one in packets]
-        wave = np.zeros(max(ends))
-        for one, end in zip(packets, ends, strict=True):
-            wave[end - len(one.payload) : end] = law.decode(one.payload)
-        return wave
+        codec, scale = codec_of(self.format), RATE / self.format.clock_rate
+        begins = [int(packet.timestamp_delta(one.timestamp, first) * scale) for one in packets]
+        pieces = [codec.decode(one.payload) for one in packets]
+        wave = np.zeros(begins[-1] + len(pieces[-1]) + RATE)
+        for at, piece in zip(begins, pieces, strict=True):
+            wave[at : at + len(piece)] = piece
+        return wave[: begins[-1] + len(pieces[-1])]
 
     def faults(self) -> list[str]:
         """What is wrong with the numbers of its stream: one source, no gap, time that goes on."""
@@ -122,7 +133,7 @@ class Phone:
                 found.append(f"{at:.3f}: another source")
             if (one.sequence + 1) & 0xFFFF != other.sequence:
                 found.append(f"{at:.3f}: {one.sequence} is followed by {other.sequence}")
-            if packet.timestamp_delta(other.timestamp, one.timestamp) != len(one.payload):
+            if packet.timestamp_delta(other.timestamp, one.timestamp) != self.lasts(one.payload):
                 found.append(f"{at:.3f}: time goes on by {packet.timestamp_delta(other.timestamp, one.timestamp)}")
             if at - before > 0.0401:
                 found.append(f"{at:.3f}: nothing for {at - before:.3f} s")

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from splitter.core.errors import MediaUnavailable
 from splitter.media.ports.events import RelayLost, SpeakerChanged
 from splitter.media.ports.voice import Hears
+from splitter.media.voice.codecs import can_mix
 from splitter.media.voice.mode import RelayMode
 from splitter.rtp import rtcp
+from splitter.sdp.voice import VoiceFormat
 from tests.media.relay.phones import ALAW_FORMAT, ULAW_FORMAT, Phone, Stage, decibels, level, steepest
 
 TONES = {"caller": 400.0, "centre": 700.0, "expert": 1100.0, "colleague": 1500.0}
@@ -50,6 +52,29 @@ class TestEverybody:
         for name, phone in stage.phones.items():
             assert hears(phone) == set(TONES) - {name}
             assert phone.faults() == []
+
+    @pytest.mark.parametrize(
+        "format",
+        [
+            VoiceFormat("OPUS", 111, 48_000, 2, digits_payload_type=110),
+            VoiceFormat("AMR", 96, digits_payload_type=101, fmtp="octet-align=1"),
+            VoiceFormat("G722", 9, digits_payload_type=101),
+        ],
+        ids=lambda one: one.encoding,
+    )
+    def test_may_speak_what_the_codec_library_knows(self, format: VoiceFormat) -> None:
+        if not can_mix(format):
+            pytest.skip("the codec library has none")
+        stage = Stage.of()
+        expert = stage.join(format=format)
+        stage.run(2.0)
+        levels = heard(stage.phones["caller"])
+        assert abs(levels["expert"]) < 3 and abs(levels["centre"]) < 1 and levels["caller"] < -30
+        levels = heard(expert)  # a codec of speech has its difficulties with two tones
+        assert abs(levels["caller"]) < 6 and abs(levels["centre"]) < 6 and levels["expert"] < -20
+        assert expert.faults() == stage.phones["caller"].faults() == []
+        press(stage.phones["caller"], 3)
+        assert stage.relay.report().mixed[2].discarded == 0
 
     def test_gets_packets_as_long_as_it_asks_for(self) -> None:
         stage = Stage.of()

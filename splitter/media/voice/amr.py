@@ -1,0 +1,85 @@
+"""AMR in RTP, in either of its forms (RFC 4867 §4.3, §4.4), as frames of the storage format (§5.3). Pure."""
+
+from __future__ import annotations
+
+BITS = (95, 103, 118, 134, 148, 159, 204, 244)
+"""Bits of a frame of 20 ms, by mode."""
+
+RATES = (4750, 5150, 5900, 6700, 7400, 7950, 10200, 12200)
+"""Bits a second, by mode."""
+
+_SILENCE, _SILENCE_BITS = 8, 39
+_NO_DATA = 15
+_GOOD = 0x04  # the Q bit: the frame is not damaged
+_ANY_MODE = 15  # we ask for none
+_FRAMES_LIMIT = 12  # of a packet: 240 ms
+
+
+def _bits_of(kind: int) -> int:
+    """Raises ValueError for a type that there is not."""
+    if kind < len(BITS):
+        return BITS[kind]
+    if kind == _SILENCE:
+        return _SILENCE_BITS
+    if kind == _NO_DATA:
+        return 0
+    raise ValueError(f"AMR has no frames of type {kind}")
+
+
+def frames(payload: bytes, aligned: bool) -> list[bytes]:
+    """Take a payload apart; those without data are left out.
+
+    Args:
+        aligned: octet-aligned, else bandwidth-efficient.
+    Raises:
+        ValueError: it contradicts itself.
+    """
+    size = 8 * len(payload)
+    value = int.from_bytes(payload, "big")
+
+    def read(at: int, count: int) -> int:
+        if at + count > size:
+            raise ValueError("an AMR payload that ends too soon")
+        return value >> (size - at - count) & ((1 << count) - 1)
+
+    at = 8 if aligned else 4
+    entry = 8 if aligned else 6
+    kinds: list[int] = []
+    more = True
+    while more:
+        head = read(at, 6)
+        at += entry
+        more = bool(head & 0x20)
+        kinds.append(head)
+        if len(kinds) > _FRAMES_LIMIT:
+            raise ValueError("an AMR payload of too many frames")
+    found = []
+    for head in kinds:
+        kind = head >> 1 & 0x0F
+        bits = _bits_of(kind)
+        data = read(at, bits)
+        octets = -(-bits // 8)
+        at += 8 * octets if aligned else bits
+        if bits and head & 1:
+            found.append(bytes((kind << 3 | _GOOD,)) + (data << (8 * octets - bits)).to_bytes(octets, "big"))
+    return found
+
+
+def payload(frame: bytes, aligned: bool) -> bytes:
+    """Write a payload of one frame. Raises ValueError where it is none."""
+    kind = frame[0] >> 3 & 0x0F if frame else _NO_DATA
+    bits = _bits_of(kind)
+    if len(frame) < 1 + -(-bits // 8):
+        raise ValueError("an AMR frame that ends too soon")
+    if aligned:
+        return bytes((_ANY_MODE << 4, kind << 3 | _GOOD)) + frame[1 : 1 + -(-bits // 8)]
+    data = int.from_bytes(frame[1:], "big") >> (8 * (len(frame) - 1) - bits)
+    value, size = (_ANY_MODE << 6 | kind << 1 | 1) << bits | data, 10 + bits
+    octets = -(-size // 8)
+    return (value << (8 * octets - size)).to_bytes(octets, "big")
+
+
+def best_mode(mode_set: str) -> int:
+    """Choose the best of the modes that a peer takes, as SDP has them: "0,2,4,7", or "" for all."""
+    allowed = [int(one) for one in mode_set.split(",") if one.strip().isascii() and one.strip().isdigit()]
+    return max((one for one in allowed if one < len(RATES)), default=len(RATES) - 1)
