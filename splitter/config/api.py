@@ -26,6 +26,7 @@ def check_api_table(table: Table, settings: ApiSettings) -> None:
         what = "is empty" if "listen" in table else "is missing"
         table.problem("listen", what, 'name where, such as "10.0.0.5:8443"; or leave the whole table out')
     _check_guests(table, settings.guest_url)
+    _check_turn(table, settings)
     for name in ("key", "client_ca"):
         if getattr(settings, name) and not settings.certificate:
             table.problem(name, "has no meaning without a certificate", "add certificate = FILE, or remove it")
@@ -39,6 +40,15 @@ def _check_guests(table: Table, url: str) -> None:
     if url and not parts.path:
         remedy = "write that of our guests' page, such as " + f'"{url}/guest/"'
         table.problem("guest_url", "has no path: it would lead to the agents' console", remedy)
+
+
+def _check_turn(table: Table, api: ApiSettings) -> None:
+    """Check that relays believe the passwords that browsers are given."""
+    if api.turn_servers and not api.turn_secret:
+        table.problem("turn_secret", "is missing", "add the static-auth-secret of the TURN servers")
+    elif api.turn_secret and not api.turn_servers:
+        remedy = 'add the servers, such as ["turns:turn.example.org:443?transport=tcp"]'
+        table.problem("turn_servers", "is missing", remedy)
 
 
 def check_token(table: Table, token: Token) -> None:

@@ -30,6 +30,7 @@ def warnings(file: str | Path, settings: Settings) -> list[str]:
 def known(settings: Settings) -> list[str]:
     """Secrets that were left as the reference configuration has them."""
     secrets = [(f"account {one.user}", {one.password, *map(":".join, one.ha1.items())}) for one in settings.accounts]
+    secrets.append(("api.turn_secret", {settings.api.turn_secret}))
     secrets += [(f"token {one.name}", {one.sha256}) for one in settings.tokens]
     secrets += [(f"webhook {one.name}", {one.secret}) for one in settings.webhooks]
     secrets += [(f"sms.smpp.{one.name}", {one.password}) for one in settings.sms.smpp]
@@ -57,7 +58,8 @@ def readable(file: str | Path, settings: Settings) -> list[str]:
 
 def _has_secrets(settings: Settings) -> bool:
     trunks = any(trunk.password for trunk in settings.trunks.values())
-    return trunks or bool(settings.accounts or settings.webhooks or settings.sms.http or settings.sms.smpp)
+    services = (*settings.webhooks, *settings.sms.http, *settings.sms.smpp)
+    return trunks or bool(settings.api.turn_secret or settings.accounts or services)
 
 
 def _keys(settings: Settings) -> Iterator[str]:

@@ -25,6 +25,7 @@ from splitter.web.inviting import Inviting
 from splitter.web.links import is_code, plain_code
 from splitter.web.ports import LiveCalls
 from splitter.web.proxies import remote_of
+from splitter.web.relays import relays_for
 from splitter.web.routes import JSON, JSON_BYTES, Body
 from splitter.web.shapes import GuestLogin, GuestWish
 from splitter.web.sharing import LinkSharing
@@ -105,4 +106,5 @@ class GuestRoutes:
             title=link.title,
         )
         token = mint(self._access.secret, guest, link.expires_at, self._clock.wall())
-        return json_response(GuestLogin(token, link.expires_at, link.call_id, link.kind), 201)
+        relays = relays_for(self._access.settings, guest.name, link.expires_at, self._clock.wall())
+        return json_response(GuestLogin(token, link.expires_at, link.call_id, link.kind, relays), 201)

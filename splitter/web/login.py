@@ -20,8 +20,9 @@ from splitter.web.bodies import read_json
 from splitter.web.errors import ApiError, json_response
 from splitter.web.ports import Elsewhere
 from splitter.web.proxies import remote_of
+from splitter.web.relays import relays_for
 from splitter.web.routes import JSON, JSON_BYTES, Body
-from splitter.web.shapes import LoggedIn, Login, Me, Minted, TokenWish
+from splitter.web.shapes import IceServer, LoggedIn, Login, Me, Minted, TokenWish
 
 LOGIN_BODY = Body((JSON,), JSON_BYTES, Login)
 TOKEN_BODY = Body((JSON,), JSON_BYTES, TokenWish)
@@ -85,7 +86,9 @@ class LoginRoutes:
     async def me(self, request: web.Request) -> web.Response:
         elsewhere = self._elsewhere
         others = [node.api_url for node in elsewhere.nodes() if node.node != elsewhere.own and node.api_url]
-        return json_response(me_of(bearer_of(request), others))
+        bearer = bearer_of(request)
+        relays = relays_for(self._access.settings, bearer.name, bearer.expires_at, self._clock.wall())
+        return json_response(me_of(bearer, others, relays))
 
     def _failed(self, user: str, source: str, now: float) -> None:
         metrics.API_LOGINS.labels("wrong").inc()
@@ -94,6 +97,7 @@ class LoginRoutes:
             log.warning("login failed", source=source, user=user[:40], similar=held)
 
 
-def me_of(bearer: Bearer, gateways: list[str]) -> Me:
+def me_of(bearer: Bearer, gateways: list[str], relays: list[IceServer]) -> Me:
     """The bearer who asks, as it is told."""
-    return Me(bearer.name, bearer.extension, sorted(bearer.scopes), bearer.expires_at, bearer.call_id, gateways)
+    scopes: list[str] = sorted(bearer.scopes)
+    return Me(bearer.name, bearer.extension, scopes, bearer.expires_at, bearer.call_id, gateways, relays)

@@ -113,10 +113,18 @@ class Revoked(Struct):
     away: list[str] = []
 
 
+class IceServer(Struct):
+    """A relay that a browser may use, as its RTCPeerConnection takes it."""
+
+    urls: list[str]
+    username: str
+    credential: str
+
+
 class Me(Struct):
     """The bearer who asks. `expires_at` is null where the token never ends; `call_id` is a guest's only call.
 
-    `gateways`: URLs of others of the cluster, which do as well as this one.
+    `gateways`: URLs of others of the cluster, which do as well as this one. `ice_servers`: for RTCPeerConnection.
     """
 
     name: str
@@ -125,6 +133,7 @@ class Me(Struct):
     expires_at: float | None
     call_id: str = ""
     gateways: list[str] = []
+    ice_servers: list[IceServer] = []
 
 
 class Cluster(Struct):
@@ -304,6 +313,7 @@ class GuestLogin(Struct):
     expires_at: float
     call_id: str
     kind: str = "guest"
+    ice_servers: list[IceServer] = []
 
 
 class DeskList(Struct):

@@ -36,6 +36,7 @@ web_origins = ["http://localhost"]
 guest_url = "{url}/guest/"
 {tls}
 {secret}
+{relay}
 
 [[token]]
 name = "crm"
@@ -78,6 +79,7 @@ class Gateway(GatewayProcess):
         node: str = "",
         valkey: str = "",
         secret: Path | None = None,
+        relay: tuple[str, str] | None = None,
     ) -> None:
         super().__init__(directory, centre, called)
         self.soft, api = (Address(web_host, port) for port in _free(web_host, 2))
@@ -96,6 +98,7 @@ class Gateway(GatewayProcess):
             digest=hashlib.sha256(CRM_TOKEN.encode()).hexdigest(),
             rejoin_window_s=rejoin_window_s,
             secret=f'secret_file = "{secret}"' if secret else "",
+            relay=f'turn_servers = ["{relay[0]}"]\nturn_secret = "{relay[1]}"' if relay else "",
         )
         if node:
             more += _CLUSTER.format(node=node, valkey=valkey, url=self.api)

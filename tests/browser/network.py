@@ -73,6 +73,10 @@ class Network:
         _ip("-n", self._there, "route", "replace", "default", "via", f"{self._net}.129")
         self._forward()
 
+    def close_udp(self) -> None:
+        """A firewall as offices have it: nothing but TCP comes through."""
+        self._forward("-p", "udp", "-j", "DROP")
+
     def lose(self, percent: int) -> None:
         """Lose so many of 100 packets in each direction."""
         self._forward("-m", "statistic", "--mode", "random", "--probability", f"{percent / 100}", "-j", "DROP")

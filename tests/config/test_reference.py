@@ -164,7 +164,8 @@ EXAMPLES = (
     *_SMS,
     "sms_text",
 )
-API = ("api.listen", "api.certificate", "api.key", "api.client_ca")  # tests/config/test_api.py
+API = ("api.listen", "api.certificate", "api.key", "api.client_ca", "api.turn_servers", "api.turn_secret")
+"""Keys that need each other: tests/config/test_api.py, tests/web/test_relays.py."""
 ITEMS = {
     place: (kind, item)
     for kind, table in TABLES.items()

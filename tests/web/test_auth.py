@@ -118,6 +118,7 @@ class TestTokens:
             "expires_at": parts.clock.wall() + 60,
             "call_id": "",
             "gateways": [],
+            "ice_servers": [],
         }
         parts.clock.time += 60
         before = refused("expired")

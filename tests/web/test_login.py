@@ -34,6 +34,7 @@ class TestLogin:
             "expires_at": body["expires_at"],
             "call_id": "",
             "gateways": [],
+            "ice_servers": [],
         }
 
     async def test_lasts_as_long_as_the_operator_says(self, tmp_path: Path) -> None:

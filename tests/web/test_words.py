@@ -26,7 +26,14 @@ _COMPUTED: dict[str, set[str]] = {
     },
 }
 _SDK_ERROR = re.compile(r'new SplitterError\([\w.]+, "([a-z0-9-]+)"|troubleError\("([a-z0-9-]+)"')
-_UNSHOWN = {"closed", "lost", "no-restart", "removed", "share-refused"}  # of the SDK; the console says these otherwise
+_UNSHOWN = {
+    "closed",
+    "lost",
+    "no-path",
+    "no-restart",
+    "removed",
+    "share-refused",
+}  # of the SDK; the console says these otherwise
 
 
 def texts(language: str) -> dict[str, str]:

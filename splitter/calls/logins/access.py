@@ -117,6 +117,15 @@ class Token:
     """The desk that it is, for the scope "desk"."""
 
 
+def _parse_turn(text: str) -> str:
+    """The URL of a TURN server (RFC 7065)."""
+    if not re.fullmatch(r"turns?:(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?(\?transport=(udp|tcp))?", text):
+        raise ValueProblem(
+            f'"{text[:80]}" is no TURN server', 'write it such as "turns:turn.example.org:443?transport=tcp"'
+        )
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
     """The API over the network; the control socket is always there.
@@ -157,6 +166,12 @@ class ApiSettings:
     gateway. Empty: beside that page. The shorter, the more text fits into a message."""
     link_lifetime_s: Annotated[int, Key(60, 86_400, taken=Uptake.LIVE)] = 3600
     """How long a link holds; it ends with its call as well."""
+    turn_servers: Annotated[tuple[str, ...], Key(parse=_parse_turn, unique=True, taken=Uptake.LIVE)] = ()
+    """Relays (TURN, RFC 8656) for browsers in networks that let no UDP through to us: "turn:HOST:PORT",
+    "turns:HOST:PORT" for TLS, with "?transport=tcp" for TCP. Desks and guests are told of them, with a password that
+    ends when their login does. They send to us by UDP. See docs/firewalls.md."""
+    turn_secret: Annotated[str, Key(secret=True, taken=Uptake.LIVE)] = field(default="", repr=False)
+    """What their passwords are made with: static-auth-secret of coturn."""
     token_lifetime_s: Annotated[int, Key(60, 30 * 86_400, taken=Uptake.LIVE)] = 43_200
     """How long a login lasts, in seconds."""
     secret_file: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""

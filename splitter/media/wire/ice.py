@@ -90,6 +90,7 @@ class Agent(Connection):
         self.consent_at = 0.0
         self.known: set[tuple[str, int]] = set()
         self.checks = self.rejected = self.malformed = 0
+        self._relays: set[tuple[str, int]] = set()  # of the peer's candidates
         self._on_path = on_path
         self._on_heard = on_heard
         self._loop = loop
@@ -121,11 +122,18 @@ class Agent(Connection):
         self.remote_username, self.remote_password = ufrag, password
         self.remote_is_lite = self.ice_controlling = lite
 
+    @property
+    def relayed(self) -> bool:
+        """True where the path goes through a relay of the peer's (TURN)."""
+        return self.path is not None and (self.path.host, self.path.port) in self._relays
+
     def add(self, candidates: Iterable[str]) -> None:
         """Take candidates of the peer: UDP, component 1, by address. Names (mDNS) are learned from its checks."""
         for value in candidates:
             candidate = _usable(value)
             if candidate is not None and len(self._remote_candidates) < REMOTE_CANDIDATES_LIMIT:
+                if candidate.type == "relay":
+                    self._relays.add((candidate.host, candidate.port))
                 self._add_remote_candidate(candidate, candidate.host)
 
     def receive(self, data: bytes, source: Address) -> None:

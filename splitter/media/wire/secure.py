@@ -290,7 +290,7 @@ class SecureWire:
             keys = handshake.keys
             self.cipher = Cipher(keys.profile, keys.incoming, keys.outgoing)
             self._timer = self._loop.call_later(_TICK_S, self._on_tick)
-            self._resume(f"{self.current.agent.path}, {keys.name}")
+            self._resume(f"{self.current.agent.path}{_by(self.current.agent)}, {keys.name}")
 
     def _disarm_dtls(self) -> None:
         for timer in (self._resending, self._patience):
@@ -384,3 +384,7 @@ class SecureWire:
         self.state = state
         log.info("WebRTC transport " + state, call=self._call_id, participant=self._name, reason=reason)
         self._emit(TransportChanged(self._call_id, self._name, state, reason))
+
+
+def _by(agent: Agent) -> str:
+    return " (a relay of the browser's)" if agent.relayed else ""

@@ -67,6 +67,8 @@ export const CHINESE = {
   "now.ringing.why": "请在话机上接听，视频会自动打开。",
   "now.joining": "正在连接视频…",
   "now.joining.why": "现在就可以通话。",
+  "now.no-path": "当前网络不允许视频通过",
+  "now.no-path.why": "语音不受影响。请IT部门为本机开放{where}及其他媒体端口，或配置中继服务器（turn_servers）。",
   "now.interrupted": "视频连接中断",
   "now.interrupted.why": "语音不受影响，正在重新连接视频…",
   "now.removed": "您已被移出视频",

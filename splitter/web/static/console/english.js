@@ -67,6 +67,8 @@ export const ENGLISH = {
   "now.ringing.why": "Answer on the phone. The video follows by itself.",
   "now.joining": "Connecting the video…",
   "now.joining.why": "You can talk already.",
+  "now.no-path": "This network lets no video through",
+  "now.no-path.why": "The voice goes on. IT must open {where}, and the other media ports, for this computer; or set up a relay (turn_servers).",
   "now.interrupted": "Video disconnected",
   "now.interrupted.why": "The voice goes on. The video is being connected again…",
   "now.removed": "You were removed from the video",

@@ -49,7 +49,7 @@ function ownTransport({ media }) {
     case "joining":
       return line("busy", "joining");
     case "interrupted":
-      return line("warn", "interrupted");
+      return media.code === "no-path" ? line("warn", "no-path", t("now.no-path.why", { where: media.message })) : line("warn", "interrupted");
     case "removed":
       return { ...line("warn", "removed"), join: true };
     case "failed":

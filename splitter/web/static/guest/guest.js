@@ -64,6 +64,7 @@ class Guest {
       const json = { code: location.hash.slice(1), device: deviceId() };
       const login = await (await this.#gateway.request("POST", "/v1/guests", { json })).json();
       this.#gateway.token = login.token;
+      this.#gateway.iceServers = login.ice_servers;
       this.#gateway.client ||= (await claimClient("guest")).client;
       this.#place ??= this.#placeIn(login.call_id, login.kind);
       speakTo(login.kind);
@@ -205,6 +206,7 @@ class Guest {
   }
 
   #status() {
+    if (this.#place?.media.code === "no-path") return text("no-path");
     if (this.#connection !== "connected") return text(this.#connection);
     if (this.#paused) return text("paused");
     const { state } = this.#desk.camera;

@@ -33,6 +33,7 @@ export class Splitter extends Api {
   #clockOffsetMs = 0;
   #autojoin;
   #givenClient;
+  #givenIceServers;
   /** @type {{release: () => void}|null} */
   #claim = null;
   /** @type {Array<{resolve: () => void, reject: (error: unknown) => void}>} */
@@ -48,6 +49,7 @@ export class Splitter extends Api {
     super(new URL(options.url ?? globalThis.location.origin));
     this.#autojoin = options.autojoin ?? true;
     this.#givenClient = options.client ?? "";
+    this.#givenIceServers = options.iceServers;
     this.iceServers = options.iceServers ?? [];
     this.streams = options.streams ?? false;
     this.client = "";
@@ -149,6 +151,7 @@ export class Splitter extends Api {
   /** Whose login it is. Somebody else than before: nothing of before is theirs. @param {Me} me */
   async #onMe(me) {
     this._others(me.gateways ?? []);
+    this.iceServers = this.#givenIceServers ?? me.ice_servers ?? [];
     if (this.me?.name !== me.name) {
       for (const call of [...this.calls.values()]) this.#forget(call, { gone: true });
       this.#events.forget();

@@ -14,6 +14,7 @@ import { Transport, USUAL } from "./transport.js";
 const RESTART_AFTER_MS = 1_000; // "disconnected" often mends itself
 const RESTART_LIMIT_MS = 8_000; // then the whole transport is made anew
 const GIVEN_UP_AFTER_MS = 5_000;
+const PATH_LIMIT_MS = 8_000; // a path that is not found by then is closed by a firewall, as a rule
 
 /**
  * A place in the video of one call, and its transport.
@@ -41,6 +42,10 @@ export class Place extends EventTarget {
   #brokenAt = 0;
   /** @type {number|undefined} */
   #timer;
+  /** @type {number|undefined} */
+  #pathless;
+  /** @type {SplitterError|null} */
+  #noPath = null;
   /** @type {Limits} */
   #told = USUAL;
   /** @type {HTMLVideoElement|null} */
@@ -220,6 +225,7 @@ export class Place extends EventTarget {
       this.#joinedEpoch = this.epoch;
       this.#listed = false;
       this.dispatchEvent(new Event("admitted"));
+      this.#pathless ??= setTimeout(() => this.#onNoPath(), PATH_LIMIT_MS);
       await this.send();
       this.#streams.on(this.#transport);
     } catch (error) {
@@ -256,6 +262,7 @@ export class Place extends EventTarget {
     if (state === "connected") {
       this.#tries = this.#brokenAt = 0;
       clearTimeout(this.#timer);
+      this.#findPath();
       this.#set("connected");
     } else if (state === "disconnected" || state === "failed") {
       this.#brokenAt ||= Date.now();
@@ -289,7 +296,23 @@ export class Place extends EventTarget {
     this.#set("removed", new SplitterError(0, "removed", ""));
   }
 
+  /** There is one, or nobody wants one. */
+  #findPath() {
+    clearTimeout(this.#pathless);
+    this.#pathless = undefined;
+    this.#noPath = null;
+  }
+
+  /** It goes on trying, and says meanwhile why there is nothing. */
+  #onNoPath() {
+    const where = this.#transport?.candidates.join(", ") ?? "";
+    this.#noPath = new SplitterError(0, "no-path", where);
+    this.#brokenAt ||= Date.now();
+    this.#set("interrupted");
+  }
+
   #shut() {
+    this.#findPath();
     this.#wanted = false;
     this.#generation++;
     this.#brokenAt = 0;
@@ -317,7 +340,7 @@ export class Place extends EventTarget {
 
   /** @param {Media["state"]} state @param {SplitterError} [why] */
   #set(state, why) {
-    const { code = "", message = "", status = 0 } = why ?? {};
+    const { code = "", message = "", status = 0 } = (state === "interrupted" && this.#noPath) || (why ?? {});
     if (this.media.state === state && this.media.code === code) return;
     this.media = { state, code, message, status };
     this.dispatchEvent(new Event("media"));

@@ -200,6 +200,12 @@ export class Transport {
     this.#tuned = tuned;
   }
 
+  /** Where the gateway takes our video, such as "UDP 192.0.2.10 (port 31002)"; each call has a port of its own. */
+  get candidates() {
+    const lines = this.#pc.remoteDescription?.sdp.match(/^a=candidate:.*$/gm) ?? [];
+    return lines.map((line) => line.split(" ")).map(([, , transport, , host, port]) => `${transport.toUpperCase()} ${host} (port ${port})`);
+  }
+
   /** What the browser counts, for `Meter`. */
   stats() {
     return this.#pc.getStats();

@@ -24,8 +24,9 @@
  */
 /** @typedef {{call_id: string, code: string, text: string, party: string, extension: string, invitation: string}} Notice
  *   `invitation`: the id of the link that it is about. */
-/** @typedef {{name: string, extension: string, scopes: string[], expires_at: number|null, gateways?: string[]}} Me
- *   `gateways`: URLs of others of a cluster, which do as well. */
+/** @typedef {{name: string, extension: string, scopes: string[], expires_at: number|null, gateways?: string[],
+ *   ice_servers?: RTCIceServer[]}} Me
+ *   `gateways`: URLs of others of a cluster, which do as well. `ice_servers`: relays, for networks without UDP. */
 /** @typedef {{id: string, name: string, width: number, height: number, call_id: string}} Picture */
 /** @typedef {{blob: Blob, takenAt: number, location: string}} Snapshot  `takenAt`: seconds since the Unix epoch. */
 /** @typedef {{id: string, link: string, expires_at: number, sent: boolean, reason: string, state: string, qr: string}} Invitation

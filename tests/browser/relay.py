@@ -1,0 +1,50 @@
+"""coturn, a TURN server that browsers reach by TCP alone. Does I/O."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from types import TracebackType
+
+from tests.interop.process import Process, eventually
+
+SECRET = "a secret of the two of us"
+
+
+class Relay:
+    """A context manager: coturn runs inside it.
+
+    Args:
+        host: where browsers reach it, and whence it sends to the gateway.
+    """
+
+    def __init__(self, host: str, folder: Path) -> None:
+        self._host = host
+        self._folder = folder
+        with socket.socket() as end:
+            end.bind((host, 0))
+            self._port = end.getsockname()[1]
+        self.url = f"turn:{host}:{self._port}?transport=tcp"
+
+    def __enter__(self) -> Relay:
+        words = (
+            "turnserver", "-n", "--no-udp", "--no-tls", "--no-dtls", "--no-cli", "--fingerprint", "--use-auth-secret",
+            f"--static-auth-secret={SECRET}", "--realm=splitter", f"--listening-ip={self._host}",
+            f"--relay-ip={self._host}", f"--listening-port={self._port}", "--min-port=52000", "--max-port=52099",
+            "--log-file=stdout", "--simple-log", f"--pidfile={self._folder}/coturn.pid", f"--userdb={self._folder}/none",
+        )  # fmt: skip
+        self._process = Process("coturn", words, self._folder)
+        eventually(self._listens, "coturn listens", more=self._process.tail)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        self._process.kill()
+
+    @property
+    def log(self) -> str:
+        """What it has said."""
+        return self._process.log.read_text(errors="replace")
+
+    def _listens(self) -> bool:
+        with socket.socket() as end:
+            return end.connect_ex((self._host, self._port)) == 0

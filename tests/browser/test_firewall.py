@@ -1,0 +1,73 @@
+"""The browser in a network that lets no UDP through: by a relay, or told why there is no video."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Playwright, expect
+
+from tests.browser import chromium, sdk
+from tests.browser.camera import SENDER
+from tests.browser.console import Console
+from tests.browser.desk import CALLER, Desk
+from tests.browser.network import Network
+from tests.browser.relay import SECRET, Relay
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Network]:
+    """Another host, behind a firewall."""
+    with Network() as network:
+        network.close_udp()
+        yield network
+
+
+@pytest.fixture(scope="module")
+def far_browser(runner: asyncio.Runner, playwright: Playwright, film: object, network: Network) -> Iterator[Browser]:
+    """A browser over there."""
+    browser = runner.run(chromium.launch(playwright.chromium, film, str(network.program)))  # type: ignore[arg-type]
+    yield browser
+    runner.run(browser.close())
+
+
+@pytest.fixture
+def far_desk(far_browser: Browser, network: Network, request: pytest.FixtureRequest) -> Callable[..., Desk]:
+    """As `make_desk`, with the browser over there."""
+    return partial(Desk, far_browser, request.node.name.removeprefix("test_"), network.host)
+
+
+async def test_a_relay_by_tcp_carries_the_video_both_ways(
+    far_desk: Callable[..., Desk], network: Network, tmp_path: Path
+) -> None:
+    with Relay(network.host, tmp_path) as relay:
+        async with far_desk(relay=(relay.url, SECRET)) as desk:
+            page = await sdk.open_desk(await desk.context(), desk.gateway)
+            caller = await desk.eye(page, "#caller")
+            handset, call_id = await desk.call()
+            await desk.caller_sees(handset, SENDER, 15, 20.0)
+            await caller.rising(CALLER, 15, 20.0)
+            _, trace, _ = await desk.gateway.ask("GET", f"/v1/calls/{call_id}/trace")
+            assert b"a relay of the browser's" in trace, trace
+        assert "2001" in relay.log, "whose it was"
+
+
+async def test_without_one_desk_and_guest_are_told_why(far_desk: Callable[..., Desk]) -> None:
+    async with far_desk() as desk:
+        agent = await Console.open(desk)
+        handset, call_id = await desk.call(video=False)
+        await agent.says("This network lets no video through", "IT must open UDP", 30.0)
+        await desk.show(agent.page, "no-path")
+        _, invitation, _ = await desk.gateway.ask("POST", f"/v1/calls/{call_id}/invitations", json={})
+        for locale, words in (("en-US", "Your network blocks the video"), ("zh-CN", "当前网络不允许视频通过")):
+            guest = await (await desk.context(locale)).new_page()
+            await guest.set_viewport_size({"width": 390, "height": 760})
+            await guest.goto(invitation["link"])
+            await guest.click("#go")
+            await expect(guest.locator("#status")).to_contain_text(words, timeout=60_000)
+            await desk.show(guest, f"no-path-{locale}")
+            _, invitation, _ = await desk.gateway.ask("POST", f"/v1/calls/{call_id}/invitations", json={})
+        await desk.voice_goes_on(handset)
