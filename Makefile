@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3 python3.14 python3.13 p
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Nothing is compiled and nothing but the locked files is taken, wherever the machine's pip looks for packages.
+# Of the packages nothing is compiled, and nothing but the locked files is taken, wherever the machine's pip looks for them.
 PIP := $(BIN)/pip -qq --disable-pip-version-check
 LOCKED := install --require-hashes --only-binary :all: -r
 JOBS ?= auto
@@ -26,7 +26,7 @@ JOBS ?= auto
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/.lab  ## play two calls through the gateway, on this machine alone, and print what was seen
+demo: $(VENV)/.lab $(VENV)/.native  ## play two calls through the gateway, on this machine alone, and print what was seen
 	@$(BIN)/splitter demo --once
 
 # Each part runs whatever became of the one before; the end names those that failed.
@@ -44,11 +44,11 @@ lint: $(VENV)/.dev
 	for tool in "ruff format --check ." "ruff check ." mypy lint-imports; do $(BIN)/$$tool || failed="$$failed; $$tool"; done
 	test -z "$$failed" || { echo "== FAILED: $${failed#; }"; exit 1; }
 
-real: $(VENV)/.dev
+real: $(VENV)/.dev $(VENV)/.native
 	@echo "== tests against real peers, and tests that take time"
 	$(BIN)/pytest -m "interop or slow" -n $(JOBS) --dist load --durations 5
 
-unit: $(VENV)/.dev
+unit: $(VENV)/.dev $(VENV)/.native
 	@echo "== unit tests"
 	$(BIN)/pytest --ignore tests/interop -m "not interop and not slow" -n $(JOBS)
 
@@ -68,10 +68,10 @@ sim: $(VENV)/.dev  ## simulate calls on a bad network: a long run; SEED=… CALL
 	  done
 	fi
 
-chaos: $(VENV)/.dev  ## kill processes at random under live calls; SEED=1 SECONDS=600 CALLS=100
+chaos: $(VENV)/.dev $(VENV)/.native  ## kill processes at random under live calls; SEED=1 SECONDS=600 CALLS=100
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --seconds $(or $(SECONDS),600) --calls $(or $(CALLS),100)
 
-bench: $(VENV)/.bench peers  ## measure side by side with other systems; writes bench/results/
+bench: $(VENV)/.bench $(VENV)/.native peers  ## measure side by side with other systems; writes bench/results/
 	@$(BIN)/python -m bench
 
 # Each target for so many seconds; what it learned stays in .venv/fuzz for the next run.
@@ -98,7 +98,7 @@ install:  ## install the daemon alone, for a service: PREFIX=/opt/splitter
 deb:  ## build a Debian package for the release that this machine has: dist/splitter-gateway_….deb
 	@sh systemd/debian/build-deb dist
 
-venv: $(VENV)/.dev  ## make .venv with everything for development
+venv: $(VENV)/.dev $(VENV)/.native  ## make .venv with everything for development
 
 peers: $(VENV)/.dev  ## install the real peers of the tests (apt; Asterisk and JsSIP in folders outside the checkout)
 	@sh tests/interop/install-peers
@@ -123,6 +123,12 @@ $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
 $(VENV)/.lab: requirements/lab.txt $(VENV)/.run
 	@$(PIP) $(LOCKED) requirements/lab.txt
 	sh tests/interop/install-peers centre "$(BIN)/python"
+	touch $@
+
+# A part of the media in C, in about a second; without a compiler Python does the same.
+FAST := splitter/media/fast
+$(VENV)/.native: $(wildcard $(FAST)/native/*.[ch] $(FAST)/build.py) $(VENV)/.run
+	@$(BIN)/python $(FAST)/build.py
 	touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run

@@ -27,7 +27,7 @@ def checkout(tmp_path: Path) -> Path:
         tool = tmp_path / ".venv/bin" / name
         tool.write_text(f'#!/bin/sh\necho "{name} $@" >> {tmp_path}/ran\ncase "{name} $*" in $FAILS) exit 1;; esac\n')
         tool.chmod(0o755)
-    for stamp in (".run", ".lab", ".dev"):
+    for stamp in (".run", ".lab", ".dev", ".native"):
         (tmp_path / ".venv" / stamp).touch()
     return tmp_path
 

@@ -23,6 +23,7 @@ class DaemonStatus(msgspec.Struct):
     max_calls: int
     transactions: int
     workers: tuple[int, int]
+    pictures: tuple[str, ...]
     networks: list[str]
     alarms: list[str]
     api: list[str] = []
@@ -69,6 +70,8 @@ def _print(found: DaemonStatus) -> None:
     if found.in_kernel:
         say(f"{'kernel':<14}forwards {counted(found.in_kernel, 'direction')} of voice")
     say(f"{'workers':<14}{found.workers[0]} of {found.workers[1]} up")
+    for form in found.pictures:
+        say(f"{'pictures':<14}{form}")
     for one in found.rtpengines:
         say(f"{'rtpengine':<14}{one.name} at {one.address}: {one.state}, {counted(one.relays, 'relay')}")
     for network in found.networks:

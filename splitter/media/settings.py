@@ -35,6 +35,9 @@ class MediaSettings:
     spawn: Annotated[bool, Key(taken=Uptake.RESTART)] = True
     """Whether the gateway starts its workers itself; false where they are units of their own, as calls need that are
     to outlive the gateway's unit: systemd/splitter-media@.service, one instance for each of 0 to workers - 1."""
+    native: Annotated[bool, Key(taken=Uptake.RESTART)] = True
+    """Whether packets of pictures that need no thought are dealt with in C, where that was built, at a part of the CPU
+    time. false is for finding faults; `splitter status` says what the workers have."""
     request_limit_s: Annotated[float, Key(0.1, 30, taken=Uptake.RESTART)] = 2.0
     """The bound on one request to a worker."""
     offload: Annotated[KernelUse, Key(taken=Uptake.RESTART)] = KernelUse.OFF

@@ -136,6 +136,7 @@ class GatewayStatus:
         dialogs, relays, rooms, ports, tasks: what the calls hold now; all 0 when there is no call.
         in_kernel: directions of voices that the kernel forwards; two for each relay that it carries.
         workers: media workers that are up, of how many.
+        pictures: how those deal with packets of pictures: "native", or "python" and why.
         rtpengines: that carry voice, if any, and how they are.
         networks: what is listened on, such as "access udp 10.0.0.5:5060".
         api: where the API is reached, such as "https://10.0.0.5:8443"; empty where it is at the control socket alone.
@@ -156,6 +157,7 @@ class GatewayStatus:
     ports: int = 0
     tasks: int = 0
     workers: tuple[int, int] = (0, 0)
+    pictures: tuple[str, ...] = ()
     rtpengines: tuple[InstanceStatus, ...] = ()
     networks: tuple[str, ...] = ()
     api: tuple[str, ...] = ()

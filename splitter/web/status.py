@@ -100,6 +100,7 @@ class StatusBoard:
             ports=media["ports"],
             tasks=self._calls.tasks,
             workers=(sum(worker.state == "ready" for worker in workers), len(workers)),
+            pictures=tuple(sorted({worker.form for worker in workers if worker.form})),
             rtpengines=rtpengines,
             networks=self._networks,
             api=tuple(api),

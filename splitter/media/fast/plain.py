@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from splitter.core.net import Address
 from splitter.media.fast.state import OUTLETS, PACKET_LIMIT, Coming, Going
-from splitter.media.fast.way import Outlet
+from splitter.media.fast.way import CipherCounts, Ciphered, OpenedHandler, Outlet
 from splitter.rtp.cache import SentPackets
 from splitter.rtp.h264 import FU_A, IDR, SLICE
 from splitter.rtp.packet import HEADER, HEADER_SIZE, VERSION, Buffer
@@ -43,6 +45,23 @@ class PlainWay:
     def close(self) -> None:
         self.touch()
         self.unsettle()
+
+    def ride(self, port: Any, on_opened: OpenedHandler | None = None) -> None: ...
+
+    def leave(self, port: Any) -> None: ...
+
+    def admit(self, source: Address) -> None: ...
+
+    def doubt(self) -> None: ...
+
+    def encrypt(self, cipher: Ciphered | None) -> None: ...
+
+    def keep(self, copies: SentPackets | None) -> None: ...
+
+    def reach(self, line: Any, peer: Address | None) -> None: ...
+
+    def reaches(self, to: Address) -> bool:
+        return False
 
     def take(self, data: Buffer, now: float) -> bool:
         coming = self.coming
@@ -146,3 +165,9 @@ class PlainForm:
 
     def copies(self) -> SentPackets:
         return SentPackets()
+
+    def cipher(self, incoming: int, outgoing: int) -> CipherCounts:
+        return CipherCounts()
+
+    def engine(self, epoll_fd: int) -> None:
+        return None

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from splitter.core.net import Address
 from splitter.media.fast.state import Coming, Going
 from splitter.rtp.cache import SentPackets
 from splitter.rtp.packet import Buffer
+
+OpenedHandler = Callable[[bytearray | memoryview, float], None]
+"""Called with one packet that is decrypted already, and the time. The view is valid only during the call."""
+
+
+@dataclass(slots=True, eq=False)
+class CipherCounts:
+    """What a cipher counts.
+
+    Attributes:
+        unauthentic: packets whose tag was wrong, or that were none.
+        replayed: packets that had come before: sent twice on the way, or by somebody who listened.
+        unprotected: packets of ours that could not be encrypted.
+        reused: packets of ours that were refused because their number had been used; our own mistake.
+    """
+
+    unauthentic: int = 0
+    replayed: int = 0
+    unprotected: int = 0
+    reused: int = 0
+
+
+class Ciphered(Protocol):
+    """Both directions of SRTP."""
+
+    @property
+    def counts(self) -> CipherCounts: ...
 
 
 class Outlet(Protocol):
@@ -55,9 +83,76 @@ class ShortWay(Protocol):
         """Deal with a packet, if it is the one expected and nothing has changed. Returns: whether that was so."""
         ...
 
+    def ride(self, port: Any, on_opened: OpenedHandler | None = None) -> None:
+        """Let what comes by a port take the short way before it is handed out, if the form can do that.
+
+        Args:
+            on_opened: takes packets that were decrypted for the short way, and cannot take it.
+        """
+        ...
+
+    def leave(self, port: Any) -> None:
+        """Let all that comes by a port be handed out again."""
+        ...
+
+    def admit(self, source: Address) -> None:
+        """Say that the wire believes packets of this source at sight."""
+        ...
+
+    def doubt(self) -> None:
+        """Say that the wire has to look at the source of the next packet."""
+        ...
+
+    def encrypt(self, cipher: Ciphered | None) -> None:
+        """Say that the wire encrypts, by this; None: once there are keys."""
+        ...
+
+    def keep(self, copies: SentPackets | None) -> None:
+        """Say where copies of what goes are kept, if any are."""
+        ...
+
+    def reach(self, line: Any, peer: Address | None) -> None:
+        """Say by which short cut packets come from and go to `peer`; None: by none."""
+        ...
+
+    def reaches(self, to: Address) -> bool:
+        """Whether there is a short cut to this address."""
+        ...
+
     def close(self) -> None:
         """Hold nobody any longer."""
         ...
+
+
+DONE, READABLE, RAW, OPENED = range(4)
+"""What `ShortCuts.next` says: the turn is over; a socket that is no short cut can be read; a packet is for Python, as
+it came, or decrypted. As in native/layout.h."""
+
+
+class ShortCuts(Protocol):
+    """Reader of the sockets of short cuts."""
+
+    @property
+    def told(self) -> Any: ...
+
+    @property
+    def packet(self) -> memoryview: ...
+
+    def line(self) -> Any: ...
+
+    def tie(self, line: Any, fd: int, coming: Coming | None) -> None: ...
+
+    def watch(self, fd: int, line: Any) -> None: ...
+
+    def forget(self, fd: int) -> None: ...
+
+    def begin(self, rounds: int) -> None: ...
+
+    def drain(self, fd: int) -> None: ...
+
+    def next(self) -> int: ...
+
+    def close(self) -> None: ...
 
 
 class Form(Protocol):
@@ -77,4 +172,12 @@ class Form(Protocol):
 
     def copies(self) -> SentPackets:
         """Make room for copies of what is sent."""
+        ...
+
+    def cipher(self, incoming: int, outgoing: int) -> CipherCounts:
+        """Make what a cipher counts, of libsrtp's sessions at these addresses."""
+        ...
+
+    def engine(self, epoll_fd: int) -> ShortCuts | None:
+        """Make a reader of short cuts; None: Python reads them."""
         ...

@@ -15,6 +15,7 @@ class WorkerStatus:
 
     Attributes:
         state: "starting", "ready", "stuck" or "down".
+        form: of the short way of pictures: "native", or "python" and why; "" while unknown.
         pairs, free_ports: of UDP ports that it has, and those of them that a call could have now.
         in_kernel: directions of voices that the kernel carries for it.
     """
@@ -28,6 +29,7 @@ class WorkerStatus:
     free_ports: int
     restarts: int
     in_kernel: int = 0
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True)

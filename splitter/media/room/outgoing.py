@@ -99,6 +99,7 @@ class Outgoing:
             self._sent = None
         elif self._sent is None:
             self._sent = self._form.copies()
+        self.way.keep(self._sent)
 
     def emit(
         self, sequence: int, timestamp: int, marker: bool, payload: Buffer, orientation: int | None = None

@@ -84,7 +84,9 @@ class Room:
         """
         self._join(
             name,
-            lambda end: SecureWire(end, self._loop, host, advertised, name=name, call_id=self.call_id, emit=self._emit),
+            lambda end: SecureWire(
+                end, self._loop, host, advertised, name=name, call_id=self.call_id, emit=self._emit, form=self._form
+            ),
         )
         return self._secure_end(name)
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from splitter.core.net import Address
+from splitter.media.fast.way import ShortWay
 from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.wire.ends import BundledWire, Seal, WireEnd
 from splitter.rtp.feedback import Fir, Nack, Pli, Remb, Tmmbn, Tmmbr
@@ -100,8 +101,11 @@ class Bundle:
         wire: makes the wire, for a bundle.
 
     Attributes:
+        way: none: packets are told apart first.
         unclaimed: packets of RTP that are of no stream. unasked: RTCP about SSRCs of no stream.
     """
+
+    way: ShortWay | None = None
 
     def __init__(self, wire: Callable[[WireEnd], BundledWire]) -> None:
         """Make the wire. Raises MediaUnavailable."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from splitter.core.net import Address
+from splitter.media.fast.way import ShortWay
 from splitter.media.ports.rooms import ParticipantMedia
 from splitter.rtp.packet import Buffer
 from splitter.rtp.rtcp import RtcpPacket
@@ -28,6 +29,11 @@ Seal = Callable[[bytes], memoryview | None]
 
 class WireEnd(Protocol):
     """User of a wire: a participant."""
+
+    @property
+    def way(self) -> ShortWay | None:
+        """Ends of short ways; None where the wire is not its own."""
+        ...
 
     @property
     def taken(self) -> int:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from splitter.core.net import Address
+from splitter.media.fast.way import OpenedHandler, ShortWay
 from splitter.media.wire.gate import NOBODY, drops, reopen, shut
 from splitter.media.wire.host import PacketHandler, Timer
 from splitter.media.wire.poller import Poller
@@ -47,7 +48,6 @@ class Line:
         port: its number.
         direct: the socket of the short cut, while there is one.
         reopening: when the port hears strays again, while it is shut to them.
-        unsent: packets the kernel would not take; lost as on the way.
     """
 
     __slots__ = (
@@ -55,19 +55,22 @@ class Line:
         "_call_later",
         "_make",
         "_on_fault",
+        "_on_opened",
         "_on_packet",
         "_peer",
         "_poller",
         "_read",
         "_read_direct",
+        "_record",
         "_send",
         "_send_direct",
         "_sock",
         "_strays",
+        "_unsent",
+        "_way",
         "direct",
         "port",
         "reopening",
-        "unsent",
     )
 
     def __init__(
@@ -89,15 +92,52 @@ class Line:
         self._peer: Address | None = None  # of the short cut
         self._read = self._read_direct = _reader(sock, buffer, self._on_other)
         self._strays = (0.0, 0)  # since when, and how many
+        self._record = poller.short_cuts.line() if poller.short_cuts is not None else None
+        self._way: ShortWay | None = None
+        self._on_opened: OpenedHandler = _nothing
         self.reopening: Timer | None = None
         self.port: int = sock.getsockname()[1]
-        self.unsent = 0
+        self._unsent = 0
         poller.watch(sock.fileno(), self._read, on_fault)
 
     @property
     def missed(self) -> int:
         """Packets that the kernel kept from us, on either socket."""
         return drops(self._sock) + (drops(self.direct) if self.direct is not None else 0)
+
+    @property
+    def unsent(self) -> int:
+        """Packets the kernel would not take; lost as on the way."""
+        return self._unsent + (self._record.unsent if self._record is not None else 0)
+
+    def carry(self, way: ShortWay | None, on_opened: OpenedHandler | None = None) -> None:
+        """Let packets of the peer take this short way, as long as there is a short cut; None: no longer.
+
+        Args:
+            on_opened: takes packets that were decrypted for the short way, and cannot take it.
+        """
+        if self._record is None:
+            return
+        if self._way is not None and self._way is not way:
+            self._way.reach(None, None)
+        self._way, self._on_opened = way, on_opened or _nothing
+        self._tie()
+
+    def _tie(self) -> None:
+        """Tell both what there is now: a short way, a short cut."""
+        short_cuts, fd = self._poller.short_cuts, self.direct.fileno() if self.direct is not None else -1
+        if short_cuts is None:
+            return
+        short_cuts.tie(self._record, fd, self._way.coming if self._way is not None else None)
+        if self._way is not None:
+            self._way.reach(self._record if self.direct is not None else None, self._peer)
+
+    def _on_direct(self, opened: bool, data: memoryview, now: float) -> None:
+        """A packet of the peer that did not take the short way."""
+        if opened:
+            self._on_opened(data, now)
+        elif self._peer is not None:
+            self._on_packet(data, self._peer, now)
 
     def send(self, data: Datagram, to: Address) -> bool:
         """Send. Returns: whether the kernel took it."""
@@ -110,7 +150,7 @@ class Line:
         try:
             self._send(data, to)
         except OSError:  # also after close(): what is left of a handshake may still want to speak
-            self.unsent += 1
+            self._unsent += 1
             return False
         return True
 
@@ -145,16 +185,28 @@ class Line:
             return
         self.direct, self._peer = direct, peer
         self._send_direct = direct.send
+        self._tie()
+        if self._record is not None:
+            self._poller.watch_short_cut(self._record, self._on_direct, self._on_fault)
+            return
         self._read_direct = _direct_reader(direct, self._buffer, peer, self._on_packet)
         self._poller.watch(direct.fileno(), self._read_direct, self._on_fault)
 
     def _cut(self) -> None:
         """Give up the short cut."""
-        direct, self.direct, self._peer = self.direct, None, None
-        if direct is not None:
+        direct = self.direct
+        if direct is None:
+            return
+        if self._record is not None:
+            self._poller.drain(direct.fileno(), EMPTYING)
+            if self.direct is not direct:  # one of those packets was the last
+                return
+        self.direct = self._peer = None
+        if self._record is None:
             self._empty(self._read_direct)
-            self._poller.forget(direct.fileno())
-            direct.close()
+        self._tie()
+        self._poller.forget(direct.fileno())
+        direct.close()
 
     def _empty(self, read: Callable[[], None]) -> None:
         try:
@@ -167,6 +219,8 @@ class Line:
         """Watch nothing more, and give up the short cut; what waits is lost."""
         self._reopen()
         direct, self.direct, self._peer = self.direct, None, None
+        self._tie()
+        self._way, self._on_opened = None, _nothing
         self._on_packet = self._read = self._read_direct = _nothing  # nor hold whoever used it
         for sock in (self._sock, direct):
             if sock is not None:

@@ -40,7 +40,7 @@ class PlainWire:
 
     def __init__(self, end: WireEnd, loop: Host, host: str, times: Windows, port: int = 0) -> None:
         """Bind two ports on our address `host`; `port` and the one above, if it had these. Raises MediaUnavailable."""
-        self._end = end
+        self._end, self._way = end, end.way
         self._loop = loop
         open_pair = partial(loop.reopen_pair, port) if port else loop.open_pair
         self._pair = open_pair(host, self._on_rtp, self._on_rtcp)
@@ -57,7 +57,11 @@ class PlainWire:
         self.rejected = self.malformed = 0
 
     def serve(self, end: WireEnd) -> None:
-        self._end = end
+        if self._way is not None:
+            self._way.leave(self._pair)
+        self._end, self._way = end, end.way
+        if self._way is not None:
+            self._way.ride(self._pair)
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -95,7 +99,11 @@ class PlainWire:
     def _on_rtp(self, data: bytearray | memoryview, source: Address, now: float) -> None:
         if len(data) > 1 and 192 <= data[1] <= 223:  # multiplexed though it was not agreed (RFC 5761)
             self._on_rtcp(data, source, now)
-        elif (self._latch.settled and source == self._latch.current) or self._admit(data, source, now):
+        elif self._latch.settled and source == self._latch.current:
+            if self._way is not None:
+                self._way.admit(source)
+            self._end.on_rtp(data, now)
+        elif self._admit(data, source, now):
             self._end.on_rtp(data, now)
 
     def _admit(self, data: bytearray | memoryview, source: Address, now: float) -> bool:
@@ -103,6 +111,8 @@ class PlainWire:
         if not self._open or not self._end.plausible(data):
             self.rejected += 1
             return False
+        if self._way is not None:
+            self._way.doubt()
         before = self.to
         verdict = self._latch.judge(source, now)
         if verdict is Verdict.ACCEPT:

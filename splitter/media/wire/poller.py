@@ -15,10 +15,16 @@ import asyncio
 import select
 import time
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
+from splitter.media.fast.way import OPENED, READABLE, Form, ShortCuts
+
 log = structlog.get_logger(__name__)
+
+ShortCutHandler = Callable[[bool, memoryview, float], None]
+"""Called with a packet that came by a short cut: whether it is decrypted already, itself, and the time."""
 
 BATCH = 256  # events taken at a time
 ROUNDS = 8  # times a batch is asked for in one turn; then control gets its share
@@ -31,12 +37,18 @@ REVIEW_TICKS = 64  # every so many ticks: fewer packets than ticks? change to qu
 class Poller:
     """Calls the handler of each socket that has a packet waiting.
 
-    A handler takes one packet. What it raises goes to its fault handler and touches no other socket.
+    A handler takes one packet. What it raises goes to its fault handler and touches no other socket. The sockets of
+    short cuts are read by the native form of the short way, where there is one; it hands out all other packets.
+
+    Attributes:
+        short_cuts: that form's reader; None: Python reads all sockets.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, form: Form | None = None) -> None:
         self._loop = loop
         self._epoll = select.epoll()
+        self.short_cuts = form.engine(self._epoll.fileno()) if form is not None else None
+        self._takers: dict[int, ShortCutHandler] = {}
         self._handlers: dict[int, Callable[[], None]] = {}
         self._faults: dict[int, Callable[[Exception], None]] = {}
         self._last_wake = 0.0
@@ -60,11 +72,20 @@ class Poller:
         self._faults[fd] = on_fault
         self._epoll.register(fd, select.EPOLLIN)
 
+    def watch_short_cut(self, line: Any, taker: ShortCutHandler, on_fault: Callable[[Exception], None]) -> None:
+        """Have the packets of a short cut dealt with, and `taker` told those that cannot be."""
+        assert self.short_cuts is not None
+        self.short_cuts.watch(line.fd, line)
+        self._takers[line.fd] = taker
+        self.watch(line.fd, _nothing, on_fault)
+
     def forget(self, fd: int) -> None:
         """Stop watching; before the descriptor is closed."""
         if self._handlers.pop(fd, None) is not None:
             self._faults.pop(fd, None)
             self._epoll.unregister(fd)
+        if self._takers.pop(fd, None) is not None and self.short_cuts is not None:
+            self.short_cuts.forget(fd)
 
     def close(self) -> None:
         if self._timer is not None:
@@ -72,9 +93,14 @@ class Poller:
         else:
             self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
+        if self.short_cuts is not None:
+            self.short_cuts.close()
 
     def _turn(self, rounds: int) -> int:
         """Handle what waits, up to `rounds` packets per socket. Returns: packets handled."""
+        if self.short_cuts is not None:
+            self.short_cuts.begin(rounds)
+            return self._hand_out(self.short_cuts)
         handlers = self._handlers
         total = 0
         for _ in range(rounds):
@@ -90,6 +116,31 @@ class Poller:
                 except Exception as fault:
                     self._on_fault(fd, fault)
         return total
+
+    def drain(self, fd: int, times: int) -> None:
+        """Deal with what waits on a short cut, before it is given up. Not to be called while a packet is in hand."""
+        for _ in range(times):
+            if self.short_cuts is None or fd not in self._takers:
+                return
+            self.short_cuts.drain(fd)
+            if not self._hand_out(self.short_cuts):
+                return
+
+    def _hand_out(self, short_cuts: ShortCuts) -> int:
+        """Go through a turn of the native form. Returns: packets handled."""
+        told = short_cuts.told
+        while event := short_cuts.next():
+            fd = told.fd
+            try:
+                if event == READABLE:
+                    self._handlers[fd]()
+                else:
+                    self._takers[fd](event == OPENED, short_cuts.packet, told.now)
+            except (BlockingIOError, ConnectionError):
+                pass
+            except Exception as fault:
+                self._on_fault(fd, fault)
+        return int(told.total)
 
     def _on_fault(self, fd: int, fault: Exception) -> None:
         on_fault = self._faults.get(fd)
@@ -122,3 +173,7 @@ class Poller:
                 self._loop.add_reader(self._epoll.fileno(), self._on_readable)
                 return
         self._timer = self._loop.call_later(TICK_S, self._on_tick)
+
+
+def _nothing() -> None:
+    """A short cut is not read in Python."""

@@ -19,6 +19,7 @@ import structlog
 from splitter.core.errors import LocalError, MediaUnavailable, PeerError
 from splitter.core.limits import Bucket
 from splitter.core.net import Address
+from splitter.media.fast.way import Form
 from splitter.media.ports.events import MediaEvent, TransportChanged
 from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.wire.dtls import DtlsState, Handshake, certificate
@@ -50,7 +51,6 @@ class SecureWire:
         malformed: RTCP that is none, though it was encrypted well.
         current: the generation of ICE that carries now.
         handshake: of DTLS. cipher: of SRTP, once there are keys.
-        heard_at: when the browser last gave a sign, by the loop's clock.
     """
 
     packet_limit = 1200
@@ -66,9 +66,11 @@ class SecureWire:
         call_id: str,
         emit: Callable[[MediaEvent], None],
         times: SecureTimes | None = None,
+        form: Form | None = None,
     ) -> None:
         """Bind a port. Raises MediaUnavailable."""
-        self._end = end
+        self._end, self._way = end, end.way
+        self._form = form
         self._loop = loop
         self._host, self._advertised = host, advertised
         self._name, self._call_id, self._emit = name, call_id, emit
@@ -83,7 +85,7 @@ class SecureWire:
         self._resending: Timer | None = None  # of the last flight of DTLS
         self._patience: Timer | None = None
         self._timer: Timer | None = None
-        self.heard_at = 0.0
+        self._heard_at = 0.0
         self._reused = 0
         self._rtcp_pace = Bucket.per_second(RTCP_DATAGRAMS)
         self._hasty = 0  # RTCP that was too much
@@ -94,7 +96,23 @@ class SecureWire:
         self.strays = self.malformed = 0
 
     def serve(self, end: WireEnd) -> None:
-        self._end = end
+        if self._way is not None:
+            self._way.leave(self.current.port)
+        self._end, self._way = end, end.way
+        if self._way is not None:
+            self._way.encrypt(self.cipher)
+            self._way.ride(self.current.port, self._on_opened)
+
+    @property
+    def heard_at(self) -> float:
+        """When the browser last gave a sign, by the loop's clock."""
+        return max(self._heard_at, self._way.coming.opened_at if self._way is not None else 0.0)
+
+    @heard_at.setter
+    def heard_at(self, at: float) -> None:
+        self._heard_at = at
+        if self._way is not None:
+            self._way.coming.opened_at = at
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -110,7 +128,7 @@ class SecureWire:
 
     @property
     def rejected(self) -> int:
-        unauthentic = self.cipher.unauthentic if self.cipher is not None else 0
+        unauthentic = self.cipher.counts.unauthentic if self.cipher is not None else 0
         return self.strays + self.current.agent.rejected + unauthentic + self._hasty
 
     def configure(self, media: ParticipantMedia | None, now: float) -> None:
@@ -147,11 +165,7 @@ class SecureWire:
         cipher = self.cipher
         if cipher is None:
             return None
-        sealed = cipher.seal_rtp(packet)
-        if sealed is None and cipher.reused == 1 != self._reused:
-            self._reused = 1
-            log.error("a packet number was to be used twice", call=self._call_id, participant=self._name)
-        return sealed
+        return cipher.seal_rtp(packet)
 
     def send_rtp(self, data: bytes | memoryview, to: Address) -> None:
         self._send(data, to)
@@ -165,14 +179,15 @@ class SecureWire:
     def close(self) -> None:
         """Say goodbye and free everything."""
         cipher = self.cipher
-        if cipher is not None and (cipher.unauthentic or cipher.replayed or cipher.reused):
+        counts = cipher.counts if cipher is not None else None
+        if counts is not None and (counts.unauthentic or counts.replayed or counts.reused):
             log.info(
                 "packets of a browser were not believed, or of ours refused",
                 call=self._call_id,
                 participant=self._name,
-                unauthentic=cipher.unauthentic,
-                replayed=cipher.replayed,
-                reused=cipher.reused,
+                unauthentic=counts.unauthentic,
+                replayed=counts.replayed,
+                reused=counts.reused,
             )
         self.state = "failed"
         self._free()
@@ -227,6 +242,9 @@ class SecureWire:
             self._before.append(before)
             before.timer = self._loop.call_later(self._times.linger_s, partial(self._forget, before))
             self.strays += before.agent.rejected
+            if self._way is not None:
+                self._way.leave(before.port)
+                self._way.ride(self.current.port, self._on_opened)
         if agent is not self.current.agent:
             return
         self._send = self.current.port.send
@@ -288,7 +306,9 @@ class SecureWire:
             self.fail("the browser ended the connection")
         elif handshake.keys is not None and self.cipher is None:
             keys = handshake.keys
-            self.cipher = Cipher(keys.profile, keys.incoming, keys.outgoing)
+            self.cipher = Cipher(keys.profile, keys.incoming, keys.outgoing, self._form)
+            if self._way is not None:
+                self._way.encrypt(self.cipher)
             self._timer = self._loop.call_later(_TICK_S, self._on_tick)
             self._resume(f"{self.current.agent.path}{_by(self.current.agent)}, {keys.name}")
 
@@ -308,8 +328,13 @@ class SecureWire:
             return
         size = cipher.open_rtp(data)
         if size:
-            self.heard_at = now
-            self._end.on_rtp(data[:size], now)
+            if self._way is not None:
+                self._way.coming.admitted = self._way.coming.generation
+            self._on_opened(data[:size], now)
+
+    def _on_opened(self, data: bytearray | memoryview, now: float) -> None:
+        self.heard_at = now
+        self._end.on_rtp(data, now)
 
     def _on_rtcp(self, cipher: Cipher, data: bytearray | memoryview, now: float) -> None:
         size = cipher.open_rtcp(data) if len(data) <= RTCP_BYTES else 0
@@ -354,7 +379,10 @@ class SecureWire:
         self.look(self._loop.now())
 
     def look(self, now: float) -> None:
-        """Once a second: is the peer there, and does it want our packets?"""
+        """Once a second: is the peer there, does it want our packets, and were ours in order?"""
+        if self.cipher is not None and self.cipher.counts.reused and not self._reused:
+            self._reused = 1
+            log.error("a packet number was to be used twice", call=self._call_id, participant=self._name)
         quiet_s = now - self.heard_at
         if self.state == "connected" and quiet_s > self._times.quiet_s:
             reason = f"nothing came from the browser for {quiet_s:.0f} s"

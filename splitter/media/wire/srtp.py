@@ -12,6 +12,9 @@ from typing import Any
 from pylibsrtp import Policy
 from pylibsrtp._binding import ffi, lib
 
+from splitter.media.fast.plain import PlainForm
+from splitter.media.fast.way import Form
+
 PACKET_LIMIT = 2048
 """Bytes of a packet that is sent; larger ones would not reach a browser anyway."""
 
@@ -34,12 +37,10 @@ class Cipher:
     Args:
         profile: pylibsrtp's number of the protection profile.
         incoming, outgoing: master key and salt of each direction.
+        form: of the short way.
 
     Attributes:
-        unauthentic: packets whose tag was wrong, or that were none.
-        replayed: packets that had come before: sent twice on the way, or by somebody who listened.
-        unprotected: packets of ours that could not be encrypted.
-        reused: packets of ours that were refused because their number had been used; our own mistake.
+        counts: what it counts; packets that take the short way are counted there as well.
     """
 
     __slots__ = (
@@ -53,13 +54,10 @@ class Cipher:
         "_send_rtp",
         "_size",
         "_ssrcs",
-        "replayed",
-        "reused",
-        "unauthentic",
-        "unprotected",
+        "counts",
     )
 
-    def __init__(self, profile: int, incoming: bytes, outgoing: bytes) -> None:
+    def __init__(self, profile: int, incoming: bytes, outgoing: bytes, form: Form | None = None) -> None:
         receive = _policy(profile, incoming, Policy.SSRC_ANY_INBOUND, _WINDOW)
         send = _policy(profile, outgoing, Policy.SSRC_ANY_OUTBOUND, _WINDOW)
         self._incoming, self._outgoing = _session(receive), _session(send)
@@ -70,7 +68,8 @@ class Cipher:
         self._out = memoryview(buffer)
         self._out_data = ffi.from_buffer(buffer)
         self._ssrcs: set[int] = set()
-        self.unauthentic = self.replayed = self.unprotected = self.reused = 0
+        sessions = (int(ffi.cast("uintptr_t", one[0])) for one in (self._incoming, self._outgoing))
+        self.counts = (form or PlainForm()).cipher(*sessions)
 
     def open_rtp(self, data: bytearray | memoryview) -> int:
         """Decrypt an SRTP packet where it lies. Returns: its length; 0 where it is to be dropped."""
@@ -82,21 +81,21 @@ class Cipher:
 
     def _open(self, unprotect: Any, data: bytearray | memoryview, ssrc_at: int) -> int:
         if len(data) < 12:
-            self.unauthentic += 1
+            self.counts.unauthentic += 1
             return 0
         (ssrc,) = _SSRC.unpack_from(data, ssrc_at)
         known = ssrc in self._ssrcs
         if not known and len(self._ssrcs) >= SSRC_LIMIT:
-            self.unauthentic += 1
+            self.counts.unauthentic += 1
             return 0
         size = self._size
         size[0] = len(data)
         status = unprotect(self._incoming[0], ffi.from_buffer(data), size)
         if status:
             if status in _REPLAYED:
-                self.replayed += 1
+                self.counts.replayed += 1
             else:
-                self.unauthentic += 1
+                self.counts.unauthentic += 1
             return 0
         if not known:
             self._ssrcs.add(ssrc)
@@ -116,7 +115,7 @@ class Cipher:
     def _seal(self, protect: Any, packet: bytes | memoryview) -> memoryview | None:
         length = len(packet)
         if length > PACKET_LIMIT:
-            self.unprotected += 1
+            self.counts.unprotected += 1
             return None
         self._out[:length] = packet
         size = self._size
@@ -124,9 +123,9 @@ class Cipher:
         status = protect(self._outgoing[0], self._out_data, size)
         if status:
             if status in _REPLAYED:
-                self.reused += 1
+                self.counts.reused += 1
             else:
-                self.unprotected += 1
+                self.counts.unprotected += 1
             return None
         return self._out[: size[0]]
 

@@ -87,8 +87,9 @@ class Dispatcher:
     def status(self) -> Status:
         free = self._host.ports.free(time.monotonic())
         in_kernel = self._offload.engaged if self._offload is not None else 0
-        held = len(self.relays), len(self.rooms)
-        return Status(PROTOCOL, os.getpid(), *held, free, in_kernel=in_kernel, mixes=self.mixes)
+        held, form = (len(self.relays), len(self.rooms)), self._host.form
+        said = f"{form.name}: {form.reason}" if form.reason else form.name
+        return Status(PROTOCOL, os.getpid(), *held, free, in_kernel=in_kernel, mixes=self.mixes, form=said)
 
     # ---- verbs ---------------------------------------------------------------------------------------------------
 
@@ -161,7 +162,7 @@ class Dispatcher:
         from splitter.media.room.room import Room  # loaded along with the slate
 
         loop = RoomLoop(self._host, partial(self._lose_room, room_id))
-        room = Room(call_id, room_id, loop, self.slate, partial(self._emit, room_id))
+        room = Room(call_id, room_id, loop, self.slate, partial(self._emit, room_id), form=self._host.form)
         self.rooms[room_id] = HeldRoom(room, loop)
         return room
 

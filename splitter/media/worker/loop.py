@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 from splitter.core.errors import MediaUnavailable
 from splitter.core.freebind import bind_anywhere
 from splitter.core.net import Address
+from splitter.media.fast.plain import PlainForm
+from splitter.media.fast.way import Form, OpenedHandler, ShortWay
 from splitter.media.wire.host import PacketHandler
 from splitter.media.wire.line import Line
 from splitter.media.wire.pairs import PortPairs
@@ -47,14 +49,18 @@ class PacketHost:
         freebind: its addresses may be ones that this machine is still to get.
 
     Attributes:
+        form: of the short way.
         buffer: every packet is received into it; its content is valid until the handler returns.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, ports: PortPairs, freebind: bool = False) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, ports: PortPairs, freebind: bool = False, form: Form | None = None
+    ) -> None:
         self._loop = loop
         self._freebind = freebind
         self.ports = ports
-        self.poller = Poller(loop)
+        self.form = form or PlainForm()
+        self.poller = Poller(loop, self.form)
         self.buffer = bytearray(DATAGRAM_LIMIT)
         self._threads = ThreadPoolExecutor(SLOW_THREADS, "pictures")
 
@@ -160,6 +166,10 @@ class RoomPair:
         self.rtp_port, self.rtcp_port = rtp.port, rtcp.port
         self.closed = False
 
+    def carry(self, way: ShortWay | None, on_opened: OpenedHandler | None = None) -> None:
+        """Let RTP take this short way; see `Line.carry`."""
+        self._rtp.carry(way, on_opened)
+
     @property
     def missed(self) -> int:
         """Packets that the kernel kept from us; see `Pair.missed`."""
@@ -204,6 +214,10 @@ class RoomPort:
     def settle(self, peer: Address) -> None:
         """Have the packets of `peer` come by a short cut."""
         self._loop.settle(self.line, peer)
+
+    def carry(self, way: ShortWay | None, on_opened: OpenedHandler | None = None) -> None:
+        """Let media take this short way; see `Line.carry`."""
+        self.line.carry(way, on_opened)
 
     def close(self) -> None:
         """Close the socket; again is no error."""

@@ -27,6 +27,7 @@ import uvloop
 from msgspec.structs import replace
 
 from splitter.core.errors import LocalError
+from splitter.media.fast.form import choose_form
 from splitter.media.offload.kernel import open_offload
 from splitter.media.ports.events import MediaEvent
 from splitter.media.wire.latch import LatchRules
@@ -271,7 +272,9 @@ class Worker:
     def _prepare(self, hello: Hello) -> Dispatcher:
         ports = PortPairs(*hello.ports, hello.quarantine_s)
         ports.withhold(hello.resting, time.monotonic())
-        self._host = PacketHost(self._loop, ports, hello.freebind)
+        form = choose_form(hello.native)
+        log.info("the short way of pictures", form=form.name, reason=form.reason)
+        self._host = PacketHost(self._loop, ports, hello.freebind, form)
         offload = open_offload(max(FLOWS_AT_LEAST, hello.ports[1] - hello.ports[0])) if hello.offload else None
         dispatcher = Dispatcher(self._host, LatchRules(hello.latch_window_s), self._emit, offload)
         # Loading the codec and encoding take a good part of a second: in a thread, so that voice does not wait for it.

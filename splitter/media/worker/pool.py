@@ -136,6 +136,7 @@ class Pool:
             latch_window_s=self._rules.window_s,
             freebind=settings.freebind,
             offload=settings.offload is KernelUse.AUTO,
+            native=settings.native,
         )
         supervisor = Supervisor(
             index,

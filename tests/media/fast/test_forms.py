@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
+from splitter.media.fast.native import NativeForm
 from splitter.media.fast.plain import PlainForm
-from splitter.media.fast.way import Form
-from tests.media.fast.forms import CountingWay, LongForm, Match, Source, key_frame
+from tests.media.fast.forms import CountingWay, LongForm, Match, key_frame
 
 STEPS = 150
 
@@ -20,24 +20,25 @@ class CountingForm(PlainForm):
         return CountingWay()
 
 
-def forms() -> list[Form]:
-    return [LongForm(), CountingForm()]
-
-
 class TestTheSameComesOfIt:
     @pytest.mark.parametrize("seed", range(12))
     def test_whatever_peers_and_networks_do(self, seed: int) -> None:
-        match = Match(seed, forms())
+        match = Match(seed, [LongForm(), PlainForm()])
+        for _ in range(STEPS):
+            match.step()
+
+    @pytest.mark.parametrize("seed", range(100, 112))
+    def test_in_c(self, seed: int, native: NativeForm) -> None:
+        match = Match(seed, [PlainForm(), native])
         for _ in range(STEPS):
             match.step()
 
     def test_in_a_quiet_call_nearly_all_take_the_short_way(self) -> None:
-        match = Match(1, forms(), quiet=True)
+        match = Match(1, [LongForm(), CountingForm()], quiet=True)
         chance = Random(1)
         CountingWay.taken = packets = 0
         for number in range(120):
-            for name in ("caller", "seat-1"):
-                source: Source = match.sources[name]
+            for name, source in match.sources.items():
                 pieces = key_frame(source.number % 2)[0] if number < 3 else [b"\x41\x9a" + chance.randbytes(300)] * 3
                 for index, piece in enumerate(pieces):
                     data = source.packet(bytes(piece), index == len(pieces) - 1)

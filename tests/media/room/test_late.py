@@ -202,7 +202,7 @@ class TestNoKeyStreamTwice:
             packets += [data[:-1] + b"!" if what == "changed" else data for data in random.choices(past, k=5)]
             random.shuffle(packets)
             play(caller, packets[random.randrange(2) :])
-        assert cipher.reused == cipher.unprotected == 0
+        assert cipher.counts.reused == cipher.counts.unprotected == 0
         assert switch.numbers.sequence >= 2 * 65_536
         contents: dict[bytes, bytes] = {}
         for data, _, _ in seat.pair.rtp[-30_000:]:

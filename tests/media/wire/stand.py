@@ -17,6 +17,7 @@ from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsP
 
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
+from splitter.media.fast.form import choose_form
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaEvent, TransportChanged
 from splitter.media.ports.rooms import ParticipantMedia
@@ -277,11 +278,12 @@ async def stand(camera: Camera | None = None) -> AsyncIterator[Stand]:
     """A room with a SIP caller; nothing may be left of it."""
     before = asyncio.all_tasks()
     loop = asyncio.get_running_loop()
-    host = PacketHost(loop, PortPairs(FIRST_PORT + 300, FIRST_PORT + 349, 30, random.Random(1)))
+    form = choose_form()
+    host = PacketHost(loop, PortPairs(FIRST_PORT + 300, FIRST_PORT + 349, 30, random.Random(1)), form=form)
     events: list[MediaEvent] = []
     faults: list[Exception] = []
     rooms = RoomLoop(host, faults.append)
-    room = Room("c1", "r1", rooms, SLATE, events.append, ids=IdSource(random.Random(7)))
+    room = Room("c1", "r1", rooms, SLATE, events.append, ids=IdSource(random.Random(7)), form=form)
     phone = Phone(loop, camera)
     try:
         phone.to = room.join("caller", HOST)

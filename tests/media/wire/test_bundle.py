@@ -55,6 +55,7 @@ class End:
     paths: list[Address] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     taken = 0
+    way = None
 
     def plausible(self, data: Buffer) -> bool:
         return True

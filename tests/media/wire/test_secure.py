@@ -299,7 +299,7 @@ class TestStrangers:
             stranger.close()
             await browser.show(3)
             await until(lambda: s.room.report().participants[1].stream.rejected >= 10)
-            assert s.wire().cipher.unauthentic == 2
+            assert s.wire().cipher.counts.unauthentic == 2
             assert s.wire().current.agent.malformed >= 2
             assert s.wire().state == "connected"
             await both_show(s, browser)
@@ -325,15 +325,15 @@ class TestStrangers:
             sealed = browser.dtls._tx_srtp.protect(browser.packets()[0])
             for _ in range(5):
                 await browser.ice.send(sealed)
-            await until(lambda: s.wire().cipher.replayed == 4)
+            await until(lambda: s.wire().cipher.counts.replayed == 4)
             assert s.room.report().participants[1].stream.packets_in == taken + 1
 
     async def test_a_peer_cannot_make_us_keep_any_number_of_streams(self) -> None:
         async with seated() as (s, browser):
             for ssrc in range(1, 201):
                 await browser.send(packet.build(packet.Packet(False, 102, 1, 1, ssrc, b"\x41\x9a")))
-            await until(lambda: s.wire().cipher.unauthentic >= 136)
-            assert s.wire().cipher.unauthentic == 200 - SSRC_LIMIT
+            await until(lambda: s.wire().cipher.counts.unauthentic >= 136)
+            assert s.wire().cipher.counts.unauthentic == 200 - SSRC_LIMIT
 
 
 class TestInterruption:

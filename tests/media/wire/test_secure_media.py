@@ -133,7 +133,7 @@ class TestMedia:
 class TestFeedback:
     async def test_a_viewers_pli_reaches_the_source(self) -> None:
         async with showing() as (s, browser):
-            await until(lambda: browser.of(Pli))  # the slate's turn is over: it was asked for its key frame
+            await until(lambda: s.room.participant("caller").view.shown == "seat-1")  # the slate's turn is over
             before = len(s.phone.of(Pli))
             ours = packet.parse(browser.rtp[-1]).ssrc
             async with asyncio.timeout(PATIENCE_S):

@@ -55,6 +55,8 @@ class VirtualPort:
 
     def settle(self, peer: Address) -> None: ...
 
+    def carry(self, way: object, on_opened: object = None) -> None: ...
+
     def close(self) -> None:
         self.host.cables.detach(self.address)
 
@@ -110,6 +112,7 @@ class Heard:
     rtp: list[bytes] = field(default_factory=list)
     rtcp: list[RtcpPacket] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    way = None
 
     @property
     def taken(self) -> int:

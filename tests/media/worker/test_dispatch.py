@@ -46,7 +46,7 @@ class BrokenRoom:
     """Joins one participant; breaks at its packets, at its timer, or when commanded."""
 
     def __init__(
-        self, call_id: str, room_id: str, loop: Host, slate: object, emit: Callable[[MediaEvent], None]
+        self, call_id: str, room_id: str, loop: Host, slate: object, emit: Callable[[MediaEvent], None], form: object
     ) -> None:
         self.call_id, self.room_id = call_id, room_id
         self._loop = loop

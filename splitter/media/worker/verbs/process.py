@@ -20,6 +20,7 @@ class Status(Message, frozen=True):
         outdated: it was greeted before with other settings; the answer to Hello alone says so.
         in_kernel: flows that the kernel carries; two for each relay.
         mixes: the encodings of voice that it can mix; empty for one from before there were mixes.
+        form: of the short way of pictures: "native", or "python" and why.
     """
 
     protocol: int
@@ -30,6 +31,7 @@ class Status(Message, frozen=True):
     outdated: bool = False
     in_kernel: int = 0
     mixes: tuple[str, ...] = ()
+    form: str = ""
 
 
 class Hello(Verb[Status], frozen=True):
@@ -39,6 +41,7 @@ class Hello(Verb[Status], frozen=True):
         protocol: a worker of another version answers Failed and is of no use.
         ports: first and last of its slice of the range.
         resting: pairs of a predecessor that must not be used yet, each with the seconds that are left.
+        native: pictures may take the short way in C.
         freebind: sockets may be bound to addresses that this machine is still to get.
         offload: the kernel is to carry what it can of the voice.
     """
@@ -54,6 +57,7 @@ class Hello(Verb[Status], frozen=True):
     latch_window_s: float
     freebind: bool = False
     offload: bool = False
+    native: bool = True
 
     def run(self, worker: Dispatcher) -> Status:
         raise LocalError("the worker is at work already")

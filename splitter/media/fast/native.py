@@ -1,0 +1,253 @@
+"""The short way in C: the library of native/*.c, loaded at run time, in whose memory the numbers lie. Does I/O.
+
+It knows nothing of Python and is linked to nothing but libc: libsrtp's functions are given to it by their addresses in
+the binding that is installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from cffi import FFI
+from pylibsrtp import _binding as srtp
+
+from splitter.core.net import Address
+from splitter.media.fast.build import FOLDER, LIBRARY, digest
+from splitter.media.fast.state import OUTLETS, Coming, Going
+from splitter.media.fast.way import CipherCounts, Ciphered, OpenedHandler, Outlet
+from splitter.rtp.cache import SentPackets
+from splitter.rtp.packet import HEADER_SIZE, Buffer
+
+
+class NativeCopies(SentPackets):
+    """Copies in the library's memory. As `SentPackets`."""
+
+    __slots__ = ("_form", "record")
+
+    def __init__(self, form: NativeForm) -> None:
+        self._form = form
+        self.record = form.ffi.gc(form.lib.fast_copies_new(), form.lib.fast_copies_free)
+        if not self.record:
+            raise MemoryError
+
+    def store(self, sequence: int, packet: bytes) -> None:
+        self._form.lib.fast_copies_store(self.record, sequence, packet, len(packet))
+
+    def find(self, sequence: int) -> bytes | None:
+        size = self._form.ffi.new("int *")
+        found = self._form.lib.fast_copies_find(self.record, sequence, size)
+        return bytes(self._form.ffi.buffer(found, size[0])) if found else None
+
+    def rotate(self) -> None:
+        self._form.lib.fast_copies_rotate(self.record)
+
+    def __len__(self) -> int:
+        return int(self._form.lib.fast_copies_count(self.record))
+
+
+class NativeWay:
+    """One participant's ends of short ways. As `ShortWay`.
+
+    What the records point to lives as long as the pointers, and so is held here.
+    """
+
+    __slots__ = ("_cipher", "_copies", "_dispatch", "_form", "_heads", "_held", "_line", "_peer", "coming", "going")
+
+    def __init__(self, form: NativeForm) -> None:
+        self._form = form
+        self.coming, self.going = form.coming(), form.going()
+        self._heads = form.ffi.new("struct heads *")
+        self._dispatch: list[Callable[[int, bytes], None]] = []
+        self._held: list[Going] = []
+        self._cipher: Ciphered | None = None
+        self._copies: SentPackets | None = None
+        self._line: Any = None
+        self._peer: Address | None = None
+
+    def touch(self) -> None:
+        self.coming.generation += 1
+        self.going.generation += 1
+
+    def settle(self, outlets: Sequence[Outlet]) -> None:
+        if len(outlets) > OUTLETS:
+            return
+        coming: Any = self.coming
+        coming.native = True
+        for place, one in zip(coming.outlets, outlets, strict=False):
+            place.going, place.generation = one.way.going, one.way.going.generation
+            coming.native = coming.native and one.way.reaches(one.to)
+        coming.count = len(outlets)
+        self._held = [one.way.going for one in outlets]
+        self._dispatch = [one.dispatch for one in outlets]
+        coming.settled = coming.generation
+
+    def unsettle(self) -> None:
+        self.coming.settled = 0
+
+    def take(self, data: Buffer, now: float) -> bool:
+        heads, ffi = self._heads, self._form.ffi
+        if not self._form.lib.fast_take(self.coming, ffi.from_buffer("uint8_t[]", data), len(data), now, heads):
+            return False
+        payload = data[HEADER_SIZE:]
+        for place in range(heads.count):
+            self._dispatch[place](heads.numbers[place], bytes(ffi.buffer(heads.heads[place])) + payload)
+        return True
+
+    def ride(self, port: Any, on_opened: OpenedHandler | None = None) -> None:
+        port.carry(self, on_opened)
+
+    def leave(self, port: Any) -> None:
+        port.carry(None)
+
+    def admit(self, source: Address) -> None:
+        if source == self._peer:
+            self.coming.admitted = self.coming.generation
+
+    def doubt(self) -> None:
+        self.coming.admitted = 0
+
+    def encrypt(self, cipher: Ciphered | None) -> None:
+        self._cipher = cipher
+        records: tuple[Any, ...] = (self.coming, self.going)
+        for record in records:
+            record.secure = True
+            record.cipher = cipher.counts if cipher is not None else self._form.ffi.NULL
+        self.touch()
+
+    def keep(self, copies: SentPackets | None) -> None:
+        self._copies = copies
+        going: Any = self.going
+        going.copies = copies.record if isinstance(copies, NativeCopies) else self._form.ffi.NULL
+
+    def reach(self, line: Any, peer: Address | None) -> None:
+        self._line, self._peer = line, peer
+        going: Any = self.going
+        going.line = line if line is not None else self._form.ffi.NULL
+        self.touch()
+
+    def reaches(self, to: Address) -> bool:
+        return self._line is not None and self._peer == to
+
+    def close(self) -> None:
+        self.reach(None, None)
+        self.keep(None)
+        self.unsettle()
+        self.doubt()
+        self._dispatch = []
+
+
+class NativeEngine:
+    """The sockets of short cuts: reads them, and hands out what is for Python. As `ShortCuts`.
+
+    Attributes:
+        told: of the event in hand, and counters; see native/layout.h.
+    """
+
+    def __init__(self, form: NativeForm, epoll_fd: int) -> None:
+        self._form = form
+        self._engine = form.lib.fast_engine_new(epoll_fd, *form.srtp)
+        if not self._engine:
+            raise MemoryError
+        self.told = form.lib.fast_engine_told(self._engine)
+        size = form.lib.fast_engine_buffer_size()
+        self._buffer = memoryview(form.ffi.buffer(form.lib.fast_engine_buffer(self._engine), size)).cast("B")
+        self._lines: dict[int, Any] = {}
+
+    def line(self) -> Any:
+        """Make the record of a short cut."""
+        record = self._form.ffi.new("struct line *")
+        record.fd = -1
+        return record
+
+    def tie(self, line: Any, fd: int, coming: Coming | None) -> None:
+        """Say which socket a short cut has, -1 for none, and whose packets come by it. The caller holds these."""
+        line.fd = fd
+        line.coming = coming if coming is not None else self._form.ffi.NULL
+
+    def watch(self, fd: int, line: Any) -> None:
+        """Read this socket from now on; it has to be in the epoll already."""
+        if self._form.lib.fast_watch(self._engine, fd, line):
+            raise MemoryError
+        self._lines[fd] = line
+
+    def forget(self, fd: int) -> None:
+        """Read it no longer; what was read and not handed out is dropped."""
+        if self._lines.pop(fd, None) is not None:
+            self._form.lib.fast_forget(self._engine, fd)
+
+    def begin(self, rounds: int) -> None:
+        """Begin a turn over what is readable."""
+        self._form.lib.fast_begin(self._engine, rounds)
+
+    def drain(self, fd: int) -> None:
+        """Begin a turn over one socket."""
+        self._form.lib.fast_drain(self._engine, fd)
+
+    def next(self) -> int:
+        """Go on with the turn, until something is for Python."""
+        return int(self._form.lib.fast_next(self._engine))
+
+    @property
+    def packet(self) -> memoryview:
+        """The packet in hand, valid until `next`."""
+        at = self.told.at
+        return self._buffer[at : at + self.told.size]
+
+    def close(self) -> None:
+        """Free it all."""
+        engine, self._engine = self._engine, self._form.ffi.NULL
+        self._buffer.release()
+        self._lines.clear()
+        self._form.lib.fast_engine_free(engine)
+
+
+class NativeForm:
+    """The short way in C. As `Form`.
+
+    Attributes:
+        ffi, lib: of the library. srtp: addresses of libsrtp's functions that encrypt and decrypt a packet.
+    """
+
+    name = "native"
+    reason = ""
+
+    def __init__(self, library: Path = LIBRARY) -> None:
+        """Load the library. Raises OSError where that cannot be done, or it is of another version."""
+        self.ffi = FFI()
+        self.ffi.cdef((FOLDER / "layout.h").read_text())
+        self.lib: Any = self.ffi.dlopen(str(library))
+        if self.lib.fast_sources() != digest():
+            raise OSError(f"{library} was built from other sources")
+        self.srtp = tuple(self._function(name) for name in ("srtp_protect", "srtp_unprotect"))
+
+    def _function(self, name: str) -> Any:
+        found = srtp.ffi.addressof(srtp.lib, name)
+        return self.ffi.cast("srtp_fn", int(srtp.ffi.cast("uintptr_t", found)))
+
+    def coming(self) -> Coming:
+        """Make the record of what comes."""
+        record = self.ffi.new("struct coming *")
+        record.generation, record.payload_type, record.picture_timestamp = 1, -1, -1
+        return cast(Coming, record)
+
+    def going(self) -> Going:
+        """Make the record of what goes."""
+        record = self.ffi.new("struct going *")
+        record.generation, record.open_timestamp = 1, -1
+        return cast(Going, record)
+
+    def way(self) -> NativeWay:
+        return NativeWay(self)
+
+    def copies(self) -> NativeCopies:
+        return NativeCopies(self)
+
+    def cipher(self, incoming: int, outgoing: int) -> CipherCounts:
+        record = self.ffi.new("struct cipher *")
+        record.incoming, record.outgoing = (self.ffi.cast("void *", at) for at in (incoming, outgoing))
+        return cast(CipherCounts, record)
+
+    def engine(self, epoll_fd: int) -> NativeEngine:
+        return NativeEngine(self, epoll_fd)

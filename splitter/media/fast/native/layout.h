@@ -1,0 +1,125 @@
+/* What Python and C have in common: the records of the short way, and the functions of the library.
+ *
+ * Read twice: by the C compiler, and by cffi (splitter/media/fast/native.py). So nothing stands here but declarations.
+ * `coming` and `going` hold the numbers of splitter/media/fast/state.py; what these mean is told there.
+ */
+
+typedef int (*srtp_fn)(void *session, void *packet, int *length); /* srtp_protect, srtp_unprotect */
+
+/* The copies of what was sent, for retransmission: as splitter/rtp/cache.py has them. */
+struct copies;
+
+/* SRTP of one participant, both directions (splitter/media/wire/srtp.py). */
+struct cipher {
+    void *incoming, *outgoing; /* libsrtp's sessions */
+    uint64_t unauthentic, replayed, unprotected, reused;
+};
+
+/* The socket of a short cut (splitter/media/wire/line.py). */
+struct line {
+    int fd;                /* connected to its peer; -1: closed */
+    _Bool plain;           /* the kernel does not divide what is sent in one piece (UDP_SEGMENT) */
+    uint64_t unsent;       /* packets that the kernel would not take */
+    struct coming *coming; /* whose packets come here; NULL: Python reads them all */
+};
+
+struct going {
+    uint32_t ssrc;
+    int64_t sequence;
+    uint32_t timestamp;
+    double at;
+    int64_t shift, boundary;
+    uint32_t timestamp_shift;
+
+    uint64_t generation;
+    int32_t payload_type, payload_limit, unnamed, port;
+    int64_t packets, octets;
+    _Bool orientation_due;
+    int64_t open_timestamp;
+
+    _Bool secure;          /* to be encrypted; without a cipher there are no keys yet */
+    struct cipher *cipher;
+    struct copies *copies; /* NULL: none are kept */
+    struct line *line;     /* NULL: Python sends */
+};
+
+struct outlet {
+    struct going *going;
+    uint64_t generation; /* of `going`, when it was looked at */
+};
+
+struct coming {
+    uint32_t ssrc;
+    int64_t highest, received;
+    double jitter, transit;
+    _Bool timed;
+
+    uint64_t generation, settled, admitted;
+    int32_t payload_type;
+    int64_t packets, octets, pictures;
+    double last_at, opened_at;
+    uint32_t timestamp;
+    _Bool marker, late, filled, suspected;
+    int64_t picture_timestamp, picture_after;
+
+    _Bool secure;
+    struct cipher *cipher;
+    _Bool native; /* all outlets have a line of their own to where they send */
+    int32_t count;
+    struct outlet outlets[4];
+};
+
+/* A packet that took the short way, for Python to send: one head per outlet. */
+struct heads {
+    int32_t count;
+    uint16_t numbers[4];
+    uint8_t heads[4][12];
+};
+
+/* ---- one packet (take.c) ---- */
+
+/* Whether a clear packet was the one expected, and is counted now; then `heads` says what goes to each outlet. */
+int fast_take(struct coming *coming, const uint8_t *packet, int size, double now, struct heads *heads);
+
+/* ---- copies (copies.c) ---- */
+
+struct copies *fast_copies_new(void);
+void fast_copies_free(struct copies *copies);
+void fast_copies_store(struct copies *copies, uint16_t sequence, const uint8_t *packet, int size);
+const uint8_t *fast_copies_find(const struct copies *copies, uint16_t sequence, int *size);
+void fast_copies_rotate(struct copies *copies);
+int fast_copies_count(const struct copies *copies);
+
+/* ---- sockets (turn.c) ---- */
+
+/* What `fast_next` says. */
+enum fast_event {
+    FAST_DONE = 0,
+    FAST_READABLE = 1, /* `fd` is none of a line: Python reads it */
+    FAST_RAW = 2,      /* a packet at `packet` for the long way, as it came */
+    FAST_OPENED = 3,   /* the same, decrypted */
+};
+
+struct engine;
+
+/* What the engine tells Python about the event in hand, and counts. */
+struct told {
+    int fd;
+    int size;
+    int64_t at;      /* of the packet in the receive buffer */
+    double now;
+    int64_t total;   /* packets and events of this turn */
+    uint64_t taken, raw, opened, sends, segments, received, coalesced; /* since the start */
+};
+
+struct engine *fast_engine_new(int epoll_fd, srtp_fn protect, srtp_fn unprotect);
+void fast_engine_free(struct engine *engine);
+struct told *fast_engine_told(struct engine *engine);
+uint8_t *fast_engine_buffer(struct engine *engine);
+int64_t fast_engine_buffer_size(void);
+int fast_watch(struct engine *engine, int fd, struct line *line); /* 0, or -1 where there is no memory */
+void fast_forget(struct engine *engine, int fd);
+void fast_begin(struct engine *engine, int rounds);   /* a turn: so many rounds over what is readable */
+void fast_drain(struct engine *engine, int fd);       /* a turn over this socket alone */
+int fast_next(struct engine *engine);
+uint64_t fast_sources(void); /* of what it was built; see build.py */
