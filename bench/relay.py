@@ -40,7 +40,7 @@ CALLS = 50
 PACKETS_PER_S = CALLS * 2 * 50
 SIZES = (172, 1000)
 SECONDS, ROUNDS, WARM_UP_S = 1.2, 2, 0.3
-BUDGET = 1.0
+BUDGETS = {f"{size} B": 1.0 for size in SIZES}
 RTPENGINE = "/usr/bin/rtpengine"
 SO_RCVBUFFORCE = 33
 _HEADER = struct.Struct("!BBHIId")  # RTP, and the time of sending as payload
@@ -297,9 +297,9 @@ def systems(ports: tuple[int, int]) -> Iterator[tuple[str, AbstractAsyncContextM
         yield "rtpengine, one thread", rtpengine(ports, "--num-threads=1")
 
 
-async def measure(seconds: float = SECONDS, rounds: int = ROUNDS) -> dict[str, dict[int, list[Sample]]]:
+async def measure(seconds: float = SECONDS, rounds: int = ROUNDS) -> dict[str, dict[str, list[Sample]]]:
     """Relay traffic through every system in turns. Returns: samples by system and packet size."""
-    samples: dict[str, dict[int, list[Sample]]] = {}
+    samples: dict[str, dict[str, list[Sample]]] = {}
     traffic = Traffic()
     try:
         for _ in range(rounds):
@@ -308,24 +308,29 @@ async def measure(seconds: float = SECONDS, rounds: int = ROUNDS) -> dict[str, d
                     traffic.measure(relayed, SIZES[0], WARM_UP_S)
                     for size in SIZES:
                         sample = traffic.measure(relayed, size, seconds)
-                        samples.setdefault(name, {}).setdefault(size, []).append(sample)
+                        samples.setdefault(name, {}).setdefault(f"{size} B", []).append(sample)
     finally:
         traffic.close()
     return samples
 
 
 def compare(
-    name: str, title: str, samples: dict[str, dict[int, list[Sample]]], ours: str, budget: float, notes: list[str]
+    name: str,
+    title: str,
+    samples: dict[str, dict[str, list[Sample]]],
+    ours: str,
+    budgets: dict[str, float],
+    notes: list[str],
 ) -> Report:
-    """The table of a comparison by packet: each system, and how ours compares with the cheapest other one."""
+    """The table of a comparison by packet: each system and kind of traffic, and ours beside the cheaper rtpengine."""
     cpu = {
         system: {size: statistics.mean(sample.cpu_us for sample in runs) for size, runs in sizes.items()}
         for system, sizes in samples.items()
     }
     sizes = tuple(cpu[ours])
+    others = [system for system in cpu if system.startswith("rtpengine")]
     ratios = {
-        size: cpu[ours][size] / min((cpu[other][size] for other in cpu if other != ours), default=float("nan"))
-        for size in sizes
+        size: cpu[ours][size] / min((cpu[other][size] for other in others), default=float("nan")) for size in sizes
     }
     rows = []
     for system, by_size in samples.items():
@@ -334,27 +339,28 @@ def compare(
         slowest = max(run.delay_p99_ms for run in runs)
         rows.append([system, *(f"{cpu[system][size]:.1f}" for size in sizes), f"{slowest:.2f}", f"{100 * lost:.2f}"])
     rows.append(["ratio to the cheaper rtpengine", *(f"{ratios[size]:.2f}" for size in sizes), "", ""])
-    worst = max(ratios.values())
+    worst = max(ratio / budgets[size] for size, ratio in ratios.items())
+    said = ", ".join(f"{size} {budget:g}" for size, budget in budgets.items())
     return Report(
         name=name,
         title=title,
-        columns=["system", *(f"µs, {size} B" for size in sizes), "delay p99 ms", "lost %"],
+        columns=["system", *(f"µs, {size}" for size in sizes), "delay p99 ms", "lost %"],
         rows=rows,
-        budget=f"CPU per packet ≤ {budget:g} × rtpengine in userspace",
-        verdict=judge(worst, budget) if worst == worst else "not measured: rtpengine is not installed",
+        budget=f"CPU per packet in times of rtpengine in userspace, at most: {said}",
+        verdict=judge(worst, 1.0) if worst == worst else "not measured: rtpengine is not installed",
         notes=notes,
         values={"cpu_us": cpu, "ratio": ratios},
     )
 
 
-def report(samples: dict[str, dict[int, list[Sample]]]) -> Report:
+def report(samples: dict[str, dict[str, list[Sample]]]) -> Report:
     """What was measured, as a table."""
     notes = [
         f"{CALLS} calls, {PACKETS_PER_S} packets/s evenly spread, {ROUNDS} × {SECONDS:g} s each, over loopback",
         "CPU of all threads of the relaying process; on loopback it includes delivery to the receiver's socket",
         "delays include the traffic generator's own wait before it reads",
     ]
-    return compare("relay", "CPU per relayed RTP packet", samples, OURS, BUDGET, notes)
+    return compare("relay", "CPU per relayed RTP packet", samples, OURS, BUDGETS, notes)
 
 
 def main() -> int:

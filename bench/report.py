@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sysconfig
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+from splitter.media.fast.build import FLAGS
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -61,7 +64,18 @@ def machine() -> dict[str, object]:
         "cores": f"{os.cpu_count()} cores",
         "python": f"Python {platform.python_version()}",
         "kernel": f"Linux {platform.release()}",
+        "interpreter": interpreter(),
+        "native": "native form: " + " ".join(FLAGS),
     }
+
+
+def interpreter() -> str:
+    """How this Python was built: with what it learned of itself (PGO), and for how fast."""
+    chosen = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
+    flags = f"{sysconfig.get_config_var('CFLAGS') or ''}".split()
+    level = next((flag for flag in reversed(flags) if flag.startswith("-O")), "-O?")
+    pgo = "PGO" if "--enable-optimizations" in chosen else "no PGO"
+    return f"interpreter: {platform.python_compiler()}, {level}, {pgo}, {'LTO' if '--with-lto' in chosen else 'no LTO'}"
 
 
 def judge(measured: float, limit: float) -> str:
