@@ -9,6 +9,7 @@ Layout, one file per group:
     calls.py      calls, call, hangup
     invite.py     invite
     phones.py     remove, mute, leave
+    video.py      raise, drop, bind, show, snapshot
     trace.py      trace
     why.py        why
     status.py     status
@@ -60,6 +61,11 @@ COMMANDS = {
     "remove": ("splitter.cli.phones:remove", "Take a phone out of a call's voice, or call it no longer."),
     "leave": ("splitter.cli.phones:leave", "Let the agent's phone leave a call; the others go on."),
     "mute": ("splitter.cli.phones:mute", "Let nobody hear a voice of a call, or all again."),
+    "raise": ("splitter.cli.video:raise_video", "Ask the caller for video."),
+    "drop": ("splitter.cli.video:drop", "Go back from video to voice."),
+    "bind": ("splitter.cli.video:bind", "Give a call to a desk, or take it back."),
+    "show": ("splitter.cli.video:show", "Choose what the caller, or somebody else, sees."),
+    "snapshot": ("splitter.cli.video:snapshot", "Take a screenshot of the caller's video."),
     "hangup": ("splitter.cli.calls:hangup", "End a call."),
     "demo": ("splitter.cli.demo:demo", "Run the gateway and simulated neighbours on this machine alone."),
 }

@@ -1,0 +1,93 @@
+"""splitter raise, drop, bind, show, snapshot: what an agent does with a call's video, from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from splitter.calls.view import CallView
+from splitter.cli.door import Door, RefusedByGateway, open_door
+from splitter.cli.text import fail, say
+
+CALL = click.argument("reference", metavar="CALL")
+
+
+@click.command("raise")
+@CALL
+@click.pass_context
+def raise_video(ctx: click.Context, reference: str) -> None:
+    """Ask the caller for video; consent is given on the phone. What came of it: splitter call CALL."""
+    _do(ctx, "POST", reference, "video")
+    say("the caller is asked for video")
+
+
+@click.command()
+@CALL
+@click.pass_context
+def drop(ctx: click.Context, reference: str) -> None:
+    """Go back to voice: the caller's video is taken out, the call goes on."""
+    _do(ctx, "DELETE", reference, "video")
+    say("the call goes back to voice")
+
+
+@click.command()
+@CALL
+@click.argument("extension", required=False)
+@click.option("--off", is_flag=True, help="Take it back: the call is no desk's.")
+@click.pass_context
+def bind(ctx: click.Context, reference: str, extension: str | None, off: bool) -> None:
+    """Give a call to the desk of an EXTENSION, where the centre did not say whose it is."""
+    if off == (extension is not None):
+        raise click.UsageError("say an extension, or --off")
+    door = open_door(ctx)
+    try:
+        if extension is None:
+            door.read("DELETE", "calls", reference, "desk")
+            say("the call is no desk's")
+            return
+        view = msgspec.json.decode(
+            door.send("PUT", {"extension": extension}, "calls", reference, "desk"), type=CallView
+        )
+    except RefusedByGateway as error:
+        fail(str(error))
+    say(f"the call is that of desk {view.extension}")
+
+
+@click.command()
+@CALL
+@click.argument("source")
+@click.option("--to", "viewer", default="caller", show_default=True, help="Who is to see it: the caller, or a party.")
+@click.pass_context
+def show(ctx: click.Context, reference: str, source: str, viewer: str) -> None:
+    """Show SOURCE to the caller: a party such as desk-1, an image as picture:ID, slate (the waiting picture), or auto."""
+    wish = {"source": "" if source == "auto" else source, "viewer": viewer}
+    try:
+        open_door(ctx).send("PUT", wish, "calls", reference, "display")
+    except RefusedByGateway as error:
+        fail(str(error))
+    say(f"{viewer} is shown {source}")
+
+
+@click.command()
+@CALL
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; by default CALL.png.")
+@click.pass_context
+def snapshot(ctx: click.Context, reference: str, output: Path | None) -> None:
+    """Take a screenshot of the caller's video, as a PNG file."""
+    image = _do(ctx, "POST", reference, "snapshots")
+    file = output or Path(f"{reference}.png")
+    try:
+        file.write_bytes(image)
+    except OSError as error:
+        fail(f"{file} cannot be written: {error.strerror}")
+    say(f"{file}: {len(image)} bytes")
+
+
+def _do(ctx: click.Context, method: str, reference: str, what: str) -> bytes:
+    door: Door = open_door(ctx)
+    try:
+        return door.read(method, "calls", reference, what)
+    except RefusedByGateway as error:
+        fail(str(error))
