@@ -61,7 +61,7 @@ def bind(ctx: click.Context, reference: str, extension: str | None, off: bool) -
 @click.option("--to", "viewer", default="caller", show_default=True, help="Who is to see it: the caller, or a party.")
 @click.pass_context
 def show(ctx: click.Context, reference: str, source: str, viewer: str) -> None:
-    """Show SOURCE to the caller: a party such as desk-1, an image as picture:ID, slate (the waiting picture), or auto."""
+    """Show SOURCE: a party such as desk-1, an image as picture:ID, slate for the waiting picture, or auto."""
     wish = {"source": "" if source == "auto" else source, "viewer": viewer}
     try:
         open_door(ctx).send("PUT", wish, "calls", reference, "display")
