@@ -107,19 +107,14 @@ class Recovery:
     def _one(self, row: Row, found: Recovered) -> None:
         frame = unframed(row.record)
         if frame.kind is RecordKind.UNFINISHED:
-            left, beside = unfinished.read(frame.body), _doubt_of(row)
-            if beside is not None:
-                left = replace(left, outstanding=(*left.outstanding, *beside.outstanding))
-            return self._end(left, found)
+            return self._end(_with_doubt(unfinished.read(frame.body), _doubt_of(row)), found)
         if not frame.readable:
             raise ValueError(
                 f"it was written by version {frame.version} of records; this program reads up to {VERSION}"
             )
         talk, doubt = talks.read(frame.body), _doubt_of(row)
         if talk.state is not CallState.CONNECTED:  # both have answered, and not agreed yet
-            outstanding = doubt.outstanding if doubt is not None else ()
-            dialogs = _outline_of(row).dialogs
-            return self._end(Unfinished(row.call_id, dialogs=dialogs, outstanding=outstanding), found)
+            return self._end(_with_doubt(Unfinished(row.call_id, dialogs=_outline_of(row).dialogs), doubt), found)
         if doubt is not None:
             doubt.follow_sent(talk)
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -257,16 +252,22 @@ class Recovery:
         """A call that cannot be carried on is ended on both sides, and operators are told."""
         found.refused += 1
         record_counts.CALLS_RECOVERED.labels("refused").inc()
-        outline = _outline_of(row)
-        log.error(
-            "a call of before is lost", call_id=row.call_id, reason=reason, told=[one.leg for one in outline.dialogs]
-        )
-        self._services.recorder.event(row.call_id, "", "state", f"ended: lost at the restart of the gateway: {reason}")
-        self._calls.undertaker.part(row.call_id, outline)
-        if outline.dialogs:
-            self._services.records.hold(Unfinished(row.call_id, dialogs=outline.dialogs, ended=True), HELD_S)
+        dialogs = _outline_of(row).dialogs
+        log.error("a call of before is lost", call_id=row.call_id, reason=reason, told=[one.leg for one in dialogs])
+        reason = f"lost at the restart of the gateway: {reason}"
+        left = _with_doubt(Unfinished(row.call_id, dialogs=dialogs, reason=reason), _doubt_of(row))
+        self._calls.undertaker.end(left)
+        if dialogs:
+            self._services.records.hold(replace(left, ended=True), HELD_S)
         else:
             self._services.records.forget(row.call_id)
+
+
+def _with_doubt(left: Unfinished, doubt: Doubt | None) -> Unfinished:
+    """What is left of a call, with what was under way in it."""
+    if doubt is None:
+        return left
+    return replace(left, outstanding=(*left.outstanding, *doubt.outstanding), requests=doubt.requests)
 
 
 def _doubt_of(row: Row) -> Doubt | None:

@@ -44,7 +44,7 @@ def doubt_of(
 ) -> bytes:
     """A note of what is under way in a call; see `Doubt`."""
     present = [legs[record.key] for record in talk.legs.values()]
-    calling = [legs[key].uncalled() for key in (*pending.arriving, pending.newcomer) if key in legs]
+    calling = [leg.uncalled() for leg in legs.values()]  # before its event is read, nothing but its leg is known of one
     requests = tuple(request for leg in present for request in leg.unanswered())
     requests += tuple(one[0] for one in calling if one is not None)
     sent = {leg.name: leg.terms.sent for leg in present if leg.terms.sent is not None}

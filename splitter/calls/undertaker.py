@@ -16,7 +16,7 @@ from splitter.calls.legs.challenged import challenged
 from splitter.calls.services import Services
 from splitter.calls.signalling import LegSignalling, Signalling
 from splitter.calls.states import Side
-from splitter.calls.talk.outline import Outline
+from splitter.calls.talk.outline import OpenDialog
 from splitter.calls.talk.outstanding import Outstanding
 from splitter.calls.talk.unfinished import Unfinished
 from splitter.core.errors import LocalError, PeerError
@@ -49,11 +49,9 @@ class Undertaker:
         self._recorder = services.recorder
         self._tags: dict[tuple[str, str, int], str] = {}  # by Call-ID, From tag, CSeq of an INVITE that came
 
-    def end(self, call: Unfinished, outstanding: Sequence[Outstanding] = ()) -> None:
+    def end(self, call: Unfinished) -> None:
         """Tell both sides of a call that it is over.
 
-        Args:
-            outstanding: of its messages, beside those that it names itself.
         Raises:
             ValueError: what was written down of it is no SIP.
         """
@@ -64,7 +62,7 @@ class Undertaker:
         if not call.ended:
             reason = call.reason or "the gateway was restarted before this call was answered"
             self._recorder.event(call.call_id, "", "state", f"ended: {reason}")
-        said = [self.repeat(call.call_id, one) for one in (*call.outstanding, *outstanding)]
+        said = [self.repeat(call.call_id, one) for one in call.outstanding]
         answered = {_key(message) for message in said if isinstance(message, Response)}
         if came is not None and arrived is not None and _key(arrived) not in answered:
             self._recorder.bind(arrived.call_id, call.call_id, call.near, arrived.from_tag or "")
@@ -74,7 +72,9 @@ class Undertaker:
         if sent is not None and invite is not None:
             self._recorder.bind(invite.call_id, call.call_id, far, invite.from_tag or "")
             self._abandon(invite, sent.flow)
-        self.part(call.call_id, Outline(call.dialogs))
+        for request in call.requests:  # there is nothing any longer that it could belong to
+            self._driver.received(request.flow, request.invite)
+        self._part(call.call_id, call.dialogs)
 
     def repeat(self, call_id: str, one: Outstanding) -> Message | None:
         """Say again what a former process has said, and what its peer has not confirmed. Returns: that.
@@ -101,9 +101,9 @@ class Undertaker:
             return None
         return message
 
-    def part(self, call_id: str, outline: Outline) -> None:
+    def _part(self, call_id: str, dialogs: Sequence[OpenDialog]) -> None:
         """Send a BYE in each dialog of an answered call that is not carried on."""
-        for one in outline.dialogs:
+        for one in dialogs:
             try:
                 flow = self._driver.flow_to(one.network, one.transport, Address(one.host, one.port))
                 self._recorder.bind(one.call_id, call_id, one.leg)

@@ -7,12 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from splitter.calls.records import FLUSH_S
+from tests.calls.deaths import PATIENCE_S, dies_at, each_act, over, waits
 from tests.calls.kit import connected, hung_up, joined, ringing
 from tests.world import PeerCall, World
-
-MOST = 60
-"""Acts that one question costs at most."""
-PATIENCE_S = 100.0
 
 Ask = Callable[[PeerCall, PeerCall], PeerCall]
 """Has the first of the two ask the other for something; returns who asked."""
@@ -72,35 +69,6 @@ EARLY_ENDS: dict[str, Callable[[PeerCall, PeerCall], None]] = {
     "the caller gives up": lambda caller, centre: caller.cancel(),
     "the centre is busy": lambda caller, centre: centre.refuse(486),
 }
-
-
-def dies_at(act: int, world: World, heard: bool, limit_s: float = 5.0) -> bool:
-    """Let the process do so much more, and have it killed then. False: it was over before.
-
-    Args:
-        heard: what it said last arrives.
-    """
-    life = world.lives[-1]
-    life.last_act = life.acts + act
-    world.wire.drop = lambda sent: not heard and life.acts == life.last_act
-    if not world.loop.run_until(lambda: not life.alive, limit_s):
-        return False
-    world.kill()
-    world.wire.drop = lambda sent: False
-    world.run(0.7)
-    world.begin_again()
-    return True
-
-
-def each_act(play: Callable[[World, int], bool], transport: str) -> None:
-    """Play it in a new world for each act; it says whether the process lived so long."""
-    for act in range(MOST):
-        with World(transport=transport) as world:
-            if not play(world, act):
-                assert act > 2
-                return
-            world.run_until(lambda: world.rows == {}, PATIENCE_S)
-    raise AssertionError("it is never over")
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "lossy"])
@@ -189,16 +157,3 @@ class TestAnyDeath:
 def rings_and_answers(call: PeerCall) -> None:
     call.ring(180)
     call.peer.world.loop.call_later(1.0, call.answer)
-
-
-def waits(peer: PeerCall) -> bool:
-    """A request of it has no final response, or an answer of it no ACK."""
-    return peer.state != "ended" and not peer.settled
-
-
-def over(world: World, *peers: PeerCall) -> None:
-    """All of them hear that it is over, and nothing is left."""
-    world.loop.run_until(lambda: all(peer.state == "ended" for peer in peers), PATIENCE_S)
-    for peer in peers:
-        assert peer.state == "ended", f"{peer} ({peer.state})\n{world.ladder()}"
-    world.settle()

@@ -145,7 +145,7 @@ class Run:
                 self._blame_unended()
             if self._storm is not None:
                 self._storm.cancel()
-            world.loop.run_until(lambda: not world.leftovers(), LEFT_S)
+            world.loop.run_until(lambda: not world.leftovers() and not world.rows, LEFT_S)
             self._judge_end()
         self.result.digest = digest.hexdigest()
         return self.result

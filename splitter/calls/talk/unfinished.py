@@ -38,6 +38,7 @@ class Unfinished:
         ended: a process has told both sides that it is over; they may not have heard.
         reason: why, of a call that was over, and whose trace does not say so yet.
         outstanding: messages of ours that their peers have not confirmed.
+        requests: of peers, beside the INVITE of the side that called, that have no final response.
     """
 
     call_id: str
@@ -49,6 +50,7 @@ class Unfinished:
     ended: bool = False
     reason: str = ""
     outstanding: tuple[Outstanding, ...] = ()
+    requests: tuple[Waiting, ...] = ()
 
 
 _ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Unfinished)
