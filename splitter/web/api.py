@@ -32,6 +32,7 @@ from splitter.web.phones import PHONE_BODY, VOICE_BODY, PhoneRoutes
 from splitter.web.pictures import IMAGES, PICTURE_BODY, PictureRoutes
 from splitter.web.ports import GatewayStatus, PictureView, Ports
 from splitter.web.precedence import Precedence
+from splitter.web.probes import Probes
 from splitter.web.protection import protect
 from splitter.web.receipts import RECEIPT_BODY, ReceiptRoutes
 from splitter.web.revoke import REVOCATION_BODY, RevocationRoutes
@@ -328,7 +329,10 @@ def _gateway(ports: Ports) -> tuple[Operation, ...]:
     restarting = GoodAnswer(200, "it does in a moment", shapes.Restarting)
     handing = GoodAnswer(200, "it does in a moment", shapes.HandingOver)
     nodes = GoodAnswer(200, "every one of them", shapes.Cluster)
+    probes = Probes(ports.status)
     return (
+        Operation("GET", "/healthz", _EVERYBODY, probes.live, hidden=True),
+        Operation("GET", "/readyz", _EVERYBODY, probes.ready, hidden=True),
         Operation("GET", "/v1/status", _READ, gateway.status, "How the gateway is doing", (status,)),
         Operation("GET", "/v1/cluster", _READ, gateway.cluster, "The gateways of this cluster", (nodes,)),
         Operation("GET", "/v1/trunks", _READ, gateway.trunks, "The neighbours and their limits", (trunks,)),

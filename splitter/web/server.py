@@ -18,6 +18,7 @@ from splitter.web.api import build
 from splitter.web.listener import HttpListener
 from splitter.web.ports import Ports
 from splitter.web.precedence import Precedence
+from splitter.web.probes import Probes
 
 SOCKET_MODE = 0o660  # whoever may write to it may hang up calls: the service's user and group
 CLOSING_S = 1.0  # followers of a trace do not hold up a restart
@@ -47,7 +48,7 @@ class Server:
         metrics.API_WAITING.set_function(lambda: precedence.waiting)
         self.api = HttpListener(build(ports, precedence), access.settings, precedence, proxies=access.proxies)
         addresses = ApiSettings((metrics_address,) if metrics_address else ())
-        self.scraped = HttpListener(_metrics_app(precedence), addresses, precedence, "/metrics")
+        self.scraped = HttpListener(_inner_app(precedence, Probes(ports.status)), addresses, precedence, "/metrics")
         self._inode = 0
 
     async def open_inner(self) -> None:
@@ -87,7 +88,7 @@ class Server:
             pass  # systemd removed the directory, or a successor put its own socket there
 
 
-def _metrics_app(precedence: Precedence) -> web.Application:
+def _inner_app(precedence: Precedence, probes: Probes) -> web.Application:
     """Whoever scrapes is a stranger: it need not say who it is."""
     made_at, made = -_METRICS_FOR_S, b""
 
@@ -99,6 +100,8 @@ def _metrics_app(precedence: Precedence) -> web.Application:
 
     app = web.Application(middlewares=[precedence.middleware(None)])
     app.router.add_get("/metrics", serve)
+    app.router.add_get("/healthz", probes.live)
+    app.router.add_get("/readyz", probes.ready)
     return app
 
 

@@ -149,12 +149,14 @@ class Gateway:
     alarms: tuple[str, ...] = ()
     rtpengines: tuple[InstanceStatus, ...] = ()
     in_kernel: int = 0
+    state: str = "running"
+    workers: tuple[int, int] = (2, 2)
     trunks: list[TrunkView] = field(default_factory=list)
     seats: list[SeatView] = field(default_factory=list)
 
     def status(self) -> GatewayStatus:
         return GatewayStatus(
-            "splitter", "0.1.0", "running", 1.0, len(self.calls.views), 2000, 4, workers=(2, 2), alarms=self.alarms, rtpengines=self.rtpengines,
+            "splitter", "0.1.0", self.state, 1.0, len(self.calls.views), 2000, 4, workers=self.workers, alarms=self.alarms, rtpengines=self.rtpengines,
             networks=("access udp 10.0.0.9:5060",), in_kernel=self.in_kernel,
         )  # fmt: skip
 

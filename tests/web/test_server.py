@@ -96,3 +96,28 @@ class TestMetrics:
         async with gateway(tmp_path, Address("127.0.0.1", port)), aiohttp.ClientSession() as session:
             response = await session.get(f"http://127.0.0.1:{port}/v1/calls")
             assert response.status == 404
+
+
+class TestProbes:
+    """At every door, and for whoever asks."""
+
+    @pytest.mark.parametrize(
+        ("state", "workers", "answer"),
+        [
+            ("running", (2, 2), (200, "ready\n")),
+            ("running", (1, 2), (200, "ready\n")),
+            ("running", (0, 2), (503, "no media worker is ready\n")),
+            ("draining", (2, 2), (503, "draining\n")),
+            ("starting", (2, 2), (503, "starting\n")),
+        ],
+    )
+    async def test_who_takes_calls_is_ready(
+        self, tmp_path: Path, state: str, workers: tuple[int, int], answer: tuple[int, str]
+    ) -> None:
+        port = free_port()
+        async with gateway(tmp_path, Address("127.0.0.1", port)) as parts, aiohttp.ClientSession() as http:
+            parts.state, parts.workers = state, workers
+            async with http.get(f"http://127.0.0.1:{port}/healthz") as response:
+                assert (response.status, await response.text()) == (200, "ok\n")
+            async with http.get(f"http://127.0.0.1:{port}/readyz") as response:
+                assert (response.status, await response.text()) == answer
