@@ -23,6 +23,7 @@ from splitter.store.schema import tenancy_of
 from splitter.web import reloads
 from splitter.web.status import GatewayState, measure, measure_records
 
+_FOUND_S = 0.2  # so long the first new call waits for rtpengines that have not answered yet
 _FAREWELL_S = 0.05  # for the event sockets, which say that the gateway begins anew
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,7 @@ class Gateway:
         clock, ids = SystemClock(), IdSource()
         self.bus = Bus(clock)
         self._standing_by = False
+        self._looking: asyncio.Task[None] | None = None
         self._releasing: asyncio.Task[int] | None = None
         self._tenancy: Tenancy | None = None
         self.started = asyncio.Event()
@@ -78,6 +80,7 @@ class Gateway:
         doors.board.enter(GatewayState.STANDBY)
         try:
             await floor.engine.start()
+            self._look_for_rtpengines()
             await doors.server.open_inner()
             await doors.neighbours.stand_by()
         except BaseException:
@@ -88,6 +91,7 @@ class Gateway:
     async def stand_down(self) -> None:
         """Stop what `stand_by` has started."""
         await self.doors.server.stop()
+        await self._stop_looking()
         await self.floor.engine.stop()
 
     async def let_go(self) -> None:
@@ -124,11 +128,13 @@ class Gateway:
         await doors.webhooks.start()
         if not self._standing_by:
             await floor.engine.start()
-        await floor.farm.start()
+            self._look_for_rtpengines()
         await floor.watch.find()
         await floor.driver.start(hearing=False)
         await asyncio.to_thread(doors.hub.resume)  # its folder is ours by now
         await floor.take_up(self._membership)
+        if self._looking is not None:
+            await asyncio.wait({self._looking}, timeout=_FOUND_S)
         floor.driver.hear()  # before all that the voice can do without
         await doors.messaging.start()  # and hears next of the calls that are gone: nothing is sent for those
         doors.tell_lost()
@@ -140,6 +146,15 @@ class Gateway:
         await doors.server.open_api()
         floor.watch.start()
         floor.registrations.start()
+
+    def _look_for_rtpengines(self) -> None:
+        """Begin to; one that is silent holds up its own calls of before, and nothing else."""
+        self._looking = asyncio.create_task(self.floor.farm.start(), name="rtpengines")
+
+    async def _stop_looking(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+        await self.floor.farm.stop()
 
     def refuse_new(self, refuse: bool, by: str) -> reloads.Drained:
         """Take no new calls, or take them again; those that live go on. Raises LocalError where it is about to end."""
@@ -171,7 +186,7 @@ class Gateway:
         await doors.neighbours.stop()
         await doors.server.stop()
         doors.album.close()
-        await floor.farm.stop()
+        await self._stop_looking()
         if self._releasing is not None:
             self._releasing.cancel()
         await floor.engine.stop()

@@ -106,6 +106,7 @@ async def run(
     # calls, nearly all of which go by reference count.
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER, 20, 20)
+    gc.enable()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, orders.stop)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -20,6 +20,7 @@ import structlog
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.call import Call
+from splitter.calls.claims import VoiceClaim
 from splitter.calls.events import PlacesLost, TimeUp
 from splitter.calls.frame import VERSION, RecordKind, unframed
 from splitter.calls.registry import Calls
@@ -30,13 +31,12 @@ from splitter.calls.talk import unfinished
 from splitter.calls.talk.doubt import Doubt
 from splitter.calls.talk.outline import Outline
 from splitter.calls.talk.room import RoomState
+from splitter.calls.talk.state import Talk
 from splitter.calls.talk.unfinished import Unfinished
-from splitter.calls.talk.voice import VoiceState
 from splitter.calls.undertaker import CSEQ_GAP
 from splitter.core.errors import LocalError, MediaError, PeerError
 from splitter.media.ports.events import RelayLost, RoomLost
 from splitter.media.ports.rooms import CarriedRoom, RoomHandle
-from splitter.media.ports.voice import CarriedRelay, RelayHandle
 from splitter.sip.message import Request, Response
 from splitter.sip.parse import parse_message
 from splitter.telemetry import record_counts
@@ -46,6 +46,15 @@ AT_ONCE = 100
 
 ASKED_WITHIN_MS = 10_000
 """Peers are asked over so long a time: there may be thousands."""
+
+HEAD_START_S = 1.0
+"""So long the rest of all calls waits for their voices at most."""
+
+PATIENCE_S = 1.0
+"""So long those whose media are there wait for those whose media are not, before anybody hears what peers say."""
+
+IN_A_ROW = 20
+"""So many calls are made anew without a pause for what else there is to do."""
 
 HELD_S = 32.0
 """So long may the answer that ended a call have to be repeated (RFC 3261 §17.2.1), by the next process if need be."""
@@ -64,6 +73,21 @@ class Row(Protocol):
 
     @property
     def doubt(self) -> bytes | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """A call that is to be carried on.
+
+    Attributes:
+        doubt: what was under way; None where nothing was.
+        voice: its relay, if it had one.
+    """
+
+    row: Row
+    talk: Talk
+    doubt: Doubt | None
+    voice: VoiceClaim | None
 
 
 @dataclass(slots=True)
@@ -85,18 +109,28 @@ class Recovery:
         self._ready: list[asyncio.Future[None]] = []
 
     async def take_up(self, rows: Sequence[Row]) -> Recovered:
-        """Take up what these records hold, the oldest first; at the end their media are claimed or known to be gone."""
+        """Take up what these records hold, the oldest first.
+
+        At the end their media are claimed or known to be gone. Calls whose engine is silent go on waiting alone.
+        """
         found, began = Recovered(), time.monotonic()
+        left: list[_Left] = []
         for row in rows:
-            try:
-                self._one(row, found)
-            except (ValueError, LocalError) as error:
-                self._refuse(row, str(error), found)
-            except Exception:  # the border of one call: the others are taken up all the same
-                log.exception("a call of before could not be taken up", call_id=row.call_id)
-                self._refuse(row, "a fault in the gateway; see the log", found)
+            with self._border(row, found):
+                left.extend(self._read(row, found))
+        asking = {one.voice.asking for one in left if one.voice is not None}
+        if asking:  # an engine that is silent for longer keeps its own calls waiting alone
+            await asyncio.wait(asking, timeout=HEAD_START_S)
+        for number, one in enumerate(left, 1):
+            refused = found.refused
+            with self._border(one.row, found):
+                self._one(one, found)
+            if found.refused > refused and one.voice is not None:
+                self._ready.append(asyncio.ensure_future(one.voice.drop()))
+            if number % IN_A_ROW == 0:  # voices that are still asked for go on being asked for
+                await asyncio.sleep(0)
         if self._ready:
-            await asyncio.wait(self._ready)
+            await asyncio.wait(self._ready, timeout=PATIENCE_S)
         self._ready.clear()
         if rows:
             spent_s = round(time.monotonic() - began, 3)
@@ -104,21 +138,44 @@ class Recovery:
             log.info("calls of before", **counts, seconds=spent_s)
         return found
 
-    def _one(self, row: Row, found: Recovered) -> None:
+    @contextmanager
+    def _border(self, row: Row, found: Recovered) -> Iterator[None]:
+        """The border of one call: where something fails it is refused, and the others are taken up all the same."""
+        try:
+            yield
+        except (ValueError, LocalError) as error:
+            self._refuse(row, str(error), found)
+        except Exception:
+            log.exception("a call of before could not be taken up", call_id=row.call_id)
+            self._refuse(row, "a fault in the gateway; see the log", found)
+
+    def _read(self, row: Row, found: Recovered) -> list[_Left]:
+        """Read a record, and ask for the voice of its call; nothing where it is not carried on: it is ended.
+
+        Raises:
+            ValueError: it cannot be used.
+        """
         frame = unframed(row.record)
         if frame.kind is RecordKind.UNFINISHED:
-            return self._end(_with_doubt(unfinished.read(frame.body), _doubt_of(row)), found)
+            self._end(_with_doubt(unfinished.read(frame.body), _doubt_of(row)), found)
+            return []
         if not frame.readable:
             raise ValueError(
                 f"it was written by version {frame.version} of records; this program reads up to {VERSION}"
             )
         talk, doubt = talks.read(frame.body), _doubt_of(row)
         if talk.state is not CallState.CONNECTED:  # both have answered, and not agreed yet
-            return self._end(_with_doubt(Unfinished(row.call_id, dialogs=_outline_of(row).dialogs), doubt), found)
+            self._end(_with_doubt(Unfinished(row.call_id, dialogs=_outline_of(row).dialogs), doubt), found)
+            return []
         if doubt is not None:
             doubt.follow_sent(talk)
+        voice = None if talk.voice.relay is None else VoiceClaim(self._services.voice, talk, self._turns)
+        return [_Left(row, talk, doubt, voice)]
+
+    def _one(self, left: _Left, found: Recovered) -> None:
+        row, doubt = left.row, left.doubt
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        call = self._calls.restore(talk, CSEQ_GAP, partial(self._take_up_media, ready))
+        call = self._calls.restore(left.talk, CSEQ_GAP, partial(self._take_up_media, ready, left.voice))
         self._ready.append(ready)
         self._services.records.resume(row.call_id, call)
         call.note("taken up again after a restart of the gateway", kind="state")
@@ -166,11 +223,11 @@ class Recovery:
                     leg.expect_again(request)
             self._services.driver.received(waiting.flow, waiting.invite)
 
-    async def _take_up_media(self, ready: asyncio.Future[None], call: Call) -> None:
-        """Claim the media of a call, in its own task; so many at a time, since an engine may not answer."""
+    async def _take_up_media(self, ready: asyncio.Future[None], voice: VoiceClaim | None, call: Call) -> None:
+        """Take the media of a call, in its own task; so many at a time, since an engine may not answer."""
         try:
+            await self._take_up_voice(call, voice)
             async with self._turns:
-                await self._take_up_voice(call)
                 await self._take_up_room(call)
         except Exception:  # of the media alone: the call lives by now
             log.exception("media of before could not be taken up", call_id=call.talk.call_id)
@@ -178,32 +235,23 @@ class Recovery:
             ready.set_result(None)
         call.tell()
 
-    async def _take_up_voice(self, call: Call) -> None:
+    async def _take_up_voice(self, call: Call, claim: VoiceClaim | None) -> None:
         """Hear of the relay again; one that is gone is replaced as if its worker had died."""
         voice = call.talk.voice
-        if voice.relay is None:  # it was moving when the process died
+        if claim is None or voice.relay is None:  # it was moving when the process died
             call.post(TimeUp(Alarm(AlarmKind.MOVE_VOICE)))
             return
         try:
-            carried = await self._relay_again(call, voice, voice.relay)
+            carried = await claim.come_for(call.post)
         except MediaError as error:
             call.note(f"the voice has to move: {error}", kind="media")
             call.post(RelayLost(call.talk.call_id, voice.relay.relay_id, str(error)))
             return
+        if claim.why_again:
+            call.note(f"the voice has its ports again: {claim.why_again}", kind="media")
         for number in voice.note_carried(carried):  # it may have been changed after the record was written
             call.audio.remove(number)
         call.audio.follow()
-
-    async def _relay_again(self, call: Call, voice: VoiceState, relay: RelayHandle) -> CarriedRelay:
-        """The relay of before; where its worker is gone, it is opened again as it was. Raises MediaError."""
-        engine = self._services.voice
-        try:
-            return await engine.adopt(relay, call.post)
-        except MediaError as error:
-            carried = voice.carried(relay)
-            await engine.restore(carried, voice.opened_with, call.post)
-            call.note(f"the voice has its ports again: {error}", kind="media")
-            return carried
 
     async def _take_up_room(self, call: Call) -> None:
         """Hear of the video room again; one that is gone is replaced as if its worker had died."""

@@ -39,8 +39,11 @@ def serve(settings: Settings, exposed: tuple[str, ...] = (), reread: Callable[[]
         reread: reads the configuration again, for a restart in place; None where it stands in no file.
     """
     import asyncio
+    import gc
     import os
     import sys
+
+    gc.disable()  # nothing of what is loaded now goes again; the run enables it. Calls of before wait for us
 
     import structlog
     import uvloop

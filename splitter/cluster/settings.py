@@ -67,6 +67,11 @@ class ClusterSettings:
     """The Valkey (or Redis from 6 on) that all share: "valkeys://" speaks TLS, "unix:///run/valkey/valkey.sock" is a
     socket. Of several the first that takes writes is used: they must be one store, of which Sentinel or an operator
     makes another one the primary."""
+    sentinel: Annotated[str, Key(taken=Uptake.RESTART)] = ""
+    """The name of the primary as Sentinel calls it, such as "mymaster". Then `valkey` names the Sentinels (port 26379):
+    they are asked where it is, at each connection."""
+    sentinel_password_file: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
+    """A file that holds the password of the Sentinels alone (requirepass of theirs), where they ask for one."""
     user: Annotated[str, Key(taken=Uptake.RESTART)] = ""
     """Who we are there (ACL); without it the default user."""
     password_file: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""

@@ -11,14 +11,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha1
 from pathlib import Path
+from ssl import SSLCertVerificationError
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 from splitter.cluster.settings import ClusterSettings
 from splitter.core.errors import SplitterError
 
 SLOW_S = 2.0
 _CONNECT_S = 1.0
+_SENTINEL_PORT = 26379
 
 
 class ValkeyFault(StrEnum):
@@ -29,6 +32,7 @@ class ValkeyFault(StrEnum):
     FULL = "full"
     SLOW = "slow"
     READ_ONLY = "read-only"
+    UNTRUSTED = "untrusted"
     REFUSED = "refused"  # it says no for another reason
 
 
@@ -38,6 +42,7 @@ _WORDS = {
     ValkeyFault.FULL: "Valkey is out of memory (maxmemory)",
     ValkeyFault.SLOW: "Valkey does not answer in time",
     ValkeyFault.READ_ONLY: "Valkey is a replica that takes no writes",
+    ValkeyFault.UNTRUSTED: "the certificate that Valkey shows is not signed by [cluster] ca, or names another host",
     ValkeyFault.REFUSED: "Valkey refuses what we ask for",
 }
 
@@ -66,7 +71,8 @@ class Script:
 
 
 class Valkey:
-    """A connection that opens when it is needed, to the first of the addresses that takes writes.
+    """A connection that opens when it is needed: to the first of the addresses that takes writes, or to whom the
+    Sentinels call the primary.
 
     Args:
         limit_s: the bound on each answer.
@@ -118,7 +124,7 @@ class Valkey:
     def _connect(self, redis: ModuleType) -> Any:
         """The first of the addresses that is a primary; where none is, what is wrong with the last."""
         wrong: Exception = ValkeyError(ValkeyFault.DOWN, "no address is configured")
-        for url in self._settings.valkey:
+        for url in self._primaries(redis):
             try:
                 client = redis.Redis.from_url(url, **self._options(redis, url))
                 client.response_callbacks.clear()  # replies as they come, whatever the command
@@ -129,6 +135,27 @@ class Valkey:
             except (redis.RedisError, OSError) as error:
                 wrong = ValkeyError(_fault(redis, error), f"{url}: {error}")
         raise wrong
+
+    def _primaries(self, redis: ModuleType) -> Sequence[str]:
+        """Where to look: what is configured, or what the first Sentinel says that answers and knows."""
+        settings = self._settings
+        if not settings.sentinel:
+            return settings.valkey
+        places = [urlsplit(url) for url in settings.valkey]
+        options = self._options(redis, settings.valkey[0]) | {"username": None, "password": None}
+        if settings.sentinel_password_file:
+            options["password"] = _read(settings.sentinel_password_file)
+        options["ssl"] = places[0].scheme == "rediss"
+        known = redis.Sentinel(
+            [(place.hostname, place.port or _SENTINEL_PORT) for place in places], sentinel_kwargs=options
+        )
+        try:
+            host, port = known.discover_master(settings.sentinel)
+        finally:
+            for one in known.sentinels:
+                one.close()
+        name = f"[{host}]" if ":" in host else host
+        return (f"{places[0].scheme}://{name}:{port}{places[0].path}",)
 
     def _options(self, redis: ModuleType, url: str) -> dict[str, Any]:
         settings = self._settings
@@ -143,17 +170,18 @@ class Valkey:
         if settings.user:
             options["username"] = settings.user
         if settings.password_file:
-            options["password"] = self._password()
+            options["password"] = _read(settings.password_file)
         if url.startswith("rediss:"):
             named = {"ssl_ca_certs": settings.ca, "ssl_certfile": settings.certificate, "ssl_keyfile": settings.key}
             options |= {name: path for name, path in named.items() if path}
         return options
 
-    def _password(self) -> str:
-        try:
-            return Path(self._settings.password_file).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValkeyError(ValkeyFault.PASSWORD, f"the file of the password cannot be read: {error}") from error
+
+def _read(password_file: str) -> str:
+    try:
+        return Path(password_file).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValkeyError(ValkeyFault.PASSWORD, f"the file of the password cannot be read: {error}") from error
 
 
 class _UnknownScript(Exception):
@@ -177,4 +205,6 @@ def _fault(redis: ModuleType, error: Exception) -> ValkeyFault:
         ((found.TimeoutError, TimeoutError), ValkeyFault.SLOW),
         (found.ResponseError, ValkeyFault.REFUSED),
     )
+    if any(isinstance(one, SSLCertVerificationError) for one in (error, error.__cause__, error.__context__)):
+        return ValkeyFault.UNTRUSTED
     return next((fault for kind, fault in kinds if isinstance(error, kind)), ValkeyFault.DOWN)

@@ -28,6 +28,10 @@ def _check_cluster(table: Table, settings: ClusterSettings) -> None:
         return
     if not settings.valkey and not table.problems.within((*table.path, "valkey")):
         table.problem("valkey", "is missing", 'say where it is, such as valkey = ["valkey://10.1.0.40:6379"]')
+    if settings.sentinel and any(url.startswith("unix:") for url in settings.valkey):
+        table.problem("valkey", "names a socket, where no Sentinel is", 'write it such as "valkey://10.1.0.40:26379"')
+    if settings.sentinel_password_file and not settings.sentinel:
+        table.problem("sentinel_password_file", "has no meaning without a Sentinel", "add sentinel, or remove it")
     if bool(settings.certificate) != bool(settings.key):
         table.problem("certificate", "stands without its key, or the key without it", "add the other one")
     secure = any(url.startswith("rediss:") for url in settings.valkey)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from splitter.calls.asks import RaiseVideo
+from splitter.calls.call import Call
 from splitter.calls.frame import VERSION, RecordKind, framed, unframed
 from splitter.calls.records import FLUSH_S
 from splitter.calls.recovery import HELD_S
+from splitter.calls.registry import Calls
 from splitter.calls.states import PartyState
 from splitter.core.errors import MediaUnavailable
 from splitter.lab.offers import VideoLine
@@ -238,6 +241,57 @@ class TestAnswered:
         assert world.begin_again().taken_up == 5
         assert world.now - began < 3
         for caller, centre in calls:
+            caller.bye()
+            centre.expect("BYE")
+        world.settle()
+
+    def test_an_engine_that_is_silent_keeps_its_own_calls_waiting_alone(self, world: World) -> None:
+        (caller, centre), (other, other_centre) = (connected(world, number=f"1390000000{n}") for n in range(2))
+        world.run(A_MOMENT)
+        its_call = world.call_of(caller).talk.call_id
+        world.kill()
+        adopt = world.engine.adopt
+
+        async def silent_for_one(relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
+            if relay.call_id == its_call:
+                await asyncio.sleep(10)
+            return await adopt(relay, on_event)
+
+        world.engine.adopt = silent_for_one  # type: ignore[method-assign]
+        began = world.now
+        assert world.begin_again().taken_up == 2
+        other.bye()
+        other_centre.expect("BYE")
+        assert world.now - began < 5
+        world.run(10)
+        assert world.voice_faults(caller) == []
+        over(world, caller, centre)
+
+    def test_voices_come_before_all_else(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where their host died nobody hears anybody; the rest can wait that long."""
+        calls = [connected(world, number=f"1390000000{number}") for number in range(3)]
+        world.run(A_MOMENT)
+        world.kill()
+        for relay in tuple(world.engine.relays.values()):  # as when the whole host died
+            world.engine.lose_relay(relay)
+        done: list[str] = []
+        restore, again = Calls.restore, world.engine.restore
+
+        async def opened(*what: Any) -> None:
+            await again(*what)
+            done.append("voice")
+
+        def made(*what: Any) -> Call:
+            done.append("call")
+            return restore(*what)
+
+        monkeypatch.setattr(Calls, "restore", made)
+        monkeypatch.setattr(world.engine, "restore", opened)
+        world.begin_again()
+        assert done == ["voice"] * 3 + ["call"] * 3
+        world.run(1)
+        for caller, centre in calls:
+            assert world.voice_faults(caller) == []
             caller.bye()
             centre.expect("BYE")
         world.settle()

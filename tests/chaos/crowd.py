@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from dataclasses import dataclass, field
 
 from splitter.core.errors import PeerError
@@ -36,13 +37,15 @@ class Phone:
 
     Attributes:
         held: it offers and answers sendonly.
-        heard: the direction of the peer's latest description.
+        heard: the direction of the peer's latest description. remote: where it wants to hear.
+        local: where this one would hear, if anybody listened there.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, local: Address) -> None:
         self.held = False
         self.heard = ""
-        self._port = port
+        self.remote: Address | None = None
+        self.local = local
         self._version = 0
 
     def offer(self) -> bytes:
@@ -69,12 +72,16 @@ class Phone:
     def _hear(self, text: str) -> None:
         found = [line[2:] for line in text.splitlines() if line[2:] in ("sendrecv", "sendonly", "recvonly", "inactive")]
         self.heard = found[0] if found else "sendrecv"
+        where = re.search(r"^c=IN IP4 (\S+)", text, re.MULTILINE), re.search(r"^m=audio (\d+)", text, re.MULTILINE)
+        if where[0] and where[1]:
+            self.remote = Address(where[0][1], int(where[1][1]))
 
     def _description(self, direction: str, others: list[str]) -> bytes:
         self._version += 1
+        host, port = self.local.host, self.local.port
         lines = [
-            *("v=0", f"o=- {self._port} {self._version} IN IP4 {HOST}", "s=-", f"c=IN IP4 {HOST}", "t=0 0"),
-            *(f"m=audio {self._port} RTP/AVP 0 101", "a=rtpmap:0 PCMU/8000", "a=rtpmap:101 telephone-event/8000"),
+            *("v=0", f"o=- {port} {self._version} IN IP4 {host}", "s=-", f"c=IN IP4 {host}", "t=0 0"),
+            *(f"m=audio {port} RTP/AVP 0 101", "a=rtpmap:0 PCMU/8000", "a=rtpmap:101 telephone-event/8000"),
             f"a={direction}",
         ]
         for line in others:
@@ -119,13 +126,15 @@ class Town:
     Args:
         dice: how long the centre rings.
         ring_s: at most.
+        host: where both are.
 
     Attributes:
         answers: the centre does; else it rings on.
     """
 
-    def __init__(self, dice: random.Random, ring_s: float = 0.0) -> None:
-        self.sbc, self.centre = Crowd("sbc", HOST), Crowd("centre", HOST)
+    def __init__(self, dice: random.Random, ring_s: float = 0.0, host: str = HOST) -> None:
+        self.sbc, self.centre = Crowd("sbc", host), Crowd("centre", host)
+        self._host = host
         self.calls: list[Conversation] = []
         self.answers = True
         self._by_number: dict[str, Conversation] = {}
@@ -135,7 +144,7 @@ class Town:
 
     async def start(self) -> None:
         """Listen."""
-        self.centre.new_party = lambda: Phone(self._port())
+        self.centre.new_party = lambda: Phone(self._place())
         self.centre.on_call = self._on_call
         await self.sbc.start()
         await self.centre.start()
@@ -150,16 +159,16 @@ class Town:
     def call(self, gateway: Address) -> Conversation:
         """Begin a call."""
         number = f"138{len(self.calls):08d}"
-        phone = Phone(self._port())
-        headers = [("P-Asserted-Identity", f"<sip:{number}@{HOST}>")]
+        phone = Phone(self._place())
+        headers = [("P-Asserted-Identity", f"<sip:{number}@{self._host}>")]
         placed = self.sbc.place(f"sip:{CALLED}@{gateway}", gateway, phone, headers=headers)
         self.calls.append(made := Conversation(placed, phone))
         self._by_number[number] = made
         return made
 
-    def _port(self) -> int:
+    def _place(self) -> Address:
         self._ports = 40_000 + (self._ports - 40_000 + 2) % 20_000
-        return self._ports
+        return Address(self._host, self._ports)
 
     def _on_call(self, call: AgentCall, invite: Request) -> None:
         asserted = (invite.headers.get("p-asserted-identity") or "") + str(invite.from_)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import configparser
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from splitter.cli import COMMANDS
 from splitter.cli.door import DEFAULT_SOCKET
@@ -30,7 +33,7 @@ def service(unit: str = UNIT) -> dict[str, str]:
 class TestTheUnit:
     def test_starts_commands_that_exist(self) -> None:
         started = [value.split() for key, value in service().items() if key.startswith("ExecStart")]
-        assert len(started) == 2
+        assert len(started) == 1, "splitter run checks its configuration itself"
         for program, command, *_ in started:
             assert Path(program).name == "splitter"
             assert command in COMMANDS
@@ -60,6 +63,19 @@ class TestTheUnit:
         assert words == ["-c", "/etc/splitter/splitter.toml", "--index", "%i"]
         for key in ("User", "RuntimeDirectory", "RuntimeDirectoryPreserve", "LimitNOFILE"):
             assert service(WORKER)[key] == service()[key]
+
+    @pytest.mark.parametrize(("result", "found"), [("signal", "1\n"), ("success", "2\n")])
+    def test_after_one_that_was_killed_another_host_may_claim_the_address(
+        self, tmp_path: Path, result: str, found: str
+    ) -> None:
+        shell, option, script = shlex.split(service()["ExecStopPost"].replace("$$", "$"))
+        (tmp_path / "lease-a").write_text("2\n")
+        environment = {"SERVICE_RESULT": result}
+        for folder in (tmp_path, tmp_path / "without a cluster"):
+            command = [shell, option, script.replace("/run/splitter", str(folder).replace(" ", "\\ "))]
+            assert subprocess.run(command, env=environment).returncode == 0
+        assert (tmp_path / "lease-a").read_text() == found
+        assert [path.name for path in tmp_path.iterdir()] == ["lease-a"]
 
     def test_systemd_accepts_it(self, tmp_path: Path) -> None:
         if shutil.which("systemd-analyze") is None:

@@ -16,6 +16,7 @@ from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.process import LabProcess
 from splitter.lab.seat import Seat, SeatSettings
 from splitter.lab.stage import CALLED, call_id_in
+from tests.chaos.crowd import Town
 from tests.cluster.namespaces import HOSTS, LAB, NODE, Namespaces
 from tests.cluster.server import Server
 from tests.cluster.sniffer import Sniffer
@@ -64,18 +65,19 @@ class Talking:
 class Site:
     """All of it, inside the namespace of the lab."""
 
-    def __init__(self, net: Namespaces, folder: Path, valkey: Server, centre: LabProcess) -> None:
+    def __init__(self, net: Namespaces, folder: Path, valkey: Server, centre: LabProcess, most: int = 20) -> None:
         self.net = net
         self.valkey = valkey
         self.centre = centre
+        self._most = most
         self.hosts: dict[str, Host] = {}
         self.sniffer = Sniffer("br0", NODE, PORTS)
         self._folder = folder
         self._parties: list[Handset | Seat] = []
 
-    async def start(self) -> None:
-        """Host A becomes node a, host B waits."""
-        ready = await self.centre.wait_for("ready")
+    async def start(self, centre: Address | None = None) -> None:
+        """Host A becomes node a, host B waits. `centre`: another one than ours."""
+        centre = centre or Address(LAB, (await self.centre.wait_for("ready"))["port"])
         folders = {name: self._folder / name for name in HOSTS}
         for folder in folders.values():
             folder.mkdir()
@@ -83,12 +85,13 @@ class Site:
             (folder / "password").write_text("CHANGE-ME\n")
         first = GatewayProcess(
             folders["A"],
-            Address(LAB, ready["port"]),
+            centre,
             CALLED,
             NODE,
             _CLUSTER.format(lab=LAB, port=VALKEY_PORT, directory=folders["A"]),
             PORTS,
             self.net.within("A"),
+            self._most,
         )
         text = first.configuration.read_text().replace(f'peers = ["{NODE}"]', f'peers = ["{LAB}"]')
         first.configuration.write_text(text)
@@ -163,8 +166,8 @@ def shared_valkey(folder: Path) -> Server:
 
 
 @asynccontextmanager
-async def site() -> AsyncIterator[Site]:
-    """Everything runs inside; nothing is left after it."""
+async def site(town: Town | None = None, most: int = 20) -> AsyncIterator[Site]:
+    """Everything runs inside; nothing is left after it. `town`: the neighbours instead of ours. `most`: calls."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spl-")))
         net = stack.enter_context(Namespaces())
@@ -173,8 +176,11 @@ async def site() -> AsyncIterator[Site]:
         centre = LabProcess("splitter.lab.centre", "--listen", f"{LAB}:0", "--plan", plan)
         stack.push_async_callback(centre.stop)
         await centre.start()
-        made = Site(net, folder, valkey, centre)
+        made = Site(net, folder, valkey, centre, most)
+        if town is not None:
+            await town.start()
+            stack.push_async_callback(town.stop)
         stack.push_async_callback(made.stop)
         async with asyncio.timeout(2 * PATIENCE_S):
-            await made.start()
+            await made.start(town.centre.address if town is not None else None)
         yield made

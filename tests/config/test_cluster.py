@@ -49,7 +49,8 @@ class TestReading:
 
     def test_every_key_fills_its_field(self) -> None:
         values = {
-            "node": "a", "host": "h", "valkey": ["valkeys://v"], "user": "u", "password_file": "/p", "ca": "/ca",
+            "node": "a", "host": "h", "valkey": ["valkeys://v"], "sentinel": "m",
+            "sentinel_password_file": "/s", "user": "u", "password_file": "/p", "ca": "/ca",
             "certificate": "/c", "key": "/k", "prefix": "x", "lease_ttl_s": 2.5, "restart_grace_s": 20.0,
             "track_file": "/t", "api_url": "https://10.1.0.10",
         }  # fmt: skip
@@ -75,6 +76,11 @@ class TestProblems:
                 "cluster.api_url: others can hear what goes there",
             ),
             ('node = "a"\nvalkey = ["valkey://v"]\napi_url = "10.1.0.10"', 'cluster.api_url: "10.1.0.10" is not where'),
+            ('node = "a"\nvalkey = ["unix:///v"]\nsentinel = "m"', "cluster.valkey: names a socket, where no Sentinel"),
+            (
+                'node = "a"\nvalkey = ["valkey://v"]\nsentinel_password_file = "/x"',
+                "cluster.sentinel_password_file: has no meaning without a Sentinel",
+            ),
             ('node = "a"\nvalkey = ["valkey://v"]\nca = "x"', "cluster.ca: has no meaning without TLS"),
             ('node = "a"\nvalkey = ["valkeys://v"]\nkey = "x"', "cluster.certificate: stands without its key"),
             ('node = "a"\nvalkey = ["valkey://v"]\nlease_ttl_s = 0.1', "cluster.lease_ttl_s: 0.1 is out of range"),

@@ -171,6 +171,7 @@ class NgEngine:
     async def _look_in(
         self, instance: Instance, relay: RelayHandle
     ) -> tuple[Instance, tuple[RemoteEnd | None, ...]] | None:
+        await instance.known.wait()  # only at the start is it not known
         try:
             return instance, await instance.find(relay, self._limit_s)
         except MediaError:
