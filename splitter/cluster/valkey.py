@@ -151,6 +151,10 @@ class Valkey:
         )
         try:
             host, port = known.discover_master(settings.sentinel)
+        except redis.sentinel.MasterNotFoundError as error:
+            if "AuthenticationError" in str(error):  # it tells what was wrong with each in words alone
+                raise ValkeyError(ValkeyFault.PASSWORD, f"Sentinel: {error}") from error
+            raise
         finally:
             for one in known.sentinels:
                 one.close()

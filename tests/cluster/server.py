@@ -45,14 +45,16 @@ class Server:
 
     def start(self) -> None:
         """Start it, with nothing in it."""
-        program = shutil.which("valkey-server") or shutil.which("redis-server")
-        assert program, "neither valkey-server nor redis-server: `make peers` installs one"
         plain = ["--unixsocket", str(self.socket), "--save", "", "--appendonly", "no"]
         if not self._file:
             plain += ["--port", "0"] if "--port" not in self.options else []
         operator = ["--user", *["operator", "on", "nopass", "~*", "&*", "+@all"]]
-        self._process = Process("valkey", [program, *self._file, *plain, *operator, *self.options], self.folder)
+        self._process = Process("valkey", [program(), *self._file, *plain, *operator, *self.options], self.folder)
         eventually(lambda: self._answers() or self._ended(), "Valkey answers", more=self._process.tail)
+
+    def tail(self) -> str:
+        """The end of what it has printed."""
+        return self._process.tail() if self._process else ""
 
     def kill(self) -> None:
         """End it at once; all that it held is gone."""
@@ -98,6 +100,13 @@ class Server:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
         self.go_on()
         self.kill()
+
+
+def program() -> str:
+    """The path of the server that this machine has."""
+    found = shutil.which("valkey-server") or shutil.which("redis-server")
+    assert found, "neither valkey-server nor redis-server: `make peers` installs one"
+    return found
 
 
 @contextmanager
