@@ -21,7 +21,7 @@ from splitter.media.offload import bpf
 from splitter.media.offload.attach import Attachment, attach, remove_dead
 from splitter.media.offload.layout import KEY, VALUE_SIZE, counts_in, key_of, samples_in, value_of
 from splitter.media.offload.paths import Path, Paths
-from splitter.media.offload.ports import FlowCount, OffloadLost, OffloadPending, OffloadRefused, VoiceFlow
+from splitter.media.offload.ports import FlowCount, OffloadFull, OffloadLost, OffloadPending, OffloadRefused, VoiceFlow
 from splitter.media.offload.program import assembled
 
 LOOK_S = 0.2
@@ -84,8 +84,9 @@ class KernelOffload:
         try:
             self.flows.add(key, value_of(flow, leaving.interface, leaving.next_hop, leaving.largest))
         except OSError as error:
-            full = error.errno in (errno.E2BIG, errno.ENOMEM)
-            raise OffloadRefused("the kernel's map of flows is full" if full else _why(error)) from error
+            if error.errno in (errno.E2BIG, errno.ENOMEM):
+                raise OffloadFull("the kernel's map of flows is full") from error
+            raise OffloadRefused(_why(error)) from error
         self.engaged += 1
         return KernelTicket(self, flow, key, (arriving, leaving), attachment)
 
@@ -118,15 +119,18 @@ class KernelOffload:
             return
         self._looked_at = now
         self.paths.refresh()
-        if self._inspection is not None and self._inspection.done():
-            for interface in self._inspection.result():
-                attachment = self._attachments.pop(interface, None)
-                if attachment is not None:
-                    self._thread.submit(attachment.take_off)
-                    log.error("the voice program is gone from an interface", interface=_name(interface))
-            self._inspection = None
-        if self._inspection is None and self._attachments:
-            self._inspection = self._thread.submit(_gone, dict(self._attachments))
+        inspection = self._inspection
+        if inspection is None or inspection.done():
+            self._inspection = self._thread.submit(_gone, dict(self._attachments)) if self._attachments else None
+            for interface in inspection.result() if inspection is not None else ():
+                self._lose(interface)
+
+    def _lose(self, interface: int) -> None:
+        """The program is gone from an interface."""
+        attachment = self._attachments.pop(interface, None)
+        if attachment is not None:
+            self._thread.submit(attachment.take_off)
+            log.error("the voice program is gone from an interface", interface=_name(interface))
 
     def has(self, attachment: Attachment) -> bool:
         """Whether the program was in this place at the last look."""

@@ -13,6 +13,10 @@ class OffloadRefused(MediaUnavailable):
     """A flow that the kernel cannot have."""
 
 
+class OffloadFull(OffloadRefused):
+    """A flow that the kernel has no room for, which there should always be."""
+
+
 class OffloadPending(MediaUnavailable):
     """A flow that the kernel can have in a moment: ask again."""
 

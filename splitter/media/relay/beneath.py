@@ -18,6 +18,7 @@ from splitter.core.net import Address
 from splitter.media.offload.ports import (
     FlowCount,
     Offload,
+    OffloadFull,
     OffloadLost,
     OffloadPending,
     OffloadRefused,
@@ -138,7 +139,7 @@ class Beneath:
             pass
         except OffloadRefused as refusal:
             again_s = RETRY_S
-            self._refused(str(refusal))
+            self._refused(str(refusal), isinstance(refusal, OffloadFull))
         except OffloadLost as lost:
             again_s = RETRY_S
             self._bring_back(str(lost), fault=True)
@@ -171,12 +172,12 @@ class Beneath:
                     "by another interface than the one that leads there, or not as RTP"
                 )
 
-    def _refused(self, reason: str) -> None:
+    def _refused(self, reason: str, fault: bool) -> None:
         """Tell a refusal, unless it is the one that was told."""
         if self.engaged:
             self._bring_back(reason)
         elif reason != self._told:
-            self._emit(VoiceOffloaded(self._call_id, False, reason))
+            self._emit(VoiceOffloaded(self._call_id, False, reason, fault))
         self._told = reason
 
     def _bring_back(self, reason: str, fault: bool = False) -> None:

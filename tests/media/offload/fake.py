@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from splitter.media.offload.layout import SAMPLE
-from splitter.media.offload.ports import FlowCount, FlowSample, OffloadLost, OffloadRefused, VoiceFlow
+from splitter.media.offload.ports import FlowCount, FlowSample, OffloadFull, OffloadLost, OffloadRefused, VoiceFlow
 
 
 class FakeTicket:
@@ -71,7 +71,7 @@ class FakeOffload:
         if self.refuses or self.lost:
             raise OffloadRefused(self.refuses or self.lost)
         if len(self.flows) >= self._limit:
-            raise OffloadRefused("the kernel's map of flows is full")
+            raise OffloadFull("the kernel's map of flows is full")
         if flow in self.flows:
             raise OffloadRefused("it is there already")
         ticket = self.flows[flow] = FakeTicket(self, flow)

@@ -98,6 +98,36 @@ class TestPaths:
             caller.sendto(rtp(1), (GATEWAY_ACCESS, 30_000))
             assert centre.recvfrom(2000)[0] == rtp(1)
 
+    def test_may_lead_out_where_packets_came_in(self, lab: Lab, offload: KernelOffload) -> None:
+        back = replace(FLOW, out=Address(GATEWAY_ACCESS, 30_002), destination=Address(CALLER, 5000))
+        engage(offload, back)
+        with lab.caller.socket(CALLER, 4000) as caller, lab.caller.socket(CALLER, 5000) as other:
+            caller.sendto(rtp(1), (GATEWAY_ACCESS, 30_000))
+            assert other.recvfrom(2000) == (rtp(1), (GATEWAY_ACCESS, 30_002))
+
+    def test_over_a_bridge(self, lab: Lab, offload: KernelOffload) -> None:
+        lab.gateway.run(
+            "ip addr flush dev access",
+            "ip link add bridge type bridge",
+            "ip link set access master bridge",
+            "ip link set bridge up",
+            "ip addr add 10.77.1.1/24 dev bridge",
+        )
+        wait(lambda: b"state UP" in lab.show("bridge"))
+        ticket = engage(offload, FLOW)
+        with lab.caller.socket(CALLER, 4000) as caller, lab.centre.socket(CENTRE, 5000) as centre:
+            centre.settimeout(0.1)
+
+            def passes() -> bool:  # once the bridge has learned
+                caller.sendto(rtp(1), (GATEWAY_ACCESS, 30_000))
+                try:
+                    return centre.recv(2000) == rtp(1)
+                except TimeoutError:
+                    return False
+
+            wait(passes)
+        assert ticket.read().packets > 0
+
     def test_to_elsewhere_since_are_a_loss(self, lab: Lab, offload: KernelOffload) -> None:
         ticket = engage(offload, FLOW)
         lab.gateway.run("ip route add 10.77.2.2/32 via 10.77.2.99")

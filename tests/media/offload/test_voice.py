@@ -8,6 +8,7 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +30,7 @@ from tests.media.offload.lab import (
     GATEWAY_CORE_6,
     Lab,
 )
-from tests.media.worker.stand import Events, Network, engine, rtp, sides, talk
+from tests.media.worker.stand import Events, Network, engine, gateway, rtp, sides, talk
 from tests.patience import until
 
 pytestmark = pytest.mark.slow
@@ -98,6 +99,11 @@ class Conversation:
         goal = self.phones[0].sent + packets
         await until(lambda: self.phones[0].sent >= goal)
 
+    def stop(self) -> None:
+        self._task.cancel()
+        for phone in self.phones:
+            phone.sock.close()
+
     async def hang_up(self) -> tuple[Phone, Phone]:
         self._task.cancel()
         for phone, other in (self.phones, self.phones[::-1]):
@@ -107,21 +113,28 @@ class Conversation:
 
 @asynccontextmanager
 async def conversation(lab: Lab, six: bool = False) -> AsyncIterator[Conversation]:
-    async with engine(networks=NETWORKS_6 if six else NETWORKS, offload=KernelUse.AUTO) as made:
-        events = Events()
-        relay = await made.open("call-1", sides(), events)
-        caller = Phone(
-            lab.caller.socket(CALLER_6 if six else CALLER, 4000), (relay.local[0].host, relay.local[0].rtp_port)
-        )
-        centre = Phone(
-            lab.centre.socket(CENTRE_6 if six else CENTRE, 5000), (relay.local[1].host, relay.local[1].rtp_port)
-        )
-        await made.point(relay, 0, caller.remote)
-        await made.point(relay, 1, centre.remote)
-        talking = Conversation(made, relay, (caller, centre), events)
-        yield talking
-        caller.sock.close()
-        centre.sock.close()
+    """Two phones over a relay of a worker of their own."""
+    async with (
+        engine(networks=NETWORKS_6 if six else NETWORKS, offload=KernelUse.AUTO) as made,
+        talking(lab, made, six) as call,
+    ):
+        yield call
+
+
+@asynccontextmanager
+async def talking(lab: Lab, made: WorkerEngine, six: bool = False) -> AsyncIterator[Conversation]:
+    """Two phones over a relay of this engine."""
+    events = Events()
+    relay = await made.open("call-1", sides(), events)
+    caller = Phone(lab.caller.socket(CALLER_6 if six else CALLER, 4000), (relay.local[0].host, relay.local[0].rtp_port))
+    centre = Phone(lab.centre.socket(CENTRE_6 if six else CENTRE, 5000), (relay.local[1].host, relay.local[1].rtp_port))
+    await made.point(relay, 0, caller.remote)
+    await made.point(relay, 1, centre.remote)
+    call = Conversation(made, relay, (caller, centre), events)
+    try:
+        yield call
+    finally:
+        call.stop()
 
 
 def in_kernel(made: WorkerEngine) -> int:
@@ -176,6 +189,26 @@ class TestVoice:
             assert sorted(moved.numbers) == list(range(centre.sent))
             assert 0 < before < len(moved.heard)
             moved.sock.close()
+
+    async def test_goes_on_while_signalling_is_restarted(self, lab: Lab, tmp_path: Path) -> None:
+        first, second = (gateway(str(tmp_path), networks=NETWORKS, offload=KernelUse.AUTO) for _ in range(2))
+        await first.start()
+        async with talking(lab, first) as call:
+            await call.until_carried(True)
+            await first.abandon()
+            await second.start()
+            try:
+                await second.adopt(call.relay, (events := Events()))
+                assert (await events.next(VoiceOffloaded)).in_kernel
+                await call.some()
+                await until(lambda: in_kernel(second) == 2)
+                caller, centre = await call.hang_up()
+                assert sorted(centre.numbers) == list(range(caller.sent))
+                report = await second.close(call.relay)
+                assert report is not None
+                assert [side.packets_in for side in report.sides] == [caller.sent, centre.sent]
+            finally:
+                await second.stop()
 
     async def test_comes_back_when_the_program_is_taken_off(self, lab: Lab) -> None:
         async with conversation(lab) as call:

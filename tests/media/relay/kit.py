@@ -15,10 +15,12 @@ from splitter.media.ports.events import MediaEvent, VoiceOffloaded
 from splitter.media.relay.relay import Relay
 from splitter.media.wire.host import PacketHandler
 from splitter.media.wire.latch import LatchRules
+from splitter.sdp.voice import VoiceFormat
 from tests.media.offload.fake import FakeOffload
 
 CALLER, CENTRE = Address("192.0.2.1", 4000), Address("198.51.100.1", 5000)
 PACKET_S = 0.02
+ALAW = VoiceFormat("PCMA", 8)
 
 
 def rtp(sequence: int, ssrc: int = 0xCA11) -> bytes:
@@ -126,7 +128,7 @@ class Call:
         self.point(1, CENTRE)
 
     def point(self, side: int, to: Address) -> None:
-        self.relay.set_remote(side, RemoteEnd(to, Address(to.host, to.port + 1)))
+        self.relay.set_remote(side, RemoteEnd(to, Address(to.host, to.port + 1), voice=ALAW))
 
     def say(self, side: int, packet: bytes) -> None:
         """Have a side send a packet."""

@@ -57,7 +57,7 @@ class TestEngaging:
         call = Call(FakeOffload(limit=1))
         call.talk(3)
         assert call.offload.engaged == 0
-        assert call.carried == [(False, "the kernel's map of flows is full", False)]
+        assert call.carried == [(False, "the kernel's map of flows is full", True)]
         assert whole(call)
 
 
@@ -141,6 +141,23 @@ class TestTakingBack:
         call.talk(2)
         assert {flow.source for flow in call.offload.flows} == {CALLER, CENTRE}
         assert [destination for _, destination in call.host.pairs[0].sent][-1] == CALLER
+
+    def test_for_a_third_one_and_stays_where_it_is_mixed_or_renumbered(self, call: Call) -> None:
+        call.talk(2)
+        assert call.offload.engaged == 2
+        third = call.relay.add_side("expert", "10.2.0.1")
+        call.talk(1)
+        assert call.offload.engaged == 2, "it points nowhere yet"
+        call.point(third.number, Address("203.0.113.5", 6000))
+        assert (call.offload.engaged, call.carried[-1]) == (0, (False, "the signalling says where expert is", False))
+        call.talk(2)
+        call.relay.remove_side(third.number)
+        call.talk(5)
+        assert call.offload.engaged == 0
+        report = call.relay.report().sides
+        assert [side.packets_in for side in report[:2]] == [call.sequence, call.sequence]
+        call.relay.close()
+        assert call.host.armed == 0
 
     def test_for_whoever_asks(self, call: Call) -> None:
         call.talk(2)
