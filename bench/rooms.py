@@ -114,15 +114,16 @@ def _remote(rtp: Address) -> RemoteEnd:
 
 
 @asynccontextmanager
-async def bed(shape: Shape) -> AsyncIterator[Bed]:
-    """A worker on its core and nothing in it."""
+async def bed(shape: Shape, native: bool = True) -> AsyncIterator[Bed]:
+    """A worker on its core and nothing in it; `native`: with the short way of pictures in C."""
     ends = EndsProcess(PLAYING_CORE)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        settings = MediaSettings(workers=1, first_port=42_000, last_port=49_999, socket_dir=folder)
+        settings = MediaSettings(workers=1, first_port=42_000, last_port=49_999, socket_dir=folder, native=native)
         engine = WorkerEngine(settings, {"lo": Network()}, logs=TelemetrySettings(log_level="error"))
         try:
             with pinned(MEASURED_CORE):
                 await engine.start()
+            assert (engine.status()[0].form == "native") is native, engine.status()
             made = Bed(engine, ends, shape)
             await made.settle()
             yield made
@@ -185,13 +186,18 @@ def reason_to_stop(played: Played) -> str:
 
 @dataclass
 class Measured:
-    """One shape: the steps, why they ended, and at a moderate load the whole and the voice alone."""
+    """One shape in one form: the steps, why they ended, and at a moderate load the whole and the voice alone."""
 
     shape: Shape
+    native: bool
     steps: list[Played]
     limit: str
     moderate: Played
     voice: Played
+
+    @property
+    def name(self) -> str:
+        return self.shape.name + ("" if self.native else ", in Python")
 
     @property
     def sound(self) -> Played:
@@ -204,9 +210,9 @@ class Measured:
         return 1000 * FULL / call_ms(self.sound)
 
 
-async def measure(shape: Shape) -> Measured:
+async def measure(shape: Shape, native: bool) -> Measured:
     """Add calls, then look at a moderate load."""
-    async with bed(shape) as made:
+    async with bed(shape, native) as made:
         steps: list[Played] = []
         calls, limit = FIRST_CALLS, ""
         while not limit and calls <= MOST_CALLS:
@@ -222,7 +228,7 @@ async def measure(shape: Shape) -> Measured:
         plays = [await made.play(min(moderate_calls, made.calls)) for _ in range(ATTEMPTS)]
         moderate = min(plays, key=others)
         voice = await made.play(made.calls, video=False, seconds=1.0)
-        return Measured(shape, steps, limit, moderate, voice)
+        return Measured(shape, native, steps, limit, moderate, voice)
 
 
 def report(found: list[Measured]) -> Report:
@@ -233,7 +239,7 @@ def report(found: list[Measured]) -> Report:
         video = (TO_DESK, TO_PHONE)
         rows.append(
             [
-                one.shape.name,
+                one.name,
                 f"{call_ms(best):.2f}",
                 f"{call_ms(one.voice):.2f}",
                 f"{one.per_core:.0f}",
@@ -243,7 +249,7 @@ def report(found: list[Measured]) -> Report:
                 f"{delay_ms(moderate, 50, VOICE):.2f} / {delay_ms(moderate, 99, VOICE):.2f}",
             ]
         )
-        notes += [f"{one.shape.name}: {in_words(step)}" for step in [*one.steps, moderate]]
+        notes += [f"{one.name}: {in_words(step)}" for step in [*one.steps, moderate]]
     worst = max(delay_ms(one.moderate, 99) for one in found)
     disturbed = max(others(one.moderate) for one in found)
     verdict = judge(worst, DELAY_LIMIT_MS)
@@ -278,7 +284,7 @@ def report(found: list[Measured]) -> Report:
             *notes,
         ],
         values={
-            one.shape.name: {
+            one.name: {
                 "calls_per_core": one.per_core,
                 "ms_per_call_second": {step.calls: call_ms(step) for step in one.steps},
                 "voice_ms_per_call_second": call_ms(one.voice),
@@ -297,7 +303,7 @@ def report(found: list[Measured]) -> Report:
 
 
 async def _measure_all() -> list[Measured]:
-    return [await measure(shape) for shape in SHAPES]
+    return [await measure(*one) for one in ((SHAPES[0], True), (SHAPES[0], False), (SHAPES[1], True))]
 
 
 def main() -> int:

@@ -46,6 +46,7 @@ class Passage:
     def stop(self) -> None:
         """Show no stream."""
         self._units = None
+        self._out.way.touch()
 
     def forward(self, stream: Stream, now: float) -> None:
         """The packet in hand of the stream."""

@@ -191,6 +191,7 @@ class Room:
         if participant is None or not participant.sends:
             raise MediaUnavailable(f"{name} sends no picture")
         self._snapshots.take(participant.stream, taken)
+        participant.way.touch()
         self._arm()
 
     def request_key_frame(self, name: str) -> None:
@@ -239,6 +240,8 @@ class Room:
 
     def _select(self, reason: str) -> None:
         """Bring every view in line with the choice and with who sends."""
+        for one in self._participants.values():
+            one.way.touch()
         now = self._loop.now()
         for viewer in self._participants.values():
             if not viewer.watches:
@@ -273,6 +276,7 @@ class Room:
     def _on_still_ready(self) -> None:
         now = self._loop.now()
         for viewer in self._participants.values():
+            viewer.way.touch()
             viewer.view.still_ready(now)
         self._arm()
 
@@ -301,9 +305,7 @@ class Room:
     # ---- time -----------------------------------------------------------------------------------------------------
 
     def _arm(self) -> None:
-        """Have `_on_timer` called when the first thing is due. Whatever was done, each stream is looked at again."""
-        for one in self._participants.values():
-            one.way.touch()
+        """Have `_on_timer` called when the first thing is due."""
         due = min((one.next_timeout() for one in self._participants.values()), default=_NEVER)
         if due == self._timer_at and self._timer is not None:
             return
@@ -322,7 +324,6 @@ class Room:
                 if participant.stream.silent(now, self._times):
                     participant.stopped(f"no packet for {now - participant.stream.coming.last_at:.0f} s")
                 participant.on_timeout(now)
-            self._limit_sources()
         finally:
             self._arm()
 

@@ -314,6 +314,7 @@ class Stream:
         """See whether the latest key frame can be shown by now."""
         if self.key.judge(self.losses, now):
             self.shape = self.lens.shape
+            self.coming.generation += 1
 
     def measure(self, now: float) -> None:
         """Estimate the frame rate over the time since the last measurement; called about once a second."""

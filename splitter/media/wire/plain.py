@@ -111,11 +111,11 @@ class PlainWire:
         if not self._open or not self._end.plausible(data):
             self.rejected += 1
             return False
-        if self._way is not None:
-            self._way.doubt()
         before = self.to
         verdict = self._latch.judge(source, now)
         if verdict is Verdict.ACCEPT:
+            if self._way is not None:
+                self._way.doubt()
             if self.to != before:
                 self._hosts |= {self.to.host}
                 self._end.on_path(self.to, now)

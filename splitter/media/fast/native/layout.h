@@ -20,6 +20,8 @@ struct line {
     int fd;                /* connected to its peer; -1: closed */
     _Bool plain;           /* the kernel does not divide what is sent in one piece (UDP_SEGMENT) */
     uint64_t unsent;       /* packets that the kernel would not take */
+    int64_t turn;          /* in which it was read last */
+    int32_t taken;         /* packets in that turn */
     struct coming *coming; /* whose packets come here; NULL: Python reads them all */
 };
 

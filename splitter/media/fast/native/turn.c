@@ -30,6 +30,7 @@
 #define EVENTS 256
 #define DATAGRAMS 8      /* taken from a socket at a time; each may hold many packets */
 #define DATAGRAM 65536
+#define SHARE 64         /* packets of one socket in a turn; with more it waits for the next one, and others do not */
 #define QUEUE 64         /* packets; the kernel divides no more in one piece (UDP_MAX_SEGMENTS) */
 #define PIECE 65000      /* bytes in one piece */
 #define DEPARTING (PACKET_LIMIT + TRAILER_LIMIT)
@@ -44,6 +45,7 @@ struct engine {
     struct line **lines; /* by descriptor */
     int places;
 
+    int64_t turn;
     int rounds, event, events_count;
     struct epoll_event events[EVENTS];
 
@@ -303,6 +305,13 @@ static int segment_of(struct msghdr *message, int length)
 
 static void receive(struct engine *engine, int fd)
 {
+    struct line *line = line_of(engine, fd);
+    if (line->turn != engine->turn) {
+        line->turn = engine->turn;
+        line->taken = 0;
+    }
+    if (line->taken >= SHARE)
+        return;
     for (int i = 0; i < DATAGRAMS; i++)
         engine->messages[i].msg_hdr.msg_controllen = sizeof engine->controls[i].bytes;
     int count = recvmmsg(fd, engine->messages, DATAGRAMS, MSG_DONTWAIT, NULL);
@@ -339,6 +348,7 @@ static bool next_packet(struct engine *engine, uint8_t **packet, int *size)
 
 void fast_begin(struct engine *engine, int rounds)
 {
+    engine->turn++;
     engine->rounds = rounds;
     engine->event = engine->events_count = 0;
     engine->told.total = 0;
@@ -362,6 +372,8 @@ int fast_next(struct engine *engine)
             struct line *line = line_of(engine, engine->fd);
             int kind = packet_in(engine, line != NULL ? line->coming : NULL, packet, &size, told->now);
             told->total++;
+            if (line != NULL)
+                line->taken++;
             if (kind == FAST_DONE)
                 continue;
             if (kind == FAST_OPENED)
