@@ -17,9 +17,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=600.0, help="of mishaps (%(default)s)")
     parser.add_argument("--calls", type=int, default=100, help="so many live at a time (%(default)s)")
+    parser.add_argument("--no-valkey", action="store_true", help="records on the disk alone")
     given = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="chaos-")
-    result = asyncio.run(Chaos(Setting(given.seed, given.seconds, given.calls), Path(folder)).play())
+    setting = Setting(given.seed, given.seconds, given.calls, valkey=not given.no_valkey)
+    result = asyncio.run(Chaos(setting, Path(folder)).play())
     print(", ".join(f"{what}: {count}" for what, count in sorted(result.counts.items())))
     for fault in result.faults:
         print(fault)

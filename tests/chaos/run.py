@@ -10,7 +10,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Coroutine
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from splitter.lab.agent_call import AgentCall
 from splitter.lab.gateway import GatewayProcess
 from tests.chaos.crowd import CALLED, HOST, Conversation, Town
 from tests.chaos.remains import left_at_last, workers_of
+from tests.cluster.server import Server, short_folder
 
 PATIENCE_S = 90.0  # a transaction has 32 s of its own, and the machine may be busy
 STORE_REST_S = 3.0  # a store that was spoilt is whole again by then: nobody is killed before
@@ -33,12 +34,14 @@ class Setting:
         seconds: of mishaps; the endings take some more.
         calls: so many live at a time.
         pause_s: between two mishaps, at least and at most.
+        valkey: the gateway is a node with a Valkey, which dies as well, with all that it holds.
     """
 
     seed: int
     seconds: float = 600.0
     calls: int = 100
     pause_s: tuple[float, float] = (2.0, 6.0)
+    valkey: bool = True
 
 
 @dataclass(slots=True)
@@ -59,6 +62,7 @@ class Chaos:
         self._town = Town(random.Random(f"{setting.seed} centre"), ring_s=1.5)
         self._directory = directory
         self._gateway: GatewayProcess | None = None
+        self._valkey: Server | None = None
         self._ends_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -71,7 +75,12 @@ class Chaos:
         """From the first call to the last look at what is left."""
         await self._town.start()
         most = self.setting.calls * 2 + 50
-        self._gateway = GatewayProcess(self._directory, self._town.centre.address, CALLED, HOST, calls=most, workers=2)
+        stack, more = ExitStack(), ""
+        if self.setting.valkey:
+            self._valkey = stack.enter_context(Server(stack.enter_context(short_folder())))
+            more = f'[cluster]\nnode = "a"\nhost = "A"\nvalkey = ["{self._valkey.url}"]\n'
+        where = self._directory, self._town.centre.address
+        self._gateway = GatewayProcess(*where, CALLED, HOST, more, calls=most, workers=2)
         try:
             await self.gateway.start()
             self._ends_at = time.monotonic() + self.setting.seconds
@@ -84,6 +93,7 @@ class Chaos:
         finally:
             status = await self.gateway.stop()
             await self._town.stop()
+            stack.close()
         if status != 0:
             self.result.faults.append(f"the gateway ended with {status}")
         return self.result
@@ -186,7 +196,8 @@ class Chaos:
 
     async def _mishaps(self) -> None:
         """One after the other; the last leaves time to come back."""
-        kinds = ("kill", "kill", "kill", "worker", "worker", "both", "deleted", "corrupted", "full")
+        kinds = ["kill", "kill", "kill", "worker", "worker", "both", "deleted", "corrupted", "full"]
+        kinds += ["valkey", "valkey", "valkey and kill"] if self._valkey else []
         while time.monotonic() < self._ends_at - 2:
             await asyncio.sleep(self._dice.uniform(*self.setting.pause_s))
             kind = self._dice.choice(kinds)
@@ -201,6 +212,10 @@ class Chaos:
                     await self._kill()
                 case "full":
                     await self._fill()
+                case "valkey":
+                    await self._kill_valkey()
+                case "valkey and kill":
+                    await asyncio.gather(self._kill_valkey(), self._kill())
                 case _:
                     self._spoil(kind)
                     await asyncio.sleep(STORE_REST_S)
@@ -209,6 +224,13 @@ class Chaos:
         await self.gateway.kill()
         await asyncio.sleep(self._dice.uniform(0, 0.5))
         await self.gateway.start()
+
+    async def _kill_valkey(self) -> None:
+        """It comes back with nothing in it."""
+        assert self._valkey is not None
+        await asyncio.to_thread(self._valkey.kill)
+        await asyncio.sleep(self._dice.uniform(0, 2.0))
+        await asyncio.to_thread(self._valkey.start)
 
     def _kill_worker(self) -> None:
         if found := workers_of(self._directory):
@@ -235,6 +257,8 @@ class Chaos:
     async def _judge(self) -> None:
         """Nothing is left over anywhere."""
         self.result.faults += [f"left behind: {one}" for one in await left_at_last(self.gateway, PATIENCE_S)]
+        if self._valkey is not None and (kept := self._valkey.command("HKEYS", "splitter:calls:a")):
+            self.result.faults.append(f"left behind: {len(kept)} records in Valkey")
         for call in self._town.calls:
             if not call.over:
                 self._blame(call, "somebody still thinks that it lives")
