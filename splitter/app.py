@@ -116,7 +116,7 @@ class Gateway:
             await self.stop()
             raise
         measure(floor.engine, floor.farm)
-        measure_records(floor.live, self._membership)
+        measure_records(floor.live, floor.calls, self._membership)
         doors.measure()
         doors.board.enter(GatewayState.RUNNING)
         self.started.set()

@@ -73,6 +73,7 @@ class Keeper:
 
     def start(self) -> None:
         """Begin to ask for the lease."""
+        _show(self._tenure.standing)
         self._thread.start()
 
     def stop(self, last: LeaseState | None = None, limit_s: float = 2.0) -> None:
@@ -195,8 +196,7 @@ class Keeper:
                 self._changed(tenure.standing)
             return
         log.info("lease", node=self._settings.node, standing=tenure.standing, fence=tenure.fence, was=before.standing)
-        for standing in NodeStanding:
-            record_counts.NODE_STANDING.labels(standing).set(standing is tenure.standing)
+        _show(tenure.standing)
         self._track(tenure.standing)
         if tenure.standing in HOLDING:
             self._remember(f"{tenure.fence} {tenure.me}")
@@ -230,6 +230,12 @@ class Keeper:
                 os.close(fd)
         except OSError as error:
             log.error("keepalived cannot be told who has the lease", path=self._settings.track_file, reason=str(error))
+
+
+def _show(now: NodeStanding) -> None:
+    """Let the metric say so."""
+    for standing in NodeStanding:
+        record_counts.NODE_STANDING.labels(standing).set(standing is now)
 
 
 def machine(folder: Path) -> str:

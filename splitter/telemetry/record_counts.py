@@ -64,6 +64,12 @@ NODE_STANDBYS = Gauge(
     "Other hosts that would go on with the calls of this node; with 0 they would end with this host.",
     registry=REGISTRY,
 )
+CALLS_UNPROTECTED = Gauge(
+    "splitter_calls_unprotected",
+    "Calls of this node that would end with its host: all of them while Valkey is away or nobody stands by. 0 "
+    "without a cluster, where all would.",
+    registry=REGISTRY,
+)
 RECORD_ALARMS = Counter(
     "splitter_record_alarms_total",
     "Tries to write records of live calls that failed, by where (disk, valkey) and kind: full, unwritable, corrupt; of "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from enum import StrEnum
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from splitter import __version__
 from splitter.calls.registry import Calls
 from splitter.calls.settings import CallSettings
 from splitter.cluster.membership import Membership
+from splitter.cluster.tenure import NodeStanding
 from splitter.core.clock import Clock
 from splitter.media.ports.health import EngineHealth, FarmHealth, InstanceStatus
 from splitter.telemetry import log as logs
@@ -131,12 +132,17 @@ def measure(engine: EngineHealth, farm: FarmHealth) -> None:
     metrics.BUILD.labels(__version__).set(1)
 
 
-def measure_records(records: RecordLag, membership: Membership | None) -> None:
+def measure_records(records: RecordLag, calls: Sized, membership: Membership | None) -> None:
     """Let the gauges of what would be lost with this host read it when they are scraped."""
     record_counts.RECORD_LAG.set_function(lambda: records.lag_s)
     record_counts.RECORDS_WAITING.set_function(lambda: records.waiting)
     if membership is not None:
         record_counts.NODE_STANDBYS.set_function(lambda: len(membership.standbys))
+        record_counts.CALLS_UNPROTECTED.set_function(lambda: 0 if _protected(membership) else len(calls))
+
+
+def _protected(membership: Membership) -> bool:
+    return membership.standing is NodeStanding.ACTIVE and bool(membership.standbys)
 
 
 def _relays(rtpengines: Iterable[InstanceStatus]) -> int:

@@ -1,0 +1,99 @@
+"""The alert rules of sipconf/prometheus: what they name exists, and they ring when they should."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from splitter.telemetry import record_counts, rtpengine_counts, sms_counts
+from splitter.telemetry.metrics import REGISTRY
+
+RULES = Path(__file__).parents[2] / "sipconf" / "prometheus" / "splitter.rules.yml"
+_OURS = (record_counts, rtpengine_counts, sms_counts)  # they have entered their metrics
+_OF_THE_TARGET = {"instance", "job", "gateway", "host"}
+
+# Series of two hosts, one value every 5 s; what must ring after a minute, and what must not.
+_SCENES = {
+    "all is well": (("active 1 A", "active 0 B", "standbys 1 A", "unprotected 0 A"), ()),
+    "a host alone": (
+        ("active 0 A", "alone 1 A", "standbys 0 A", "unprotected 7 A"),
+        ("SplitterAlone", "SplitterUnprotected"),
+    ),
+    "nobody stands by": (
+        ("active 1 A", "alone 0 A", "standbys 0 A", "unprotected 3 A"),
+        ("SplitterNobodyStandsBy", "SplitterUnprotected"),
+    ),
+    "both": (("active 1 A", "alone 1 B", "standbys 1 A", "unprotected 0 A"), ("SplitterAlone", "SplitterNodeTwice")),
+    "neither": (("active 0 A", "active 0 B", "standbys 0 A", "unprotected 0 A"), ("SplitterNodeWithoutHost",)),
+}
+_NAMES = {"standbys": "splitter_node_standbys", "unprotected": "splitter_calls_unprotected"}
+_WATCHED = (
+    "SplitterAlone",
+    "SplitterNobodyStandsBy",
+    "SplitterNodeTwice",
+    "SplitterNodeWithoutHost",
+    "SplitterUnprotected",
+)
+
+
+def expressions() -> list[str]:
+    return re.findall(r"(?m)^ +expr: (.+)$", RULES.read_text(encoding="utf-8"))
+
+
+class TestWhatTheyName:
+    def test_exists(self) -> None:
+        labels = {
+            name: set(collector._labelnames)  # type: ignore[attr-defined]
+            for collector, names in REGISTRY._collector_to_names.items()
+            for name in names
+        }
+        found = [use for text in expressions() for use in re.findall(r"(splitter_\w+)(?:\{(\w+)=)?", text)]
+        assert len(found) > 20
+        for name, label in found:
+            assert name in labels, f"there is no metric {name}"
+            assert not label or label in labels[name], f"{name} has no label {label}"
+
+    def test_is_what_the_series_have(self) -> None:
+        """A label that a summary speaks of, and that an aggregation has taken away, would be empty."""
+        text = RULES.read_text(encoding="utf-8")
+        for part in text.split("- alert: ")[1:]:
+            said = set(re.findall(r"\$labels\.(\w+)", part))
+            if by := re.search(r"by \((\w+)\)", part):
+                assert said <= {by[1]}, part
+                continue
+            known = set(_OF_THE_TARGET)
+            for name in re.findall(r"splitter_\w+", part.split("annotations")[0]):
+                collector = REGISTRY._names_to_collectors[name]
+                known |= set(collector._labelnames)  # type: ignore[attr-defined]
+            assert said <= known, part
+
+
+@pytest.mark.interop
+class TestPromtool:
+    def test_accepts_them(self) -> None:
+        assert shutil.which("promtool"), "promtool is not installed; run `make peers`"
+        done = subprocess.run(["promtool", "check", "rules", str(RULES)], capture_output=True, text=True)
+        assert done.returncode == 0 and "rules found" in done.stdout, done.stdout + done.stderr
+
+    @pytest.mark.parametrize("scene", _SCENES)
+    def test_rings_when_it_should(self, tmp_path: Path, scene: str) -> None:
+        series, rings = _SCENES[scene]
+        lines = [f"rule_files: [{RULES}]", "evaluation_interval: 5s", "tests:", "  - interval: 5s", "    input_series:"]
+        for one in series:
+            what, value, host = one.split()
+            name = _NAMES.get(what, "splitter_node_standing")
+            standing = "" if what in _NAMES else f'standing="{what}", '
+            lines += [f'      - series: \'{name}{{{standing}instance="{host}:1", gateway="a"}}\'']
+            lines += [f"        values: '{value}x40'"]
+        lines += ["    promql_expr_test:"]
+        for alert in _WATCHED:
+            lines += [f'      - expr: count(ALERTS{{alertname="{alert}", alertstate="firing"}}) or vector(0)']
+            lines += ["        eval_time: 150s", "        exp_samples:", f"          - value: {int(alert in rings)}"]
+            lines += ["            labels: '{}'"]
+        (tmp_path / "test.yml").write_text("\n".join(lines) + "\n")
+        done = subprocess.run(["promtool", "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
