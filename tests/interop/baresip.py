@@ -18,7 +18,7 @@ from splitter.lab.picture import draw
 from splitter.lab.tone import Hearing
 from tests.interop.addresses import Desk
 from tests.interop.process import Process, eventually
-from tests.interop.voice import TONES
+from tests.interop.voice import TONES, chord
 
 CONFIGURATION = Path(__file__).parents[2] / "sipconf" / "baresip"
 HANDSET_TONE = 440.0
@@ -67,6 +67,12 @@ class Baresip:
         """What it has printed."""
         assert self._process
         return self._process.text()
+
+    def chord(self) -> set[float]:
+        """The tones that came out of its decoder in the last half second."""
+        files = sorted(self.folder.glob("dump-*-dec.wav"))
+        data = files[-1].read_bytes()[44:] if files else b""
+        return chord(np.frombuffer(data[: len(data) // 2 * 2], dtype="<i2").astype(np.int16)[-4000:])
 
     def heard(self) -> Hearing:
         """What came out of its decoder so far."""

@@ -10,11 +10,24 @@ import socket
 import struct
 import threading
 import time
+from collections import deque
 from types import TracebackType
 
-from splitter.lab.tone import FRAME_S, PCMA, Hearing, Tone, decode, encode
+import numpy as np
+
+from splitter.lab.tone import FRAME_S, PCMA, RATE, Hearing, Samples, Tone, decode, encode
 
 TONES = (350.0, 440.0, 550.0, 660.0, 770.0, 880.0, 990.0)
+
+
+def chord(samples: Samples) -> set[float]:
+    """The tones that these samples are made of: each has a tenth of the power at least."""
+    signal = samples.astype(np.float64)
+    energy, at = float(np.dot(signal, signal)), np.arange(len(signal))
+    if energy < 1e4 * max(1, len(signal)):
+        return set()
+    shares = {tone: abs(np.dot(signal, np.exp(-2j * np.pi * tone / RATE * at))) ** 2 for tone in TONES}
+    return {tone for tone, power in shares.items() if power / (energy * len(signal) / 2) > 0.1}
 
 
 class Voice:
@@ -33,6 +46,7 @@ class Voice:
         self._tone, self._law = Tone(tone), law
         self._hearing = Hearing(TONES)
         self._lock = threading.Lock()
+        self._latest: deque[Samples] = deque(maxlen=25)  # half a second
         self._to: tuple[str, int] | None = None
         self._over = threading.Event()
         self.received = 0
@@ -58,6 +72,11 @@ class Voice:
     def hears(self, tone: float, for_s: float = 0.5) -> bool:
         """True once that tone was heard for so long."""
         return self.seconds(tone) >= for_s
+
+    def chord(self) -> set[float]:
+        """The tones that are in what it hears now, several at a time."""
+        with self._lock:
+            return chord(np.concatenate(self._latest) if self._latest else np.zeros(0, dtype=np.int16))
 
     def in_words(self) -> str:
         """What was heard."""
@@ -90,7 +109,9 @@ class Voice:
         with self._lock:
             self.received += 1
             self.sources.add(source)
-            self._hearing.samples(decode(data[12 + 4 * (data[0] & 15) :], self._law))
+            samples = decode(data[12 + 4 * (data[0] & 15) :], self._law)
+            self._hearing.samples(samples)
+            self._latest.append(samples)
 
     def close(self) -> None:
         """Stop and give the port back."""
