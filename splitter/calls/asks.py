@@ -236,6 +236,20 @@ class LeaveVoice:
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedCall:
+    """A wish for a call outwards: the agent's phone rings first, then the number.
+
+    Attributes:
+        video: the person in the network is asked for video as soon as it has answered.
+    """
+
+    extension: str
+    number: str
+    by: str
+    video: bool = False
+
+
 PhoneAsk = InvitePhone | RemovePhone | MuteVoice | LeaveVoice
 Ask = (
     Join

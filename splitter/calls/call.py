@@ -15,14 +15,14 @@ from splitter.calls.call_legs import CallLegs
 from splitter.calls.carried import by_video, by_voice, parties, summed
 from splitter.calls.events import CallEvent, HangupAsked, SeatArrived, SeatPlaced
 from splitter.calls.facts import CallerFacts, facts_of
-from splitter.calls.identity import identity_of
+from splitter.calls.identity import Identity, identity_of
 from splitter.calls.inbox import Inbox
 from splitter.calls.jobs import Jobs
 from splitter.calls.leg_events import LegEvent
 from splitter.calls.legs.port import ArrivedLeg, Leg
-from splitter.calls.remains import doubt_of, record_of, unfinished_of
+from splitter.calls.remains import doubt_of, placed_of, record_of, unfinished_of
 from splitter.calls.services import Services
-from splitter.calls.session_id import session_id_of
+from splitter.calls.session_id import SessionId, session_id_of
 from splitter.calls.settings import CallSettings, Role, Trunk
 from splitter.calls.states import CallState, Direction, LegState, PhoneOutcome, Side
 from splitter.calls.talk.leg import LegRecord, Opener
@@ -94,6 +94,27 @@ class Call:
         call = cls(services, talk)
         call.legs.begin(event)
         return call
+
+    @classmethod
+    def placed(cls, services: Services, call_id: str, short_code: str, shown: str, number: str) -> Call:
+        """A new call outwards that nobody has sent an INVITE for.
+
+        Args:
+            shown: who calls, as the network sees it. number: that is called.
+        """
+        half = f"{services.ids.number(2**128):032x}"
+        talk = Talk(
+            call_id,
+            short_code,
+            Identity(user=shown, number=shown),
+            CallerFacts(),
+            services.clock.wall(),
+            SessionId(centre=half),
+            called_number=number,
+            direction=Direction.OUT,
+            caller="",
+        )
+        return cls(services, talk)
 
     @classmethod
     def restored(cls, services: Services, talk: Talk, cseq_gap: int = 0) -> Call:
@@ -210,8 +231,9 @@ class Call:
         """The call as it is to be written down now; None while something is under way; see `Recorded.record`."""
         if self.at_rest or (restless and all(leg.state is LegState.CONFIRMED for leg in self.live.sides)):
             return record_of(self.value(), self.legs.all)
-        arrived = self.legs.all.get(self.talk.near)
-        return unfinished_of(self.talk.call_id, arrived, self.legs.dialled) if arrived is not None else None
+        if (arrived := self.legs.all.get(self.talk.near)) is not None:
+            return unfinished_of(self.talk.call_id, arrived, self.legs.dialled)
+        return placed_of(self.talk, self.legs.all) if self.talk.answered_at is None else None
 
     def doubt(self, outstanding: Sequence[Outstanding], at_rest: bool = False) -> bytes:
         """A note of what is under way, for the process that has to carry the call on from its last record."""

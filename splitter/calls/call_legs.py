@@ -9,7 +9,7 @@ from typing import Any
 from splitter.calls.alarms import Alarm
 from splitter.calls.dialling import Dialling
 from splitter.calls.events import CallEvent
-from splitter.calls.identity import Destination, voice_invite
+from splitter.calls.identity import Destination, shown_to_agent, voice_invite
 from splitter.calls.legs.context import LegContext
 from splitter.calls.legs.leg import SipLeg
 from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
@@ -105,14 +105,20 @@ class CallLegs:
 
     # ---- their beginning ----
 
-    def dial(self, to: Destination, target: Target, offer: Session | None) -> DialledLeg:
-        """Send our INVITE; ends in Answered or Refused. Without an offer the peer makes one in its 200."""
-        services, talk, name = self._services, self._talk, self._talk.far.value
-        if self.dialled is not None:
-            talk.session.forget(talk.far)
-        request = voice_invite(talk.identity, to, talk.call_id, services.ids, offer)
+    def dial(self, to: Destination, target: Target, offer: Session | None, side: Side | None = None) -> DialledLeg:
+        """Send our INVITE; ends in Answered or Refused. Without an offer the peer makes one in its 200.
+
+        Args:
+            side: that is called; the far one where it is left out.
+        """
+        services, talk, side = self._services, self._talk, side or self._talk.far
+        name, before = side.value, self._called(side)
+        if before is not None:
+            talk.session.forget(side)
+        identity = talk.identity if side is talk.far else shown_to_agent(talk.called_number, talk.identity)
+        request = voice_invite(identity, to, talk.call_id, services.ids, offer)
         flow = services.driver.flow_to(to.trunk.network, *target)
-        if (before := self.dialled) is not None:
+        if before is not None:
             talk.remember(before.record)
         key = f"{name}.{len(self.all)}"
         timers = services.settings.session_timers
@@ -121,7 +127,7 @@ class CallLegs:
         self._enlist(leg)
         self._trace(leg, request.from_tag)
         talk.legs[name] = leg.record
-        if self._talk.far is Side.CENTRE:
+        if side is Side.CENTRE:
             talk.centre, talk.route = key, to.trunk.name
             leg.ask_line({to.number, talk.called_number, talk.identity.number})
         else:
@@ -247,7 +253,10 @@ class CallLegs:
     @property
     def dialled(self) -> SipLeg | None:
         """The leg of the route being tried, or that was answered."""
-        return self.all.get(self._talk.centre if self._talk.far is Side.CENTRE else self._talk.caller)
+        return self._called(self._talk.far)
+
+    def _called(self, side: Side) -> SipLeg | None:
+        return self.all.get(self._talk.centre if side is Side.CENTRE else self._talk.caller)
 
     @property
     def arrived(self) -> ArrivedLeg:

@@ -116,6 +116,11 @@ def voice_invite(identity: Identity, to: Destination, call_id: str, ids: IdSourc
     return Request("INVITE", uri, headers, write(offer))
 
 
+def shown_to_agent(number: str, identity: Identity) -> Identity:
+    """The identity that calls an agent whose phone rings first: the number that is to be called then."""
+    return Identity(user=number, number=number, hops_left=identity.hops_left)
+
+
 def call_id_headers(trunk: Trunk, call_id: str) -> list[tuple[str, str]]:
     """How this trunk is told the call id; only a centre is."""
     if trunk.role is not Role.CENTRE:

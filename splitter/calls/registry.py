@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 import structlog
 
 from splitter.calls.actor import converse
-from splitter.calls.asks import Answer, Ask, Denial, Desk
+from splitter.calls.asks import Answer, Ask, Denial, Desk, PlacedCall
 from splitter.calls.call import Call
 from splitter.calls.causes import outcome
 from splitter.calls.entrance import Entrance, Entrant, Guess, replaced_call
@@ -28,6 +28,7 @@ from splitter.calls.messages import (
 from splitter.calls.routing import Neighbour, called_of
 from splitter.calls.services import Services
 from splitter.calls.settings import CallSettings, Role, Trunk
+from splitter.calls.setup.placed import place, ways_to
 from splitter.calls.setup.split import split
 from splitter.calls.states import CallState
 from splitter.calls.talk.state import Talk
@@ -267,6 +268,28 @@ class Calls:
         self._begin(call, split(call), permit)
         self.services.records.touch(call.talk.call_id, call)  # before its sender is told to wait, or stops repeating
 
+    def place(self, wish: PlacedCall) -> str:
+        """Begin a call: the agent's phone rings first, then the number. Returns: the id of the call.
+
+        Raises:
+            Denial: it may not be called, or no more calls are taken.
+        """
+        services, limit = self.services, self.services.settings.max_calls
+        agent = ways_to(services.routing, wish.extension, Role.SEAT, Role.CENTRE)
+        network = ways_to(services.routing, wish.number, Role.CENTRE, Role.ACCESS)
+        if not agent:
+            raise Denial(403, "not-allowed", 'no route with from = "seat" leads to this extension')
+        if not network:
+            raise Denial(403, "not-allowed", 'no route with from = "centre" leads to this number')
+        if self._draining or len(self._calls) >= limit:
+            raise Denial(503, "overload", "no more calls are taken now")
+        shown = services.settings.own_number or wish.extension
+        call = Call.placed(services, services.ids.call(), self._new_short_code(), shown, wish.number)
+        call.talk.extension, call.talk.bound_by = wish.extension, "client"
+        call.note(f"{wish.by} has {wish.number} called for {wish.extension}", kind="state")
+        self._begin(call, place(call, agent, network, wish.by if wish.video else ""))
+        return call.talk.call_id
+
     def restore(self, talk: Talk, cseq_gap: int, with_media: Callable[[Call], Awaitable[None]]) -> Call:
         """Carry on a call that was written down at rest; see `Call.restored`.
 
@@ -332,7 +355,7 @@ class Calls:
         structlog.contextvars.bind_contextvars(call=call.talk.call_id)
         try:
             begun = "call began" if call.talk.answered_at is None else "call carried on"
-            sources = [str(leg.flow) for leg in call.live.sides]
+            sources = [str(leg.flow) for leg in call.live.sides] or ["us"]
             log.info(begun, caller=call.talk.identity.number, direction=call.talk.direction, source=sources[0])
             await flow
         except Exception:

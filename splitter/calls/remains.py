@@ -39,6 +39,18 @@ def unfinished_of(call_id: str, arrived: SipLeg, dialled: SipLeg | None) -> byte
     return framed(RecordKind.UNFINISHED, unfinished.written(left))
 
 
+def placed_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes | None:
+    """A call that we have begun, and that not both sides have answered; None before anybody was called."""
+    present = [legs[key] for key in (talk.centre, talk.caller) if key in legs]
+    dialogs = tuple(dialog for leg in present if (dialog := leg.open_dialog()) is not None)
+    called = [(leg, waiting) for leg in present if (waiting := leg.calling()) is not None]
+    outstanding = tuple(Outstanding(leg.name, "", one.flow, one.invite) for leg, one in called)
+    if not dialogs and not outstanding:
+        return None
+    left = Unfinished(talk.call_id, near=Side.CENTRE.value, dialogs=dialogs, outstanding=outstanding)
+    return framed(RecordKind.UNFINISHED, unfinished.written(left))
+
+
 def doubt_of(
     talk: Talk, pending: Pending, legs: Mapping[str, SipLeg], outstanding: Sequence[Outstanding], at_rest: bool
 ) -> bytes:

@@ -281,6 +281,9 @@ class CallSettings:
     concerned."""
     leave_on_transfer: Annotated[bool, Key(taken=Uptake.LIVE)] = True
     """When the centre passes a call on to another agent, the former one's video ends with it."""
+    own_number: Annotated[str, Key(taken=Uptake.LIVE)] = ""
+    """The number that people in the network see who are called for an agent (POST /v1/calls, redial in the console),
+    such as "110". Empty: the agent's extension."""
     go_on_without_agent: Annotated[bool, Key(taken=Uptake.LIVE)] = False
     """When the agent hangs up while a phone that was invited is in the call, the caller and the phone go on. Without
     it that ends the call for all, and who wants the others to go on says so before ("Leave" in the console)."""

@@ -8,7 +8,7 @@ Layout, one file per group:
     reference.py  reference: a configuration to begin with
     calls.py      calls, call, hangup
     invite.py     invite
-    phones.py     remove, mute, leave
+    phones.py     dial, redial, remove, mute, leave
     video.py      raise, drop, bind, show, snapshot
     trace.py      trace
     why.py        why
@@ -57,6 +57,8 @@ COMMANDS = {
     "drain": ("splitter.cli.drain:drain", "Take no new calls; those that live go on."),
     "restart": ("splitter.cli.reload:restart", "Begin anew with the configuration as it is now; calls go on."),
     "token": ("splitter.cli.token:token", "Make a bearer token for the API, or revoke tokens."),
+    "dial": ("splitter.cli.phones:dial", "Call a number for a desk, whose phone rings first."),
+    "redial": ("splitter.cli.phones:redial", "Call the person of an earlier call once more."),
     "invite": ("splitter.cli.invite:invite", "Send the caller a link for video, or call a phone into the voice."),
     "remove": ("splitter.cli.phones:remove", "Take a phone out of a call's voice, or call it no longer."),
     "leave": ("splitter.cli.phones:leave", "Let the agent's phone leave a call; the others go on."),

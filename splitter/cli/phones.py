@@ -1,13 +1,17 @@
-"""splitter remove, mute, leave: who is in the voice of a call, and is heard. `splitter invite --phone` calls one."""
+"""splitter dial, redial: calls outwards for a desk. splitter remove, mute, leave: who is in the voice of a call.
+
+`splitter invite --phone` calls somebody into it.
+"""
 
 from __future__ import annotations
 
 import click
 import msgspec
 
+from splitter.calls.view import CallView
 from splitter.cli.door import Door, RefusedByGateway, open_door
 from splitter.cli.text import fail, say, say_json
-from splitter.web.shapes import PhoneMade
+from splitter.web.shapes import CallId, PhoneMade
 
 
 def call_phone(door: Door, reference: str, number: str, part: str, as_json: bool) -> None:
@@ -18,6 +22,40 @@ def call_phone(door: Door, reference: str, number: str, part: str, as_json: bool
         say_json(made)
         return
     say(f"{number} is being called as {made.name}; what becomes of it: splitter call {made.call_id[:8]}")
+
+
+@click.command()
+@click.argument("extension")
+@click.argument("number")
+@click.option("--video", is_flag=True, help="Ask for video as soon as both have answered.")
+@click.pass_context
+def dial(ctx: click.Context, extension: str, number: str, video: bool) -> None:
+    """Call a number for a desk: the phone of EXTENSION rings first, then NUMBER."""
+    _place(open_door(ctx), extension, number, video)
+
+
+@click.command()
+@click.argument("reference", metavar="CALL")
+@click.option("--for", "extension", metavar="EXTENSION", help="Whose phone rings first; that of the call by default.")
+@click.option("--video", is_flag=True, help="Ask for video as soon as both have answered.")
+@click.pass_context
+def redial(ctx: click.Context, reference: str, extension: str | None, video: bool) -> None:
+    """Call the person of an earlier call once more, such as one that broke off."""
+    door = open_door(ctx)
+    try:
+        view = door.get(CallView, "calls", reference)
+    except RefusedByGateway as error:
+        fail(str(error))
+    _place(door, extension or view.extension, view.number, video)
+
+
+def _place(door: Door, extension: str, number: str, video: bool) -> None:
+    wish = {"extension": extension, "number": number, "video": video}
+    try:
+        placed = msgspec.json.decode(door.send("POST", wish, "calls"), type=CallId)
+    except RefusedByGateway as error:
+        fail(str(error))
+    say(f"the phone of {extension} rings, then {number} is called: splitter call {placed.call_id[:8]}")
 
 
 @click.command()

@@ -30,6 +30,7 @@ from splitter.web.pages import FOLDERS, Pages
 from splitter.web.parties import FRAGMENT_BODY, OFFER_BODY, PartyRoutes
 from splitter.web.phones import PHONE_BODY, VOICE_BODY, PhoneRoutes
 from splitter.web.pictures import IMAGES, PICTURE_BODY, PictureRoutes
+from splitter.web.placing import CALL_BODY, PlacingRoutes
 from splitter.web.ports import GatewayStatus, PictureView, Ports
 from splitter.web.precedence import Precedence
 from splitter.web.probes import Probes
@@ -113,6 +114,8 @@ def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     traces = TraceRoutes(ports.archive, ports.live, finder, ports.clock, ports.revoked)
     view, listed = GoodAnswer(200, "the call", CallView), GoodAnswer(200, "calls, the newest first", shapes.CallList)
     accepted = GoodAnswer(202, "it is on its way", shapes.CallId)
+    placing = PlacingRoutes(ports.calls, ports.clock)
+    placed = GoodAnswer(201, "the agent's phone rings", shapes.CallId, headers=("Location",))
     bound = ((409, "bound-already"), (422, "no-extension"))
     which = (
         Query("number", "of the caller, or the called one"),
@@ -130,6 +133,11 @@ def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     ended = ((409, "call-ended"),)
     return (
         Operation("GET", "/v1/calls", _SEE, calls.listed, "Calls", (listed,), which),
+        Operation(
+            *("POST", "/v1/calls", _ACT, placing.place, "Call a number for a desk, whose phone rings first", (placed,)),
+            body=CALL_BODY,
+            faults=((403, "not-allowed"), (422, "no-extension"), (429, "too-many"), (503, "overload")),
+        ),
         Operation("GET", _CALL, _SEE, calls.one, "One call, alive or ended", (view,)),
         Operation("DELETE", _CALL, _ACT, calls.hangup, "Hang up", (accepted,), faults=ended),
         Operation("GET", f"{_CALL}/trace", _READ, traces.trace, "What happened to a call", (lines,), ways),

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from splitter.calls.asks import Answer, Ask, Desk
+from splitter.calls.asks import Answer, Ask, Desk, PlacedCall
 from splitter.calls.desks import DeskView
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, CarriedView, TrunkView
@@ -43,6 +43,10 @@ class LiveCalls(Protocol):
 
     def hangup(self, call_id: str, reason: str) -> bool:
         """Ask for the end of a call; False where there is no such call."""
+        ...
+
+    def place(self, wish: PlacedCall) -> str:
+        """Begin a call outwards. Returns: its id. Raises Denial where it cannot be."""
         ...
 
     async def ask(self, call_id: str, ask: Ask) -> Answer:

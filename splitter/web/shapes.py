@@ -265,6 +265,14 @@ class InvitationStatus(Struct, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=200)] = ""
 
 
+class CallWish(Struct, forbid_unknown_fields=True):
+    """A number that is to be called for a desk, its own where `extension` is left out; `video`: asked for at once."""
+
+    number: _Number
+    extension: _Name = ""
+    video: bool = False
+
+
 class PhoneWish(Struct, forbid_unknown_fields=True):
     """A number that is to be called and connected, and what it takes part in: it talks, listens, or whispers."""
 

@@ -43,3 +43,13 @@ async def test_a_refusal_is_plain(tmp_path: Path) -> None:
         parts.calls.answers[InvitePhone] = Denial(403, "not-allowed", "no route leads to this number")
         refused = await command("invite", "4711", "--phone", "900")
         assert refused.exit_code == 1 and "no route leads to this number" in refused.stderr
+
+
+async def test_dials_for_a_desk_and_redials(tmp_path: Path) -> None:
+    async with served(tmp_path) as (parts, command):
+        parts.calls.add(replace(CALL, extension="8001"))
+        assert "the phone of 8001 rings" in (await command("dial", "8001", "13900001111", "--video")).stdout
+        assert (await command("redial", "4711")).exit_code == 0
+        first, again = parts.calls.placed
+        assert (first.extension, first.number, first.video) == ("8001", "13900001111", True)
+        assert (again.extension, again.number, again.video) == ("8001", CALL.number, False)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 
-from splitter.calls.asks import Admitted, Answer, Ask, Desk, Join
+from splitter.calls.asks import Admitted, Answer, Ask, Desk, Join, PlacedCall
 from splitter.calls.logins.access import ApiSettings, Scope, Token
 from splitter.calls.logins.accounts import Account
 from splitter.calls.logins.passwords import Passwords
@@ -101,6 +101,7 @@ class FakeCalls:
 
     views: dict[str, CallView] = field(default_factory=dict)
     hung_up: list[tuple[str, str]] = field(default_factory=list)
+    placed: list[PlacedCall] = field(default_factory=list)
     asked: list[tuple[str, Ask]] = field(default_factory=list)
     answers: dict[type, Answer | Exception] = field(default_factory=dict)
     desks: dict[str, dict[str, Desk]] = field(default_factory=dict)
@@ -118,6 +119,10 @@ class FakeCalls:
 
     async def carried(self, call_id: str) -> tuple[CarriedView, ...]:
         return self.counted
+
+    def place(self, wish: PlacedCall) -> str:
+        self.placed.append(wish)
+        return "placed"
 
     async def ask(self, call_id: str, ask: Ask) -> Answer:
         self.asked.append((call_id, ask))

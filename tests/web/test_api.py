@@ -249,7 +249,7 @@ class TestErrorsHaveOneShape:
             ("/v1/calls/none/trace", "GET", 404, "no-such-call"),
             ("/v1/calls/none", "DELETE", 404, "no-such-call"),
             ("/v1/nothing", "GET", 404, "not-found"),
-            ("/v1/calls", "POST", 405, "method-not-allowed"),
+            ("/v1/calls", "PUT", 405, "method-not-allowed"),
             ("/v1/calls?limit=0", "GET", 400, "bad-query"),
             ("/v1/calls?limit=many", "GET", 400, "bad-query"),
             ("/v1/calls?limit=99999999999999", "GET", 400, "bad-query"),

@@ -120,6 +120,7 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("GET", "/v1/me", "reader", {}),
     ("GET", "/v1/cluster", "reader", {}),
     ("GET", "/v1/calls", "reader", {}),
+    ("POST", "/v1/calls", "desk", {"json": {"number": "13900001111"}}),
     ("GET", "/v1/calls?ended=1", "reader", {}),
     ("GET", "/v1/calls/4711", "desk", {}),
     ("GET", "/v1/calls/4711/why", "reader", {}),

@@ -472,4 +472,6 @@ export const CHINESE = {
   "leave.text": "您的电话退出通话，来电人与其他人继续通话。",
   "leave.submit": "退出",
   "notice.agent-left": "坐席已退出，{who}与来电人继续通话",
+  "recent.dial": "重新呼叫 {who}",
+  "recent.dialling": "您的电话先振铃，然后呼叫 {who}。",
 };

@@ -69,7 +69,7 @@ function render() {
   renderTop();
   renderBanner();
   if (toasted && (toasted === entry?.id || (entries.get(toasted)?.over ?? true))) hush(); // nobody needs to be led there
-  renderRecent(splitter, signedIn && !entry);
+  renderRecent(splitter, signedIn && !entry, dial);
   if (!signedIn) return;
   if (entry) {
     renderNow(entry);
@@ -334,6 +334,14 @@ function removeParty(party) {
 /** @param {string} phone */
 function removePhone(phone) {
   attempt(async () => current()?.call.voices.remove(phone));
+}
+
+/** @param {string} number */
+function dial(number) {
+  attempt(async () => {
+    await splitter.dial(number);
+    toast(t("recent.dialling", { who: number }), "calm");
+  });
 }
 
 function leaveVoice() {

@@ -472,4 +472,6 @@ export const ENGLISH = {
   "leave.text": "Your phone leaves the call. The caller and the others go on talking.",
   "leave.submit": "Leave",
   "notice.agent-left": "The agent has left; {who} goes on with the caller",
+  "recent.dial": "Call {who} again",
+  "recent.dialling": "Your phone rings first, then {who} is called.",
 };

@@ -61,6 +61,16 @@ export class Api extends EventTarget {
   }
 
   /**
+   * Call a number: this desk's phone rings first, and then the number. The call comes like any other.
+   * @param {string} number
+   * @param {{extension?: string, video?: boolean}} [options]  another desk's phone, for programs that may; video: asked for at once
+   * @returns {Promise<string>}  the id of the call
+   */
+  async dial(number, options = {}) {
+    return (await (await this.request("POST", "/v1/calls", { json: { number, ...options } })).json()).call_id;
+  }
+
+  /**
    * Images that callers may be shown: those for all calls, and those of one.
    * @param {string} [callId]
    * @returns {Promise<Picture[]>}
