@@ -36,6 +36,7 @@ class DaemonStatus(msgspec.Struct):
     draining_since: float | None = None
     node: str = ""
     in_kernel: int = 0
+    no_offload: str = ""
 
 
 @click.command()
@@ -69,6 +70,8 @@ def _print(found: DaemonStatus) -> None:
     say(f"{'media':<14}{', '.join(media)}")
     if found.in_kernel:
         say(f"{'kernel':<14}forwards {counted(found.in_kernel, 'direction')} of voice")
+    if found.no_offload:
+        say(f"{'kernel':<14}cannot forward voice: {found.no_offload}")
     say(f"{'workers':<14}{found.workers[0]} of {found.workers[1]} up")
     for form in found.pictures:
         say(f"{'pictures':<14}{form}")

@@ -139,6 +139,7 @@ class GatewayStatus:
         transactions: SIP transactions alive now.
         dialogs, relays, rooms, ports, tasks: what the calls hold now; all 0 when there is no call.
         in_kernel: directions of voices that the kernel forwards; two for each relay that it carries.
+        no_offload: why it can forward none, though it is to; empty otherwise.
         workers: media workers that are up, of how many.
         pictures: how those deal with packets of pictures: "native", or "python" and why.
         rtpengines: that carry voice, if any, and how they are.
@@ -169,6 +170,7 @@ class GatewayStatus:
     node: str = ""
     draining_since: float | None = None
     in_kernel: int = 0
+    no_offload: str = ""
 
 
 @dataclass(frozen=True, slots=True)

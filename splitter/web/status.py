@@ -98,6 +98,7 @@ class StatusBoard:
             relays=media["relays"] + _relays(rtpengines),
             rooms=media["rooms"],
             in_kernel=sum(worker.in_kernel for worker in workers),
+            no_offload=next((worker.no_offload for worker in workers if worker.no_offload), ""),
             ports=media["ports"],
             tasks=self._calls.tasks,
             workers=(sum(worker.state == "ready" for worker in workers), len(workers)),

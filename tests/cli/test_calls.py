@@ -158,6 +158,8 @@ class TestStatus:
         assert "kernel" not in (await command("status")).stdout
         parts.in_kernel = 12
         assert "kernel        forwards 12 directions of voice" in (await command("status")).stdout
+        parts.no_offload = "not allowed"
+        assert "kernel        cannot forward voice: not allowed" in (await command("status")).stdout
 
     async def test_rtpengines_where_there_are_some(self, parts: Gateway, command: Command) -> None:
         parts.rtpengines = (

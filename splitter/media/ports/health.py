@@ -18,6 +18,7 @@ class WorkerStatus:
         form: of the short way of pictures: "native", or "python" and why; "" while unknown.
         pairs, free_ports: of UDP ports that it has, and those of them that a call could have now.
         in_kernel: directions of voices that the kernel carries for it.
+        no_offload: why it can carry none, though it is to.
     """
 
     index: int
@@ -29,6 +30,7 @@ class WorkerStatus:
     free_ports: int
     restarts: int
     in_kernel: int = 0
+    no_offload: str = ""
     form: str = ""
 
 

@@ -44,6 +44,10 @@ ASTRAY = 10
 log = structlog.get_logger(__name__)
 
 
+class _Astray(Exception):
+    """Packets that should come to the kernel come to the worker: it is of no use to try again."""
+
+
 @dataclass(slots=True)
 class OneWay:
     """What one side sends.
@@ -129,7 +133,7 @@ class Beneath:
 
     def _look(self) -> None:
         self._timer = None
-        again_s = LOOK_S
+        again_s: float | None = LOOK_S
         try:
             if self.engaged:
                 self._read()
@@ -137,6 +141,9 @@ class Beneath:
                 self._engage()
         except OffloadPending:
             pass
+        except _Astray as astray:
+            again_s = None  # until a side is found anew
+            self._bring_back(str(astray))
         except OffloadRefused as refusal:
             again_s = RETRY_S
             self._refused(str(refusal), isinstance(refusal, OffloadFull))
@@ -147,7 +154,8 @@ class Beneath:
             again_s = RETRY_S
             log.exception("offload of a relay failed", call=self._call_id)
             self._bring_back(f"a fault of the offload: {type(fault).__name__}: {fault}", fault=True)
-        self._timer = self._host.call_later(again_s, self._look)
+        if again_s is not None:
+            self._timer = self._host.call_later(again_s, self._look)
 
     def _engage(self) -> None:
         try:
@@ -167,16 +175,14 @@ class Beneath:
                 continue
             one.read()
             if one.astray() >= ASTRAY and self._looks > LOOKS_A_COUNT:
-                raise OffloadRefused(
+                raise _Astray(
                     f"packets from {one.lane.accepted} come to the worker: "
                     "by another interface than the one that leads there, or not as RTP"
                 )
 
     def _refused(self, reason: str, fault: bool) -> None:
         """Tell a refusal, unless it is the one that was told."""
-        if self.engaged:
-            self._bring_back(reason)
-        elif reason != self._told:
+        if reason != self._told:
             self._emit(VoiceOffloaded(self._call_id, False, reason, fault))
         self._told = reason
 

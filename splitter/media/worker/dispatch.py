@@ -86,10 +86,16 @@ class Dispatcher:
 
     def status(self) -> Status:
         free = self._host.ports.free(time.monotonic())
-        in_kernel = self._offload.engaged if self._offload is not None else 0
+        flows, no_offload = (self._offload.engaged, self._offload.broken) if self._offload is not None else (0, "")
         held, form = (len(self.relays), len(self.rooms)), self._host.form
         said = f"{form.name}: {form.reason}" if form.reason else form.name
-        return Status(PROTOCOL, os.getpid(), *held, free, in_kernel=in_kernel, mixes=self.mixes, form=said)
+        return Status(
+            *(PROTOCOL, os.getpid(), *held, free),
+            in_kernel=flows,
+            no_offload=no_offload,
+            mixes=self.mixes,
+            form=said,
+        )
 
     # ---- verbs ---------------------------------------------------------------------------------------------------
 

@@ -33,5 +33,6 @@ def status_of(supervisor: Supervisor) -> WorkerStatus:
         free_ports=status.free_ports if status else 0,
         restarts=supervisor.restarts,
         in_kernel=status.in_kernel if status else 0,
+        no_offload=status.no_offload if status else "",
         form=status.form if status else "",
     )

@@ -210,6 +210,12 @@ class TestFaults:
         call.talk(3)
         (told,) = call.carried[1:]
         assert told[1].startswith(f"packets from {CALLER} come to the worker")
+        call.talk(3 * RETRY_S)
+        assert len(call.carried) == 2, "it is not tried again and again"
+        call.past = False
+        call.point(0, CALLER)
+        call.talk(8)
+        assert call.offload.engaged == 2
         assert whole(call)
 
 

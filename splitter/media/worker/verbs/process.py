@@ -19,6 +19,7 @@ class Status(Message, frozen=True):
     Attributes:
         outdated: it was greeted before with other settings; the answer to Hello alone says so.
         in_kernel: flows that the kernel carries; two for each relay.
+        no_offload: why it can carry none though it is to; "" where it can, or is not to.
         mixes: the encodings of voice that it can mix; empty for one from before there were mixes.
         form: of the short way of pictures: "native", or "python" and why.
     """
@@ -30,6 +31,7 @@ class Status(Message, frozen=True):
     free_ports: int
     outdated: bool = False
     in_kernel: int = 0
+    no_offload: str = ""
     mixes: tuple[str, ...] = ()
     form: str = ""
 
