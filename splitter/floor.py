@@ -8,6 +8,7 @@ from pathlib import Path
 
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
+from splitter.calls.epochs import boot_id
 from splitter.calls.logins.reception import Reception
 from splitter.calls.logins.registrations import Registrations
 from splitter.calls.precaution import Precaution
@@ -138,6 +139,7 @@ class Floor:
             desks=self.desks,
             records=self.records,
             node=settings.cluster.node,
+            boot=boot_id(),
         )
         self.calls.attach(services, self.reception)
         self.recovery = Recovery(services, self.calls)

@@ -38,8 +38,21 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Epoch:
+    """A steady clock and its zero; see `calls.epochs`.
+
+    Attributes:
+        boot: names the steady clock; "" for one that nobody else has.
+        offset_s: its zero, in Unix seconds.
+    """
+
+    boot: str
+    offset_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
-    """An alarm that is set, as it is written down; `at` is in Unix seconds."""
+    """An alarm that is set, as it is written down; `at` is in Unix seconds, by the epoch that stands beside it."""
 
     kind: AlarmKind
     subject: str

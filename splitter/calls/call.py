@@ -130,9 +130,10 @@ class Call:
         call = cls(services, talk)
         call.legs.resume(cseq_gap)
         metrics.SEATS_JOINED.inc(len(talk.parties.all()))
-        wall = services.clock.wall()
         for due in talk.alarms:
-            call.after(max(0.0, due.at - wall), Alarm(due.kind, due.subject))
+            left_s, leg = services.epochs.left_s(due.at, talk.epoch), talk.legs.get(due.subject)
+            left_s = max(0.0, left_s) if leg is None else leg.timer.bounded_s(due.kind, left_s)
+            call.after(left_s, Alarm(due.kind, due.subject))
         return call
 
     @property
@@ -223,9 +224,10 @@ class Call:
 
     def value(self) -> Talk:
         """The call's value with its alarms, as it is to be written down; at rest."""
-        wall = self.services.clock.wall()
-        self.talk.alarms = [Due(alarm.kind, alarm.subject, wall + left_s) for alarm, left_s in self._inbox.alarms()]
-        return self.talk
+        talk, epoch = self.talk, self.services.epochs.current()
+        talk.epoch = epoch
+        talk.alarms = [Due(alarm.kind, alarm.subject, epoch.offset_s + at) for alarm, at in self._inbox.alarms()]
+        return talk
 
     def record(self, restless: bool = False) -> bytes | None:
         """The call as it is to be written down now; None while something is under way; see `Recorded.record`."""

@@ -49,9 +49,8 @@ class Inbox:
             self._arm()
 
     def alarms(self) -> tuple[tuple[Alarm, float], ...]:
-        """The alarms that are set, each with the seconds that are left."""
-        now = asyncio.get_running_loop().time()
-        return tuple((alarm, at - now) for alarm, at in self._alarms.deadlines.items())
+        """The alarms that are set, each with its time by the clock of the event loop, which is the steady one."""
+        return tuple(self._alarms.deadlines.items())
 
     @property
     def unread(self) -> int:

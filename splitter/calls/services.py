@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
+from splitter.calls.epochs import Epochs
 from splitter.calls.pictures import NoPictures, PictureSource
 from splitter.calls.records import Records
 from splitter.calls.routing import Routing
@@ -41,3 +42,8 @@ class Services:
     records: Records = field(default_factory=Records)
     strangers: TrunkStrangers = field(default_factory=TrunkStrangers)
     node: str = ""  # of several gateways, this one
+    boot: str = ""  # names the steady clock, where other processes have the same; see `calls.epochs`
+    epochs: Epochs = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.epochs = Epochs(self.clock, self.boot)

@@ -21,8 +21,10 @@ from splitter.media.ports.events import MediaListener
 from splitter.media.ports.voice import CarriedRelay, RelayHandle
 from splitter.store.rows import LiveRow
 from tests.calls.kit import connected, ended, joined, ringing, told, with_webrtc
+from tests.calls.legs.test_challenged import OURS, Guard
 from tests.calls.test_frame import STORED
 from tests.world import FAIR, PeerCall, Weather, World
+from tests.world.wire import label
 
 A_MOMENT = 2 * FLUSH_S
 
@@ -433,6 +435,55 @@ class TestWhatCannotBeCarriedOn:
         assert "lost at the restart" in end.text
         assert {event.leg for event in world.trace_of(peers[0]) if event.text == "BYE"} >= {"caller", "centre"}
         world.settle()
+
+
+class TestAPeerThatAsksForCredentials:
+    """It keeps a call whose BYE it has challenged, and hears of its end all the same (RFC 3261 §22)."""
+
+    @pytest.mark.parametrize("proxy", [False, True])
+    def test_hears_that_a_call_is_lost(self, proxy: bool) -> None:
+        with World(trunk=OURS) as world:
+            Guard(world.pbx, proxy=proxy)
+            caller, centre = connected(world)
+            world.run(A_MOMENT)
+            world.kill()
+            [(key, row)] = world.rows.items()
+            world.rows[key] = LiveRow(key, row.written_at, garbled(row.record))
+            TestWhatCannotBeCarriedOn.is_lost(world, caller, centre)
+
+    def test_hears_a_bye_that_was_said_before(self) -> None:
+        with World(trunk=OURS) as world:
+            Guard(world.pbx)
+            caller, centre = connected(world)
+            world.run(A_MOMENT)
+            drop_all(world, "BYE", centre)
+            caller.bye()
+            world.run(0.3)
+            world.kill()
+            world.wire.drop = lambda sent: False
+            world.begin_again()
+            centre.unread.clear()
+            centre.expect("BYE")
+            world.settle()
+
+    def test_is_told_so_where_its_answer_crosses(self) -> None:
+        with World(trunk=OURS) as world:
+            Guard(world.pbx)
+            caller, centre = ringing(world)
+            world.run(A_MOMENT)
+            world.kill()
+            centre.answer()
+            world.run(1)
+            world.begin_again()
+            centre.expect("ACK")
+            centre.expect("BYE")
+            caller.expect("480")
+            world.settle()
+
+
+def drop_all(world: World, what: str, peer: PeerCall) -> None:
+    """Lose every message of this kind on its way to a peer."""
+    world.wire.drop = lambda sent: sent.target == peer.peer.address and label(sent.message) == what
 
 
 class TestRecordsOfBefore:

@@ -106,6 +106,7 @@ class Life:
                 bus=self.bus,
                 desks=self.desks,
                 records=self.records,
+                boot="virtual",
             )
         )
         self._recovery = Recovery(services, self.calls)

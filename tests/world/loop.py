@@ -118,9 +118,10 @@ class VirtualClock:
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
+        self.set_by = 0.0  # seconds by which somebody has set the time of day
 
     def now(self) -> float:
         return self._loop.time()
 
     def wall(self) -> float:
-        return EPOCH + self._loop.time()
+        return EPOCH + self.set_by + self._loop.time()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from splitter.calls.alarms import AlarmKind
 from splitter.calls.binding import LineMemory
 from splitter.calls.states import LegState
 from splitter.calls.talk.terms import Terms
@@ -14,6 +15,9 @@ from splitter.sdp.summary import in_use
 from splitter.sip.authorizer import ChallengeMemory
 from splitter.sip.dialog import Dialog
 from splitter.sip.session_timer import SessionTimer, TimerSettings
+
+REPEATED_S = 32.0
+"""So long is a request repeated over UDP (RFC 3261 §17.1.2.2)."""
 
 
 class Opener(StrEnum):
@@ -38,6 +42,15 @@ class TimerState:
     current: SessionTimer | None = None
     too_small: int = 0
     over: bool = False
+
+    def bounded_s(self, kind: AlarmKind, left_s: float) -> float:
+        """The time in which an alarm of this leg is due, after a restart: never later than was agreed, whatever has
+        become of the clock; and a refresh of the peer that came while nobody was there may still be repeated."""
+        if self.current is not None and kind is AlarmKind.REFRESH:
+            return min(max(0.0, left_s), self.current.refresh_after_s)
+        if self.current is not None and kind is AlarmKind.DEAD:
+            return min(max(REPEATED_S, left_s), self.current.dead_after_s)
+        return max(0.0, left_s)
 
 
 @dataclass(slots=True)

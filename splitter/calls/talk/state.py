@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from splitter.calls.alarms import Due
+from splitter.calls.alarms import Due, Epoch
 from splitter.calls.facts import CallerFacts
 from splitter.calls.identity import Identity
 from splitter.calls.parties import Parties
@@ -106,7 +106,8 @@ class Talk:
             seats.
         parties: who is in the room besides the caller, SIP seats included.
         strangers: whose media are not taken though nothing else comes, by leg and kind.
-        alarms: that are set, as of when it was written down; while it lives they stand in its inbox.
+        alarms: that are set, as of when it was written down; while it lives they stand in its inbox. epoch: of their
+            times.
         carried: by its media, once it has ended.
         admitted: extensions whose desks were let in by the agent who has the call.
         phones: those that were invited and have answered, by name. past_phones: the last ones that are not there.
@@ -141,6 +142,7 @@ class Talk:
     strangers: dict[tuple[str, str], StrangerView] = field(default_factory=dict)
     carried: tuple[CarriedView, ...] = ()
     alarms: list[Due] = field(default_factory=list)
+    epoch: Epoch | None = None
     admitted: set[str] = field(default_factory=set)
     room: RoomState = field(default_factory=RoomState)
     video: CallerVideo = field(default_factory=CallerVideo)
