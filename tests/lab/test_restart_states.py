@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 import aiohttp
 import pytest
@@ -12,7 +11,7 @@ from splitter.lab.consent import Consent
 from splitter.lab.gateway import GatewayProcess
 from splitter.lab.handset import HandsetSettings
 from splitter.lab.stage import CALLED, Stage, call_id_in
-from tests.lab.test_restart import killed, lost
+from tests.lab.test_restart import killed, lost, told
 from tests.lab.test_through_gateway import Scene, _at_rest, conversation
 from tests.patience import PATIENCE_S, until
 
@@ -37,16 +36,6 @@ async def works(scene: Scene) -> None:
     await scene.seen_again()
     call_id = call_id_in(scene.invite)
     assert call_id is not None and await screenshot(scene.stage.gateway, call_id) == 201
-
-
-async def told(scene: Scene, do: str, direction: str) -> None:
-    """Have the centre do something until the caller hears of it."""
-    async with asyncio.timeout(PATIENCE_S):
-        while scene.directions()[0] != direction:
-            scene.centre(do)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(3):
-                    await until(lambda: scene.directions()[0] == direction)
 
 
 class TestWithASeat:
