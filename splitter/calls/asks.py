@@ -230,6 +230,15 @@ class MuteVoice:
 
 
 @dataclass(frozen=True, slots=True)
+class SetPart:
+    """Let a phone that was invited talk, listen or whisper from now on. → None"""
+
+    name: str
+    part: PhonePart
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class LeaveVoice:
     """The agent leaves the voice, and the others go on: the first phone takes the agent's place. → None"""
 
@@ -250,7 +259,7 @@ class PlacedCall:
     video: bool = False
 
 
-PhoneAsk = InvitePhone | RemovePhone | MuteVoice | LeaveVoice
+PhoneAsk = InvitePhone | RemovePhone | MuteVoice | SetPart | LeaveVoice
 Ask = (
     Join
     | Restart

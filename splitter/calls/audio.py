@@ -195,6 +195,11 @@ class Audio:
         return self._engine.can_mix(format)
 
     @property
+    def may_mix(self) -> bool:
+        """Tell whether this relay, or another one, can connect more than two."""
+        return Capability.MIX in self._engine.can
+
+    @property
     def mixes(self) -> bool:
         """Tell whether the relay in use can connect more than two."""
         relay = self.state.relay

@@ -8,7 +8,7 @@ Layout, one file per group:
     reference.py  reference: a configuration to begin with
     calls.py      calls, call, hangup
     invite.py     invite
-    phones.py     dial, redial, remove, mute, leave
+    phones.py     dial, redial, remove, mute, part, leave
     video.py      raise, drop, bind, show, snapshot
     trace.py      trace
     why.py        why
@@ -61,6 +61,7 @@ COMMANDS = {
     "redial": ("splitter.cli.phones:redial", "Call the person of an earlier call once more."),
     "invite": ("splitter.cli.invite:invite", "Send the caller a link for video, or call a phone into the voice."),
     "remove": ("splitter.cli.phones:remove", "Take a phone out of a call's voice, or call it no longer."),
+    "part": ("splitter.cli.phones:part", "Let a phone talk, only listen, or whisper to the agent."),
     "leave": ("splitter.cli.phones:leave", "Let the agent's phone leave a call; the others go on."),
     "mute": ("splitter.cli.phones:mute", "Let nobody hear a voice of a call, or all again."),
     "raise": ("splitter.cli.video:raise_video", "Ask the caller for video."),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 import msgspec
 
+from splitter.calls.states import PhonePart
 from splitter.calls.view import CallView
 from splitter.cli.door import Door, RefusedByGateway, open_door
 from splitter.cli.text import fail, say, say_json
@@ -69,6 +70,20 @@ def remove(ctx: click.Context, reference: str, phone: str) -> None:
     except RefusedByGateway as error:
         fail(str(error))
     say(f"{phone} is taken out")
+
+
+@click.command()
+@click.argument("reference", metavar="CALL")
+@click.argument("phone", metavar="PHONE")
+@click.argument("wanted", metavar="talks|listens|whispers", type=click.Choice([one.value for one in PhonePart]))
+@click.pass_context
+def part(ctx: click.Context, reference: str, phone: str, wanted: str) -> None:
+    """Let a phone that was invited talk, only listen, or whisper to the agent."""
+    try:
+        open_door(ctx).send("PUT", {"part": wanted}, "calls", reference, "phones", phone)
+    except RefusedByGateway as error:
+        fail(str(error))
+    say(f"{phone} {wanted} from now on")
 
 
 @click.command()

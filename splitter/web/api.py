@@ -28,7 +28,7 @@ from splitter.web.login import LOGIN_BODY, TOKEN_BODY, LoginRoutes
 from splitter.web.openapi import document
 from splitter.web.pages import FOLDERS, Pages
 from splitter.web.parties import FRAGMENT_BODY, OFFER_BODY, PartyRoutes
-from splitter.web.phones import PHONE_BODY, VOICE_BODY, PhoneRoutes
+from splitter.web.phones import PART_BODY, PHONE_BODY, VOICE_BODY, PhoneRoutes
 from splitter.web.pictures import IMAGES, PICTURE_BODY, PictureRoutes
 from splitter.web.placing import CALL_BODY, PlacingRoutes
 from splitter.web.ports import GatewayStatus, PictureView, Ports
@@ -50,6 +50,8 @@ _ANY = frozenset(Scope)
 _READ = frozenset({Scope.READ, Scope.CONTROL})
 _SEE = frozenset({Scope.READ, Scope.CONTROL, Scope.DESK})
 _ACT = frozenset({Scope.CONTROL, Scope.DESK})
+_LISTEN = frozenset({Scope.CONTROL, Scope.SUPERVISE})
+_HEAR = _ACT | _LISTEN
 _JOIN = frozenset({Scope.DESK, Scope.GUEST})
 _LEAVE = frozenset({Scope.CONTROL, Scope.DESK, Scope.GUEST})
 _PICTURES = frozenset({Scope.PICTURES, Scope.DESK})
@@ -257,12 +259,24 @@ def _phones(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     refused = ((403, "not-allowed"), (409, "full"), (409, "invited-already"), (409, "no-mixer"), (429, "too-many"))
     return (
         Operation(
-            *("POST", f"{_CALL}/phones", _ACT, phones.invite, "Call a number into the voice", (made,)),
+            *("POST", f"{_CALL}/phones", _HEAR, phones.invite, "Call a number into the voice", (made,)),
             body=PHONE_BODY,
             faults=refused,
         ),
         Operation(
-            *("DELETE", f"{_CALL}/phones/{{phone}}", _ACT, phones.remove, "Take a phone out, or call it no longer"),
+            *(
+                "PUT",
+                f"{_CALL}/phones/{{phone}}",
+                _LISTEN,
+                phones.set_part,
+                "Let a phone talk, listen or whisper",
+                (done,),
+            ),
+            body=PART_BODY,
+            faults=((404, "no-such-phone"),),
+        ),
+        Operation(
+            *("DELETE", f"{_CALL}/phones/{{phone}}", _HEAR, phones.remove, "Take a phone out, or call it no longer"),
             answers=(gone,),
             faults=((404, "no-such-phone"),),
         ),
@@ -272,7 +286,7 @@ def _phones(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
             faults=((404, "no-such-voice"), (409, "pair")),
         ),
         Operation(
-            *("DELETE", f"{_CALL}/voices/centre", _ACT, phones.leave, "The agent leaves, others go on", (gone,)),
+            *("DELETE", f"{_CALL}/voices/centre", _HEAR, phones.leave, "The agent leaves, others go on", (gone,)),
             faults=((409, "alone"),),
         ),
     )

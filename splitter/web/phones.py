@@ -1,6 +1,7 @@
 """Phones that are invited into the voice of a call, and who hears whom. Does I/O through aiohttp.
 
 POST   /v1/calls/{ref}/phones          call a number, and connect it with those who talk
+PUT    /v1/calls/{ref}/phones/{phone}  let it talk, listen or whisper
 DELETE /v1/calls/{ref}/phones/{phone}  call it no longer, or take it out
 PUT    /v1/calls/{ref}/voices/{voice}  let nobody hear a voice, or all again
 DELETE /v1/calls/{ref}/voices/centre   the agent leaves, and the others go on
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from splitter.calls.asks import InvitePhone, LeaveVoice, MuteVoice, PhoneInvited, RemovePhone
+from splitter.calls.asks import InvitePhone, LeaveVoice, MuteVoice, PhoneInvited, RemovePhone, SetPart
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import PhonePart
 from splitter.calls.view import CallView
@@ -18,21 +19,23 @@ from splitter.core.clock import Clock
 from splitter.core.limits import KeyedBuckets
 from splitter.telemetry import metrics
 from splitter.web.auth import bearer_of
+from splitter.web.bearer import Bearer
 from splitter.web.bodies import read_json
 from splitter.web.calls import said_by
 from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder
 from splitter.web.ports import LiveCalls
 from splitter.web.routes import JSON, JSON_BYTES, Body
-from splitter.web.shapes import PhoneMade, PhoneWish, VoiceWish
+from splitter.web.shapes import PartWish, PhoneMade, PhoneWish, VoiceWish
 
+PART_BODY = Body((JSON,), JSON_BYTES, PartWish)
 PHONE_BODY = Body((JSON,), JSON_BYTES, PhoneWish)
 VOICE_BODY = Body((JSON,), JSON_BYTES, VoiceWish)
 MOST, FADE_S = 5, 12.0  # of one desk: each rings somewhere, and may cost money
 
 
 class PhoneRoutes:
-    """Handlers of the four above."""
+    """Handlers of the five above."""
 
     def __init__(self, calls: LiveCalls, finder: Finder, clock: Clock) -> None:
         self._calls = calls
@@ -41,22 +44,37 @@ class PhoneRoutes:
         self._made = KeyedBuckets(MOST, FADE_S)
 
     async def invite(self, request: web.Request) -> web.Response:
-        wish = await read_json(request, PHONE_BODY, PhoneWish)
-        call, bearer = await self._find.to_own(request), bearer_of(request)
-        part = PhonePart(wish.part)
-        if part is not PhonePart.TALKS and not bearer.may(Scope.CONTROL):
-            raise ApiError(403, "wrong-scope", f"{bearer.name} may not let anybody listen in")
+        wish, bearer = await read_json(request, PHONE_BODY, PhoneWish), bearer_of(request)
+        part, number = PhonePart(wish.part), wish.number or bearer.extension
+        listens = part is not PhonePart.TALKS
+        call = await (self._to_supervise(request) if listens else self._find.to_own(request))
+        if not number:
+            raise ApiError(422, "no-extension", "say whom to call")
+        if listens and not bearer.may(Scope.CONTROL) and number != bearer.extension:
+            raise ApiError(403, "wrong-scope", f"{bearer.name} lets {bearer.extension or 'nobody'} listen in alone")
         if not self._made.permit(bearer.turn, self._clock.now()):
             metrics.API_REFUSED.labels("rate").inc()
             raise ApiError(429, "too-many", "this desk has called often enough", {"Retry-After": "12"})
-        made = await self._calls.ask(call.call_id, InvitePhone(wish.number, said_by(bearer), part))
+        made = await self._calls.ask(call.call_id, InvitePhone(number, said_by(bearer), part))
         assert isinstance(made, PhoneInvited)
         response = json_response(PhoneMade(call.call_id, made.name), 201)
         response.headers["Location"] = f"/v1/calls/{call.call_id}/phones/{made.name}"
         return response
 
+    async def set_part(self, request: web.Request) -> web.Response:
+        """A supervisor goes from listening to whispering, and to talking."""
+        wish, bearer = await read_json(request, PART_BODY, PartWish), bearer_of(request)
+        call, name = await self._to_supervise(request), request.match_info["phone"]
+        if not bearer.may(Scope.CONTROL) and not _is_own(call, name, bearer):
+            raise ApiError(403, "wrong-scope", f"{name} is not the phone of {bearer.name}")
+        await self._calls.ask(call.call_id, SetPart(name, PhonePart(wish.part), said_by(bearer)))
+        return web.Response(status=204)
+
     async def remove(self, request: web.Request) -> web.Response:
-        call, name = await self._named(request, "phone")
+        bearer, name = bearer_of(request), request.match_info["phone"]
+        call = await self._find.to_change(request, Scope.SUPERVISE if bearer.may(Scope.SUPERVISE) else Scope.CONTROL)
+        if not (bearer.may(Scope.SUPERVISE) and _is_own(call, name, bearer)):
+            call = await self._find.to_own(request)
         await self._calls.ask(call.call_id, RemovePhone(name, said_by(bearer_of(request))))
         return web.Response(status=204)
 
@@ -67,9 +85,22 @@ class PhoneRoutes:
         return web.Response(status=204)
 
     async def leave(self, request: web.Request) -> web.Response:
-        call = await self._find.to_own(request)
+        bearer = bearer_of(request)
+        call = await (self._to_supervise(request) if bearer.may(Scope.SUPERVISE) else self._find.to_own(request))
         await self._calls.ask(call.call_id, LeaveVoice(said_by(bearer_of(request))))
         return web.Response(status=204)
 
+    async def _to_supervise(self, request: web.Request) -> CallView:
+        """The live call of the path, for who may listen to any."""
+        bearer = bearer_of(request)
+        if not bearer.may(Scope.SUPERVISE, Scope.CONTROL):
+            raise ApiError(403, "wrong-scope", f"{bearer.name} may not listen to calls")
+        return await self._find.to_change(request, Scope.SUPERVISE if bearer.may(Scope.SUPERVISE) else Scope.CONTROL)
+
     async def _named(self, request: web.Request, what: str) -> tuple[CallView, str]:
         return await self._find.to_own(request), request.match_info[what]
+
+
+def _is_own(call: CallView, name: str, bearer: Bearer) -> bool:
+    """True for the phone of this bearer's own desk."""
+    return bool(bearer.extension) and any(one.name == name and one.number == bearer.extension for one in call.phones)

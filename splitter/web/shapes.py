@@ -274,9 +274,10 @@ class CallWish(Struct, forbid_unknown_fields=True):
 
 
 class PhoneWish(Struct, forbid_unknown_fields=True):
-    """A number that is to be called and connected, and what it takes part in: it talks, listens, or whispers."""
+    """A number that is to be called and connected (one's own extension where it is left out), and whether it talks,
+    listens, or whispers."""
 
-    number: _Number
+    number: _Number | None = None
     part: Literal["talks", "listens", "whispers"] = "talks"
 
 
@@ -285,6 +286,12 @@ class PhoneMade(Struct):
 
     call_id: str
     name: str
+
+
+class PartWish(Struct, forbid_unknown_fields=True):
+    """What a phone is to take part in from now on."""
+
+    part: Literal["talks", "listens", "whispers"]
 
 
 class VoiceWish(Struct, forbid_unknown_fields=True):

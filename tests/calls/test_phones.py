@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.calls.asks import InvitePhone, LeaveVoice, MuteVoice, PhoneInvited, RemovePhone
+from splitter.calls.asks import InvitePhone, LeaveVoice, MuteVoice, PhoneInvited, RemovePhone, SetPart
 from splitter.calls.settings import CallSettings
 from splitter.calls.states import PhonePart
 from splitter.calls.view import PhoneView
@@ -452,3 +452,38 @@ class TestTheAgent:
         world.run(1.0)
         assert heard_by(world, caller) == {"caller": {"centre"}, "centre": {"caller"}}
         over(world, caller, phone)
+
+
+class TestASupervisor:
+    def test_listens_whispers_talks_and_takes_over(self, world: World) -> None:
+        caller, centre = connected(world)
+        phone = joined(world, caller, part=PhonePart.LISTENS)
+        assert heard_by(world, caller)["centre"] == {"caller"}
+        told(world, caller, SetPart("phone-1", PhonePart.WHISPERS, "boss"))
+        world.run(0.2)
+        assert (heard_by(world, caller)["centre"], heard_by(world, caller)["caller"]) == (
+            {"caller", "phone-1"},
+            {"centre"},
+        )
+        told(world, caller, SetPart("phone-1", PhonePart.TALKS, "boss"))
+        world.run(0.2)
+        assert heard_by(world, caller) == ALL
+        told(world, caller, LeaveVoice("boss"))
+        centre.expect("BYE")
+        world.run(0.2)
+        assert world.call_of(caller).view().extension == EXTENSION
+        over(world, caller, phone)
+
+
+class TestAnEngineThatConnectsTwoAlone:
+    def test_hands_the_voice_to_one_that_mixes(self, world: World) -> None:
+        caller, centre = connected(world)
+        first = relay(world, caller).handle
+        can_on = world.engine.can_on
+        world.engine.can_on = lambda relay: frozenset() if relay == first else can_on(relay)  # type: ignore[method-assign]
+        phone = invited(world, caller)
+        phone.answer()
+        world.run(3.0)
+        assert relay(world, caller).handle != first and phones(world, caller)[-1].state == "joined"
+        assert heard_by(world, caller) == ALL
+        over(world, caller, centre, phone)

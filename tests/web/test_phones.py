@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from splitter.calls.asks import Denial, InvitePhone, MuteVoice, PhoneInvited, RemovePhone
-from splitter.calls.states import PhonePart
+from splitter.calls.asks import Denial, InvitePhone, LeaveVoice, MuteVoice, PhoneInvited, RemovePhone, SetPart
+from splitter.calls.logins.access import Scope
+from splitter.calls.states import PhonePart, PhoneState
+from splitter.calls.view import PhoneView
 from splitter.web import phones
-from tests.web.kit import CALL, Gateway, Web
+from splitter.web.bearer import Bearer, mint
+from tests.web.kit import CALL, SECRET, Gateway, Web
 
 OWN = replace(CALL, extension="501", bound_by="cti")
 WISH = {"number": "8002"}
@@ -54,6 +57,29 @@ class TestAPhone:
         assert await outside.code("POST", "/v1/calls/4711/phones", "desk", json=wish) == (403, "wrong-scope")
         status, _ = await outside.ask("POST", "/v1/calls/4711/phones", "controller", json=wish)
         assert status == 201
+
+    async def test_of_a_supervisor_listens_whispers_and_takes_over_any_call(self, parts: Gateway, outside: Web) -> None:
+        boss = mint(SECRET, Bearer("boss", frozenset({Scope.DESK, Scope.SUPERVISE}), "500"), 2e9)
+        own = PhoneView("phone-1", "500", "boss", PhoneState.JOINED, part=PhonePart.LISTENS)
+        begun(parts)
+        parts.calls.add(replace(OWN, extension="502", phones=(own, replace(own, name="phone-2", number="600"))))
+        call = "/v1/calls/4711"
+        assert (await outside.ask("POST", f"{call}/phones", boss, json={"part": "listens"}))[0] == 201
+        assert (await outside.ask("PUT", f"{call}/phones/phone-1", boss, json={"part": "whispers"}))[0] == 204
+        assert (await outside.ask("DELETE", f"{call}/voices/centre", boss))[0] == 204
+        assert (await outside.ask("DELETE", f"{call}/phones/phone-1", boss))[0] == 204
+        invited, changed, left, removed = (ask for _, ask in parts.calls.asked)
+        assert isinstance(invited, InvitePhone) and (invited.number, invited.part) == ("500", PhonePart.LISTENS)
+        assert isinstance(changed, SetPart) and isinstance(left, LeaveVoice) and isinstance(removed, RemovePhone)
+        wiretap = {"number": "13900001111", "part": "listens"}
+        assert await outside.code("POST", f"{call}/phones", boss, json=wiretap) == (403, "wrong-scope")
+        assert await outside.code("PUT", f"{call}/phones/phone-2", boss, json={"part": "talks"}) == (403, "wrong-scope")
+        assert await outside.code("DELETE", f"{call}/phones/phone-2", boss) == (403, "not-your-call")
+        assert await outside.code("POST", f"{call}/phones", boss, json=WISH) == (403, "not-your-call")
+        assert await outside.code("PUT", f"{call}/phones/phone-1", "desk", json={"part": "talks"}) == (
+            403,
+            "wrong-scope",
+        )
 
     async def test_is_not_called_again_and_again(self, parts: Gateway, outside: Web) -> None:
         begun(parts)

@@ -25,6 +25,7 @@ from splitter.calls.asks import (
     Remove,
     RemovePhone,
     Restart,
+    SetPart,
     Show,
     TakeSnapshot,
     WatchOthers,
@@ -105,7 +106,7 @@ def _begin(call: LiveCall, asked: Asked) -> Steps[None]:
             yield from admit_desk(call, asked, ask, join_seat)
         case Dismiss():
             yield from dismiss_desk(call, asked, ask)
-        case InvitePhone() | RemovePhone() | MuteVoice() | LeaveVoice():
+        case InvitePhone() | RemovePhone() | MuteVoice() | SetPart() | LeaveVoice():
             yield from on_phone_ask(call, asked, ask)
         case RaiseVideo() | DropVideo():
             raise Denial(409, "not-connected", "the call is not answered yet")

@@ -6,7 +6,17 @@ What a phone agrees on with us concerns nobody else; how it is connected, see `m
 from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.asks import Asked, Denial, InvitePhone, LeaveVoice, MuteVoice, PhoneAsk, PhoneInvited, RemovePhone
+from splitter.calls.asks import (
+    Asked,
+    Denial,
+    InvitePhone,
+    LeaveVoice,
+    MuteVoice,
+    PhoneAsk,
+    PhoneInvited,
+    RemovePhone,
+    SetPart,
+)
 from splitter.calls.events import TimeUp, VoiceAdded
 from splitter.calls.flows.answers import answer_offer, whole_offer
 from splitter.calls.flows.binding import bind_call
@@ -26,7 +36,7 @@ from splitter.calls.talk.commands import (
 )
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
-from splitter.calls.talk.media_commands import AddVoice, PointVoice, RemoveVoice
+from splitter.calls.talk.media_commands import AddVoice, OpenVoice, PointVoice, RemoveVoice
 from splitter.calls.talk.phone_commands import (
     DialPhone,
     FoundWay,
@@ -69,6 +79,9 @@ def on_phone_ask(call: LiveCall, asked: Asked, ask: PhoneAsk) -> Steps[None]:
         case MuteVoice():
             yield from _mute(call, ask)
             yield AnswerAsk(asked)
+        case SetPart():
+            yield from _set_part(call, ask)
+            yield AnswerAsk(asked)
         case LeaveVoice():
             if (heir := heir_of(call)) is None:
                 raise Denial(409, "alone", "there is nobody who could go on")
@@ -78,7 +91,7 @@ def on_phone_ask(call: LiveCall, asked: Asked, ask: PhoneAsk) -> Steps[None]:
 
 def _invite(call: LiveCall, asked: Asked, ask: InvitePhone) -> Steps[None]:
     present = (*call.talk.phones.values(), *call.pending.calling.values())
-    if not call.mixes:
+    if not call.may_mix:
         raise Denial(409, "no-mixer", "the engine that carries the voice of this call cannot connect more than two")
     if len(present) >= MOST:
         raise Denial(409, "full", f"as many voices as can be are in the call: {MOST + 2}")
@@ -121,6 +134,16 @@ def _mute(call: LiveCall, ask: MuteVoice) -> Steps[None]:
     yield Tell()
 
 
+def _set_part(call: LiveCall, ask: SetPart) -> Steps[None]:
+    phone = call.talk.phones.get(ask.name) or call.pending.calling.get(ask.name)
+    if phone is None:
+        raise Denial(404, "no-such-phone", f"no phone of the call is named {ask.name[:40]!r}")
+    if phone.part is not ask.part:
+        phone.part = ask.part
+        yield Notify("phone-part", f"{phone.number} {ask.part} from now on, by {ask.by}", phone.name)
+        yield Tell()
+
+
 # ---- on the way --------------------------------------------------------------------------------------------------
 
 
@@ -128,7 +151,11 @@ def _prepare(call: LiveCall, phone: Phone, way: FoundWay) -> Steps[None]:
     """Ports first: our INVITE names them."""
     phone.trunk, phone.network, phone.transport, phone.extension = way.trunk, way.network, way.transport, way.centre
     call.talk.voice.added[phone.name] = AddedVoice(way.network)
-    yield AddVoice(phone.name)
+    if call.mixes:
+        yield AddVoice(phone.name)
+    else:  # such as rtpengine: the two get other ports, at an engine that can
+        yield Note("the voice moves to an engine that mixes", phone.name, "media")
+        yield OpenVoice()
 
 
 def on_voice_added(call: LiveCall, event: VoiceAdded) -> Steps[None]:

@@ -34,7 +34,8 @@ class LiveCall:
         settings: what the operator has set.
         legs: all of them by key, also those that are about to be forgotten.
         now: the clock's time of the event that is looked at.
-        takes_digits: the media engine can put a digit into the voice. mixes: it can connect more than two voices.
+        takes_digits: the media engine can put a digit into the voice. mixes: it can connect more than two voices;
+            may_mix: that or another engine can.
         speaks: whether a side that speaks this can be in a mix.
     """
 
@@ -45,6 +46,7 @@ class LiveCall:
     now: float = 0.0
     takes_digits: bool = False
     mixes: bool = False
+    may_mix: bool = False
     speaks: Callable[[VoiceFormat], bool] = speaks_nothing
 
     # ---- its legs ----

@@ -55,7 +55,8 @@ def invited(part: PhonePart = PhonePart.TALKS) -> tuple[Playbook, Asked]:
     way = FoundWay("pbx", "core", "udp", True)
     replies: dict[type[Command[Any]], Any] = {SeekWay: way, DialPhone: PHONE, SettlePointing: True, SettleHearing: True}
     book = Playbook(video=False, replies=replies)
-    book.call.mixes, book.call.speaks = True, lambda format: format.encoding == "PCMA"
+    book.call.mixes = book.call.may_mix = True
+    book.call.speaks = lambda format: format.encoding == "PCMA"
     book.call.talk.voice.relay = RELAY
     asked = Asked(InvitePhone(NUMBER, "agent", part), PlayedReply())
     book.happens(asked)

@@ -474,4 +474,5 @@ export const CHINESE = {
   "notice.agent-left": "坐席已退出，{who}与来电人继续通话",
   "recent.dial": "重新呼叫 {who}",
   "recent.dialling": "您的电话先振铃，然后呼叫 {who}。",
+  "notice.phone-part": "{who}的参与方式已更改",
 };

@@ -474,4 +474,5 @@ export const ENGLISH = {
   "notice.agent-left": "The agent has left; {who} goes on with the caller",
   "recent.dial": "Call {who} again",
   "recent.dialling": "Your phone rings first, then {who} is called.",
+  "notice.phone-part": "What {who} takes part in has changed",
 };

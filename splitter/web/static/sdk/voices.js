@@ -18,13 +18,18 @@ export class Voices {
 
   /**
    * Have a number called, and connect it with those who talk.
-   * @param {string} number
+   * @param {string|undefined} number  this desk's own extension where it is left out
    * @param {{part?: "talks"|"listens"|"whispers"}} [options]
    * @returns {Promise<string>}  its name, such as "phone-1"
    */
   async invite(number, options = {}) {
     const response = await this.#splitter.request("POST", `${this.#path}/phones`, { json: { number, ...options } });
     return (await response.json()).name;
+  }
+
+  /** Let a phone talk, only listen, or whisper to the agent. @param {string} phone @param {"talks"|"listens"|"whispers"} part */
+  async setPart(phone, part) {
+    await this.#splitter.request("PUT", `${this.#path}/phones/${encodeURIComponent(phone)}`, { json: { part } });
   }
 
   /** Remove a phone, or call it no longer. @param {string} phone */
