@@ -166,8 +166,8 @@ def report(samples: dict[str, dict[int, list[Sample]]]) -> Report:
 def main() -> int:
     """Measure, print and write."""
     if reason := missing():
-        print(f"bench offload: {reason}", file=sys.stderr)
-        return 1
+        print(f"bench offload: not measured: {reason}", file=sys.stderr)
+        return 0
     report(asyncio.run(measure())).publish()
     return 0
 

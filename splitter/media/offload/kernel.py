@@ -11,7 +11,7 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 
@@ -52,7 +52,7 @@ class KernelOffload:
         self._now = now
         self._attachments: dict[int, Attachment] = {}
         self._coming: dict[int, Future[Attachment]] = {}
-        self._inspection: Future[list[int]] | None = None
+        self._inspection: Future[list[Attachment]] | None = None
         self._thread = ThreadPoolExecutor(1, "offload")
         self._looked_at = float("-inf")
         self.engaged = 0
@@ -119,18 +119,19 @@ class KernelOffload:
             return
         self._looked_at = now
         self.paths.refresh()
-        inspection = self._inspection
-        if inspection is None or inspection.done():
-            self._inspection = self._thread.submit(_gone, dict(self._attachments)) if self._attachments else None
-            for interface in inspection.result() if inspection is not None else ():
-                self._lose(interface)
+        if self._inspection is not None and self._inspection.done():
+            inspection, self._inspection = self._inspection, None
+            self._lose(inspection.result())
+        if self._inspection is None and self._attachments:
+            self._inspection = self._thread.submit(_gone, tuple(self._attachments.values()))
 
-    def _lose(self, interface: int) -> None:
-        """The program is gone from an interface."""
-        attachment = self._attachments.pop(interface, None)
-        if attachment is not None:
-            self._thread.submit(attachment.take_off)
-            log.error("the voice program is gone from an interface", interface=_name(interface))
+    def _lose(self, gone: list[Attachment]) -> None:
+        """Find these no longer in their places."""
+        for interface, attachment in list(self._attachments.items()):
+            if attachment in gone:
+                del self._attachments[interface]
+                self._thread.submit(attachment.take_off)
+                log.error("the voice program is gone from an interface", interface=_name(interface))
 
     def has(self, attachment: Attachment) -> bool:
         """Whether the program was in this place at the last look."""
@@ -159,9 +160,9 @@ class KernelOffload:
         self._opened.close()
 
 
-def _gone(attachments: Mapping[int, Attachment]) -> list[int]:
-    """Interfaces that the program is not at. For the thread: what asks for it may have to wait for others (rtnl)."""
-    return [interface for interface, attachment in attachments.items() if not attachment.is_there()]
+def _gone(attachments: tuple[Attachment, ...]) -> list[Attachment]:
+    """Those that are not in their places. For the thread: what asks for it may have to wait for others (rtnl)."""
+    return [attachment for attachment in attachments if not attachment.is_there()]
 
 
 class KernelTicket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -40,6 +41,37 @@ def flows_through(lab: Lab) -> None:
     with lab.caller.socket(CALLER, 4000) as caller, lab.centre.socket(CENTRE, 5000) as centre:
         caller.sendto(rtp(1), (GATEWAY_ACCESS, 30_000))
         assert centre.recvfrom(2000)[0] == rtp(1)
+
+
+def killed(before: str) -> None:
+    """Have another process engage FLOW and be killed. `before`: what it does first."""
+    text = (
+        "import errno, os, signal\n"
+        "from splitter.media.offload import bpf\n"
+        f"{before}"
+        "from tests.media.offload.test_contract import FLOW\n"
+        "from tests.media.offload.lab import engage\n"
+        "from splitter.media.offload.kernel import KernelOffload\n"
+        "made = KernelOffload(10)\n"
+        "engage(made, FLOW)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", text], check=False).returncode == -signal.SIGKILL
+
+
+def arrives_in_time(caller: socket.socket, port: socket.socket) -> bool:
+    """Have packets of FLOW sent until one comes to the worker's port."""
+    port.settimeout(0.05)
+
+    def arrives() -> bool:
+        caller.sendto(rtp(1), (GATEWAY_ACCESS, 30_000))
+        try:
+            return port.recv(2000) == rtp(1)
+        except TimeoutError:
+            return False
+
+    wait(arrives)
+    return True
 
 
 class TestRefusal:
@@ -157,6 +189,11 @@ class TestPlaces:
             caller.sendto(rtp(1), (GATEWAY_ACCESS, 30_000))
             assert port.recv(2000) == rtp(1)
 
+    def test_are_left_to_nobody_when_the_worker_is_killed(self, lab: Lab) -> None:
+        killed("")
+        with lab.gateway.socket(GATEWAY_ACCESS, 30_000) as port, lab.caller.socket(CALLER, 4000) as caller:
+            assert arrives_in_time(caller, port)
+
     def test_of_a_link_that_is_gone_where_packets_arrive_are_a_loss(self, lab: Lab, offload: KernelOffload) -> None:
         ticket = engage(offload, FLOW)
         lab.gateway.run("ip link del access")
@@ -189,16 +226,7 @@ class TestPlaces:
         with pytest.raises(OffloadRefused, match="cannot be taken back"):
             engage(offload, FLOW)
         with lab.gateway.socket(GATEWAY_ACCESS, 30_000) as port, lab.caller.socket(CALLER, 4000) as caller:
-            port.settimeout(0.05)
-
-            def arrives() -> bool:
-                caller.sendto(rtp(1), (GATEWAY_ACCESS, 30_000))
-                try:
-                    return port.recv(2000) == rtp(1)
-                except TimeoutError:
-                    return False
-
-            wait(arrives)  # the flow is in the map, and the program is gone
+            assert arrives_in_time(caller, port), "the flow is in the map, and the program is gone"
 
 
 class TestFilters:
@@ -243,19 +271,7 @@ class TestFilters:
         assert len(netlink.filters(access)) == 2
 
     def test_of_a_worker_that_was_killed_are_found_at_the_next_start(self, lab: Lab, netlink: Netlink) -> None:
-        text = (
-            "import errno, os, signal\n"
-            "from splitter.media.offload import bpf\n"
-            "def old(program, interface): raise OSError(errno.EINVAL, 'old')\n"
-            "bpf.link = old\n"
-            "from tests.media.offload.test_contract import FLOW\n"
-            "from tests.media.offload.lab import engage\n"
-            "from splitter.media.offload.kernel import KernelOffload\n"
-            "made = KernelOffload(10)\n"
-            "engage(made, FLOW)\n"
-            "os.kill(os.getpid(), signal.SIGKILL)\n"
-        )
-        subprocess.run([sys.executable, "-c", text], check=False)
+        killed("def old(program, interface): raise OSError(errno.EINVAL, 'old')\nbpf.link = old\n")
         access = socket.if_nametoindex("access")
         assert len(netlink.filters(access)) == 1
         flows_through(lab)  # which is what its successor must not find
