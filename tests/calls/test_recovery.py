@@ -20,7 +20,7 @@ from splitter.lab.offers import VideoLine
 from splitter.media.ports.events import MediaListener
 from splitter.media.ports.voice import CarriedRelay, RelayHandle
 from splitter.store.rows import LiveRow
-from tests.calls.kit import connected, ended, joined, ringing, told, with_webrtc
+from tests.calls.kit import connected, ended, joined, ringing, sdp, told, with_webrtc
 from tests.calls.legs.test_challenged import OURS, Guard
 from tests.calls.test_frame import STORED
 from tests.world import FAIR, PeerCall, Weather, World
@@ -169,6 +169,26 @@ class TestAnswered:
         caller.accept()  # of the question that its gateway no longer knows of
         caller.on_reinvite = PeerCall.accept
         world.run(60)
+        assert world.voice_faults(caller) == []
+        over(world, caller, centre)
+
+    def test_a_question_that_was_accepted_while_nobody_was_there(self, world: World) -> None:
+        """The line of its offer stays a line of the session, and is the one that is asked for again."""
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        caller.on_reinvite = thinks
+        told(world, caller, RaiseVideo("agent"))
+        assert len(sdp(caller.expect("INVITE")).media) == 2
+        world.run(A_MOMENT)
+        world.kill()
+        caller.accept()
+        world.wire.drop = lambda sent: sent.source == caller.peer.address
+        world.run(1)
+        caller.on_reinvite = PeerCall.accept
+        world.wire.drop = lambda sent: False
+        world.begin_again()
+        world.run(60)
+        offers = [sent.message for sent in world.wire.sent[caller.sip_call_id] if label(sent.message) == "INVITE"][2:]
+        assert offers and all(offer.body.count(b"m=") == 2 for offer in offers)
         assert world.voice_faults(caller) == []
         over(world, caller, centre)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from splitter.calls.talk.outstanding import Outstanding
 from splitter.calls.talk.state import Talk
 from splitter.calls.talk.unfinished import Waiting
+from splitter.sdp.align import lengthened
 from splitter.sdp.model import Session
 
 
@@ -36,10 +37,19 @@ class Doubt:
     at_rest: bool = False
 
     def follow_sent(self, talk: Talk) -> None:
-        """Let what is sent next follow what was sent last."""
+        """Let what is sent next follow what was sent last.
+
+        An offer that was open may have been accepted since: the next one has a line for each of its lines, off where
+        nothing stands there (RFC 3264 §8).
+        """
         for name, number in self.numbers.items():
             if (leg := talk.legs.get(name)) is not None and leg.dialog is not None:
                 leg.dialog.local_cseq = max(leg.dialog.local_cseq, number)
         for name, session in self.sent.items():
-            if (leg := talk.legs.get(name)) is not None and leg.terms.sent != session:
-                leg.terms.note_sent(session)
+            if (leg := talk.legs.get(name)) is None:
+                continue
+            terms = leg.terms
+            if terms.sent != session:
+                terms.note_sent(session)
+            if not self.at_rest and terms.local is not None and terms.remote is not None:
+                terms.local, terms.remote = lengthened(terms.local, session), lengthened(terms.remote, session)
