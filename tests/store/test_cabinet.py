@@ -34,9 +34,9 @@ async def test_outlasts_a_kill(tmp_path: Path) -> None:
     done = await in_thread(subprocess.run, [sys.executable, "-c", _KILLED, str(path)])
     assert done.returncode == -signal.SIGKILL
     cabinet = Cabinet(path)
-    assert await cabinet.all() == [b"3", b"2"]
+    assert await cabinet.all() == {"a": b"3", "b": b"2"}
     await cabinet.drop(["a"])
-    assert await cabinet.all() == [b"2"]
+    assert await cabinet.all() == {"b": b"2"}
     await cabinet.close()
 
 
@@ -55,7 +55,7 @@ async def test_says_that_it_could_not_keep_and_goes_on_when_it_can(tmp_path: Pat
         await cabinet.put("a", b"1")
     folder.unlink()
     await cabinet.put("a", b"1")
-    assert await cabinet.all() == [b"1"]
+    assert await cabinet.all() == {"a": b"1"}
     await cabinet.close()
 
 
@@ -65,12 +65,12 @@ async def test_a_corrupt_file_is_moved_aside(tmp_path: Path) -> None:
     cabinet = Cabinet(path)
     with pytest.raises(StoreError):
         await cabinet.all()
-    assert await cabinet.all() == [] and (tmp_path / "sms.db.corrupt").exists()
+    assert await cabinet.all() == {} and (tmp_path / "sms.db.corrupt").exists()
     await cabinet.close()
 
 
 async def test_without_a_file_keeps_as_long_as_the_process() -> None:
     cabinet = Cabinet(None)
     await cabinet.put("a", b"1")
-    assert await cabinet.all() == [b"1"]
+    assert await cabinet.all() == {"a": b"1"}
     await cabinet.close()

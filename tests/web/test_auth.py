@@ -43,6 +43,8 @@ class TestEveryRoute:
             ("POST", "/v1/guests"),
             ("POST", "/v1/sms/{carrier}/receipts/{key}"),
             ("GET", "/g/{code}"),
+            ("GET", "/healthz"),
+            ("GET", "/readyz"),
             ("OPTIONS", "/v1/calls/{ref}/parties"),
             ("GET", "/v1/openapi.json"),
         }
