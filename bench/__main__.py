@@ -14,6 +14,7 @@ NAMES = (
     "flat",
     "storm",
     "relay",
+    "mixes",
     "offload",
     "secure",
     "rooms",

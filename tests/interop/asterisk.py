@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import wave
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -81,9 +81,20 @@ class Asterisk:
         login: the gateway must log in as "gateway" with "hunter2", and may register.
         rpid: it names its agents in Remote-Party-ID instead of P-Asserted-Identity.
         beside: the addresses of further gateways.
+        modules, files: that it is to have as well.
     """
 
-    def __init__(self, desk: Desk, *, login: bool = False, rpid: bool = False, beside: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        login: bool = False,
+        rpid: bool = False,
+        beside: Sequence[str] = (),
+        modules: str = "",
+        files: Mapping[str, str] | None = None,
+    ) -> None:
+        self._modules, self._files = modules, files or {}
         self._login = login
         self._beside = beside
         self._rpid = rpid
@@ -100,7 +111,7 @@ class Asterisk:
             (self.folder / name).mkdir(parents=True)
         for file in CONFIGURATION.glob("*.conf"):
             (self.folder / "etc" / file.name).write_text(self._here(file.read_text()))
-        modules = _MODULES + _LOGIN_MODULES if self._login else _MODULES
+        modules = f"{_MODULES} {_LOGIN_MODULES if self._login else ''} {self._modules}"
         if self._login:
             pjsip = self.folder / "etc" / "pjsip.conf"
             guarded = pjsip.read_text().replace("aors = splitter\n", "aors = splitter,gateway\nauth = gateway\n")
@@ -113,6 +124,8 @@ class Asterisk:
             pjsip = self.folder / "etc" / "pjsip.conf"
             pjsip.write_text(pjsip.read_text().replace("send_pai = yes", "send_rpid = yes"))
         etc = self.folder / "etc"
+        for name, text in self._files.items():
+            (etc / name).write_text(text)
         (etc / "asterisk.conf").write_text(_MAIN.format(inside=self._inside))
         (etc / "modules.conf").write_text(
             "[modules]\nautoload=no\n" + "".join(f"load={m}.so\n" for m in modules.split())

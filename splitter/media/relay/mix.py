@@ -78,6 +78,8 @@ class Mix:
     def admit(self, side: RelaySide, format: VoiceFormat) -> None:
         """Let a side in, or let it speak another format. Raises LocalError where that cannot be mixed."""
         number = side.number
+        if number in self._sides and format != self.mixer.format(number):
+            self._waiting.pop(number, None)  # in the words of before
         self.mixer.admit(number, format)
         if number not in self._sides:
             self._sides[number] = side

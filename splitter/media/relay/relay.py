@@ -22,7 +22,7 @@ from splitter.core.net import Address
 from splitter.media.offload.ports import Offload
 from splitter.media.ports.ends import RemoteEnd, StreamCount
 from splitter.media.ports.events import MediaEvent, MediaStarted, SpeakerChanged, StrangerHeard
-from splitter.media.ports.voice import SIDES_LIMIT, Hearing, RelayReport
+from splitter.media.ports.voice import SIDES_LIMIT, Hearing, MixedSide, RelayReport
 from splitter.media.relay.beneath import Beneath
 from splitter.media.relay.copy import copy
 from splitter.media.relay.lane import Lane
@@ -295,13 +295,14 @@ class Relay:
 
     # ---- what calls ask for --------------------------------------------------------------------------------------
 
-    def add_side(self, name: str, at: str) -> RelaySide:
-        """Bind the ports of one side more. Raises MediaUnavailable."""
+    def add_side(self, name: str, at: str, ticket: str = "") -> RelaySide:
+        """Bind the ports of one side more. `ticket`: finds it without its number. Raises MediaUnavailable."""
         if len(self.sides) >= SIDES_LIMIT:
             raise MediaUnavailable(f"a relay has {SIDES_LIMIT} sides at most")
         if any(side.name == name for side in self.sides.values()):
             raise MediaUnavailable(f"{name!r} is there already")
         side = self._open(self._next, name, at)
+        side.ticket = ticket
         self.sides[side.number] = side
         self._next += 1
         return side
@@ -373,18 +374,19 @@ class Relay:
         """The counters now."""
         if self._beneath is not None:
             self._beneath.count()
-        counts = {number: side.count() for number, side in self.sides.items()} | self._removed
-        order = range(self._next)
         mix = self._mix if self.mode is RelayMode.MIXES else None
-        mixed = tuple(mix.report(number) for number in order) if mix is not None else ()
-        return RelayReport(self.relay_id, tuple(counts[number] for number in order), mixed)
+        return self._counted(() if mix is None else tuple(mix.report(number) for number in range(self._next)))
+
+    def _counted(self, mixed: tuple[MixedSide, ...] = ()) -> RelayReport:
+        counts = {number: side.count() for number, side in self.sides.items()} | self._removed
+        return RelayReport(self.relay_id, tuple(counts[number] for number in range(self._next)), mixed)
 
     def close(self) -> RelayReport:
         """Give the ports back and say what was carried."""
         self._leave_kernel()
-        report = self.report()
         if self._mix is not None:
             self._mix.stop()
+        report = self._counted()  # without a mix that may be broken
         for side in self.sides.values():
             side.close()
         return report

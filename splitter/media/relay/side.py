@@ -17,7 +17,7 @@ class RelaySide:
     """One side of a relay.
 
     Attributes:
-        number: what requests call it. name: what events call it.
+        number: what requests call it. name: what events call it. ticket: of the request that added it.
         host: our address that its ports are bound on.
         remote: where it points; None is nowhere.
         stream: the numbers of what it hears, once it has been in a mix.
@@ -30,6 +30,7 @@ class RelaySide:
     rtp: Lane
     rtcp: Lane
     pair: Pair
+    ticket: str = ""
     remote: RemoteEnd | None = None
     stream: VoiceStream | None = None
     sent: int = 0

@@ -128,14 +128,17 @@ class LibraryCodec:
         return mono
 
     def encode(self, block: Block) -> bytes:
-        """Write the payload of a block; empty where the library keeps it back."""
+        """Write the payload of a block; empty where the library keeps it back, or fails."""
         if self._up is not None:
             risen = self._up.take(block.astype(np.float32))
             block = np.clip(np.rint(risen), -32768, 32767).astype(np.int16)
         frame = AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate, frame.pts = self._encoded, self._time
         self._time += len(block)
-        return b"".join(self._written(bytes(packet)) for packet in self._encoder.encode(frame))
+        try:
+            return b"".join(self._written(bytes(packet)) for packet in self._encoder.encode(frame))
+        except (FFmpegError, ValueError):
+            return b""  # of one side, for 20 ms: no reason to end what all others hear
 
     def _parts(self, payload: bytes) -> list[bytes]:
         """What of a payload the library takes at a time. Raises ValueError."""

@@ -80,7 +80,7 @@ class Renumbering:
         number = (sequence + self._numbers) & 0xFFFF
         ahead = ((number - stream.sequence + 0x8000) & 0xFFFF) - 0x8000
         if ssrc != self._ssrc or abs(ahead) > _FEW:
-            self._ssrc, ahead, number = ssrc, 0, stream.sequence
+            self._ssrc, self._last, ahead, number = ssrc, timestamp, 0, stream.sequence
             self._numbers, self._times = stream.sequence - sequence, stream.timestamp - timestamp
         time = (timestamp + self._times) & 0xFFFF_FFFF
         if ahead >= 0:

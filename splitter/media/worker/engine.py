@@ -41,7 +41,7 @@ from splitter.media.ports.voice import (
 )
 from splitter.media.settings import MediaSettings
 from splitter.media.wire.latch import LatchRules
-from splitter.media.worker.held import Held, relay_opening, room_opening
+from splitter.media.worker.held import SIDE_LOAD, Held, relay_opening, room_opening
 from splitter.media.worker.pool import MediaNetwork, Pool
 from splitter.media.worker.supervisor import SupervisorTimers
 from splitter.media.worker.verbs.add_side import AddSide
@@ -177,18 +177,22 @@ class WorkerEngine:
         held = self._pool.find(relay.relay_id)
         if not self._pool.mixes(relay.relay_id):
             raise MediaUnavailable("the worker of this relay is from before there were mixes")
+        ticket = self._ids.tag()
         try:
-            added = await self._pool.ask(held, AddSide(relay.relay_id, spec, host, public))
+            added = await self._pool.ask(held, AddSide(relay.relay_id, spec, host, public, ticket))
         except (MediaTimeout, asyncio.CancelledError):
-            held.client.tell(RemoveSide(relay.relay_id, -1, spec.name))
+            held.client.tell(RemoveSide(relay.relay_id, -1, ticket))
             raise
         held.bound(str(added.side), added.ports[0])
+        self._pool.weigh(held, SIDE_LOAD)
         return SideHandle(added.side, spec, LocalEnd(public, *added.ports))
 
     async def remove_side(self, relay: RelayHandle, side: int) -> StreamCount | None:
         held = self._pool.get(relay.relay_id)
         if held is None or not held.freed(str(side)):
             return None
+        if side >= len(relay.local):
+            self._pool.weigh(held, -SIDE_LOAD)
         counts = await self._pool.last(held, RemoveSide(relay.relay_id, side))
         if counts is None or counts.count is None:
             return None
@@ -210,7 +214,7 @@ class WorkerEngine:
         bound = {
             number: (specs[number].name, self._host_again(specs[number].network, end)) for number, end in ends.items()
         }
-        wanted = relay_opening(handle.relay_id, handle.call_id, on_event)
+        wanted = relay_opening(handle.relay_id, handle.call_id, on_event, len(relay.added))
         ports = {str(number): end.rtp_port for number, end in ends.items()}
         verb = RestoreRelay(relay, tuple(bound.get(number) for number in range(len(relay.remotes))))
         await self._pool.reopen(wanted, verb, CloseRelay(handle.relay_id), ports)

@@ -17,6 +17,7 @@ from splitter.media.worker.supervisor import Supervisor
 from splitter.media.worker.verbs.restore_relay import ends_of
 
 RELAY_LOAD = 1
+SIDE_LOAD = 4  # a side of a mix is decoded and encoded; docs/decisions/0030
 ROOM_LOAD = 8  # a picture is a few hundred packets per second, each read and rewritten
 
 
@@ -36,9 +37,9 @@ class Opening:
     lost: Callable[[str], MediaEvent]
 
 
-def relay_opening(id: str, call_id: str, listener: MediaListener) -> Opening:
-    """A relay that is wanted."""
-    return Opening(id, call_id, listener, RELAY_LOAD, partial(RelayLost, call_id, id))
+def relay_opening(id: str, call_id: str, listener: MediaListener, added: int = 0) -> Opening:
+    """A relay that is wanted. `added`: sides beyond the first two."""
+    return Opening(id, call_id, listener, RELAY_LOAD + SIDE_LOAD * added, partial(RelayLost, call_id, id))
 
 
 def room_opening(id: str, call_id: str, listener: MediaListener) -> Opening:
@@ -68,7 +69,8 @@ class Held:
         """What a worker carries from before our time."""
         call_id = carried.handle.call_id
         if isinstance(carried, CarriedRelay):
-            held = cls(relay_opening(carried.handle.relay_id, call_id, listener), supervisor, client)
+            opening = relay_opening(carried.handle.relay_id, call_id, listener, len(carried.added))
+            held = cls(opening, supervisor, client)
             for side, end in ends_of(carried).items():
                 held.bound(str(side), end.rtp_port)
             return held

@@ -35,7 +35,7 @@ from splitter.media.worker.look import draw, look_of
 from splitter.media.worker.notices import read_event
 from splitter.media.worker.place import clear_dead, indexes_in
 from splitter.media.worker.record import PortRecord
-from splitter.media.worker.status import slice_of, status_of
+from splitter.media.worker.status import mixes_of, slice_of, status_of
 from splitter.media.worker.supervisor import Supervisor, SupervisorTimers, WorkerState
 from splitter.media.worker.verbs.inventory import Carried
 from splitter.media.worker.verbs.process import PROTOCOL, Hello
@@ -210,8 +210,7 @@ class Pool:
 
     def mixes(self, id: str = "") -> frozenset[str]:
         """The encodings of voice that can be mixed, by the worker that holds a relay, or by any."""
-        asked = [self._held[id].supervisor] if id in self._held else self._supervisors
-        return frozenset(name for one in asked if one.status is not None for name in one.status.mixes)
+        return mixes_of([self._held[id].supervisor] if id in self._held else self._supervisors)
 
     # ---- events --------------------------------------------------------------------------------------------------
 
@@ -287,6 +286,11 @@ class Pool:
     def _hold(self, id: str, held: Held) -> None:
         self._held[id] = held
         self._loads[held.supervisor.index] += held.media.load
+
+    def weigh(self, held: Held, load: int) -> None:
+        """Something costs its worker more, or less, from now on."""
+        held.media = replace(held.media, load=held.media.load + load)
+        self._loads[held.supervisor.index] += 0 if held.closed else load
 
     def _drop(self, id: str) -> Held:
         held = self._held.pop(id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from splitter.media.ports.health import WorkerStatus
 from splitter.media.worker.supervisor import Supervisor
 
@@ -18,6 +20,11 @@ def slice_of(first: int, last: int, index: int, count: int) -> tuple[int, int]:
     pairs = (last + 1 - even) // 2
     begin, end = pairs * index // count, pairs * (index + 1) // count
     return even + 2 * begin, even + 2 * end - 1
+
+
+def mixes_of(supervisors: Iterable[Supervisor]) -> frozenset[str]:
+    """The encodings of voice that one of these workers can mix."""
+    return frozenset(name for one in supervisors if one.status is not None for name in one.status.mixes)
 
 
 def status_of(supervisor: Supervisor) -> WorkerStatus:

@@ -256,6 +256,11 @@ class TestOpening:
         with pytest.raises(asyncio.CancelledError):
             await adding
         again = await given.engine.add_side(relay, EXPERT)  # its name is free, whatever has become of it
+        adding = asyncio.ensure_future(given.engine.add_side(relay, EXPERT))
+        await asyncio.sleep(0)
+        adding.cancel()
+        await asyncio.gather(adding, return_exceptions=True)
+        await given.engine.point(relay, again.number, remote(2))  # and who has it now is not taken for the other one
         await given.engine.remove_side(relay, again.number)
         await given.engine.close(relay)
 

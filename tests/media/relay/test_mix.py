@@ -94,6 +94,17 @@ class TestEverybody:
         assert hears(expert) == {"caller", "centre"} and hears(stage.phones["caller"]) == {"centre", "expert"}
         assert stage.phones["caller"].faults() == []
 
+    def test_may_change_that_in_the_middle_of_a_packet(self) -> None:
+        stage = Stage.of()
+        expert = stage.join(format=replace(ALAW_FORMAT, ptime_ms=60))
+        stage.run(1.03)
+        expert.format = ULAW_FORMAT
+        stage.relay.set_remote(2, expert.remote)
+        since = stage.loop.time
+        stage.run(1.5)
+        assert {len(one.payload) for one, at in expert.voice() if at > since} == {160}
+        assert steepest(expert.wave(since)) < steepest_of(400.0, 700.0)
+
     def test_is_told_how_our_time_goes(self) -> None:
         stage = Stage.of()
         expert = stage.join()

@@ -19,14 +19,15 @@ class SideAdded(Message, frozen=True):
 
 
 class AddSide(RelayVerb[SideAdded], frozen=True):
-    """Bind the ports of a side on `host`. `advertised`: what SDP says instead."""
+    """Bind the ports of a side on `host`. `advertised`: what SDP says instead. `ticket`: see RemoveSide."""
 
     answer = SideAdded
 
     spec: SideSpec
     host: str
     advertised: str
+    ticket: str
 
     def apply(self, relay: Relay) -> SideAdded:
-        side = relay.add_side(self.spec.name, self.host)
+        side = relay.add_side(self.spec.name, self.host, self.ticket)
         return SideAdded(side.number, side.ports)

@@ -23,18 +23,18 @@ class RemoveSide(RelayVerb[SideCounts], frozen=True):
 
     Attributes:
         side: its number; -1 where it is not known, for the answer to AddSide was waited for no longer.
-        name: what it is called, in that case.
+        ticket: what that AddSide had, in this case.
     """
 
     answer = SideCounts
 
     side: int
-    name: str = ""
+    ticket: str = ""
 
     def apply(self, relay: Relay) -> SideCounts:
         number = self.side
         if number < 0:
-            number = next((one.number for one in relay.sides.values() if one.name == self.name), -1)
+            number = next((one.number for one in relay.sides.values() if one.ticket == self.ticket), -1)
         return SideCounts(number, relay.remove_side(number))
 
     def without(self) -> SideCounts:
