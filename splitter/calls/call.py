@@ -231,11 +231,12 @@ class Call:
 
     def record(self, restless: bool = False) -> bytes | None:
         """The call as it is to be written down now; None while something is under way; see `Recorded.record`."""
+        arrived = self.legs.all.get(self.talk.near)
+        if arrived is None and self.talk.answered_at is None:
+            return placed_of(self.talk, self.legs.all)
         if self.at_rest or (restless and all(leg.state is LegState.CONFIRMED for leg in self.live.sides)):
             return record_of(self.value(), self.legs.all)
-        if (arrived := self.legs.all.get(self.talk.near)) is not None:
-            return unfinished_of(self.talk.call_id, arrived, self.legs.dialled)
-        return placed_of(self.talk, self.legs.all) if self.talk.answered_at is None else None
+        return unfinished_of(self.talk.call_id, arrived, self.legs.dialled) if arrived is not None else None
 
     def doubt(self, outstanding: Sequence[Outstanding], at_rest: bool = False) -> bytes:
         """A note of what is under way, for the process that has to carry the call on from its last record."""

@@ -207,6 +207,17 @@ class TestADeath:
         agent.expect("BYE")
         world.settle()
 
+    def test_between_the_two_ends_the_agents_phone(self, world: World) -> None:
+        """It has answered, and the number was not called yet."""
+        agent = placed(world)
+        world.sbc.vanish()
+        agent.answer()
+        agent.expect("ACK")
+        assert world.restart().refused == 0
+        agent.expect("BYE")
+        world.sbc.come_back()
+        world.settle()
+
     def test_of_the_gateway_costs_no_call_that_both_have_answered(self, world: World) -> None:
         agent, phone = put_through(world)
         world.run(0.5)

@@ -151,6 +151,7 @@ def _prepare(call: LiveCall, phone: Phone, way: FoundWay) -> Steps[None]:
     """Ports first: our INVITE names them."""
     phone.trunk, phone.network, phone.transport, phone.extension = way.trunk, way.network, way.transport, way.centre
     call.talk.voice.added[phone.name] = AddedVoice(way.network)
+    yield SetAlarm(RING_LIMIT_S, Alarm(AlarmKind.PHONE, phone.name))  # whatever goes wrong, it does not wait for ever
     if call.mixes:
         yield AddVoice(phone.name)
     else:  # such as rtpengine: the two get other ports, at an engine that can

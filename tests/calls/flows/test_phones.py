@@ -100,7 +100,7 @@ class TestAPhone:
     def test_gets_its_ports_first(self) -> None:
         book, asked = invited()
         called = told("phone-called", "8002 is called by agent")
-        book.does(SeekWay(NAME, NUMBER), AddVoice(NAME), AnswerAsk(asked, PhoneInvited(NAME)), called)
+        book.does(SeekWay(NAME, NUMBER), RING, AddVoice(NAME), AnswerAsk(asked, PhoneInvited(NAME)), called)
 
     def test_is_pointed_once_the_two_speak_what_can_be_mixed(self) -> None:
         book = answered()
