@@ -55,7 +55,8 @@ class Desk:
     Attributes:
         client: the client's own id; one that comes back with the same takes its old place.
         extension: of the centre; empty for those who have none.
-        kind: "desk", "guest" (the caller's own browser), or "expert" (somebody else's, asked in by a link).
+        kind: "desk", "guest" (the caller's own browser), or "expert" (somebody else's, asked in by a link),
+            or "onlooker" (a supervisor's, which sends nothing).
         title: what people call it, as far as somebody has said so.
         by: the login, for the trace.
         holder: of the token; None for a SIP seat.
@@ -149,7 +150,10 @@ class DropVideo:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """Choose what `viewer` sees: a party's name, "slate", "picture:ID", or "" for the room's own choice. → None"""
+    """Choose what `viewer` sees. → None
+
+    `source`: a party's name, "slate", "picture:ID", "speaker" for whoever speaks, or "" for the room's own choice.
+    """
 
     source: str
     by: str
@@ -169,6 +173,18 @@ class Bind:
 
     extension: str
     by: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The host makes another desk the host, which is in the picture; or (`takes`) a supervisor becomes it. → None
+
+    The former host stays where it is, and may come back.
+    """
+
+    extension: str
+    by: str
+    takes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +286,7 @@ Ask = (
     | Show
     | TakeSnapshot
     | Bind
+    | HandOver
     | AskIn
     | Admit
     | Dismiss

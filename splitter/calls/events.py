@@ -214,12 +214,16 @@ class ClientRestarted:
 
 @dataclass(frozen=True, slots=True)
 class StreamsOpened:
-    """The room shows others to a WebRTC client in streams of their own, by participant and source; or it cannot."""
+    """The room shows others to a WebRTC client in streams of their own; or it cannot.
+
+    `shown`: by participant, the source. `streams`: the same by the mid of the line.
+    """
 
     watch: Asked
     party: Party
     answer: Session | Denial
     shown: tuple[tuple[str, str], ...] = ()
+    streams: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,8 @@ async def _answer_client(call: Call, command: c.PlaceClient) -> Session | Denial
         return Denial(503, "no-media", "the media worker was lost meanwhile")
     origin = Origin.of(here.host, call.services.ids.number(2**31))
     try:
-        answer, index = answer_to_party(room, name, offer, origin, call.live.settings.bitrate_kbps)
+        bitrate_kbps, direction = call.live.settings.bitrate_kbps, command.party.direction
+        answer, index = answer_to_party(room, name, offer, origin, bitrate_kbps, direction)
     except PeerError as error:
         return Denial(422, "bad-offer", error.reason)
     if not await video.carry_out(name, offer, answer, index):

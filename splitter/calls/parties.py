@@ -53,6 +53,11 @@ class Party:
     lost: bool = False
     origin: Origin | None = None
 
+    @property
+    def direction(self) -> str:
+        """What we want of its line: an onlooker is not to be seen."""
+        return "sendonly" if self.kind is PartyKind.ONLOOKER else "sendrecv"
+
     def view(self) -> PartyView:
         """The party as operators see it."""
         extension, title = plain(self.desk.extension), plain(self.desk.title)

@@ -10,7 +10,7 @@ from splitter.calls.call import Call
 from splitter.calls.events import ShowFailed, ShownAsAsked, StillTaken
 from splitter.calls.jobs import FAULT
 from splitter.calls.talk import media_commands as c
-from splitter.calls.talk.room import PICTURE, SLATE
+from splitter.calls.talk.room import PICTURE, SLATE, SPEAKER
 from splitter.core.errors import MediaError, MediaTimeout
 
 _SNAPSHOT_LIMIT_S = 7.0  # the engine's own is shorter
@@ -26,6 +26,8 @@ def carry_out_show(command: c.ShowCommand, call: Call) -> None:
             start(_DISPLAY, partial(_show, call, asked, ask), failed)
         case c.ShowAgain():
             start(_DISPLAY, partial(_show_again, call))
+        case c.FollowSpeaker():
+            start(_DISPLAY, partial(_show_again, call, SPEAKER))
         case c.LiftCover():
             start(_DISPLAY, partial(_lift, call, command.viewer))
         case c.TakeStill(name=name):
@@ -48,6 +50,8 @@ async def _show(call: Call, asked: Asked, ask: Show) -> ShownAsAsked:
 
 async def _put(call: Call, viewer: str, source: str) -> None:
     image = None
+    if source == SPEAKER:
+        source = call.talk.room.speaker_for(viewer)
     if source.startswith(PICTURE):
         image = await call.services.pictures.image(source.removeprefix(PICTURE), call.talk.call_id)
         if image is None:
@@ -60,10 +64,11 @@ async def _put(call: Call, viewer: str, source: str) -> None:
         raise Denial(503, "no-media", f"the media worker: {error}") from None
 
 
-async def _show_again(call: Call) -> None:
+async def _show_again(call: Call, only: str = "") -> None:
     for viewer, source in tuple(call.talk.room.choices.items()):
         members = call.talk.room.members
-        if viewer in members and (source in members or source == SLATE or source.startswith(PICTURE)):
+        there = source in members or source in (SLATE, SPEAKER) or source.startswith(PICTURE)
+        if viewer in members and there and only in ("", source):
             try:
                 await _put(call, viewer, source)
             except Denial as denial:

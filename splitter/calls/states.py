@@ -51,11 +51,17 @@ class PartyKind(StrEnum):
     WEBRTC = "webrtc"  # a desk's browser
     GUEST = "guest"  # the caller's own browser
     EXPERT = "expert"  # somebody else's browser, asked in by a link
+    ONLOOKER = "onlooker"  # a supervisor's browser: it sees, and nobody sees it
 
     @classmethod
     def of_desk(cls, kind: str) -> PartyKind:
         """The kind of party by which a browser comes in; see `Desk.kind`."""
         return cls.WEBRTC if kind == "desk" else cls(kind)
+
+    @property
+    def is_desk(self) -> bool:
+        """True for the client of a desk that takes part."""
+        return self in (PartyKind.SIP, PartyKind.WEBRTC)
 
     @property
     def invited(self) -> bool:

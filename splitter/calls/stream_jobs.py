@@ -27,7 +27,7 @@ async def open_streams(call: Call, command: OpenStreams) -> StreamsOpened:
     origin = party.origin.next() if party.origin else Origin.of(here.host, call.services.ids.number(2**31))
     bitrate_kbps, lines = call.live.settings.bitrate_kbps, {index: name for name, (index, _) in wanted.items()}
     try:
-        answer = answer_with_streams(room, party.name, command.offer, origin, bitrate_kbps, lines)
+        answer = answer_with_streams(room, party.name, command.offer, origin, bitrate_kbps, lines, party.direction)
     except PeerError as error:
         return _denied(command, Denial(422, "bad-offer", error.reason))
     for stream, (index, source) in wanted.items():
@@ -38,7 +38,8 @@ async def open_streams(call: Call, command: OpenStreams) -> StreamsOpened:
         except MediaError as error:
             return _denied(command, Denial(503, "no-media", f"the media worker: {error}"))
     shown = tuple((stream, source) for stream, (_, source) in wanted.items())
-    return StreamsOpened(command.asked, party, answer, shown)
+    mids = tuple((command.offer.media[index].get("mid") or "", source) for index, source in command.wanted)
+    return StreamsOpened(command.asked, party, answer, shown, mids)
 
 
 def _denied(command: OpenStreams, denial: Denial) -> StreamsOpened:

@@ -15,17 +15,24 @@ from splitter.sdp.video import SECURE, VideoFormat, answer_video, choose_video, 
 
 
 def line_in_answer(
-    room: RoomState, name: str, offer: Session, index: int, wanted: VideoFormat, bitrate_kbps: int
+    room: RoomState,
+    name: str,
+    offer: Session,
+    index: int,
+    wanted: VideoFormat,
+    bitrate_kbps: int,
+    direction: str = "sendrecv",
 ) -> Media | None:
     """Our line in answer to a participant's m=video; None where it has no ports.
 
     Args:
         bitrate_kbps: what we ask for at most.
+        direction: that we want.
     """
     member = room.members.get(name)
     if member is None:
         return None
-    direction = answer_direction(offer.direction_of(index), "sendrecv")
+    direction = answer_direction(offer.direction_of(index), direction)
     if member.handle.secure is not None:
         caller = room.received_by(Side.CALLER)
         most = min(bitrate_kbps, caller.bitrate_kbps) if caller else bitrate_kbps
@@ -56,7 +63,7 @@ def offers_webrtc(offer: Session) -> bool:
 
 
 def answer_to_party(
-    room: RoomState, name: str, offer: Session, origin: Origin, bitrate_kbps: int
+    room: RoomState, name: str, offer: Session, origin: Origin, bitrate_kbps: int, direction: str = "sendrecv"
 ) -> tuple[Session, int]:
     """Answer the usable m=video of a party that has its place in the room; every other line is refused.
 
@@ -66,7 +73,7 @@ def answer_to_party(
     """
     if name in room.secure_members:
         index, wanted = webrtc.choose_secure(offer)
-        if (line := line_in_answer(room, name, offer, index, wanted, bitrate_kbps)) is not None:
+        if (line := line_in_answer(room, name, offer, index, wanted, bitrate_kbps, direction)) is not None:
             answer = webrtc.answer(offer, index, line, origin)
             check_answer(offer, answer)
             return answer, index
@@ -74,18 +81,25 @@ def answer_to_party(
 
 
 def answer_with_streams(
-    room: RoomState, name: str, offer: Session, origin: Origin, bitrate_kbps: int, streams: Mapping[int, str]
+    room: RoomState,
+    name: str,
+    offer: Session,
+    origin: Origin,
+    bitrate_kbps: int,
+    streams: Mapping[int, str],
+    direction: str,
 ) -> Session:
     """Answer a WebRTC party that wants to see others in streams of their own, beside what it has.
 
     Args:
         offer: from `webrtc.resolved`, with its first usable line as it was before.
         streams: the participants that stand for these streams, by the index of their lines.
+        direction: that we want of the line that it has.
     Raises:
         PeerError: status 488 if there is no line that can be used, or it has no place.
     """
     index, wanted = webrtc.choose_secure(offer)
-    member, line = room.members.get(name), line_in_answer(room, name, offer, index, wanted, bitrate_kbps)
+    member, line = room.members.get(name), line_in_answer(room, name, offer, index, wanted, bitrate_kbps, direction)
     if member is None or member.handle.secure is None or line is None:
         raise PeerError("no media resources for video", 488)
     more = {}
@@ -94,8 +108,7 @@ def answer_with_streams(
         if found is None or found.handle.secure is None or form is None:
             continue
         ours = replace(member.handle.secure, ssrc=found.handle.secure.ssrc, cname=found.handle.secure.cname)
-        direction = answer_direction(offer.direction_of(at), "sendonly")
-        place = (member.handle.local, ours, direction, bitrate_kbps)
+        place = (member.handle.local, ours, answer_direction(offer.direction_of(at), "sendonly"), bitrate_kbps)
         more[at] = webrtc.answer_line(offer, at, form, *place, stream=stream)
     answer = webrtc.answer(offer, index, line, origin, more)
     check_answer(offer, answer)

@@ -145,7 +145,8 @@ class CallView:
 
     `direction`: "in", or "out" for a call of the centre to somebody in the network, who is the caller in all else that
     is said of it. `state`: routing, ringing, connected, ended. `showing`: what the caller sees: "none", "slate", a
-    party's name or "picture:ID". `extension`: of the agent whom the centre gave the call, "" while nobody knows;
+    party's name or "picture:ID"; `chosen`: what it is to see by choice, "speaker" for whoever speaks, "" for the host's
+    desk or who stands in. `extension`: of the agent whom the centre gave the call, "" while nobody knows;
     `bound_by` says what told us: "centre" with the header, "cti", "client". `asking`: extensions whose desks ask to be
     let in, `admitted`: those that were. `carried`: by its media, once it has ended. `node`: that has it, of several.
     `phones`: those that were invited, the last ones that left first; `muted`: voices that nobody hears.
@@ -175,6 +176,7 @@ class CallView:
     direction: Direction = Direction.IN
     carried: tuple[CarriedView, ...] = ()
     node: str = ""
+    chosen: str = ""
     phones: tuple[PhoneView, ...] = ()
     muted: tuple[str, ...] = ()
 

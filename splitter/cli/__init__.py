@@ -10,6 +10,7 @@ Layout, one file per group:
     invite.py     invite
     phones.py     dial, redial, remove, mute, part, leave
     video.py      raise, drop, bind, show, snapshot
+    parties.py    host
     trace.py      trace
     why.py        why
     status.py     status
@@ -60,8 +61,9 @@ COMMANDS = {
     "dial": ("splitter.cli.phones:dial", "Call a number for a desk, whose phone rings first."),
     "redial": ("splitter.cli.phones:redial", "Call the person of an earlier call once more."),
     "invite": ("splitter.cli.invite:invite", "Send the caller a link for video, or call a phone into the voice."),
-    "remove": ("splitter.cli.phones:remove", "Take a phone out of a call's voice, or call it no longer."),
+    "remove": ("splitter.cli.phones:remove", "Take a phone or a party out of a call."),
     "part": ("splitter.cli.phones:part", "Let a phone talk, only listen, or whisper to the agent."),
+    "host": ("splitter.cli.parties:host", "Make another desk in a call its host."),
     "leave": ("splitter.cli.phones:leave", "Let the agent's phone leave a call; the others go on."),
     "mute": ("splitter.cli.phones:mute", "Let nobody hear a voice of a call, or all again."),
     "raise": ("splitter.cli.video:raise_video", "Ask the caller for video."),

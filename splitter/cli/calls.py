@@ -94,7 +94,7 @@ def call(ctx: click.Context, reference: str, as_json: bool) -> None:
     say(table(("LEG", "STATE", "TRUNK", "PEER", "AUDIO", "VIDEO", "CALL-ID"), [_leg(leg) for leg in view.legs]))
     if view.parties:
         say()
-        titles = ("IN THE ROOM", "KIND", "EXTENSION", "STATE", "SENDS", "SEES", "CLIENT")
+        titles = ("IN THE ROOM", "KIND", "WHO", "STATE", "SENDS", "SEES", "CLIENT")
         say(table(titles, [_party(party) for party in view.parties]))
     if view.phones:
         say()
@@ -149,7 +149,8 @@ def _leg(leg: LegView) -> tuple[str, ...]:
 
 def _party(party: PartyView) -> tuple[str, ...]:
     sends = "picture" if party.sends else "-"
-    return (party.name, party.kind, party.extension or "-", party.state, sends, party.showing, party.client or "-")
+    who = party.extension or party.title or "-"
+    return (party.name, party.kind, who, party.state, sends, party.showing, party.client or "-")
 
 
 def _phone(view: CallView, phone: PhoneView) -> tuple[str, ...]:

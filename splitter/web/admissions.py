@@ -3,26 +3,31 @@
 POST   /v1/calls/{ref}/admissions              ask, for one's own desk
 PUT    /v1/calls/{ref}/admissions/{extension}  admit, whether it has asked or not
 DELETE /v1/calls/{ref}/admissions/{extension}  say no, take it back; who asked may take back the question
+PUT    /v1/calls/{ref}/host                    make another desk in the call the host; or, a supervisor's own
 """
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from splitter.calls.asks import Admit, AskIn, Denial, Dismiss
-from splitter.calls.logins.access import ENTERS
+from splitter.calls.asks import Admit, AskIn, Denial, Dismiss, HandOver
+from splitter.calls.logins.access import ENTERS, Scope
 from splitter.web.auth import bearer_of
+from splitter.web.bodies import read_json
 from splitter.web.calls import said_by
 from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder
 from splitter.web.ports import LiveCalls
-from splitter.web.shapes import CallId
+from splitter.web.routes import JSON, JSON_BYTES, Body
+from splitter.web.shapes import CallId, HostWish
+
+HOST_BODY = Body((JSON,), JSON_BYTES, HostWish)
 
 _LONGEST = 64
 
 
 class AdmissionRoutes:
-    """Handlers of the three above."""
+    """Handlers of the four above."""
 
     def __init__(self, calls: LiveCalls, finder: Finder) -> None:
         self._calls = calls
@@ -46,6 +51,14 @@ class AdmissionRoutes:
     async def admit(self, request: web.Request) -> web.Response:
         call, bearer = await self._find.to_own(request), bearer_of(request)
         await self._calls.ask(call.call_id, Admit(_extension(request), said_by(bearer)))
+        return web.Response(status=204)
+
+    async def hand_over(self, request: web.Request) -> web.Response:
+        """Make another desk the host; a supervisor may make its own."""
+        bearer, wish = bearer_of(request), await read_json(request, HOST_BODY, HostWish)
+        takes = bearer.may(Scope.SUPERVISE) and bool(bearer.extension) and wish.extension == bearer.extension
+        call = await (self._find.to_take(request) if takes else self._find.to_own(request))
+        await self._calls.ask(call.call_id, HandOver(wish.extension, said_by(bearer), takes))
         return web.Response(status=204)
 
     async def dismiss(self, request: web.Request) -> web.Response:

@@ -13,7 +13,7 @@ from splitter.calls.logins.access import Scope
 from splitter.calls.view import CallView
 from splitter.sdp.fragment import CONTENT_TYPE as FRAGMENT
 from splitter.web import reloads, shapes
-from splitter.web.admissions import AdmissionRoutes
+from splitter.web.admissions import HOST_BODY, AdmissionRoutes
 from splitter.web.auth import Doorman, Strict, Trusting, guarded
 from splitter.web.calls import DESK_BODY, CallRoutes
 from splitter.web.cors import Cors
@@ -306,6 +306,11 @@ def _admissions(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
         ),
         Operation("PUT", one, _ACT, admissions.admit, "Let a desk into one's call", (done,), faults=((409, "full"),)),
         Operation("DELETE", one, _ACT, admissions.dismiss, "Say no to a desk, or take it back", (done,)),
+        Operation(
+            *("PUT", f"{_CALL}/host", _ACT, admissions.hand_over, "Make another desk the host", (done,)),
+            body=HOST_BODY,
+            faults=((409, "bound-already"), (409, "not-in-call")),
+        ),
     )
 
 

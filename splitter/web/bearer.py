@@ -93,8 +93,20 @@ class Bearer:
             return self.call_id == view.call_id
         if not self._is_desk:
             return False
-        inside = any(party.extension == self.extension and party.state != "left" for party in view.parties)
-        return inside or self.owns(view) or self.extension in view.admitted
+        return self._inside(view, onlooker=True) or self.owns(view) or self.extension in view.admitted
+
+    def acts_in(self, view: CallView) -> bool:
+        """True for a bearer that takes part and does not merely look on."""
+        return self.takes_part(view) and (
+            bool(self.call_id)
+            or self.owns(view)
+            or self.extension in view.admitted
+            or self._inside(view, onlooker=False)
+        )
+
+    def _inside(self, view: CallView, onlooker: bool) -> bool:
+        there = (one for one in view.parties if one.extension == self.extension and one.state != "left")
+        return any(onlooker or one.kind != "onlooker" for one in there)
 
     @property
     def _is_desk(self) -> bool:

@@ -70,7 +70,7 @@ class Finder:
             ApiError: 404, 409 for several or one that has ended, 403 for that of another desk.
         """
         bearer, view = bearer_of(request), await self.to_take(request, reference)
-        if not bearer.may(scope) and not bearer.takes_part(view):
+        if not bearer.may(scope) and not bearer.acts_in(view):
             raise self.not_yours(reference or request.match_info["ref"], bearer)
         return view
 

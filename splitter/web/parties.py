@@ -73,7 +73,7 @@ class PartyRoutes:
         fresh = bool(bearer.link) and not self._links.uses(bearer.link, bearer.device)
         if bearer.link and not await self._links.admit(bearer.link, bearer.device):
             raise ApiError(403, "other-device", "this link is used on another device, or no longer holds")
-        desk = _desk(request, bearer)
+        desk = _desk(request, bearer, call)
         try:
             admitted = await self._calls.ask(call.call_id, Join(desk, offer, self._network, bearer.may(*ENTERS)))
         except Denial as denial:
@@ -117,8 +117,10 @@ class PartyRoutes:
     async def remove(self, request: web.Request) -> web.Response:
         """RFC 9725 §4.2: a party leaves; who has the call may take out others as well."""
         bearer, party = bearer_of(request), request.match_info["party"]
-        call = await self._find.to_change(request)
+        call = await self._find.to_take(request)
         may_remove = bearer.may(Scope.CONTROL) or bearer.owns(call)
+        if not may_remove and not bearer.takes_part(call):
+            raise self._find.not_yours(request.match_info["ref"], bearer)
         if not may_remove and not self._is_own(call, party, bearer):
             raise ApiError(403, "not-your-party", f"{party} is somebody else")
         await self._calls.ask(call.call_id, Remove(party, said_by(bearer)))
@@ -191,23 +193,24 @@ def _fragment(data: bytes) -> Fragment:
         raise ApiError(status, "bad-fragment", error.reason) from error
 
 
-def _desk(request: web.Request, bearer: Bearer) -> Desk:
-    """Who joins; a client that does not say which it is takes no old place."""
+def _desk(request: web.Request, bearer: Bearer, call: CallView) -> Desk:
+    """Who joins; a client that does not say which it is takes no old place. Supervisors look on in calls of others."""
     client = request.query.get("client") or secrets.token_hex(8)
     if not _CLIENT.fullmatch(client):
         raise ApiError(400, "bad-query", "client must be up to 64 letters, digits and . : @ _ -")
-    kind = bearer.guest if bearer.call_id else "desk"
+    looks_on = Scope.SUPERVISE in bearer.scopes and call.extension and not bearer.acts_in(call)
+    kind = bearer.guest if bearer.call_id else "onlooker" if looks_on else "desk"
     holder = Holder(bearer.name, bearer.token_id, bearer.made_at, bearer.login)
     return Desk(client, bearer.extension, kind, said_by(bearer), holder, bearer.title)
 
 
 def _same_desk(party: PartyView, extension: str) -> bool:
-    return bool(extension) and party.extension == extension and party.kind == "webrtc"
+    return bool(extension) and party.extension == extension and party.kind in ("webrtc", "onlooker")
 
 
 def _of_before(call: CallView, name: str) -> _Transport | None:
     """The transport of a party that joined in a former process: its line is the one that its client names."""
-    kinds = (PartyKind.WEBRTC, PartyKind.GUEST, PartyKind.EXPERT)
+    kinds = (PartyKind.WEBRTC, PartyKind.GUEST, PartyKind.EXPERT, PartyKind.ONLOOKER)
     there = (one for one in call.parties if one.kind in kinds and one.state != PartyState.LEFT)
     return _Transport() if any(one.name == name for one in there) else None
 

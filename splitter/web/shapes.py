@@ -161,8 +161,17 @@ class DeskWish(Struct, forbid_unknown_fields=True):
     extension: _Name = ""
 
 
+class HostWish(Struct, forbid_unknown_fields=True):
+    """The extension whose desk is to be the host of a call."""
+
+    extension: _Word
+
+
 class DisplayWish(Struct, forbid_unknown_fields=True):
-    """A wish for what a viewer sees: a party's name, "slate", "picture:ID", or "" for the room's own choice."""
+    """A wish for what a viewer sees.
+
+    `source`: a party's name, "slate", "picture:ID", "speaker" for whoever speaks, or "" for the room's own choice.
+    """
 
     source: _Name
     viewer: _Word = "caller"

@@ -83,13 +83,23 @@ async def test_each_sees_every_other_one_and_the_caller_whom_the_agent_chooses(
         await (await desk.eye(console.page, "[data-source=caller] video")).rising(CALLER, _SHORT, _LONG)
         await desk.show(console.page, "enlarged")
 
-        # One is taken out: nobody has it any more, and the caller sees the host.
-        await console.page.locator("[data-party=expert-1] button[data-key^='party.remove']").click()
-        await console.page.locator("[data-confirm=remove]").click()
+        # The agent chooses in the list as well, and makes the colleague the host.
+        await console.page.select_option("#choice", "desk-2")
+        await desk.caller_sees(handset, COLLEAGUE, _SHORT, _LONG)
+        await console.page.locator("[data-party=desk-2] button[data-key^='party.hand-over']").click()
+        await desk.show(console.page, "hand-over")
+        await console.page.locator("[data-confirm=hand-over]").click()
+        await desk.view(call_id, lambda view: view["extension"] == "2002", "the colleague is the host")
+        await second.page.select_option("#choice", "")
+        await desk.show(second.page, "new-host")
+
+        # One is taken out: nobody has it any more, and the caller sees the host of now.
+        await second.page.locator("[data-party=expert-1] button[data-key^='party.remove']").click()
+        await second.page.locator("[data-confirm=remove]").click()
         await expect(console.page.locator("[data-source=expert-1]")).to_have_count(0)
         await expect(second.page.locator("[data-source=expert-1]")).to_have_count(0)
         await console.caller.rising(CALLER, _SHORT, _LONG)
-        await desk.caller_sees(handset, SENDER, _SHORT, _LONG)
+        await desk.caller_sees(handset, COLLEAGUE, _SHORT, _LONG)
         await expect(page.locator("#title")).to_have_text(
             "The other side has ended your video", timeout=patient(15) * 1000
         )

@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
-from splitter.calls.asks import Admit, AskIn, Denial, Dismiss, Join
+from splitter.calls.asks import Admit, Admitted, AskIn, Denial, Dismiss, HandOver, Join, Limits
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import PartyKind, PartyState
-from splitter.calls.view import PartyView
+from splitter.calls.view import CallView, PartyView
+from splitter.sdp.parse import parse
 from splitter.sdp.write import write
 from splitter.web import find
 from splitter.web.bearer import Bearer, mint
 from tests.calls.kit import browser_offer
 from tests.web.kit import CALL, SECRET, Gateway, Web
+from tests.web.test_parties import ANSWER
 
 OTHERS = replace(CALL, extension="502", bound_by="centre p-asserted-identity")
 OWN = replace(CALL, extension="501", bound_by="centre p-asserted-identity")
@@ -23,6 +25,8 @@ INSIDE = replace(
     OTHERS, admitted=("501",), parties=(PartyView("desk-2", PartyKind.WEBRTC, "501", "tab", PartyState.CONNECTED),)
 )
 OFFER: dict[str, Any] = {"data": write(browser_offer()), "headers": {"Content-Type": "application/sdp"}}
+PATH = f"/v1/calls/{CALL.call_id}"
+HOST = f"{PATH}/host"
 NOT_ADMITTED = Denial(403, "not-admitted", "ask")
 
 
@@ -147,3 +151,59 @@ class TestConsent:
         assert desk.takes_part(admitted) and not desk.owns(admitted)
         assert not desk.takes_part(replace(OTHERS, asking=("501",)))
         assert not Bearer("x", frozenset({Scope.READ}), "501").takes_part(admitted)
+
+
+class TestTheHost:
+    async def test_is_made_by_the_host(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(OWN)
+        assert (await outside.ask("PUT", HOST, "desk", json={"extension": "502"}))[0] == 204
+        assert parts.calls.asked == [(CALL.call_id, HandOver("502", "desk (501)"))]
+        assert await outside.code("PUT", HOST, "desk", json={}) == (400, "bad-body")
+
+    async def test_is_not_made_by_others(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(INSIDE)
+        for extension in ("501", "502", "503"):
+            assert await outside.code("PUT", HOST, "desk", json={"extension": extension}) == (403, "not-your-call")
+        assert not parts.calls.asked
+
+
+class TestASupervisor:
+    """A login with the scope "calls:supervise" sees, and is not seen, until it takes the call over."""
+
+    def boss(self) -> str:
+        return mint(SECRET, Bearer("boss", frozenset({Scope.DESK, Scope.SUPERVISE}), "500"), 2e9)
+
+    async def test_comes_in_as_an_onlooker(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(OTHERS)
+        parts.calls.answers[Join] = Admitted("onlooker-1", parse(ANSWER), Limits(640, 480, 30, 960))
+        status, _ = await outside.ask("POST", f"{PATH}/parties?client=tab", self.boss(), **OFFER)
+        assert status == 201
+        [(_, ask)] = parts.calls.asked
+        assert isinstance(ask, Join) and (ask.desk.kind, ask.desk.extension) == ("onlooker", "500")
+
+    @pytest.mark.parametrize("call", [replace(OTHERS, extension=""), replace(OTHERS, extension="500")])
+    async def test_is_a_desk_in_a_call_of_its_own(self, call: CallView, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(call)
+        parts.calls.answers[Join] = Admitted("desk-1", parse(ANSWER), Limits(640, 480, 30, 960))
+        assert (await outside.ask("POST", f"{PATH}/parties?client=tab", self.boss(), **OFFER))[0] == 201
+        [(_, ask)] = parts.calls.asked
+        assert isinstance(ask, Join) and ask.desk.kind == "desk"
+
+    async def test_sees_and_changes_nothing_but_for_its_own_place(self, parts: Gateway, outside: Web) -> None:
+        party = PartyView("onlooker-1", PartyKind.ONLOOKER, "500", "tab", PartyState.CONNECTED)
+        parts.calls.add(replace(OTHERS, parties=(party,)))
+        boss = self.boss()
+        assert (await outside.ask("GET", PATH, boss))[0] == 200
+        wish = {"json": {"source": "slate"}}
+        assert await outside.code("PUT", f"{PATH}/display", boss, **wish) == (403, "not-your-call")
+        assert await outside.code("POST", f"{PATH}/video", boss) == (403, "not-your-call")
+        assert await outside.code("POST", f"{PATH}/snapshots", boss) == (403, "not-your-call")
+        assert await outside.code("DELETE", PATH, boss) == (403, "not-your-call")
+        assert not parts.calls.asked
+        assert (await outside.ask("DELETE", f"{PATH}/parties/onlooker-1", boss))[0] == 204
+
+    async def test_takes_a_call_over_for_itself_alone(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(OTHERS)
+        assert (await outside.ask("PUT", HOST, self.boss(), json={"extension": "500"}))[0] == 204
+        assert parts.calls.asked == [(CALL.call_id, HandOver("500", "boss (500)", takes=True))]
+        assert (await outside.code("PUT", HOST, self.boss(), json={"extension": "501"}))[0] == 403

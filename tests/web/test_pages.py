@@ -117,12 +117,12 @@ class TestModules:
         """Its page is loaded over a phone's network, by somebody in need."""
         scripts = imported(PACKAGE / "guest" / "guest.js")
         files = [*scripts, PACKAGE / "guest" / "index.html", PACKAGE / "guest" / "guest.css"]
-        assert sum(len(gzip.compress(path.read_bytes())) for path in files) < 25_000
+        assert sum(len(gzip.compress(path.read_bytes())) for path in files) < 28_000
         assert not {"splitter.js", "connection.js", "call.js"} & {path.name for path in scripts}
 
     def test_are_short(self) -> None:
         lengths = {path.name: len(path.read_text().splitlines()) for path in (PACKAGE / "sdk").glob("*.js")}
-        assert max(lengths.values()) < 350, lengths
+        assert max(lengths.values()) < 400, lengths
 
 
 def imported(script: Path) -> set[Path]:

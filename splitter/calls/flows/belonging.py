@@ -9,13 +9,18 @@ from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.media_commands import RankParticipant
 
 
-def give_to(call: LiveCall, extension: str, by: str) -> Steps[None]:
-    """The call belongs to the agent with this extension; "" takes that back. `by`: as `CallView.bound_by` says."""
+def give_to(call: LiveCall, extension: str, by: str, admitted: frozenset[str] = frozenset()) -> Steps[None]:
+    """The call belongs to the agent with this extension; "" takes that back.
+
+    Args:
+        by: as `CallView.bound_by` says.
+        admitted: extensions that may be in it all the same.
+    """
     talk = call.talk
     if extension == talk.extension:
         return
     talk.extension, talk.bound_by = extension, by if extension else ""
-    talk.admitted.clear()  # by who had it before
+    talk.admitted = set(admitted)
     yield from _rank_anew(call)
     yield Tell()  # first: whose it is now is to hear it
     yield Notify("bound", f"bound to {extension}, by {by}" if extension else f"bound to nobody any more, by {by}")
@@ -31,7 +36,7 @@ def rank_newcomer(call: LiveCall, name: str, kind: PartyKind, desk: Desk) -> Non
 
     A program's own client is nobody's desk: it joins to be seen while the host is not.
     """
-    if is_anothers(call, desk.extension) or kind is PartyKind.EXPERT:
+    if is_anothers(call, desk.extension) or kind in (PartyKind.EXPERT, PartyKind.ONLOOKER):
         call.talk.room.aside.add(name)
     elif desk.extension and desk.extension == call.talk.extension:
         call.talk.room.hosts.add(name)
@@ -46,7 +51,7 @@ def _rank_anew(call: LiveCall) -> Steps[None]:
     """Another desk has the call, or none: its clients are seen first, those of the former one by choice."""
     talk, room = call.talk, call.talk.room
     for party in talk.parties.all():
-        host = bool(talk.extension) and party.desk.extension == talk.extension
+        host = party.kind.is_desk and bool(talk.extension) and party.desk.extension == talk.extension
         if host == (party.name in room.hosts):
             continue
         room.forget_rank(party.name)

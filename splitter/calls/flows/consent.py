@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.asks import Admit, Asked, AskIn, Denial, Dismiss
+from splitter.calls.asks import Admit, Asked, AskIn, Denial, Dismiss, HandOver
 from splitter.calls.consent import ASK_LIMIT_S, MOST_ADMITTED, MOST_ASKING, MOST_RINGING
 from splitter.calls.events import SeatArrived
+from splitter.calls.flows.belonging import give_to
 from splitter.calls.talk.commands import (
     AnswerAsk,
     Notify,
@@ -37,8 +38,23 @@ def may_enter(call: LiveCall, extension: str, by_rule: bool) -> bool:
         return True
     if not extension:
         return False
-    inside = any(party.desk.extension == extension and not party.kind.invited for party in call.talk.parties.all())
+    inside = any(party.desk.extension == extension and party.kind.is_desk for party in call.talk.parties.all())
     return inside or extension == call.talk.extension or extension in call.talk.admitted
+
+
+def hand_over(call: LiveCall, asked: Asked, ask: HandOver) -> Steps[None]:
+    """Make another desk the host: those who are in the picture stay, the former host among them."""
+    talk, former = call.talk, call.talk.extension
+    if ask.extension == former:
+        raise Denial(409, "bound-already", "that desk is the host already")
+    there = [party for party in talk.parties.all() if party.desk.extension == ask.extension]
+    if not ask.takes and not any(party.kind.is_desk for party in there):
+        raise Denial(409, "not-in-call", "only a desk that is in the video can be made the host")
+    admitted = frozenset((*talk.admitted, former)) - {ask.extension, ""}
+    yield from give_to(call, ask.extension, "client", admitted)
+    yield Notify("taken-over" if ask.takes else "handed-over", f"{ask.extension} is the host, by {ask.by}")
+    yield Tell()
+    yield AnswerAsk(asked)
 
 
 def ask_in(call: LiveCall, asked: Asked, ask: AskIn) -> Steps[None]:

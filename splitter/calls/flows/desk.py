@@ -17,6 +17,7 @@ from splitter.calls.asks import (
     Desk,
     Dismiss,
     DropVideo,
+    HandOver,
     InvitePhone,
     Join,
     LeaveVoice,
@@ -33,7 +34,7 @@ from splitter.calls.asks import (
 from splitter.calls.events import ClientPlaced, ClientRestarted, ShowFailed, ShownAsAsked, StillTaken
 from splitter.calls.flows.belonging import give_to, rank_newcomer
 from splitter.calls.flows.binding import bind_call
-from splitter.calls.flows.consent import admit_desk, ask_in, dismiss_desk, may_enter
+from splitter.calls.flows.consent import admit_desk, ask_in, dismiss_desk, hand_over, may_enter
 from splitter.calls.flows.phones import on_phone_ask
 from splitter.calls.flows.seats import admit_party, forget_party, join_seat, uncover_viewers
 from splitter.calls.flows.streams import forget_streams, watch_others
@@ -56,7 +57,7 @@ from splitter.calls.talk.commands import (
 )
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.media_commands import PlaceClient, RestartClient, ShowAgain, ShowChoice, TakeStill
-from splitter.calls.talk.room import PICTURE, SLATE
+from splitter.calls.talk.room import PICTURE, SLATE, SPEAKER
 from splitter.core.errors import PeerError
 from splitter.media.ports.rooms import Snapshot
 from splitter.sdp.model import Session
@@ -100,6 +101,8 @@ def _begin(call: LiveCall, asked: Asked) -> Steps[None]:
             yield from _take_snapshot(call, asked, ask)
         case Bind():
             yield from _bind(call, asked, ask)
+        case HandOver():
+            yield from hand_over(call, asked, ask)
         case AskIn():
             yield from ask_in(call, asked, ask)
         case Admit():
@@ -125,7 +128,7 @@ def _deny(call: LiveCall, asked: Asked, denial: Denial) -> Steps[None]:
 def _join(call: LiveCall, asked: Asked, ask: Join) -> Steps[None]:
     """A client that comes back takes its old place at once, whatever became of its old transport."""
     kind = PartyKind.of_desk(ask.desk.kind)
-    if not kind.invited and not may_enter(call, ask.desk.extension, ask.by_rule):
+    if kind.is_desk and not may_enter(call, ask.desk.extension, ask.by_rule):
         raise Denial(403, "not-admitted", "the call is another desk's: ask to be let in")
     offer = resolved(ask.offer)
     try:
@@ -266,7 +269,7 @@ def _show(call: LiveCall, asked: Asked, ask: Show) -> Steps[None]:
     if viewer not in call.talk.room.members:
         raise Denial(409, "no-video", f"{viewer} has no video")
     named = source == Side.CALLER or call.talk.parties.get(source) is not None
-    if source == viewer or not (source in ("", SLATE) or source.startswith(PICTURE) or named):
+    if source == viewer or not (source in ("", SLATE, SPEAKER) or source.startswith(PICTURE) or named):
         raise Denial(404, "no-such-source", f"{viewer} cannot be shown {source[:40]!r}")
     yield ShowChoice(asked, ask)
 

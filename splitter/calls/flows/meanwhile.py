@@ -62,6 +62,7 @@ from splitter.media.ports.events import (
     PictureStopped,
     SourceShown,
     SourceUnfit,
+    SpeakerChanged,
     StrangerHeard,
     TransportChanged,
     VoiceOffloaded,
@@ -128,7 +129,15 @@ def _beside_the_voice(call: LiveCall, event: CallEvent) -> Steps[None]:
         case VoiceOffloaded():
             kind = "alarm" if event.fault else "media"
             yield Note(f"the media worker forwards the voice, and not the kernel: {event.reason}", kind=kind)
-        case TransportChanged() | MediaStarted() | StrangerHeard() | PictureStopped() | SourceShown() | SourceUnfit():
+        case (
+            TransportChanged()
+            | SpeakerChanged()
+            | MediaStarted()
+            | StrangerHeard()
+            | PictureStopped()
+            | SourceShown()
+            | SourceUnfit()
+        ):
             yield from on_room(call, event)
         case _:
             pass  # an event of a leg or a worker that this call has already let go

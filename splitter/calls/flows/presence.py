@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.flows.seats import forget_party, leave_call
+from splitter.calls.flows.speaker import forget_speaker, on_speaker
 from splitter.calls.flows.strangers import on_known, on_stranger
 from splitter.calls.parties import Party, owner_of
 from splitter.calls.states import PartyState, Side
@@ -18,11 +19,14 @@ from splitter.media.ports.events import (
     PictureStopped,
     SourceShown,
     SourceUnfit,
+    SpeakerChanged,
     StrangerHeard,
     TransportChanged,
 )
 
-RoomEvent = TransportChanged | MediaStarted | StrangerHeard | PictureStopped | SourceShown | SourceUnfit
+RoomEvent = (
+    TransportChanged | SpeakerChanged | MediaStarted | StrangerHeard | PictureStopped | SourceShown | SourceUnfit
+)
 
 
 def on_room(call: LiveCall, event: RoomEvent) -> Steps[None]:
@@ -37,6 +41,8 @@ def on_room(call: LiveCall, event: RoomEvent) -> Steps[None]:
             yield from on_known(call, event)
             if event.kind == "video":
                 yield from _sends(call, event.end, True)
+        case SpeakerChanged():
+            yield from on_speaker(call, event)
         case PictureStopped():
             yield Note(f"its picture has stopped: {event.reason}", event.participant, "media")
             if event.participant == Side.CALLER:
@@ -68,6 +74,8 @@ def _sends(call: LiveCall, name: str, sends: bool) -> Steps[None]:
         call.talk.video.sends = sends
     elif party is not None:
         party.sends = sends
+    if not sends:
+        yield from forget_speaker(call, name)
     yield Tell()
 
 

@@ -136,6 +136,8 @@ def forget_party(call: LiveCall, name: str) -> Steps[None]:
     choices = call.talk.room.choices
     choices.pop(name, None)
     forget_streams(call, name)
+    if name in call.talk.room.speakers:
+        call.talk.room.speakers.remove(name)
     for viewer in [viewer for viewer, source in choices.items() if source == name]:
         del choices[viewer]
     yield RemoveParticipant(name)

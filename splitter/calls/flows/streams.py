@@ -46,11 +46,9 @@ def on_streams_opened(call: LiveCall, event: StreamsOpened) -> Steps[None]:
     party.origin = answer.origin
     forget_streams(call, party.name)
     call.talk.room.choices.update(event.shown)
-    ask = asked.ask
-    assert isinstance(ask, WatchOthers)
     sees = ", ".join(source for _, source in event.shown)
     yield Note(f"sees {sees or 'nobody'} in streams of their own", party.name)
-    yield AnswerAsk(asked, Watched(answer, ask.streams))
+    yield AnswerAsk(asked, Watched(answer, event.streams))
 
 
 def forget_streams(call: LiveCall, name: str) -> None:

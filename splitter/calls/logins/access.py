@@ -23,7 +23,7 @@ class Scope(StrEnum):
     READ = "calls:read"  # see every call, seat and trunk
     CONTROL = "calls:control"  # hang up, take out, bind and switch in every call
     JOIN = "calls:join"  # enter every call's picture, whosever it is
-    SUPERVISE = "calls:supervise"  # listen to every call, whisper to its agent, take it over
+    SUPERVISE = "calls:supervise"  # look on in every call unseen, listen, whisper to its agent, take it over
     DESK = "desk"  # be a desk: its extension's calls alone
     PICTURES = "pictures"  # put up and take down stills for every call
     ADMIN = "admin"  # everything, making tokens included
@@ -102,7 +102,7 @@ class Token:
     ]
     """What it may do: "calls:read", see all calls; "calls:control", hang up, take out and bind too, and admit desks
     into calls; "desk", be a desk; "calls:join", enter calls of other desks without their consent, as a desk;
-    "calls:supervise", listen to any call by one's own phone, whisper to its agent, take it over;
+    "calls:supervise", look on in any call unseen, listen to it by one's own phone, whisper to its agent, take it over;
     "pictures", put up stills; "admin", everything, making tokens for others included."""
     sha256: Annotated[
         str,

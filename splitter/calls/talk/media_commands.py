@@ -210,6 +210,10 @@ class ShowAgain(ShowCommand):
     """Tell the room what desks have chosen; ends in ShowFailed for each choice that cannot be."""
 
 
+class FollowSpeaker(ShowCommand):
+    """Show who speaks to those who are to see that; ends in ShowFailed for each to whom it cannot be."""
+
+
 @dataclass(frozen=True, slots=True)
 class LiftCover(ShowCommand):
     """Let the room choose again what a viewer sees; ends in ShowFailed where it cannot."""

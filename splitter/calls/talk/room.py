@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from splitter.calls.states import Side
 from splitter.calls.view import CarriedView
 from splitter.media.ports.ends import LocalEnd
 from splitter.media.ports.rooms import (
@@ -16,6 +17,7 @@ from splitter.media.ports.rooms import (
 from splitter.sdp.video import VideoFormat
 
 SLATE, PICTURE = "slate", "picture:"  # sources beside the participants
+SPEAKER = "speaker"  # a choice that follows who speaks
 # How long an answer may wait for the room: a healthy worker needs a few milliseconds; a stuck one must not delay voice.
 PATIENCE_S = 0.2
 
@@ -48,6 +50,7 @@ class RoomState:
         members: the participants that have a place in it, by name.
         homeless: participants of a lost room that have no place in a new one yet; their networks.
         choices: by viewer, what desks want it to be shown; a new room has to be told again.
+        speakers: the participants whose voices were heard last, the latest first; for those who are shown who speaks.
         covers: by viewer who was given the slate, the name of who chose that; it goes with that one.
         aside: participants that are shown by choice alone; hosts: those of the host's desk; see ParticipantMedia.
         images: uploaded ones that the room has, the oldest first.
@@ -58,6 +61,7 @@ class RoomState:
     members: dict[str, Member] = field(default_factory=dict)
     homeless: dict[str, str] = field(default_factory=dict)
     choices: dict[str, str] = field(default_factory=dict)
+    speakers: list[str] = field(default_factory=list)
     covers: dict[str, str] = field(default_factory=dict)
     aside: set[str] = field(default_factory=set)
     hosts: set[str] = field(default_factory=set)
@@ -72,6 +76,22 @@ class RoomState:
     def secure_members(self) -> tuple[str, ...]:
         """Names of the participants that speak WebRTC."""
         return tuple(name for name, member in self.members.items() if member.secure)
+
+    def chosen_for(self, viewer: str) -> str:
+        """What the engine is to show to a viewer, of whom was chosen; "" for its own choice."""
+        choice = self.choices.get(viewer, "")
+        return self.speaker_for(viewer) if choice == SPEAKER else choice
+
+    @property
+    def chosen_for_caller(self) -> str:
+        """What the caller is to see by choice, on the phone or in its own browser; "" for nothing."""
+        choices = self.choices
+        return next((choices[one] for one in choices if one == Side.CALLER or one.startswith("guest-")), "")
+
+    def speaker_for(self, viewer: str) -> str:
+        """Whoever else has spoken last, as far as it is there; "" for nobody."""
+        own = (viewer, Side.CALLER.value) if viewer.startswith("guest-") else (viewer,)
+        return next((one for one in self.speakers if one not in own and one in self.members), "")
 
     def streams_of(self, name: str) -> tuple[str, ...]:
         """Names of the further streams of a participant: what it sees beside what it is shown itself."""
@@ -103,7 +123,7 @@ class RoomState:
         return CarriedRoom(room, tuple(self._to_restore(name, member) for name, member in self.members.items()))
 
     def _to_restore(self, name: str, member: Member) -> CarriedParticipant:
-        return CarriedParticipant(member.handle, self.ranked(name, member.media), self.choices.get(name, ""))
+        return CarriedParticipant(member.handle, self.ranked(name, member.media), self.chosen_for(name))
 
     def ranked(self, name: str, media: ParticipantMedia | None) -> ParticipantMedia | None:
         """What the room is told of a participant's media: before whom others see it, if at all."""

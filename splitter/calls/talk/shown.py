@@ -63,6 +63,7 @@ def view_of(
         direction=talk.direction,
         carried=talk.carried,
         node=node,
+        chosen=talk.room.chosen_for_caller,
         phones=(
             *talk.past_phones,
             *(phone.view(phone.name in talk.muted) for phone in (*talk.phones.values(), *calling)),

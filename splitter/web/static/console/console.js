@@ -7,12 +7,13 @@
  *   side.js      facts, parties, quality, stills, log  actions.js  the row of controls
  *   recent.js    this desk's calls before              login.js    signing in
  *   dialogs.js   windows                               strip.js    everybody else in the video
- *   voices.js    phones that were invited
+ *   voices.js    phones that were invited              choice.js   what the caller is to see
  */
 
 import { Splitter } from "../sdk/splitter.js";
 import { hindrance, KEYS, renderControls } from "./actions.js";
 import * as dialogs from "./dialogs.js";
+import { renderChoice, setUpChoice } from "./choice.js";
 import { byId, fill, make, say, translatePage } from "./elements.js";
 import { callerOf, Entry, partyName } from "./entry.js";
 import { remembered, setUpLogin, showLogin, signOut } from "./login.js";
@@ -74,7 +75,8 @@ function render() {
   if (entry) {
     renderNow(entry);
     renderStage(splitter, entry);
-    renderSide(splitter, entry, { remove: removeParty, show: showParty, open: dialogs.openStill, admit, deny });
+    renderSide(splitter, entry, { remove: removeParty, show: showParty, open: dialogs.openStill, admit, deny, handOver, takeOver });
+    renderChoice(entry);
     renderVoices(entry, mayDecide(splitter, entry.call.view), { removePhone, mute, leaveVoice });
     renderControls(splitter, entry);
   } else renderIdle();
@@ -369,6 +371,16 @@ function isOurs(view) {
   return splitter.owns(view) || (view.admitted ?? []).includes(splitter.me?.extension ?? "");
 }
 
+/** @param {string} extension */
+function handOver(extension) {
+  const entry = current();
+  if (entry) dialogs.confirmHandOver(extension, () => attempt(() => entry.call.handOver(extension)));
+}
+
+function takeOver() {
+  attempt(async () => current()?.call.takeOver());
+}
+
 /** @param {string} party */
 function showParty(party) {
   attempt(async () => current()?.call.show(party));
@@ -484,6 +496,7 @@ function begin() {
   dialogs.setUpDialogs();
   setUpLogin(splitter);
   setUpStage();
+  setUpChoice(showParty);
   speak(stored(LANGUAGE) ?? navigator.language);
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", (event) => {

@@ -75,6 +75,12 @@ export function confirmHangUp(entry, act) {
   confirmFirst({ title: t("hangup.title"), text, submit: t("do.hangup"), kind: "hangup" }, act);
 }
 
+/** @param {string} extension @param {() => void} act */
+export function confirmHandOver(extension, act) {
+  const words = { title: t("hand-over.title", { extension }), text: t("hand-over.text", { extension }), submit: t("hand-over.submit") };
+  confirmFirst({ ...words, kind: "hand-over" }, act);
+}
+
 /** @param {Entry} entry @param {string} party @param {() => void} act */
 export function confirmRemove(entry, party, act) {
   const { call } = entry;

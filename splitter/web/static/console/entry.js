@@ -187,7 +187,7 @@ export function partyName(call, name) {
 /** A party as it is now, for people who read it later, in whichever language. @param {CallHandle} call @param {string} name */
 function named(call, name) {
   const party = call.view.parties.find((one) => one.name === name);
-  const extension = party?.extension || name.replace(/^(seat|desk)-/, "");
+  const extension = party?.extension || name.replace(/^(seat|desk|onlooker)-/, "");
   if (name === "slate" || name === "none") return () => t(`source.${name}`);
   if (name === "caller") return () => t("party.caller");
   if (name && name === call.party) return () => t("party.you");

@@ -10,7 +10,7 @@ import { t, timeOfDay } from "./texts.js";
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
 /**
  * @typedef {{remove: (party: string) => void, show: (party: string) => void, admit: (extension: string) => void,
- *   deny: (extension: string) => void, open: (still: import("./entry.js").Still) => void}} Doing
+ *   deny: (extension: string) => void, handOver: (extension: string) => void, takeOver: () => void, open: (still: import("./entry.js").Still) => void}} Doing
  */
 
 /** @type {Record<string, string>} what is said otherwise where it is oneself */
@@ -54,7 +54,9 @@ function renderParties(splitter, entry, doing) {
   const parties = view.parties.filter((party) => party.state !== "left");
   const rules = mayDecide(splitter, view);
   const asking = rules && !entry.over ? (view.asking ?? []) : [];
-  fill(byId("parties"), [parties, own, entry.call.showing, entry.over, asking, rules], () => [
+  const looksOn = !entry.over && view.state === "connected" && splitter.looksOn(view);
+  fill(byId("parties"), [parties, own, entry.call.showing, entry.over, asking, rules, looksOn, view.extension], () => [
+    ...(looksOn ? [takeOverItem(doing)] : []),
     ...asking.map((extension) => askingItem(extension, doing)),
     ...(parties.length && !entry.over
       ? parties.map((party) => partyItem(entry, party, rules, doing))
@@ -101,10 +103,22 @@ function partyItem(entry, party, rules, doing) {
     { "data-state": party.state, "data-party": party.name },
     make("span", { class: "grow", text: name, title: name }),
     seen ? make("span", { class: "seen", title: t("party.seen"), role: "img", "aria-label": t("party.seen") }, icon("eye")) : null,
-    make("span", { class: "state", text: t(`party.${party.state}`) }),
+    make("span", { class: "state", text: t(party.kind === "onlooker" && party.state === "connected" ? "party.onlooker" : `party.${party.state}`) }),
+    party.extension && party.extension === entry.call.view.extension ? make("span", { class: "seen host", title: t("party.host"), role: "img", "aria-label": t("party.host") }, icon("host")) : null,
     showable ? button("eye", "party.show", doing.show) : null,
+    mayHost(entry, party, rules) ? button("host", "party.hand-over", () => doing.handOver(party.extension)) : null,
     rules || party.name === own ? button("close", "party.remove", doing.remove) : null,
   );
+}
+
+/** Whether this desk can be made the host. @param {Entry} entry @param {import("../sdk/splitter.js").PartyView} party @param {boolean} rules */
+function mayHost(entry, { kind, extension, state }, rules) {
+  return rules && extension && extension !== entry.call.view.extension && state === "connected" && (kind === "webrtc" || kind === "sip");
+}
+
+/** For a supervisor who looks on. @param {Doing} doing */
+function takeOverItem(doing) {
+  return make("li", { class: "asking" }, make("span", { class: "grow", text: t("onlooker.text") }), make("button", { type: "button", class: "primary", text: t("onlooker.take"), "data-key": "take-over", onclick: doing.takeOver }));
 }
 
 /** @param {Entry} entry */

@@ -202,6 +202,18 @@ export class CallHandle extends EventTarget {
     await this.splitter.request("PUT", `${this.#path}/admissions/${encodeURIComponent(extension)}`);
   }
 
+  /** Make another desk that is in the video the host; this one stays. @param {string} extension */
+  async handOver(extension) {
+    await this.splitter.request("PUT", `${this.#path}/host`, { json: { extension } });
+  }
+
+  /** A supervisor who looks on becomes the host, and is seen. */
+  async takeOver() {
+    await this.leave();
+    await this.handOver(this.splitter.me?.extension ?? "");
+    await this.join();
+  }
+
   /** Say no to a desk that asks, or take back what it was allowed. @param {string} extension */
   async deny(extension) {
     await this.splitter.request("DELETE", `${this.#path}/admissions/${encodeURIComponent(extension)}`).catch(ignoreGone);
@@ -317,7 +329,7 @@ export class CallHandle extends EventTarget {
     const { state, limits } = this.view.video;
     const asked = state === "asking" && limits === null; // what its phone takes is not known before it says yes
     const seen = asked || hasVideo(this.view);
-    this.splitter.desk.need(this, this.#place.wanted && seen, asked ? null : this.limits);
+    this.splitter.desk.need(this, this.#place.wanted && seen && !this.splitter.looksOn(this.view), asked ? null : this.limits);
   }
 
   /** What flows between people: the waiting picture, and video that is only made ready, are none of theirs. @returns {Flows} */

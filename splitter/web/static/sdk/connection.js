@@ -141,6 +141,12 @@ export class Splitter extends Api {
     return Boolean(this.me?.extension) && view.extension === this.me?.extension;
   }
 
+  /** True for another desk's call into which this login comes as a supervisor: it sees, and is not seen. @param {CallView} view */
+  looksOn(view) {
+    const own = this.owns(view) || (view.admitted ?? []).includes(this.me?.extension ?? "");
+    return Boolean(this.me?.scopes.includes("calls:supervise")) && view.extension !== "" && !own;
+  }
+
   // ---- what the gateway tells ----
 
   /** Something of a call's media does not work. */

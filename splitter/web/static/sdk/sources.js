@@ -19,6 +19,12 @@ export class Desk extends EventTarget {
   #cameraTrack = null;
   /** @type {MediaStreamTrack|null} */
   #screenTrack = null;
+  /** @type {MediaStreamTrack|null} given by the page instead of a camera */
+  #given = null;
+  /** @type {((track: MediaStreamTrack) => MediaStreamTrack|Promise<MediaStreamTrack>)|null} */
+  #processor = null;
+  /** @type {MediaStreamTrack|null} what the processor has made of the camera's */
+  #processed = null;
   /** @type {Map<object, Limits|null>} those that need a picture, and what they can take as far as that is known */
   #calls = new Map();
   #opening = 0;
@@ -36,7 +42,33 @@ export class Desk extends EventTarget {
 
   /** What is sent: the screen while it is shared, else the camera; null for nothing. */
   get track() {
-    return this.#screenTrack ?? this.#cameraTrack;
+    return this.#screenTrack ?? this.#given ?? this.#processed ?? this.#cameraTrack;
+  }
+
+  /**
+   * Send this track instead of the camera's, which is not opened then; null: the camera again. The page keeps the track:
+   * it is not stopped here.
+   * @param {MediaStreamTrack|null} track
+   */
+  async setSource(track) {
+    if (track && track.kind !== "video") throw new SplitterError(0, "failed", "a source is a track of video");
+    this.#given = track;
+    track?.addEventListener("ended", () => this.#given === track && this.setSource(null));
+    if (track) this.#stopCamera();
+    this.#changed();
+    await this.#adjust();
+  }
+
+  /**
+   * Let what a camera shows go through this first: a background, a watermark, an avatar. It gets the camera's track each
+   * time that one is opened, and gives back the one to send. Where it fails, the camera is off and in trouble: nothing is
+   * sent that it was to hide. null: the camera as it is.
+   * @param {((track: MediaStreamTrack) => MediaStreamTrack|Promise<MediaStreamTrack>)|null} processor
+   */
+  async setProcessor(processor) {
+    this.#processor = processor;
+    if (this.#cameraTrack || this.camera.state === "starting") this.#stopCamera();
+    await this.#adjust();
   }
 
   get sharing() {
@@ -112,7 +144,7 @@ export class Desk extends EventTarget {
   /** Open or close the camera, as it is wanted and needed. */
   async #adjust() {
     const { camera } = this;
-    if (!camera.wanted || !this.#calls.size) {
+    if (!camera.wanted || !this.#calls.size || this.#given) {
       this.#opening++;
       const was = this.#cameraTrack !== null || camera.state !== "off";
       this.#stopCamera();
@@ -128,10 +160,13 @@ export class Desk extends EventTarget {
     this.dispatchEvent(new Event("camera"));
     try {
       const track = await this.#openCamera();
+      const made = opening === this.#opening ? await this.#process(track) : track;
       if (opening !== this.#opening) {
         track.stop();
+        made.stop();
         return;
       }
+      this.#processed = made === track ? null : made;
       this.#takeCamera(track);
     } catch (error) {
       const code = troubleOf(error);
@@ -151,6 +186,17 @@ export class Desk extends EventTarget {
       const gone = error instanceof DOMException && ["OverconstrainedError", "NotFoundError"].includes(error.name);
       if (!deviceId || !gone) throw error;
       return (await navigator.mediaDevices.getUserMedia({ video: wish, audio: false })).getVideoTracks()[0];
+    }
+  }
+
+  /** @param {MediaStreamTrack} track @returns {Promise<MediaStreamTrack>} */
+  async #process(track) {
+    if (!this.#processor) return track;
+    try {
+      return await this.#processor(track);
+    } catch (error) {
+      track.stop();
+      throw new SplitterError(0, "failed", `the processor of the camera: ${error}`);
     }
   }
 
@@ -183,6 +229,8 @@ export class Desk extends EventTarget {
   #stopCamera() {
     const track = this.#cameraTrack;
     this.#cameraTrack = null;
+    this.#processed?.stop();
+    this.#processed = null;
     if (this.camera.state === "starting") this.#opening++;
     if (track || this.camera.state === "starting") this.camera.state = "off";
     track?.stop();

@@ -4,12 +4,12 @@
 /** @typedef {{width: number, height: number, frame_rate: number, bitrate_kbps: number}} Limits */
 /** @typedef {{name: string, trunk: string, state: "early"|"confirmed"|"ended", audio: string, video: string}} LegView  `audio` and
  *   `video`: codec and direction as the gateway says them to that peer, "" where there is none. */
-/** @typedef {{name: string, kind: "sip"|"webrtc"|"guest"|"expert", extension: string, client: string,
+/** @typedef {{name: string, kind: "sip"|"webrtc"|"guest"|"expert"|"onlooker", extension: string, client: string,
  *   state: "joining"|"connected"|"interrupted"|"left", sends: boolean, showing: string, title?: string}} PartyView
  *   guest: the caller's own browser; expert: somebody else's, asked in by a link. `title`: what people call it. */
 /** @typedef {{name: string, number: string, by: string, state: "calling"|"ringing"|"joining"|"joined"|"left", outcome: string,
  *   reason: string, muted: boolean, part: "talks"|"listens"|"whispers"}} PhoneView  A phone that was invited into the voice. */
-/** @typedef {{name: string, kind: "caller"|"host"|"desk"|"guest"|"expert", extension: string, title: string, sends: boolean,
+/** @typedef {{name: string, kind: "caller"|"host"|"desk"|"guest"|"expert"|"onlooker", extension: string, title: string, sends: boolean,
  *   own: boolean}} Person  Somebody in the video. host: the desk that has the call; `own`: this desk itself. */
 /** @typedef {{state: "off"|"asking"|"on"|"dropping", outcome: string, reason: string, supported: boolean|null,
  *   limits: Limits|null, sends: boolean}} VideoView */
@@ -20,7 +20,7 @@
  *   called: string, direction: "in"|"out", started_at: number, answered_at: number|null, ended_at: number|null, end_reason: string,
  *   end_status: number, route: string, showing: string, legs: LegView[], facts: CallerFacts, parties: PartyView[],
  *   video: VideoView, extension: string, bound_by: string, strangers: object[], asking: string[],
- *   admitted: string[], node?: string, phones?: PhoneView[], muted?: string[]}} CallView  Times are seconds since the Unix epoch. `asking`: desks that ask to be let in, `admitted`: those that may.
+ *   admitted: string[], chosen?: string, node?: string, phones?: PhoneView[], muted?: string[]}} CallView  Times are seconds since the Unix epoch. `asking`: desks that ask to be let in, `admitted`: those that may.
  */
 /** @typedef {{call_id: string, code: string, text: string, party: string, extension: string, invitation: string}} Notice
  *   `invitation`: the id of the link that it is about. */
