@@ -139,13 +139,18 @@ class Gateway:
         await doors.messaging.start()  # and hears next of the calls that are gone: nothing is sent for those
         doors.tell_lost()
         await doors.album.start({view.call_id for view in floor.calls.list()})
-        self._releasing = asyncio.create_task(floor.engine.release_unclaimed())
+        self._releasing = asyncio.create_task(self._release())
         await doors.neighbours.start()
         if not self._standing_by:
             await doors.server.open_inner()
         await doors.server.open_api()
         floor.watch.start()
         floor.registrations.start()
+
+    async def _release(self) -> int:
+        """Close what calls of before have there and none has taken up."""
+        await self.floor.recovery.settled()
+        return await self.floor.engine.release_unclaimed()
 
     def _look_for_rtpengines(self) -> None:
         """Begin to; one that is silent holds up its own calls of before, and nothing else."""

@@ -28,15 +28,14 @@ class VoiceClaim:
         why_again: why it had to be opened again, in words; empty where it went on.
     """
 
-    def __init__(self, engine: VoiceEngine, talk: Talk, turns: asyncio.Semaphore) -> None:
+    def __init__(self, engine: VoiceEngine, talk: Talk, relay: RelayHandle, turns: asyncio.Semaphore) -> None:
         self._engine = engine
         self._turns = turns
         self._post: MediaListener | None = None
         self._early: list[MediaEvent] = []
         self.why_again = ""
-        assert talk.voice.relay is not None
         self.asking = asyncio.create_task(
-            self._ask(talk.call_id, talk.voice, talk.voice.relay), name=f"call {talk.call_id}: voice"
+            self._ask(talk.call_id, talk.voice, relay), name=f"call {talk.call_id}: voice"
         )
 
     async def come_for(self, post: MediaListener) -> CarriedRelay:

@@ -111,7 +111,8 @@ class Recovery:
     async def take_up(self, rows: Sequence[Row]) -> Recovered:
         """Take up what these records hold, the oldest first.
 
-        At the end their media are claimed or known to be gone. Calls whose engine is silent go on waiting alone.
+        At the end their media are claimed or known to be gone. Calls whose engine is silent go on waiting alone; see
+        `settled`.
         """
         found, began = Recovered(), time.monotonic()
         left: list[_Left] = []
@@ -131,12 +132,17 @@ class Recovery:
                 await asyncio.sleep(0)
         if self._ready:
             await asyncio.wait(self._ready, timeout=PATIENCE_S)
-        self._ready.clear()
         if rows:
             spent_s = round(time.monotonic() - began, 3)
             counts = {"taken_up": found.taken_up, "ended": found.ended, "refused": found.refused}
             log.info("calls of before", **counts, seconds=spent_s)
         return found
+
+    async def settled(self) -> None:
+        """Wait until the media of every call are claimed or known to be gone: until then nothing is nobody's."""
+        if self._ready:
+            await asyncio.wait(self._ready)
+        self._ready.clear()
 
     @contextmanager
     def _border(self, row: Row, found: Recovered) -> Iterator[None]:
@@ -169,7 +175,8 @@ class Recovery:
             return []
         if doubt is not None:
             doubt.follow_sent(talk)
-        voice = None if talk.voice.relay is None else VoiceClaim(self._services.voice, talk, self._turns)
+        relay = talk.voice.relay
+        voice = VoiceClaim(self._services.voice, talk, relay, self._turns) if relay is not None else None
         return [_Left(row, talk, doubt, voice)]
 
     def _one(self, left: _Left, found: Recovered) -> None:

@@ -287,6 +287,9 @@ class TestAnswered:
         assert world.now - began < 5
         world.run(10)
         assert world.voice_faults(caller) == []
+        assert not [event for event in world.trace_of(caller) if event.kind == "media" and "again" in event.text], (
+            "nobody has closed meanwhile what it has there"
+        )
         over(world, caller, centre)
 
     def test_voices_come_before_all_else(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,14 +110,20 @@ class Life:
             )
         )
         self._recovery = Recovery(services, self.calls)
+        self._releasing: asyncio.Task[None] | None = None
 
     async def begin(self) -> Recovered:
         """Begin, with the calls that the one before has left."""
         await self.driver.start(hearing=False)
         found = await self._recovery.take_up(tuple(self._ground.rows.values()))
         self.driver.hear()
-        await self._ground.engine.release_unclaimed()
+        self._releasing = asyncio.create_task(self._release())
+        await asyncio.sleep(0)
         return found
+
+    async def _release(self) -> None:
+        await self._recovery.settled()
+        await self._ground.engine.release_unclaimed()
 
     async def die(self) -> None:
         """Be killed: nothing is said to anybody."""
@@ -125,6 +131,7 @@ class Life:
         self._ground.engine.abandon()
         await self.driver.stop()
         tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith("call ")]
+        tasks += [self._releasing] if self._releasing is not None else []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
