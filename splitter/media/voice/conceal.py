@@ -21,7 +21,8 @@ _FULL, _GONE = 80, 480  # samples until the fading begins, and until it is over
 _OFFSET = 32  # samples in which a step at the seam is taken away
 _NOISE_LASTS = 8000  # samples
 _SOFTEST, _LOUDEST = 2.0, 200.0  # of such noise (root of the mean square); the latter is -44 dBov
-_LEARN = 1.02  # by how much the pauses are believed to be louder, with each block
+_LOOK = 4  # blocks between two looks at how loud it is
+_LEARN = 1.08  # by how much the pauses are believed to be louder, with each look
 
 _NOISE = np.random.default_rng(3389).standard_normal(16_384).astype(np.float32)
 
@@ -35,10 +36,12 @@ def noise(at: int, count: int, level: float) -> Samples:
 class Concealer:
     """What can be made up for one stream, from what was heard of it."""
 
-    __slots__ = ("_at", "_floor", "_history", "_level", "_period", "_step", "made")
+    __slots__ = ("_at", "_blocks", "_end", "_floor", "_kept", "_level", "_period", "_step", "made")
 
     def __init__(self) -> None:
-        self._history: Samples = np.zeros(HISTORY, np.float32)
+        self._kept: Samples = np.zeros(8 * HISTORY, np.float32)  # moved once in a while, and not with each block
+        self._end = HISTORY
+        self._blocks = 0
         self._period: Samples = np.zeros(0, np.float32)
         self._step = 0.0
         self._floor = _SOFTEST
@@ -48,13 +51,16 @@ class Concealer:
 
     def heard(self, samples: Samples) -> None:
         """Take note of what was played last, as it came."""
-        count = len(samples)
-        history = self._history
-        history[:-count] = history[count:].copy()
-        history[-count:] = samples
-        power = float(np.dot(samples, samples)) / count
-        level = max(_SOFTEST, power**0.5)
-        self._floor = level if level < self._floor else min(_LOUDEST, self._floor * _LEARN)
+        end = self._end + len(samples)
+        if end > len(self._kept):
+            self._kept[:HISTORY] = self._kept[self._end - HISTORY : self._end].copy()
+            end = HISTORY + len(samples)
+        self._kept[end - len(samples) : end] = samples
+        self._end = end
+        self._blocks += 1
+        if not self._blocks % _LOOK:
+            level = max(_SOFTEST, (float(np.dot(samples, samples)) / len(samples)) ** 0.5)
+            self._floor = level if level < self._floor else min(_LOUDEST, self._floor * _LEARN)
 
     def back(self) -> None:
         """Begin again: packets come."""
@@ -82,7 +88,7 @@ class Concealer:
         return made
 
     def _begin(self) -> None:
-        history = self._history
+        history = self._kept[self._end - HISTORY : self._end]
         self._period = history[-_pitch(history) :].copy()
         # What comes first follows one period before the end: whatever step that is, is taken away slowly.
         self._step = float(history[-1] - history[-len(self._period) - 1])

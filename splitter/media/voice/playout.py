@@ -57,6 +57,7 @@ class Playout:
         "_owed",
         "_position",
         "_ring",
+        "_solid",
         "_started",
         "_there",
         "late",
@@ -68,6 +69,7 @@ class Playout:
         self._there = np.zeros(SIZE, bool)
         self._concealer = Concealer()
         self._position = self._end = 0
+        self._solid = 0  # up to here nothing is missing
         self._started = False
         self._owed = 0
         self._extra = 0  # margin that late packets have taught
@@ -112,6 +114,8 @@ class Playout:
             self._ring[start:], self._ring[:stop] = samples[:first], samples[first:]
             self._there[start:] = self._there[:stop] = True
         self._end = max(self._end, end)
+        if at <= self._solid < end:
+            self._solid = end
 
     def pause(self, level: float | None = None) -> None:
         """The other side sends nothing for now, and said so."""
@@ -121,7 +125,7 @@ class Playout:
         if self._started:
             self._concealer.make(1)  # what comes is blended in; the very first packet is not: a relay sent those before
         self._there[:] = False
-        self._position = self._end = at
+        self._position = self._end = self._solid = at
         self._owed = 0
         self._started = True
         self._least = self._least_before = SIZE
@@ -131,9 +135,9 @@ class Playout:
     def read(self, into: Samples) -> None:
         """Fill a block with what is due."""
         position, start = self._position, self._position % SIZE
-        count = BLOCK + self._bend() if self.lead >= BLOCK else BLOCK
+        count = BLOCK + self._bend() if self._solid - position >= BLOCK else BLOCK
         stop = start + count
-        if count <= self.lead and stop <= SIZE and self._there[start:stop].all():
+        if position + count <= self._solid and stop <= SIZE:
             self._play(into, self._ring[start:stop])
             self._there[start:stop] = False
             self._position = position + count
@@ -142,6 +146,9 @@ class Playout:
             return
         else:
             self._piece_together(into)
+            self._solid = self._position
+            there, run = self._run(FURTHEST)
+            self._solid += run if there else 0
         self._watch()
 
     def _play(self, into: Samples, samples: Samples) -> None:
@@ -247,6 +254,7 @@ class Playout:
         index = (self._position + np.arange(count)) % SIZE
         self._there[index] = False
         self._position += count
+        self._solid = max(self._solid, self._position)
         self._least = self._least_before = SIZE
 
     def _bend(self) -> int:
