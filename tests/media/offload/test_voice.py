@@ -148,9 +148,10 @@ class TestVoice:
             await call.until_carried(True)
             await until(lambda: in_kernel(call.engine) == 2)
             await call.some()
+            sent = call.phones[0].sent
             report = await call.engine.report(call.relay)
             assert report is not None
-            assert report.sides[0].packets_in + 20 > call.phones[0].sent, "it is up to date"
+            assert report.sides[0].packets_in >= sent, "it is up to date"
             await call.engine.send_digit(call.relay, 1, Digit(5, 100, 101, 8000))
             await call.until_carried(True, False, True)
             await call.some()
@@ -182,6 +183,7 @@ class TestVoice:
             await call.until_carried(True, False, True)
             await call.some()
             caller.listen()
+            caller.sock.close()
             before = len(caller.heard)
             moved.heard[:0] = caller.heard
             moved, centre = await call.hang_up()
