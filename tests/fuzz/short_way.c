@@ -173,10 +173,8 @@ static int expected(int end, uint8_t *packet)
 
 static void turn(void)
 {
-    int event;
     double now = 1000;
-    fast_begin(engine, 1 + (byte() & 3));
-    while ((event = fast_next(engine)) != FAST_DONE) {
+    for (int event = fast_begin(engine, 1 + (byte() & 3)); event != FAST_DONE; event = fast_next(engine)) {
         struct told *told = fast_engine_told(engine);
         if (event == FAST_READABLE)
             continue;
@@ -292,8 +290,7 @@ static void step(void)
         if (lines[end].fd < 0) {
             open_end(end);
         } else if (!(byte() & 3)) {
-            fast_drain(engine, lines[end].fd);
-            while (fast_next(engine) != FAST_DONE)
+            for (int event = fast_drain(engine, lines[end].fd); event != FAST_DONE; event = fast_next(engine))
                 ;
             close_end(end);
         }

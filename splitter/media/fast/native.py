@@ -154,6 +154,9 @@ class NativeEngine:
         size = form.lib.fast_engine_buffer_size()
         self._buffer = memoryview(form.ffi.buffer(form.lib.fast_engine_buffer(self._engine), size)).cast("B")
         self._lines: dict[int, Any] = {}
+        self._begin: Callable[[Any, int], int] = form.lib.fast_begin
+        self._drain: Callable[[Any, int], int] = form.lib.fast_drain
+        self._next: Callable[[Any], int] = form.lib.fast_next
 
     def line(self) -> Any:
         """Make the record of a short cut."""
@@ -177,17 +180,17 @@ class NativeEngine:
         if self._lines.pop(fd, None) is not None:
             self._form.lib.fast_forget(self._engine, fd)
 
-    def begin(self, rounds: int) -> None:
-        """Begin a turn over what is readable."""
-        self._form.lib.fast_begin(self._engine, rounds)
+    def begin(self, rounds: int) -> int:
+        """Begin a turn over what is readable. As `next`."""
+        return self._begin(self._engine, rounds)
 
-    def drain(self, fd: int) -> None:
-        """Begin a turn over one socket."""
-        self._form.lib.fast_drain(self._engine, fd)
+    def drain(self, fd: int) -> int:
+        """Begin a turn over one socket. As `next`."""
+        return self._drain(self._engine, fd)
 
     def next(self) -> int:
         """Go on with the turn, until something is for Python."""
-        return int(self._form.lib.fast_next(self._engine))
+        return self._next(self._engine)
 
     @property
     def packet(self) -> memoryview:

@@ -99,8 +99,7 @@ class Poller:
     def _turn(self, rounds: int) -> int:
         """Handle what waits, up to `rounds` packets per socket. Returns: packets handled."""
         if self.short_cuts is not None:
-            self.short_cuts.begin(rounds)
-            return self._hand_out(self.short_cuts)
+            return self._hand_out(self.short_cuts, self.short_cuts.begin(rounds))
         handlers = self._handlers
         total = 0
         for _ in range(rounds):
@@ -122,14 +121,13 @@ class Poller:
         for _ in range(times):
             if self.short_cuts is None or fd not in self._takers:
                 return
-            self.short_cuts.drain(fd)
-            if not self._hand_out(self.short_cuts):
+            if not self._hand_out(self.short_cuts, self.short_cuts.drain(fd)):
                 return
 
-    def _hand_out(self, short_cuts: ShortCuts) -> int:
-        """Go through a turn of the native form. Returns: packets handled."""
+    def _hand_out(self, short_cuts: ShortCuts, event: int) -> int:
+        """Go through a turn of the native form, of which this is the first event. Returns: packets handled."""
         told = short_cuts.told
-        while event := short_cuts.next():
+        while event:
             fd = told.fd
             try:
                 if event == READABLE:
@@ -140,6 +138,7 @@ class Poller:
                 pass
             except Exception as fault:
                 self._on_fault(fd, fault)
+            event = short_cuts.next()
         return int(told.total)
 
     def _on_fault(self, fd: int, fault: Exception) -> None:

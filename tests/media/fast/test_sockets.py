@@ -145,8 +145,6 @@ def browser_type(s: Stand) -> int:
 def test_a_turn_without_sockets_is_over(native: NativeForm) -> None:
     with select.epoll() as epoll:
         engine = native.engine(epoll.fileno())
-        engine.begin(3)
-        assert engine.next() == 0
-        engine.drain(7)
-        assert engine.next() == 0
+        assert engine.begin(3) == engine.next() == 0
+        assert engine.drain(7) == engine.next() == 0
         engine.close()

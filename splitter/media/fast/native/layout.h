@@ -121,7 +121,7 @@ uint8_t *fast_engine_buffer(struct engine *engine);
 int64_t fast_engine_buffer_size(void);
 int fast_watch(struct engine *engine, int fd, struct line *line); /* 0, or -1 where there is no memory */
 void fast_forget(struct engine *engine, int fd);
-void fast_begin(struct engine *engine, int rounds);   /* a turn: so many rounds over what is readable */
-void fast_drain(struct engine *engine, int fd);       /* a turn over this socket alone */
+int fast_begin(struct engine *engine, int rounds); /* a turn: so many rounds over what is readable. As `fast_next`. */
+int fast_drain(struct engine *engine, int fd);     /* a turn over this socket alone. As `fast_next`. */
 int fast_next(struct engine *engine);
 uint64_t fast_sources(void); /* of what it was built; see build.py */

@@ -47,6 +47,7 @@ struct engine {
 
     int64_t turn;
     int rounds, event, events_count;
+    bool more; /* something may be left of what was readable in this round */
     struct epoll_event events[EVENTS];
 
     /* The socket in hand and what was read of it. */
@@ -319,6 +320,7 @@ static void receive(struct engine *engine, int fd)
     engine->datagram = engine->at = 0;
     engine->datagrams = count > 0 ? count : 0; /* an old ICMP error, or a packet that failed its checksum: nothing */
     engine->fd = count > 0 ? fd : -1;
+    engine->more = engine->more || count == DATAGRAMS;
     engine->told.received += (uint64_t)engine->datagrams;
 }
 
@@ -346,20 +348,28 @@ static bool next_packet(struct engine *engine, uint8_t **packet, int *size)
 
 /* ---- a turn ---- */
 
-void fast_begin(struct engine *engine, int rounds)
+static void begin(struct engine *engine, int rounds)
 {
     engine->turn++;
     engine->rounds = rounds;
     engine->event = engine->events_count = 0;
+    engine->more = true;
     engine->told.total = 0;
     engine->fd = -1;
 }
 
-void fast_drain(struct engine *engine, int fd)
+int fast_begin(struct engine *engine, int rounds)
 {
-    fast_begin(engine, 0);
+    begin(engine, rounds);
+    return fast_next(engine);
+}
+
+int fast_drain(struct engine *engine, int fd)
+{
+    begin(engine, 0);
     if (line_of(engine, fd) != NULL)
         receive(engine, fd);
+    return fast_next(engine);
 }
 
 int fast_next(struct engine *engine)
@@ -393,20 +403,23 @@ int fast_next(struct engine *engine)
             if (line_of(engine, fd) == NULL) {
                 told->total++;
                 told->fd = fd;
+                engine->more = true;
                 return FAST_READABLE;
             }
             receive(engine, fd);
             continue;
         }
-        if (engine->rounds <= 0)
+        if (engine->rounds <= 0 || !engine->more)
             return FAST_DONE;
         engine->rounds--;
         engine->event = 0;
+        engine->more = false;
         engine->events_count = epoll_wait(engine->epoll_fd, engine->events, EVENTS, 0);
         if (engine->events_count <= 0) {
             engine->events_count = 0;
             return FAST_DONE;
         }
+        engine->more = engine->events_count == EVENTS;
     }
 }
 
