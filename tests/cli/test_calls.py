@@ -152,6 +152,7 @@ class TestStatus:
         assert result.exit_code == 0
         assert result.stdout.startswith("splitter 0.1.0: running\n")
         assert "workers       2 of 2 up" in result.stdout
+        assert "pictures      native" in result.stdout
         assert "listens       access udp 10.0.0.9:5060" in result.stdout
 
     async def test_the_kernel_where_it_forwards_voice(self, parts: Gateway, command: Command) -> None:

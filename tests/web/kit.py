@@ -163,7 +163,7 @@ class Gateway:
     def status(self) -> GatewayStatus:
         return GatewayStatus(
             "splitter", "0.1.0", self.state, 1.0, len(self.calls.views), 2000, 4, workers=self.workers, alarms=self.alarms, rtpengines=self.rtpengines,
-            networks=("access udp 10.0.0.9:5060",), in_kernel=self.in_kernel, no_offload=self.no_offload,
+            networks=("access udp 10.0.0.9:5060",), in_kernel=self.in_kernel, no_offload=self.no_offload, pictures=("native",),
         )  # fmt: skip
 
     def save(self, *views: CallView) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,10 @@ import pytest
 from splitter.media.fast import build, form
 from splitter.media.fast.native import NativeForm
 from splitter.media.fast.state import Coming, Going
+from splitter.media.settings import MediaSettings
+from splitter.media.worker.engine import WorkerEngine
+from splitter.telemetry.settings import TelemetrySettings
+from tests.media.worker.stand import FIRST_PORT
 
 
 class TestBuilding:
@@ -82,3 +88,16 @@ class TestTheRecords:
             assert {one: getattr(made, one) for one in type(record).__dataclass_fields__} == {
                 one: getattr(record, one) for one in type(record).__dataclass_fields__
             }
+
+
+class TestAWorker:
+    async def test_says_which_form_it_has_and_why(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="media-") as folder:
+            settings = MediaSettings(workers=1, first_port=FIRST_PORT, last_port=FIRST_PORT + 99, socket_dir=folder)
+            for native, said in ((True, form.choose_form().name), (False, "python: the configuration says so")):
+                engine = WorkerEngine(replace(settings, native=native), {}, logs=TelemetrySettings(log_level="error"))
+                await engine.start()
+                try:
+                    assert engine.status()[0].form.startswith(said)
+                finally:
+                    await engine.stop()

@@ -28,28 +28,57 @@ def told(s: Stand) -> Any:
 
 
 async def settled(s: Stand, browser: Browser) -> None:
-    """Until packets take the short way both ways; the addresses of both are learned then."""
+    """Until packets take the short way both ways, and all that were sent have arrived."""
     await both_show(s, browser)
-    for way in (lambda: s.phone.show(1100), browser.show):
-        before = told(s).taken
-        while told(s).taken == before:
-            shown = way()
-            if asyncio.iscoroutine(shown):
-                await shown
-            await asyncio.sleep(0.02)
+    back: list[bytes] = []
+    before = told(s).taken
+    while told(s).taken == before:
+        s.phone.show(1100)
+        await asyncio.sleep(0.02)
+    await until(lambda: last(browser.rtp) == packet.parse(s.phone.sent[-1]).payload)
+    before = told(s).taken
+    while told(s).taken == before:
+        back = await browser.show()
+    await until(lambda: last(s.phone.rtp) == packet.parse(back[-1]).payload)
+
+
+def last(packets: list[bytes]) -> bytes:
+    """The payload of the packet that came last."""
+    return packet.parse(packets[-1]).payload
 
 
 class TestTheShortWay:
     async def test_is_taken_by_nearly_all_and_every_byte_arrives(self) -> None:
         async with seated(Camera(120), Camera(200)) as (s, browser):
             await settled(s, browser)
-            taken, got, heard = told(s).taken, len(browser.rtp), len(s.phone.rtp)
+            taken = told(s).taken
             sent = [packet.parse(data).payload for _ in range(20) for data in s.phone.show(1100)]
             back = [packet.parse(data).payload for data in await browser.show(20)]
-            await until(lambda: len(browser.rtp) >= got + len(sent) and len(s.phone.rtp) >= heard + len(back))
+            await until(lambda: last(browser.rtp) == sent[-1] and last(s.phone.rtp) == back[-1])
             assert [packet.parse(data).payload for data in browser.rtp[-len(sent) :]] == sent
             assert [packet.parse(data).payload for data in s.phone.rtp[-len(back) :]] == back
             assert told(s).taken - taken > 0.9 * (len(sent) + len(back))
+
+    async def test_leads_to_all_who_watch(self) -> None:
+        async with seated(Camera(120), Camera(200)) as (s, browser):
+            await settled(s, browser)
+            other = Browser()
+            await s.seat(other, name="seat-2")
+            s.phone.camera.key_frame()
+            while not other.rtp or s.room.participant("seat-2").view.shown != "caller":
+                s.phone.show(1100)
+                await asyncio.sleep(0.02)
+            before = told(s).taken
+            while told(s).taken == before:
+                s.phone.show(1100)
+                await asyncio.sleep(0.02)
+            taken = told(s).taken
+            sent = [packet.parse(data).payload for _ in range(5) for data in s.phone.show(1100)]
+            await until(lambda: last(browser.rtp) == last(other.rtp) == sent[-1])
+            for one in (browser, other):
+                assert [packet.parse(data).payload for data in one.rtp[-len(sent) :]] == sent
+            assert told(s).taken - taken > 0.9 * len(sent)
+            await other.close()
 
     async def test_counts_for_reports_and_keeps_copies(self) -> None:
         async with seated(Camera(120), Camera(200)) as (s, browser):
