@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from splitter import __version__
+from splitter.calls.browsers.door import WebDoor
 from splitter.calls.bus import Bus
 from splitter.calls.desks import DeskView
 from splitter.calls.rows import row_of
@@ -188,6 +189,7 @@ class Doors:
             services=settings.sms.http,
             revoked=self.revoked,
             elsewhere=self.neighbours,
+            door=WebDoor(floor.calls, floor.browsers),
         )
 
     def _said(self) -> NodeView:

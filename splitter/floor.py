@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
+from splitter.calls.browsers.switch import Browsers
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
 from splitter.calls.epochs import boot_id
@@ -55,7 +56,7 @@ class Floor:
         engine, farm: media workers, and rtpengines.
         driver: SIP. routing, watch: the neighbours. former: trunks that calls of before are on.
         reception, registrations: logins of seats, and ours elsewhere. desks: who is there.
-        calls, recovery: calls, and those of a former process.
+        browsers: of web callers. calls, recovery: calls, and those of a former process.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class Floor:
 
     def _take_calls(self, settings: Settings, bus: Bus) -> None:
         """The calls over all of that."""
+        self.browsers = Browsers(self.engine.adapters, settings.web_calls)
         services = Services(
             driver=self.driver,
             voice=EngineChooser(self.farm, settings.media.rtpengine_for, self.engine),
@@ -138,6 +140,7 @@ class Floor:
             pictures=self.pictures,
             desks=self.desks,
             records=self.records,
+            browsers=self.browsers,
             node=settings.cluster.node,
             boot=boot_id(),
         )
@@ -203,4 +206,5 @@ class Floor:
         self.store.adopt(settings.store)
         self.recorder.adopt(settings.store.digits)
         self.engine.renew(settings.media, settings.telemetry)
+        self.browsers.adopt(settings.web_calls)
         self.farm.renew(settings.rtpengines)

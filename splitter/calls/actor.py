@@ -12,7 +12,7 @@ from splitter.calls.call import Call
 from splitter.calls.events import CallEvent, DigitPassed
 from splitter.calls.flows import converse as flow
 from splitter.calls.leg_events import DigitPressed
-from splitter.calls.legs.leg import SipLeg
+from splitter.calls.legs.kinds import AnyLeg
 from splitter.calls.media_jobs import carry_out_in_room, carry_out_voice
 from splitter.calls.show_jobs import carry_out_show
 from splitter.calls.talk import commands as c
@@ -82,7 +82,7 @@ def _perform(command: c.Command[Any], call: Call) -> Any:
             return _on_call(command, call)
 
 
-def _on_leg(command: c.LegCommand[Any], leg: SipLeg, call: Call) -> Any:
+def _on_leg(command: c.LegCommand[Any], leg: AnyLeg, call: Call) -> Any:
     match command:
         case c.SendOffer():
             leg.offer(command.session)
@@ -144,7 +144,7 @@ def _unknown(command: c.Command[Any]) -> TypeError:
     return TypeError(f"nobody carries out {type(command).__name__}")
 
 
-def _pass_info(pressed: DigitPressed, other: SipLeg, post: Callable[[CallEvent], None]) -> None:
+def _pass_info(pressed: DigitPressed, other: AnyLeg, post: Callable[[CallEvent], None]) -> None:
     request, key = pressed.request, other.key
 
     def answered(status: int) -> None:
@@ -153,7 +153,7 @@ def _pass_info(pressed: DigitPressed, other: SipLeg, post: Callable[[CallEvent],
     other.send_info(request.headers.get("content-type") or "", request.body, answered)
 
 
-def _pause_s(leg: SipLeg, number: Callable[[int], int]) -> float:
+def _pause_s(leg: AnyLeg, number: Callable[[int], int]) -> float:
     if leg.record.opener is Opener.US:
         return (_OWNER_LEAST_MS + number(_OWNER_SPREAD_MS)) / 1000
     return number(_OTHER_SPREAD_MS) / 1000

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from splitter.calls.alarms import Alarm, Due
 from splitter.calls.asks import Answer, Ask, Asked, Reply
 from splitter.calls.audio import Audio
+from splitter.calls.browsers.invite import TRANSPORT
 from splitter.calls.call_legs import CallLegs
 from splitter.calls.carried import by_video, by_voice, parties, summed
 from splitter.calls.events import CallEvent, HangupAsked, SeatArrived, SeatPlaced
@@ -25,6 +26,7 @@ from splitter.calls.services import Services
 from splitter.calls.session_id import SessionId, session_id_of
 from splitter.calls.settings import CallSettings, Role, Trunk
 from splitter.calls.states import CallState, Direction, LegState, PhoneOutcome, Side
+from splitter.calls.talk.browser import BrowserRecord
 from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.outstanding import Outstanding
 from splitter.calls.talk.pending import Pending
@@ -66,9 +68,19 @@ class Call:
         self.video = Video(services.rooms, talk.call_id, talk.room, self.live.pending, self.post, self._note_in_video())
 
     @classmethod
-    def begun(cls, services: Services, trunk: Trunk, call_id: str, short_code: str, event: RequestArrived) -> Call:
+    def begun(
+        cls,
+        services: Services,
+        trunk: Trunk,
+        call_id: str,
+        short_code: str,
+        event: RequestArrived,
+        browser: BrowserRecord | None = None,
+    ) -> Call:
         """A new call, by an INVITE of the caller, or of the centre, which calls outwards.
 
+        Args:
+            browser: of a web caller, for whom the INVITE stands.
         Raises:
             PeerError: the INVITE cannot be taken; see also InviteServer.
         """
@@ -78,6 +90,8 @@ class Call:
         identity = identity_of(event.request, trunk.trusted)
         sip_call_id, timers = event.request.call_id, services.settings.session_timers
         name = (Side.CALLER if direction is Direction.IN else Side.CENTRE).value
+        record = LegRecord.of(name, Opener.PEER, trunk.name, event.flow, sip_call_id, timers)
+        record.browser = browser
         talk = Talk(
             call_id,
             short_code,
@@ -85,7 +99,7 @@ class Call:
             facts,
             services.clock.wall(),
             session_id_of(event.request, services.ids, direction),
-            legs={name: LegRecord.of(name, Opener.PEER, trunk.name, event.flow, sip_call_id, timers)},
+            legs={name: record},
             video=CallerVideo(VideoView(supported=facts.video_capable)),
             direction=direction,
         )
@@ -206,8 +220,9 @@ class Call:
 
     def origin(self, network: str, transport: str) -> Origin:
         """A fresh o= line for a leg whose SIP goes this way (RFC 8866 §5.2)."""
-        host = self.services.driver.contact(network, transport).host
-        return Origin.of(host, self.services.ids.number(2**31))
+        services, browser = self.services, transport == TRANSPORT
+        host = self.caller.flow.local.host if browser else services.driver.contact(network, transport).host
+        return Origin.of(host, services.ids.number(2**31))
 
     # ---- its value ----
 

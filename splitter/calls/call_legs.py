@@ -10,9 +10,12 @@ from splitter.calls.alarms import Alarm
 from splitter.calls.dialling import Dialling
 from splitter.calls.events import CallEvent
 from splitter.calls.identity import Destination, shown_to_agent, voice_invite
+from splitter.calls.legs.browser import WebLeg
 from splitter.calls.legs.context import LegContext
+from splitter.calls.legs.kinds import AnyLeg
 from splitter.calls.legs.leg import SipLeg
 from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
+from splitter.calls.marks import marks_of
 from splitter.calls.messages import Pairs, Refusal
 from splitter.calls.services import Services
 from splitter.calls.settings import Role, Trunk
@@ -55,12 +58,20 @@ class CallLegs:
         stop_timer: Callable[[Alarm], None],
     ) -> None:
         settings = services.settings
-        self.all: dict[str, SipLeg] = {}
+        self.all: dict[str, AnyLeg] = {}
         self.live = LiveCall(talk, Pending(), settings, self.all)
         self.dialling = Dialling(services, self.live)
         self._services = services
         self._context = LegContext(
-            services.driver, services.ids, post, settings.name, talk.session, after, stop_timer, services.desks.knows
+            services.driver,
+            services.ids,
+            post,
+            settings.name,
+            talk.session,
+            after,
+            stop_timer,
+            services.desks.knows,
+            services.browsers,
         )
         self._make()
 
@@ -97,7 +108,10 @@ class CallLegs:
         """Make an object of each leg of the value."""
         for record in self._talk.legs.values():
             trunk, phone = self._services.routing.trunk(record.trunk), self._talk.phones.get(record.name)
-            self.all[record.key] = SipLeg(self._context_of(phone), trunk, record)
+            if record.browser is not None:
+                self.all[record.key] = WebLeg(self._context, trunk, record, record.browser)
+            else:
+                self.all[record.key] = SipLeg(self._context_of(phone), trunk, record)
 
     def _context_of(self, phone: Phone | None) -> LegContext:
         """What a leg shares with the others; a phone has a session of its own with us (RFC 7989)."""
@@ -116,7 +130,7 @@ class CallLegs:
         if before is not None:
             talk.session.forget(side)
         identity = talk.identity if side is talk.far else shown_to_agent(talk.called_number, talk.identity)
-        request = voice_invite(identity, to, talk.call_id, services.ids, offer)
+        request = voice_invite(identity, to, talk.call_id, services.ids, offer, marks_of(talk))
         flow = services.driver.flow_to(to.trunk.network, *target)
         if before is not None:
             talk.remember(before.record)
@@ -193,7 +207,7 @@ class CallLegs:
         leg = self.by_key(self._talk.phones.pop(name).leg)
         return self._install(leg).key
 
-    def _install(self, leg: SipLeg) -> Leg:
+    def _install(self, leg: AnyLeg) -> Leg:
         """This leg is the centre from now on. Returns: the one before."""
         before = self.by_key(self._talk.centre)
         self._talk.centre = leg.key
@@ -225,7 +239,7 @@ class CallLegs:
         """Its messages belong to the trace of this call; `tag`: of who sent its INVITE."""
         self._services.recorder.bind(leg.sip_call_id, self._talk.call_id, leg.name, tag or "")
 
-    def _enlist(self, leg: SipLeg) -> None:
+    def _enlist(self, leg: AnyLeg) -> None:
         """Know a leg by its key; those that came and went long ago are forgotten."""
         self.all[leg.key] = leg
         gone = [key for key, old in self.all.items() if old.state is LegState.ENDED and not self.live.has(old)]
@@ -234,7 +248,7 @@ class CallLegs:
 
     # ---- which they are ----
 
-    def by_key(self, key: str) -> SipLeg:
+    def by_key(self, key: str) -> AnyLeg:
         """A leg that there is, or has been."""
         return self.all[key]
 
@@ -243,7 +257,8 @@ class CallLegs:
         tags = (message.from_tag or "", message.to_tag or "")
         ours = isinstance(message, Request) is not from_peer
         dialog = DialogId(message.call_id, *(tags if ours else tags[::-1]))
-        return next((self.all[one.key] for one in self._talk.legs.values() if self.all[one.key].is_in(dialog)), None)
+        legs = (self.all[one.key] for one in self._talk.legs.values())
+        return next((leg for leg in legs if isinstance(leg, SipLeg) and leg.is_in(dialog)), None)
 
     @property
     def caller(self) -> ArrivedLeg:
@@ -251,11 +266,11 @@ class CallLegs:
         return self.by_key(self._talk.caller)
 
     @property
-    def dialled(self) -> SipLeg | None:
+    def dialled(self) -> AnyLeg | None:
         """The leg of the route being tried, or that was answered."""
         return self._called(self._talk.far)
 
-    def _called(self, side: Side) -> SipLeg | None:
+    def _called(self, side: Side) -> AnyLeg | None:
         return self.all.get(self._talk.centre if side is Side.CENTRE else self._talk.caller)
 
     @property

@@ -25,6 +25,7 @@ WITHIN_TRUST = ("P-Asserted-Identity", "Privacy")
 # The user part of a From that hides the caller.
 _NOBODY = frozenset({"", "anonymous", "restricted", "unavailable", "unknown"})
 # RFC 3261 §25.1, user: what may stand there as it is; all else is escaped, or a number could smuggle in headers.
+_MARK = "-_.@+"
 _USER = "-_.!~*'()&=+$,;?/"
 
 
@@ -76,7 +77,36 @@ class Destination:
     local: Address
 
 
-def voice_invite(identity: Identity, to: Destination, call_id: str, ids: IdSource, offer: Session | None) -> Request:
+@dataclass(frozen=True, slots=True)
+class CallerMarks:
+    """What a centre may be told of a caller beside who it is.
+
+    Attributes:
+        web: it calls from a browser. video: it shows pictures, or can.
+        customer: as the operator's own system knows it.
+    """
+
+    web: bool = False
+    video: bool = False
+    language: str = ""
+    customer: str = ""
+
+    @property
+    def text(self) -> str:
+        """E.g. "web;video;language=zh;customer=C-4711"."""
+        named = (("language", self.language), ("customer", self.customer))
+        words = ["web" if self.web else "phone", *(["video"] if self.video else [])]
+        return ";".join([*words, *(f"{name}={quote(value, _MARK)}" for name, value in named if value)])
+
+
+def voice_invite(
+    identity: Identity,
+    to: Destination,
+    call_id: str,
+    ids: IdSource,
+    offer: Session | None,
+    marks: CallerMarks | None = None,
+) -> Request:
     """Make the INVITE of a plain voice call of the same person.
 
     Args:
@@ -84,6 +114,7 @@ def voice_invite(identity: Identity, to: Destination, call_id: str, ids: IdSourc
         to: where it goes.
         call_id: told to a centre in the headers that the trunk names, so that CTI can find the video.
         offer: audio alone; None where the peer is to make the offer.
+        marks: told to a centre likewise; None for a caller of whom nothing is to be told.
     Returns: the INVITE without Via and Contact, which belong to the driver and the leg.
     Raises:
         PeerError: status 483 where Max-Forwards is used up.
@@ -108,7 +139,7 @@ def voice_invite(identity: Identity, to: Destination, call_id: str, ids: IdSourc
     for name, value in identity.carried:
         if name in told:
             headers.add(name, value)
-    for name, value in call_id_headers(to.trunk, call_id):
+    for name, value in (*call_id_headers(to.trunk, call_id), *caller_headers(to.trunk, marks)):
         headers.add(name, value)
     if offer is None:
         return Request("INVITE", uri, headers)
@@ -130,6 +161,17 @@ def call_id_headers(trunk: Trunk, call_id: str) -> list[tuple[str, str]]:
         "user-to-user": ("User-to-User", f"{call_id.encode().hex()};encoding=hex"),  # RFC 7433 §4.1
     }
     return [ways[name] for name in trunk.call_id_headers]
+
+
+def caller_headers(trunk: Trunk, marks: CallerMarks | None) -> list[tuple[str, str]]:
+    """How this trunk is told of the caller; only a centre is, where it wants that."""
+    if marks is None or trunk.role is not Role.CENTRE:
+        return []
+    ways = {
+        "x-splitter-caller": ("X-Splitter-Caller", marks.text),
+        "user-to-user": ("User-to-User", f"{marks.text.encode().hex()};encoding=hex"),
+    }
+    return [ways[name] for name in trunk.caller_headers]
 
 
 def _told(identity: Identity, within_trust: bool) -> tuple[str, ...]:

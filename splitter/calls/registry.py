@@ -31,6 +31,7 @@ from splitter.calls.settings import CallSettings, Role, Trunk
 from splitter.calls.setup.placed import place, ways_to
 from splitter.calls.setup.split import split
 from splitter.calls.states import CallState
+from splitter.calls.talk.browser import BrowserRecord
 from splitter.calls.talk.state import Talk
 from splitter.calls.trunks.admission import Denied, Permit, retry_after_headers
 from splitter.calls.undertaker import Undertaker
@@ -231,7 +232,7 @@ class Calls:
         if trunk.role is Role.SEAT:
             self._on_seat(trunk, event, self._entrant(trunk, event))
         elif trunk.role is Role.ACCESS:
-            self._on_call(trunk, event)
+            self.begin(trunk, event)
         else:
             self._on_centre(trunk, event)
 
@@ -242,14 +243,17 @@ class Calls:
         if wanted is None:
             if not self.services.routing.destinations(called_of(event.request.uri), Role.CENTRE):
                 raise PeerError("no route of the centre leads to this number", 403)
-            self._on_call(trunk, event)
+            self.begin(trunk, event)
             return
         call = replaced_call(self._calls.values(), wanted, lambda leg: self.party_ok(event.flow, leg.neighbour))
         session = session_of(event.request)
         newcomer = call.legs.take_newcomer(trunk, event)
         call.post(Offered(newcomer.key, newcomer.first_txn, session))
 
-    def _on_call(self, trunk: Trunk, event: RequestArrived) -> None:
+    def begin(
+        self, trunk: Trunk, event: RequestArrived, call_id: str = "", browser: BrowserRecord | None = None
+    ) -> None:
+        """Begin a call, be it that of a browser, for which the INVITE stands. Raises PeerError."""
         limit = self.services.settings.max_calls
         if self._draining or len(self._calls) >= limit:
             why, reason = ("draining", "draining") if self._draining else ("limit", f"{limit} calls are running")
@@ -257,7 +261,8 @@ class Calls:
             raise Refusal(503, reason, _RETRY_AFTER)
         permit = self._admitted(trunk)
         try:
-            call = Call.begun(self.services, trunk, self.services.ids.call(), self._new_short_code(), event)
+            call_id = call_id or self.services.ids.call()
+            call = Call.begun(self.services, trunk, call_id, self._new_short_code(), event, browser)
         except PeerError:
             permit.release()
             metrics.CALLS_REJECTED.labels("bad-request").inc()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from splitter.calls.frame import RecordKind, framed
-from splitter.calls.legs.leg import SipLeg
+from splitter.calls.legs.kinds import AnyLeg
 from splitter.calls.states import Side
 from splitter.calls.talk import unfinished
 from splitter.calls.talk.doubt import Doubt
@@ -17,12 +17,12 @@ from splitter.calls.talk.state import Talk
 from splitter.calls.talk.unfinished import Unfinished
 
 
-def record_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes:
+def record_of(talk: Talk, legs: Mapping[str, AnyLeg]) -> bytes:
     """An answered call, as a record."""
     return framed(RecordKind.CALL, written(talk), written(Outline(_dialogs_of(talk, legs))))
 
 
-def unfinished_of(call_id: str, arrived: SipLeg, dialled: SipLeg | None) -> bytes | None:
+def unfinished_of(call_id: str, arrived: AnyLeg, dialled: AnyLeg | None) -> bytes | None:
     """A call that is not answered yet, as a record; None for one that is.
 
     Args:
@@ -39,7 +39,7 @@ def unfinished_of(call_id: str, arrived: SipLeg, dialled: SipLeg | None) -> byte
     return framed(RecordKind.UNFINISHED, unfinished.written(left))
 
 
-def placed_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes | None:
+def placed_of(talk: Talk, legs: Mapping[str, AnyLeg]) -> bytes | None:
     """A call that we have begun, and that not both sides have answered; None before anybody was called."""
     present = [legs[key] for key in (talk.centre, talk.caller) if key in legs]
     dialogs = tuple(dialog for leg in present if (dialog := leg.open_dialog()) is not None)
@@ -52,13 +52,13 @@ def placed_of(talk: Talk, legs: Mapping[str, SipLeg]) -> bytes | None:
 
 
 def doubt_of(
-    talk: Talk, pending: Pending, legs: Mapping[str, SipLeg], outstanding: Sequence[Outstanding], at_rest: bool
+    talk: Talk, pending: Pending, legs: Mapping[str, AnyLeg], outstanding: Sequence[Outstanding], at_rest: bool
 ) -> bytes:
     """A note of what is under way in a call; see `Doubt`."""
     present = [legs[record.key] for record in talk.legs.values()]
     calling = [leg.uncalled() for leg in legs.values()]  # before its event is read, nothing but its leg is known of one
     requests = tuple(request for leg in present for request in leg.unanswered())
-    requests += tuple(one[0] for one in calling if one is not None)
+    requests += tuple(one[0] for one in calling if one is not None and one[0] is not None)
     sent = {leg.name: leg.terms.sent for leg in present if leg.terms.sent is not None}
     numbers = {leg.name: leg.record.dialog.local_cseq for leg in present if leg.record.dialog is not None}
     due = tuple(txn for leg in present if (txn := leg.answer_due))
@@ -66,7 +66,7 @@ def doubt_of(
     return written(Doubt(requests, sent, numbers, outstanding, due, at_rest))
 
 
-def _called(pending: Pending, legs: Mapping[str, SipLeg]) -> Iterator[Outstanding]:
+def _called(pending: Pending, legs: Mapping[str, AnyLeg]) -> Iterator[Outstanding]:
     """Our INVITEs to phones that have not answered: the next process takes them back."""
     for name, phone in pending.calling.items():
         leg = legs.get(phone.leg)
@@ -74,6 +74,6 @@ def _called(pending: Pending, legs: Mapping[str, SipLeg]) -> Iterator[Outstandin
             yield Outstanding(name, "", waiting.flow, waiting.invite)
 
 
-def _dialogs_of(talk: Talk, legs: Mapping[str, SipLeg]) -> tuple[OpenDialog, ...]:
+def _dialogs_of(talk: Talk, legs: Mapping[str, AnyLeg]) -> tuple[OpenDialog, ...]:
     dialogs = (legs[record.key].open_dialog() for record in talk.legs.values())
     return tuple(dialog for dialog in dialogs if dialog is not None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from splitter.calls.browsers.switch import Browsers
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
 from splitter.calls.epochs import Epochs
@@ -41,6 +42,7 @@ class Services:
     desks: Desks = field(default_factory=Desks)
     records: Records = field(default_factory=Records)
     strangers: TrunkStrangers = field(default_factory=TrunkStrangers)
+    browsers: Browsers = field(default_factory=Browsers)
     node: str = ""  # of several gateways, this one
     boot: str = ""  # names the steady clock, where other processes have the same; see `calls.epochs`
     epochs: Epochs = field(init=False)

@@ -20,6 +20,7 @@ from splitter.transport.targets import AUTO, HostName, parse_target
 SENT_OVER = ("udp", "tcp", "tls")
 """Transports that requests can be sent over."""
 CALL_ID_HEADERS = ("user-to-user", "x-splitter-call")
+CALLER_HEADERS = ("user-to-user", "x-splitter-caller")
 SOURCES = ("p-asserted-identity", "remote-party-id", "contact", "to", "from")
 """Headers in which a centre may name the agent of a call; see `binding`."""
 
@@ -34,6 +35,7 @@ class Role(StrEnum):
     ACCESS = "access"  # the operator's SBC: callers come from here
     CENTRE = "centre"  # the voice call centre: audio goes there
     SEAT = "seat"  # SIP video clients of agents
+    WEB = "web"  # callers' browsers
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,12 @@ def _parse_call_id_header(text: str) -> str:
     return text.lower()
 
 
+def _parse_caller_header(text: str) -> str:
+    if text.lower() not in CALLER_HEADERS:
+        raise ValueProblem(f'"{text}" cannot tell of the caller', suggest(text, CALLER_HEADERS))
+    return text.lower()
+
+
 def _parse_source(text: str) -> str:
     if text.lower() not in SOURCES:
         raise ValueProblem(f'"{text}" names no agents', suggest(text.lower(), SOURCES))
@@ -93,7 +101,7 @@ class Trunk:
         Key(missing=f"add what stands there: role = one of {', '.join(Role)}", example='"access"', taken=Uptake.LIVE),
     ]
     """What stands there: "access", the operator's SBC, where callers come from; "centre", the voice call centre, where
-    their audio goes; "seat", the SIP video clients of the agents."""
+    their audio goes; "seat", the SIP video clients of the agents; "web", callers' browsers, see [web_calls]."""
     network: Annotated[
         str, Key(missing="add the name of our network that faces it", example='"access"', taken=Uptake.LIVE)
     ]
@@ -122,6 +130,11 @@ class Trunk:
     )
     """How the centre is told the call id, so that its CTI can find the video: "x-splitter-call" (a header of that
     name), "user-to-user" (RFC 7433), or both; [] for neither."""
+    caller_headers: Annotated[tuple[str, ...], Key(parse=_parse_caller_header, taken=Uptake.LIVE)] = ()
+    """How the centre is told of the caller, so that it can queue web and video calls on their own:
+    "x-splitter-caller" (a header of that name, such as "web;video;language=zh;customer=C-4711"; "phone" for one that
+    came by SIP), "user-to-user" (RFC 7433: the same in hex), or both. Who must see it in the number has a [[route]] of
+    its own with from = "web" and number."""
     bind_from: Annotated[tuple[str, ...], Key(parse=_parse_source, unique=True, taken=Uptake.LIVE)] = SOURCES[:2]
     """The headers in which this centre names the agent whom it gave a call to, in its 18x, 200, re-INVITE and UPDATE:
     the agent's desk then gets the video by itself. "p-asserted-identity" (RFC 3325), "remote-party-id", "contact", "to"
@@ -219,7 +232,8 @@ class Route:
     """Where its calls come from: "access", callers, for the centres above; "centre", calls outwards, for access trunks
     that have an address: the centre then reaches these numbers and no others. They begin as plain voice calls, and
     video is asked for as in any other call. "seat", phones that agents invite into a call: extensions by a centre,
-    outside numbers by an access trunk that has an address. Nobody else can be invited."""
+    outside numbers by an access trunk that has an address. Nobody else can be invited. "web": browsers that call by
+    [web_calls], for the centres above."""
     number: Annotated[str, Key(taken=Uptake.LIVE)] = ""
     """What that trunk sees as the called number; \\1 is the first group of the pattern. Empty: the number that was
     called."""

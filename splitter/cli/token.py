@@ -26,8 +26,16 @@ from splitter.cli.text import fail, say
 )
 @click.option("--extension", default="", help="The desk that it is, for the scope desk.")
 @click.option("--revoke", metavar="WHAT", help="A token, its id in the log, or a name: no longer believed.")
+@click.option("--web", metavar="CUSTOMER", help="Let this customer begin a call from a browser; asks the gateway.")
 @click.pass_context
-def token(ctx: click.Context, name: str | None, scopes: tuple[str, ...], extension: str, revoke: str | None) -> None:
+def token(
+    ctx: click.Context,
+    name: str | None,
+    scopes: tuple[str, ...],
+    extension: str,
+    revoke: str | None,
+    web: str | None,
+) -> None:
     """Make a token for the program NAME. The token is shown this once; the configuration has only its hash.
 
     With --revoke, tokens are no longer valid, at once and without a restart: one of them, or all that a login, an
@@ -35,6 +43,9 @@ def token(ctx: click.Context, name: str | None, scopes: tuple[str, ...], extensi
     """
     if revoke is not None:
         _revoke(ctx, revoke)
+        return
+    if web is not None:
+        click.echo(_of_customer(ctx, web))
         return
     if name is None:
         raise click.UsageError("say whose token it is: splitter token NAME")
@@ -60,6 +71,13 @@ def _revoke(ctx: click.Context, what: str) -> None:
     except RefusedByGateway as error:
         fail(str(error))
     say("revoked" if kept else "revoked until the next start: it could not be written down; see the log")
+
+
+def _of_customer(ctx: click.Context, customer: str) -> str:
+    try:
+        return str(msgspec.json.decode(open_door(ctx).send("POST", {"customer": customer}, "web", "tokens"))["token"])
+    except RefusedByGateway as error:
+        fail(str(error))
 
 
 def _quoted(text: str) -> str:

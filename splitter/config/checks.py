@@ -24,6 +24,7 @@ _LEADS_TO = {
     Role.ACCESS: (Role.CENTRE,),
     Role.CENTRE: (Role.ACCESS,),
     Role.SEAT: (Role.CENTRE, Role.ACCESS),
+    Role.WEB: (Role.CENTRE,),
 }
 PORTS_PER_CALL = 4  # RTP and RTCP of the caller's audio, the same of its video
 
@@ -41,6 +42,7 @@ def check(settings: Settings, problems: Problems) -> None:
     check_api(settings, problems)
     check_cluster(settings, problems)
     _check_routes(settings, problems)
+    _check_web_calls(settings, problems)
     for network in settings.networks.values():
         _check_network(network, problems)
     _check_listeners(settings, problems)
@@ -73,7 +75,9 @@ def _check_presence(settings: Settings, problems: Problems) -> None:
 def _check_trunk(trunk: Trunk, settings: Settings, problems: Problems) -> None:
     path = ("trunk", trunk.name)
     network = settings.networks.get(trunk.network)
-    if network is not None:
+    if network is not None and trunk.role is Role.WEB:
+        pass  # browsers come by HTTP: no listener of the network has to be there
+    elif network is not None:
         _check_reach(trunk, network, problems)
     elif not problems.within((*path, "network")):
         remedy = suggest(trunk.network, settings.networks)
@@ -81,12 +85,41 @@ def _check_trunk(trunk: Trunk, settings: Settings, problems: Problems) -> None:
     if trunk.role is Role.CENTRE and trunk.address is None and not problems.within((*path, "address")):
         remedy = 'say where calls to the centre go, such as address = "10.1.0.5:5060"'
         problems.add((*path, "address"), "is missing", remedy)
+    elif trunk.role is Role.WEB:
+        _check_web_trunk(trunk, problems)
     elif not trunk.peers and not isinstance(trunk.address, HostName) and not _told(path, problems):
         remedy = 'say which sources it calls from, such as peers = ["10.0.0.0/24"]'
         problems.add((*path, "peers"), "is missing or empty", remedy)
     if trunk.media_sources is MediaSources.PEERS and not trunk.peers and not _told(path, problems):
         remedy = 'name them, such as peers = ["10.0.0.0/24"]: the servers of a host name are not believed for media'
         problems.add((*path, "media_sources"), '"peers" believes nobody without peers', remedy)
+
+
+def _check_web_trunk(trunk: Trunk, problems: Problems) -> None:
+    """Browsers come by HTTP: nobody is believed by an address."""
+    path = ("trunk", trunk.name)
+    for key in ("peers", "address"):
+        if getattr(trunk, key):
+            problems.add((*path, key), "is for neighbours that speak SIP", "leave it out: browsers come by [web_calls]")
+    if trunk.trusted:
+        problems.add((*path, "trusted"), "browsers are strangers", "leave it out")
+
+
+def _check_web_calls(settings: Settings, problems: Problems) -> None:
+    """Web calls need a trunk of their own, a route, and a door."""
+    web, path = settings.web_calls, ("web_calls", "trunk")
+    if not web.trunk or problems.within(("web_calls",)):
+        return
+    trunk = settings.trunks.get(web.trunk)
+    if trunk is None:
+        remedy = suggest(web.trunk, [known.name for known in settings.trunks_of(Role.WEB)])
+        problems.add(path, f'there is no trunk "{web.trunk}"', remedy)
+    elif trunk.role is not Role.WEB and not problems.within(("trunk", web.trunk, "role")):
+        problems.add(path, f'trunk "{web.trunk}" has the role {trunk.role}', 'name one of role "web"')
+    if not settings.api.listen:
+        problems.add(path, "browsers come by the API, and it does not listen", "add [api] with listen")
+    if not any(route.origin is Role.WEB for route in settings.routes):
+        problems.add(path, "no route leads anywhere from browsers", 'add [[route]] with from = "web"')
 
 
 def _told(path: Path, problems: Problems) -> bool:
@@ -151,7 +184,8 @@ def _check_routes(settings: Settings, problems: Problems) -> None:
 def _remedy_of(route: Route, wanted: tuple[Role, ...]) -> str:
     if route.origin is Role.ACCESS:
         return f'route to trunks of role {wanted[0]}, or, for calls outwards, add from = "centre"'
-    what = "calls outwards" if route.origin is Role.CENTRE else "invitations of phones"
+    kinds = {Role.CENTRE: "calls outwards", Role.SEAT: "invitations of phones", Role.WEB: "calls of browsers"}
+    what = kinds[route.origin]
     return f"{what} go to trunks of role {' or '.join(wanted)}"
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
+from splitter.calls.browsers.settings import WebCallSettings
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
@@ -113,6 +114,7 @@ PARTS = (
     _Part("tokens", "token", Token, _name),
     _Part("webhooks", "webhook", Webhook, _name),
     _Part("sms", "sms", SmsSettings),
+    _Part("web_calls", "web_calls", WebCallSettings),
     _Part("cluster", "cluster", ClusterSettings),
 )
 _CARRIERS = ("http", "smpp", "sip")  # tables within [sms]

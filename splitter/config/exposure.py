@@ -59,7 +59,9 @@ def readable(file: str | Path, settings: Settings) -> list[str]:
 def _has_secrets(settings: Settings) -> bool:
     trunks = any(trunk.password for trunk in settings.trunks.values())
     services = (*settings.webhooks, *settings.sms.http, *settings.sms.smpp)
-    return trunks or bool(settings.api.turn_secret or settings.accounts or services)
+    return trunks or bool(
+        settings.api.turn_secret or settings.accounts or services or settings.web_calls.captcha_secret
+    )
 
 
 def _keys(settings: Settings) -> Iterator[str]:

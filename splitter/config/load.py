@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+from splitter.calls.browsers.settings import WebCallSettings
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import MonitorSettings, OverloadSettings, Route
@@ -106,6 +107,7 @@ def _read(root: Table) -> Settings:
         tokens=tuple(read(table, Token, api.check_token) for table in root.take_tables("token")),
         webhooks=tuple(read(table, Webhook, webhooks.check_webhook) for table in root.take_tables("webhook")),
         sms=sms.read_sms(root.take_table("sms")),
+        web_calls=read(root.take_table("web_calls"), WebCallSettings),
         cluster=cluster.read_cluster(root.take_table("cluster")),
         control_socket=control_socket,
     )

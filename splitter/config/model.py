@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from splitter.calls.browsers.settings import WebCallSettings
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
@@ -41,6 +42,7 @@ class Settings:
         tokens: who may use it, beside the accounts.
         webhooks: other programs that are told what happens.
         sms: what sends callers their links.
+        web_calls: who may call from a browser.
         cluster: who else is this gateway where this one dies; its `node` is empty where nobody is.
     """
 
@@ -62,6 +64,7 @@ class Settings:
     tokens: tuple[Token, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
     sms: SmsSettings = field(default_factory=SmsSettings)
+    web_calls: WebCallSettings = field(default_factory=WebCallSettings)
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     control_socket: Annotated[str, Key(table="gateway", file=True, taken=Uptake.RESTART)] = CONTROL_SOCKET
     """The Unix socket of the command line (splitter calls, trace, …). Whoever may write to it may hang up calls."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from splitter.calls.browsers.settings import WebCallSettings
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Route, Trunk
@@ -148,6 +149,19 @@ _PARTS: tuple[Heading | Example, ...] = (
     Example("[sms.smpp.main]", (SmppSettings,)),
     Example("[sms.http.cloud]", (HttpSmsSettings,)),
     Example("[sms.sip.ims]", (SipSmsSettings,)),
+    Heading(
+        "web callers",
+        'Callers who have no phone, but a browser; see docs/web-callers.md. They come by a trunk of role "web", and '
+        'may call the routes with from = "web".',
+    ),
+    Example(
+        "[trunk.web]",
+        (Trunk,),
+        {"role": '"web"', "network": '"access"', "max_calls": "50", "calls_per_s": "5"},
+        only="role network max_calls calls_per_s",
+    ),
+    Example("[[route]]", (Route,), {"called": "'12345'", "to": '["pbx"]', "from": '"web"'}, only="called to from"),
+    Example("[web_calls]", (WebCallSettings,)),
     Heading("calls"),
     Example("[calls]", (CallSettings,)),
     Heading("media"),

@@ -18,7 +18,10 @@ _STALL_S = 0.2
 
 @dataclass(slots=True)
 class AudioCounts:
-    """What happened on the wire. `foreign`: packets of a payload type that is not G.711; `sources`: SSRCs seen."""
+    """What happened on the wire. `foreign`: packets of a payload type that is not G.711; `sources`: SSRCs seen.
+
+    `events`: of telephone events (RFC 4733), in order.
+    """
 
     packets_out: int = 0
     packets_in: int = 0
@@ -28,6 +31,7 @@ class AudioCounts:
     reports_in: int = 0
     sources: set[int] = field(default_factory=set)
     longest_gap_s: float = 0.0
+    events: list[int] = field(default_factory=list)
 
 
 class AudioStream:
@@ -53,6 +57,7 @@ class AudioStream:
         self._octets = 0
         self._expected: int | None = None
         self._last_in_at: float | None = None
+        self._event_at: int | None = None
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
@@ -133,6 +138,9 @@ class AudioStream:
         packet = unpack(data)
         if packet is None or packet.payload_type not in (PCMA, PCMU):
             self.counts.foreign += 1
+            if packet is not None and len(packet.payload) == 4 and packet.timestamp != self._event_at:
+                self._event_at = packet.timestamp
+                self.counts.events.append(packet.payload[0])
             return
         now = self._clock.now()
         if self._last_in_at is not None:

@@ -234,10 +234,10 @@ def answer(
         line: from `answer_line`.
         more: further lines of ours on its transport, by index.
     """
-    bundled = _sharing(offer, index)
+    bundled = sharing(offer, index)
     ours = {index: line, **{at: media.without(_CANDIDATES) for at, media in more.items() if at in bundled}}
     lines = [
-        ours[at] if at in ours else _idle(media, line) if at in bundled else _refused(media)
+        ours[at] if at in ours else _idle(media, line) if at in bundled else refused(media)
         for at, media in enumerate(offer.media)
     ]
     if bundled and bundled[0] != index:  # the candidates stand in the tagged line alone (RFC 8843 §10)
@@ -277,7 +277,7 @@ def _inherited(media: Media, tagged: Media | None) -> Media:
     return media.with_(port=media.port or tagged.port)
 
 
-def _sharing(offer: Session, index: int) -> tuple[int, ...]:
+def sharing(offer: Session, index: int) -> tuple[int, ...]:
     """The lines that share a line's bundle, itself among them, in the order of the group; () where it is in none."""
     places: dict[str, int] = {}
     for at, media in enumerate(offer.media):
@@ -316,7 +316,7 @@ def _idle(media: Media, line: Media) -> Media:
     )
 
 
-def _refused(media: Media) -> Media:
+def refused(media: Media) -> Media:
     """A line with port 0. It keeps its mid, by which a browser knows it (RFC 8829 §5.3.1)."""
     return _bare(media).with_(port=0)
 

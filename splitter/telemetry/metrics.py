@@ -257,13 +257,13 @@ OFFLOAD_LOST = Counter(
 MEDIA_ROOMS = Gauge("splitter_media_rooms", "Video rooms open now.", registry=REGISTRY)
 MEDIA_LOST = Counter(
     "splitter_media_lost_total",
-    "Relays and rooms that died with their worker or rtpengine, by kind (relay, room).",
+    "Relays, rooms and adapters that died with their worker or rtpengine, by kind (relay, room, adapter).",
     ["kind"],
     registry=REGISTRY,
 )
 MEDIA_ADOPTED = Counter(
     "splitter_media_adopted",
-    "Relays and rooms that calls took up again after a restart of the gateway.",
+    "Relays, rooms and adapters that calls took up again after a restart of the gateway.",
     ["kind"],
     registry=REGISTRY,
 )
@@ -275,7 +275,7 @@ MEDIA_RESTORED = Counter(
 )
 MEDIA_UNCLAIMED = Counter(
     "splitter_media_unclaimed",
-    "Relays and rooms that outlived a gateway and were closed, for no call knew them.",
+    "Relays, rooms and adapters that outlived a gateway and were closed, for no call knew them.",
     ["kind"],
     registry=REGISTRY,
 )

@@ -15,6 +15,7 @@ from splitter.sdp.fragment import CONTENT_TYPE as FRAGMENT
 from splitter.web import reloads, shapes
 from splitter.web.admissions import HOST_BODY, AdmissionRoutes
 from splitter.web.auth import Doorman, Strict, Trusting, guarded
+from splitter.web.caller_routes import caller_routes
 from splitter.web.calls import DESK_BODY, CallRoutes
 from splitter.web.cors import Cors
 from splitter.web.display import DISPLAY_BODY, DisplayRoutes
@@ -73,7 +74,9 @@ def build(ports: Ports, precedence: Precedence | None = None) -> web.Application
     access = ports.access
     doorman: Doorman = Strict(access, ports.clock, ports.revoked) if precedence is not None else Trusting()
     nodes = lambda: [node.api_url for node in ports.elsewhere.nodes() if node.api_url]  # noqa: E731
-    cors, proxies = Cors(access, nodes), access.proxies
+    door = ports.door
+    callers = lambda: door.settings.origins if door is not None else ()  # noqa: E731
+    cors, proxies = Cors(access, nodes, callers), access.proxies
 
     async def pass_on(request: web.Request, route: Operation) -> web.StreamResponse | None:
         node = ports.elsewhere.owner_of(request, ports.calls)
@@ -95,7 +98,7 @@ def table(ports: Ports) -> tuple[Operation, ...]:
     finder = Finder(ports.calls, ports.archive, ports.clock)
     routes = (*_logins(ports), *_calls(ports, finder), *_video(ports, finder), *_stills(ports, finder))
     routes = (*routes, *_admissions(ports, finder), *_invitations(ports, finder), *_phones(ports, finder))
-    return _document((*routes, *_gateway(ports), *_events(ports)))
+    return _document((*routes, *_gateway(ports), *_events(ports), *caller_routes(ports)))
 
 
 def _logins(ports: Ports) -> tuple[Operation, ...]:

@@ -37,6 +37,20 @@ class TokenFault(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Customer:
+    """The person who calls from a browser, by the word of your own system.
+
+    Attributes:
+        id: as that system knows it; name: for people. number: the only one that may be called; empty for any.
+    """
+
+    id: str = ""
+    name: str = ""
+    language: str = ""
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Bearer:
     """The person or program that asks, and what it may do.
 
@@ -50,6 +64,7 @@ class Bearer:
         link, device: of a guest: the invitation that let it in, and what tells its device from others.
         guest, title: the kind of guest, "guest" or "expert", and what people call it; see `Desk`.
         login: the mark of the account that it logged in by; see `login_mark`. Empty for whoever did not log in.
+        customer: of a web caller.
         certified: it showed a certificate instead of a token, which browsers do without being asked by a script.
     """
 
@@ -58,6 +73,7 @@ class Bearer:
     extension: str = ""
     expires_at: float | None = None
     call_id: str = ""
+    customer: Customer = Customer()
     certified: bool = False
     link: str = ""
     device: str = ""
@@ -130,6 +146,7 @@ class _Claims(msgspec.Struct, omit_defaults=True):
     d: str = ""
     k: str = "guest"
     t: str = ""
+    u: Customer = Customer()
     m: int = 0  # milliseconds: whoever logs in again at once has a token that holds
 
 
@@ -172,6 +189,7 @@ def mint(secret: bytes, bearer: Bearer, expires_at: float, made_at: float = 0.0)
         d=bearer.device,
         k=bearer.guest,
         t=bearer.title,
+        u=bearer.customer,
         a=bearer.login,
         m=made_ms,
     )
@@ -209,6 +227,7 @@ def read(secret: bytes, token: str, wall: float) -> Bearer:
         claims.x,
         float(claims.e),
         claims.c,
+        customer=claims.u,
         link=claims.g,
         device=claims.d,
         guest=claims.k,

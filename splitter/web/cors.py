@@ -15,16 +15,22 @@ _RESPONSE_HEADERS = (
     "Location, ETag, Splitter-Limits, Splitter-Taken-At, Retry-After, WWW-Authenticate, Accept-Post, Accept-Patch"
 )
 _REMEMBERED_S = 600
+_FOR_CALLERS = ("/v1/web/calls", "/sdk/")
 
 
 class Cors:
-    """Lets pages of the origins in [api] and of other nodes in; none is given leave to send certificates along.
+    """Lets pages of the origins in [api] and of other nodes in, and those of [web_calls] as far as they call.
+
+    None is given leave to send certificates along.
 
     `preflight` is a middleware of aiohttp, `on_prepare` its signal: headers of streams leave before their handlers end.
     """
 
-    def __init__(self, access: Access, nodes: Callable[[], Iterable[str]] = list) -> None:
+    def __init__(
+        self, access: Access, nodes: Callable[[], Iterable[str]] = list, callers: Callable[[], Iterable[str]] = list
+    ) -> None:
         self._access = access
+        self._callers = callers
         self._nodes = nodes
 
     async def on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
@@ -49,4 +55,6 @@ class Cors:
     def _knows(self, request: web.Request) -> bool:
         origin = request.headers.get("Origin", "").lower()
         named = origin in self._access.settings.web_origins
+        if request.path.startswith(_FOR_CALLERS) and origin in self._callers():
+            return True
         return named or (bool(origin) and origin in {url.lower() for url in self._nodes()})

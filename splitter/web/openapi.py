@@ -28,6 +28,7 @@ _ABOUT = {
     "voice": "caller, centre, or a phone's name",
     "carrier": "the name of the service in the configuration",
     "key": "receipt_key of it",
+    "call": "the id of a web call",
 }
 
 

@@ -18,7 +18,7 @@ from splitter.web.documents import Document
 from splitter.web.proxies import is_secure
 
 STATIC = Path(__file__).parent / "static"
-FOLDERS = ("console", "guest", "sdk")
+FOLDERS = ("console", "guest", "sdk", "call")
 
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml", ".json": "application/json"}
 _URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}")
@@ -72,6 +72,8 @@ class Pages:
         if found is None:
             raise web.HTTPNotFound
         headers = {**_FIXED, "Content-Security-Policy": self._policy(request)}
+        if name.startswith("call/"):  # the one page that hears and speaks
+            headers["Permissions-Policy"] = headers["Permissions-Policy"].replace("microphone=()", "microphone=(self)")
         return found.document.response(request, found.kind, headers)
 
     def _policy(self, request: web.Request) -> str:

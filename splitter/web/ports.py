@@ -10,6 +10,7 @@ from typing import Protocol
 from aiohttp import web
 
 from splitter.calls.asks import Answer, Ask, Desk, PlacedCall
+from splitter.calls.browsers.door import WebDoor
 from splitter.calls.desks import DeskView
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, CarriedView, TrunkView
@@ -207,6 +208,7 @@ class Ports:
         network: where browsers' video comes in.
         elsewhere: the other gateways of a cluster.
         services: of SMS, whose receipts come by HTTP.
+        door: of web callers; None where there are none.
     """
 
     calls: LiveCalls
@@ -226,5 +228,6 @@ class Ports:
     inviting: Inviting = field(default_factory=unconnected)
     guesses: Guesses = field(default_factory=Guesses)
     services: tuple[HttpSmsSettings, ...] = ()
+    door: WebDoor | None = None
     elsewhere: Elsewhere = field(default_factory=Alone)
     revoked: Revocations = field(default_factory=lambda: Revocations(None, (), SystemClock()))

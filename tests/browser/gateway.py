@@ -46,6 +46,20 @@ scopes = ["calls:read", "calls:control", "pictures", "admin"]
 [calls]
 rejoin_window_s = {rejoin_window_s}
 """
+_CALLERS = """
+[trunk.web]
+role = "web"
+network = "web"
+
+[[route]]
+called = "{called}"
+from = "web"
+to = ["centre"]
+
+[web_calls]
+trunk = "web"
+{settings}
+"""
 _CLUSTER = """
 [cluster]
 node = "{node}"
@@ -80,6 +94,7 @@ class Gateway(GatewayProcess):
         valkey: str = "",
         secret: Path | None = None,
         relay: tuple[str, str] | None = None,
+        callers: str = "",
     ) -> None:
         super().__init__(directory, centre, called)
         self.soft, api = (Address(web_host, port) for port in _free(web_host, 2))
@@ -100,6 +115,8 @@ class Gateway(GatewayProcess):
             secret=f'secret_file = "{secret}"' if secret else "",
             relay=f'turn_servers = ["{relay[0]}"]\nturn_secret = "{relay[1]}"' if relay else "",
         )
+        if callers:
+            more += _CALLERS.format(called=called, settings=callers)
         if node:
             more += _CLUSTER.format(node=node, valkey=valkey, url=self.api)
         accounts = (_ACCOUNT.format(extension=extension, password=PASSWORD) for extension in SEATS)

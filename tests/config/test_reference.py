@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from splitter.calls.browsers.settings import WebCallSettings
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
@@ -53,6 +54,7 @@ TABLES = {
     Token: "token",
     TransportSettings: "transport",
     Trunk: "trunk",
+    WebCallSettings: "web_calls",
     Webhook: "webhook",
 }
 
@@ -147,6 +149,10 @@ OTHERS = {
     "api.guest_url": '"https://video.example/guest/"',
     "api.link_url": '"https://v.example/g/"',
     "sms.carrier": '"cloud"',
+    "web_calls.trunk": '"web"',
+    "web_calls.origins": '["https://other.example"]',
+    "web_calls.captcha_url": '"https://captcha.example/verify"',
+    "web_calls.codecs": '["PCMU"]',
     "sms.number": "'1[0-9]{10}'",
     "sms.language": '"zh"',
 }

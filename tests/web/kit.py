@@ -195,6 +195,7 @@ TOKENS = {
     "painter": "pictures",
     "admin": "admin",
     "desk": "desk",
+    "maker": "web",
 }
 """Bearer token → its scopes; the desk is that of extension 501."""
 

@@ -41,6 +41,7 @@ class TestEveryRoute:
         assert open_ones == {
             ("POST", "/v1/login"),
             ("POST", "/v1/guests"),
+            ("POST", "/v1/web/calls"),
             ("POST", "/v1/sms/{carrier}/receipts/{key}"),
             ("GET", "/g/{code}"),
             ("GET", "/healthz"),

@@ -24,6 +24,8 @@ from splitter.web.precedence import Precedence
 from splitter.web.routes import GoodAnswer, Operation
 from splitter.web.security import NoSecurity
 from splitter.web.shapes import ErrorBody
+from tests.web.callers_kit import OFFER as CALL_OFFER
+from tests.web.callers_kit import callers, wish
 from tests.web.kit import CALL, SEAT, Gateway, Web, web
 from tests.web.test_parties import ANSWER, OFFER
 from tests.web.test_stills import image
@@ -88,7 +90,7 @@ class TestTheDocument:
             named = {requirement["bearer"][0] for requirement in _security(found, route) if "bearer" in requirement}
             assert named == {str(scope) for scope in route.scopes}, route.path
             assert ("401" in found[route.method, plain(route.path)]["responses"]) == bool(
-                route.scopes or route.path == "/v1/login"
+                route.scopes or route.path in ("/v1/login", "/v1/web/calls")
             )
 
     async def test_is_whole(self, tmp_path: Path) -> None:
@@ -138,6 +140,11 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("GET", "/v1/calls/4711/invitations", "desk", {}),
     ("POST", "/v1/calls/4711/phones", "desk", {"json": {"number": "8002"}}),
     ("POST", "/v1/guests", "", {"json": {"code": CODE, "device": "0" * 32}}),
+    ("POST", "/v1/web/tokens", "maker", {"json": {"customer": "C-1"}}),
+    ("POST", "/v1/web/calls", "", wish()),
+    ("GET", "/v1/web/calls/4711", "cti", {}),
+    ("PUT", "/v1/web/calls/4711/camera", "cti", {"json": {"on": True}}),
+    ("PUT", "/v1/web/calls/4711/offer", "cti", {"json": {"sdp": CALL_OFFER}}),
     ("POST", "/v1/pictures", "painter", {"data": image(), "headers": {"Content-Type": "image/png"}}),
     ("GET", "/v1/pictures", "painter", {}),
     ("GET", "/v1/status", "reader", {}),
@@ -160,7 +167,9 @@ class TestAnswers:
         self, tmp_path: Path, method: str, path: str, token: str, more: dict[str, Any]
     ) -> None:
         settings = ApiSettings(guest_url="https://video.example/guest/")
-        async with web(tmp_path, settings, security=Banning(), desks=lambda: [DESK]) as (
+        made = callers(anonymous=True)
+        await made.open("4711")
+        async with web(tmp_path, settings, security=Banning(), desks=lambda: [DESK], door=made.door) as (
             parts,
             outside,
         ):

@@ -109,9 +109,15 @@ class TestModules:
 
     def test_of_the_sdk_come_with_its_one_import(self) -> None:
         sdk = set((PACKAGE / "sdk").glob("*.js"))
-        assert imported(PACKAGE / "sdk" / "splitter.js") == sdk - {PACKAGE / "sdk" / "types.js"}, (
-            "that one is for editors"
-        )
+        for_desks, for_callers = (imported(PACKAGE / "sdk" / name) for name in ("splitter.js", "caller.js"))
+        alone = {PACKAGE / "sdk" / "types.js", PACKAGE / "sdk" / "button.js"}  # for editors, and for other sites
+        assert for_desks | for_callers == sdk - alone
+        assert for_desks & for_callers == {PACKAGE / "sdk" / "http.js"}
+
+    def test_of_web_callers_are_few(self) -> None:
+        scripts = imported(PACKAGE / "call" / "call.js")
+        files = [*scripts, PACKAGE / "call" / "index.html", PACKAGE / "call" / "call.css"]
+        assert sum(len(gzip.compress(path.read_bytes())) for path in files) < 15_000
 
     def test_of_the_guest_are_few(self) -> None:
         """Its page is loaded over a phone's network, by somebody in need."""

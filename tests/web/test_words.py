@@ -26,6 +26,7 @@ _COMPUTED: dict[str, set[str]] = {
     },
 }
 _SDK_ERROR = re.compile(r'new SplitterError\([\w.]+, "([a-z0-9-]+)"|troubleError\("([a-z0-9-]+)"')
+_OF_CALLERS = "callers"  # what web callers are told has its words on their own page
 _UNSHOWN = {
     "closed",
     "lost",
@@ -91,6 +92,7 @@ def words(request: pytest.FixtureRequest) -> dict[str, str]:
 def refusals() -> list[tuple[str, set[str]]]:
     """Of the API, and of the SDK itself."""
     found = [*said(_REFUSALS, "web"), *said(_REFUSALS, "calls")]
+    found = [(where, codes) for where, codes in found if not where.startswith(_OF_CALLERS)]
     for path in sorted(SDK.glob("*.js")):
         codes = {code or trouble for code, trouble in _SDK_ERROR.findall(path.read_text())}
         found += [(path.name, codes - _UNSHOWN)] if codes - _UNSHOWN else []
@@ -134,6 +136,18 @@ class TestLanguages:
         blocks = re.findall(r"(?s)const \w\w = \{\n(.*?)\n\};", (GUEST / "texts.js").read_text())
         english, chinese = (re.findall(r'(?m)^  ("?[\w.-]+"?):', block) for block in blocks)
         assert english == chinese and len(english) > 40
+
+    def test_of_web_callers_say_the_same(self) -> None:
+        blocks = re.findall(r"(?s)const \w\w = \{\n(.*?)\n\};", (STATIC / "call" / "texts.js").read_text())
+        english, chinese = (re.findall(r'(?m)^  ("?[\w.-]+"?):', block) for block in blocks)
+        assert english == chinese and len(english) > 40
+
+    def test_of_web_callers_have_words_for_how_calls_end_and_fail(self) -> None:
+        page = (STATIC / "call" / "texts.js").read_text()
+        for reason in ("hung-up", "busy", "no-answer", "refused", "no-such-number", "unreachable", "no-path", "lost"):
+            assert page.count(f'"ended.{reason}"') == 2, reason
+        for code in ("no-token", "expired-token", "wrong-captcha", "no-such-number", "too-many-calls", "no-webrtc"):
+            assert page.count(f'"error.{code}"') == 2, code
 
     def test_chinese_is_chinese(self) -> None:
         foreign = {"language.other", "now.image.why", "fact.none"}

@@ -15,6 +15,8 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any
 
+from splitter.calls.browsers.settings import WebCallSettings
+from splitter.calls.browsers.switch import Browsers
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
 from splitter.calls.precaution import Precaution
@@ -35,6 +37,7 @@ from splitter.store.rows import LiveRow
 from splitter.telemetry.trace import Recorder, TraceEvent
 from splitter.transport.driver import Driver
 from splitter.transport.settings import Network, TransportSettings
+from tests.world.adapters import FakeAdapters
 from tests.world.loop import VirtualClock
 from tests.world.media import FakeEngine
 from tests.world.wire import Wire, WireSockets
@@ -51,6 +54,7 @@ class Ground:
     trunks: Mapping[str, Trunk]
     routes: Collection[Route]
     settings: CallSettings
+    adapters: FakeAdapters
     rows: dict[str, LiveRow] = field(default_factory=dict)
     write: Callable[[TraceEvent], None] = lambda event: None
     changed: Callable[[CallView], None] = lambda view: None
@@ -93,6 +97,8 @@ class Life:
             ahead=Precaution(self.records, self.recorder, ground.clock),
         )
         engine: Any = _Connection(self, ground.engine)
+        adapters: Any = _Connection(self, ground.adapters)
+        self.browsers = Browsers(adapters, WebCallSettings(trunk="web"))
         self.calls.attach(
             services := Services(
                 driver=self.driver,
@@ -107,6 +113,7 @@ class Life:
                 desks=self.desks,
                 records=self.records,
                 boot="virtual",
+                browsers=self.browsers,
             )
         )
         self._recovery = Recovery(services, self.calls)
@@ -129,6 +136,7 @@ class Life:
         """Be killed: nothing is said to anybody."""
         self.alive = False
         self._ground.engine.abandon()
+        self._ground.adapters.abandon()
         await self.driver.stop()
         tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith("call ")]
         tasks += [self._releasing] if self._releasing is not None else []
@@ -192,7 +200,7 @@ class _MortalSockets(WireSockets):
 class _Connection:
     """The connection of one life to the media engine: what a dead process asks for is never heard."""
 
-    def __init__(self, life: Life, engine: FakeEngine) -> None:
+    def __init__(self, life: Life, engine: FakeEngine | FakeAdapters) -> None:
         self._life = life
         self._engine = engine
 

@@ -25,6 +25,7 @@ from splitter.core.net import Address
 from splitter.telemetry.ladder import draw
 from splitter.telemetry.trace import TraceEvent
 from splitter.transport.settings import ListenPoint, Network
+from tests.world.adapters import FakeAdapters
 from tests.world.life import Ground, Life
 from tests.world.loop import EPOCH, VirtualClock, VirtualLoop
 from tests.world.media import FakeEngine
@@ -50,6 +51,7 @@ class World:
         logs: let log lines through, instead of keeping them in `logs`.
 
     Attributes:
+        adapters, browsers: of web callers.
         sbc: the neighbour that brings callers, and takes the centre's calls to mobile numbers. pbx, pbx2: the centre, and the one behind it when it fails (the number
             "110" goes to both in this order, "12345" and the service "sos" to pbx alone). desk: agents' seats.
         calls, engine, driver, recorder, desks: the gateway's parts.
@@ -102,8 +104,11 @@ class World:
             Route(re.compile("13[0-9]{9}"), ("sbc",), origin=Role.CENTRE),
             Route(re.compile("13[0-9]{9}"), ("sbc",), origin=Role.SEAT),
             Route(re.compile("8[0-9]{3}"), ("pbx", "pbx2"), origin=Role.SEAT),
+            Route(re.compile("12345"), ("pbx",), origin=Role.WEB),
         )
-        self._ground = Ground(self.wire, self.engine, self.clock, networks, self.trunks, routes, settings)
+        self.adapters = FakeAdapters(_HOSTS.__getitem__)
+        ground = (self.wire, self.engine, self.clock, networks, self.trunks, routes, settings, self.adapters)
+        self._ground = Ground(*ground)
         self._ground.write, self._ground.changed, self._ground.noticed = self.write, self._changed, self.notices.append
         self.rows, self.networks = self._ground.rows, networks
         self.lives: list[Life] = []
@@ -114,7 +119,7 @@ class World:
         number = f" {len(self.lives)}" if self.lives else ""
         self.lives.append(life := Life(self._ground, f"{self.seed} gateway{number}"))
         self.calls, self.driver, self.recorder = life.calls, life.driver, life.recorder
-        self.desks, self.bus = life.desks, life.bus
+        self.desks, self.bus, self.browsers = life.desks, life.bus, life.browsers
 
     # ---- life ----
 
@@ -327,6 +332,7 @@ def _trunks(trunk: dict[str, Any], untrusted: Collection[str]) -> dict[str, Trun
         Trunk("pbx", Role.CENTRE, "core", _from(PBX), address=PBX, trusted=True),
         Trunk("pbx2", Role.CENTRE, "core", _from(PBX2), address=PBX2, trusted=True),
         Trunk("desk", Role.SEAT, "desks", _from(DESK)),
+        Trunk("web", Role.WEB, "access", ()),
     )
     return {one.name: replace(one, **{"trusted": one.trusted and one.name not in untrusted, **trunk}) for one in ours}
 

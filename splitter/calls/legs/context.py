@@ -14,6 +14,7 @@ from weakref import WeakMethod
 
 from splitter.calls.alarms import Alarm
 from splitter.calls.binding import ConnectedLine, LineMemory
+from splitter.calls.browsers.switch import Browsers
 from splitter.calls.digits import DIGIT_TYPES
 from splitter.calls.events import AgentNamed
 from splitter.calls.leg_events import LegEvent
@@ -64,6 +65,7 @@ class LegContext:
         session: the two halves of the call's Session-ID (RFC 7989).
         after, stop_timer: set and stop an alarm of the call; it comes back as TimeUp.
         knows: True for the extension of an account, or of a desk that is online.
+        browsers: of web callers.
     """
 
     driver: LegSignalling
@@ -74,6 +76,7 @@ class LegContext:
     after: Callable[[float, Alarm], None]
     stop_timer: Callable[[Alarm], None]
     knows: Callable[[str], bool]
+    browsers: Browsers
 
 
 class DialogContext:

@@ -1,4 +1,5 @@
-"""A leg as flows use it: one peer of a call, and what is negotiated with it. `leg.SipLeg` implements all of it.
+"""A leg as flows use it: one peer of a call, and what is negotiated with it. `leg.SipLeg` implements all of it, and
+`browser.WebLeg` what there is of it at a browser.
 
 What a leg has to say comes as events (`calls.events`), in which it is named by its key.
 """

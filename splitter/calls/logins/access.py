@@ -27,7 +27,9 @@ class Scope(StrEnum):
     DESK = "desk"  # be a desk: its extension's calls alone
     PICTURES = "pictures"  # put up and take down stills for every call
     ADMIN = "admin"  # everything, making tokens included
+    WEB = "web"  # make tokens for customers who call from a browser
     GUEST = "guest"  # the caller's own browser, in one call; only invitations have it
+    CALLER = "caller"  # a web caller: to begin a call, or in its own call
 
 
 ENTERS = frozenset({Scope.JOIN, Scope.CONTROL, Scope.ADMIN})
@@ -36,7 +38,7 @@ ENTERS = frozenset({Scope.JOIN, Scope.CONTROL, Scope.ADMIN})
 OF_ACCOUNTS = (Scope.READ, Scope.JOIN, Scope.SUPERVISE, Scope.CONTROL, Scope.PICTURES)
 """What an account may be given beside its own desk: for supervisors."""
 
-GRANTED = tuple(scope for scope in Scope if scope is not Scope.GUEST)
+GRANTED = tuple(scope for scope in Scope if scope not in (Scope.GUEST, Scope.CALLER))
 """What the configuration, and whoever makes tokens, may grant."""
 
 _NAME = re.compile(r"[\w.@ -]{1,64}")
@@ -103,7 +105,8 @@ class Token:
     """What it may do: "calls:read", see all calls; "calls:control", hang up, take out and bind too, and admit desks
     into calls; "desk", be a desk; "calls:join", enter calls of other desks without their consent, as a desk;
     "calls:supervise", look on in any call unseen, listen to it by one's own phone, whisper to its agent, take it over;
-    "pictures", put up stills; "admin", everything, making tokens for others included."""
+    "pictures", put up stills; "web", make tokens for customers who call from a browser; "admin", everything, making
+    tokens for others included."""
     sha256: Annotated[
         str,
         Key(

@@ -8,6 +8,7 @@ from enum import StrEnum
 from splitter.calls.alarms import AlarmKind
 from splitter.calls.binding import LineMemory
 from splitter.calls.states import LegState
+from splitter.calls.talk.browser import BrowserRecord
 from splitter.calls.talk.terms import Terms
 from splitter.calls.view import LegView
 from splitter.core.net import Address, Flow
@@ -87,6 +88,7 @@ class LegRecord:
         terms: what was agreed on.
         line: what the centre has said of its agent; None for a leg that is not asked.
         credentials: None for a peer that asks for none.
+        browser: of a web caller; None for a peer that speaks SIP.
     """
 
     name: str
@@ -106,6 +108,7 @@ class LegRecord:
     terms: Terms = field(default_factory=Terms)
     line: LineMemory | None = None
     credentials: CredentialState | None = None
+    browser: BrowserRecord | None = None
 
     @classmethod
     def of(

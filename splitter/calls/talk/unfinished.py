@@ -31,7 +31,7 @@ class Unfinished:
 
     Attributes:
         caller, centre: the INVITE of each side: the one that came, and the one that we have sent for it, if there is
-            one.
+            one. A browser sends no INVITE.
         tag: the To tag of our provisional responses; "" where there was none.
         near: the side that called.
         dialogs: of a side that has answered when the one that called has not been told yet.

@@ -135,6 +135,15 @@ class RoomLost:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class AdapterLost:
+    """The adapter is gone with its worker; the browser has to come by another one."""
+
+    call_id: str
+    adapter_id: str
+    reason: str
+
+
 MediaEvent = (
     MediaStarted
     | StrangerHeard
@@ -148,5 +157,6 @@ MediaEvent = (
     | VoiceOffloaded
     | RelayLost
     | RoomLost
+    | AdapterLost
 )
 MediaListener = Callable[[MediaEvent], None]

@@ -1,10 +1,10 @@
 """What engines carry from before a restart of the gateway. Pure.
 
 Media go on without a gateway for some time. The next one finds them (`inventory`), and each call that it knows takes up
-its own: `VoiceEngine.adopt`, `RoomEngine.adopt_room`. These raise MediaUnavailable where the relay or room is gone,
-is not the one of the handle, or was taken up already. Whoever adopts is told at once how things stand, by the events
-of old: who was heard, what is shown, how the transports are; what passed in between is summed up in them. What nobody
-has taken up is closed (`release_unclaimed`).
+its own: `VoiceEngine.adopt`, `RoomEngine.adopt_room`, `AdapterEngine.adopt_adapter`. These raise MediaUnavailable
+where the relay, room or adapter is gone, is not the one of the handle, or was taken up already. Whoever adopts is told
+at once how things stand, by the events of old: who was heard, what is shown, how the transports are; what passed in
+between is summed up in them. What nobody has taken up is closed (`release_unclaimed`).
 
 What is gone may be opened again as it was, on this machine or on another one that is to have its addresses:
 `VoiceEngine.restore`, `RoomEngine.restore_room`.
@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from splitter.media.ports.adapters import CarriedAdapter
 from splitter.media.ports.rooms import CarriedRoom
 from splitter.media.ports.voice import CarriedRelay
 
@@ -25,6 +26,7 @@ class Inventory:
 
     relays: tuple[CarriedRelay, ...] = ()
     rooms: tuple[CarriedRoom, ...] = ()
+    adapters: tuple[CarriedAdapter, ...] = ()
 
 
 class Survivors(Protocol):

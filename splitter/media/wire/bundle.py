@@ -89,6 +89,12 @@ class Strand:
         self.media = media
         self.bundle.configure(self, now)
 
+    def rekey(self, key: StreamKey) -> None:
+        """Tell the stream by this from now on."""
+        if key != self.key:
+            self.key = key
+            self.bundle.index()
+
     def close(self) -> None:
         """Leave the bundle; the last one closes the wire."""
         self.bundle.detach(self)
@@ -121,14 +127,14 @@ class Bundle:
         """Let a stream on. Its packets go to `end`, and it sends by what is returned."""
         strand = Strand(self, key, end)
         self._strands.append(strand)
-        self._index()
+        self.index()
         return strand
 
     def detach(self, strand: Strand) -> None:
         """Take a stream off; what comes of it is unclaimed from now on. With the last one the wire is closed."""
         self._strands.remove(strand)
         self._by_ssrc = {ssrc: one for ssrc, one in self._by_ssrc.items() if one is not strand}
-        self._index()
+        self.index()
         if not self._strands:
             self.wire.close()
 
@@ -137,11 +143,12 @@ class Bundle:
         media = strand.media
         if media is not None:
             strand.key = strand.key.agreed(media)
-            self._index()
+            self.index()
         if media is not None or all(one.media is None for one in self._strands):
             self.wire.configure(media, now)
 
-    def _index(self) -> None:
+    def index(self) -> None:
+        """Take in what its streams are told by."""
         if self._strands:
             self.wire.serve(self._strands[0].end if len(self._strands) == 1 else self)
         self._by_mid = {one.key.mid: one for one in self._strands}

@@ -1,7 +1,7 @@
-"""What a worker was told of each relay and room, and what it told: all that another gateway needs to go on. No I/O.
+"""What a worker was told of each relay, room and adapter, and what it told. No I/O.
 
-The gateway that knew it may be dead. So each verb that was carried out is entered here, and each event; what is said
-of a relay or room is then the very handle that was given away.
+It is all that another gateway needs to go on: the one that knew it may be dead. So each verb that was carried out is
+entered here, and each event; what is said of a relay or room is then the very handle that was given away.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from splitter.media.ports.adapters import AdapterHandle, AdapterSetting, CarriedAdapter
 from splitter.media.ports.ends import LocalEnd, RemoteEnd
-from splitter.media.ports.events import MediaEvent, RelayLost, RoomLost
+from splitter.media.ports.events import AdapterLost, MediaEvent, RelayLost, RoomLost
 from splitter.media.ports.rooms import (
     PICTURES_KEPT,
     CarriedParticipant,
@@ -25,19 +26,23 @@ from splitter.media.ports.voice import CarriedRelay, Hearing, RelayHandle, SideH
 from splitter.media.standing import Standing
 from splitter.media.voice.mode import among
 from splitter.media.worker.verbs.add_side import AddSide, SideAdded
+from splitter.media.worker.verbs.close_adapter import CloseAdapter
 from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.close_room import CloseRoom
 from splitter.media.worker.verbs.join import Joined, JoinRoom
 from splitter.media.worker.verbs.join_beside import JoinBeside, JoinedBeside
 from splitter.media.worker.verbs.join_secure import JoinedSecure, JoinSecure
 from splitter.media.worker.verbs.leave import Leave
+from splitter.media.worker.verbs.open_adapter import AdapterOpened, OpenAdapter
 from splitter.media.worker.verbs.open_relay import OpenRelay, RelayOpened
 from splitter.media.worker.verbs.open_room import OpenRoom
 from splitter.media.worker.verbs.put_picture import PutPicture
 from splitter.media.worker.verbs.remove_side import RemoveSide, SideCounts
+from splitter.media.worker.verbs.restart_adapter import RestartAdapter
 from splitter.media.worker.verbs.restart_ice import RestartIce
 from splitter.media.worker.verbs.restore_relay import RestoreRelay
 from splitter.media.worker.verbs.restore_room import RestoreRoom
+from splitter.media.worker.verbs.set_adapter import SetAdapter
 from splitter.media.worker.verbs.set_participant import SetParticipant
 from splitter.media.worker.verbs.set_remote import SetRemote
 from splitter.media.worker.verbs.set_who_hears import SetWhoHears
@@ -147,11 +152,41 @@ class RoomBook:
         self.chosen = {viewer: source for viewer, source in self.chosen.items() if name not in (viewer, source)}
 
 
+@dataclass(slots=True)
+class AdapterBook:
+    """One adapter."""
+
+    handle: AdapterHandle
+    setting: AdapterSetting = field(default_factory=AdapterSetting)
+    standing: Standing = field(default_factory=Standing)
+
+    @classmethod
+    def of(cls, verb: OpenAdapter, opened: AdapterOpened) -> AdapterBook:
+        """The book of an adapter that was just opened."""
+        public = LocalEnd(verb.advertised, opened.port, opened.port)
+        inside = LocalEnd(verb.inside, *opened.voice), LocalEnd(verb.inside, *opened.picture)
+        return cls(AdapterHandle(verb.adapter_id, verb.call_id, public, opened.local, *inside))
+
+    def carried(self) -> CarriedAdapter:
+        return CarriedAdapter(self.handle, self.setting)
+
+    def enter(self, verb: Verb[Any], answer: Message) -> None:
+        match verb, answer:
+            case SetAdapter(), _:
+                self.setting = verb.setting
+            case RestartAdapter(), JoinedSecure():
+                public = LocalEnd(self.handle.public.host, answer.port, answer.port)
+                self.handle = replace(self.handle, public=public, secure=answer.local)
+
+
+Book = RelayBook | RoomBook | AdapterBook
+
+
 class Books:
-    """The books of one worker, by the id of the relay or room."""
+    """The books of one worker, by the id of the relay, room or adapter."""
 
     def __init__(self) -> None:
-        self._books: dict[str, RelayBook | RoomBook] = {}
+        self._books: dict[str, Book] = {}
 
     def enter(self, verb: Verb[Any], answer: Message) -> None:
         """A verb was carried out, and answered so."""
@@ -168,6 +203,10 @@ class Books:
                 self._books[verb.room_id] = RoomBook(RoomHandle(verb.room_id, verb.call_id))
             case RestoreRoom(), _:
                 self._books[verb.room.handle.room_id] = RoomBook.of(verb.room)
+            case OpenAdapter(), AdapterOpened():
+                self._books[verb.adapter_id] = AdapterBook.of(verb, answer)
+            case CloseAdapter(), _:
+                self._books.pop(verb.adapter_id, None)
             case CloseRelay(), _:
                 self._books.pop(verb.relay_id, None)
             case CloseRoom(), _:
@@ -176,17 +215,17 @@ class Books:
                 match self._books.get(verb.subject):
                     case RelayBook() as book:
                         book.enter(verb, answer)
-                    case RoomBook() as book:
+                    case RoomBook() | AdapterBook() as book:
                         book.enter(verb, answer)
 
     def note(self, owner: str, event: MediaEvent) -> None:
         """The gateway is told something, if there is one."""
-        if isinstance(event, RelayLost | RoomLost):
+        if isinstance(event, RelayLost | RoomLost | AdapterLost):
             self._books.pop(owner, None)
         elif (book := self._books.get(owner)) is not None:
             book.standing.note(event)
 
-    def after(self, id: str) -> Iterator[tuple[str, RelayBook | RoomBook]]:
+    def after(self, id: str) -> Iterator[tuple[str, Book]]:
         """The books whose ids come after this one, in that order."""
         for other in sorted(self._books):
             if other > id:

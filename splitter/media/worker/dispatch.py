@@ -1,4 +1,4 @@
-"""Carries out verbs: the relays and rooms of one worker. Does I/O through its host.
+"""Carries out verbs: the relays, rooms and adapters of one worker. Does I/O through its host.
 
 What a verb does stands in its file (`verbs`). One broken relay or room is closed and reported lost; the others go on. A
 verb that cannot be carried out is answered with the reason; nothing that comes over the control socket ends the worker
@@ -19,7 +19,7 @@ import structlog
 
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.media.offload.kernel import KernelOffload, NoOffload
-from splitter.media.ports.events import MediaEvent, RelayLost, RoomLost
+from splitter.media.ports.events import AdapterLost, MediaEvent, RelayLost, RoomLost
 from splitter.media.ports.rooms import RoomReport
 from splitter.media.relay.relay import Relay
 from splitter.media.wire.latch import RESTORED_WINDOW_S, LatchRules
@@ -29,6 +29,7 @@ from splitter.media.worker.verbs.process import PROTOCOL, Status
 from splitter.media.worker.verbs.verb import Failed, Gone, Message, Verb
 
 if TYPE_CHECKING:
+    from splitter.media.adapter.adapter import Adapter
     from splitter.media.room.room import Room
     from splitter.media.slate.slate import Slate
 
@@ -47,6 +48,14 @@ class HeldRoom:
     loop: RoomLoop
 
 
+@dataclass(frozen=True, slots=True)
+class HeldAdapter:
+    """An open adapter and its sockets and timers."""
+
+    adapter: Adapter
+    loop: RoomLoop
+
+
 class Dispatcher:
     """All that one worker carries.
 
@@ -57,7 +66,7 @@ class Dispatcher:
         offload: the kernel, for voice; None where it is not wanted.
 
     Attributes:
-        relays, rooms: what is open, by id.
+        relays, rooms, adapters: what is open, by id.
         books: what was said of all that.
         mixes: encodings of voice that can be mixed, as far as that is known.
         slate: what rooms show while no seat does; None where video cannot be had, then there are no rooms.
@@ -72,6 +81,7 @@ class Dispatcher:
         self._offload = offload
         self.relays: dict[str, Relay] = {}
         self.rooms: dict[str, HeldRoom] = {}
+        self.adapters: dict[str, HeldAdapter] = {}
         self.slate: Slate | None = None
         self.books = Books()
         self.mixes: tuple[str, ...] = ("PCMA", "PCMU")
@@ -82,7 +92,7 @@ class Dispatcher:
         self._tell(owner, event)
 
     def __len__(self) -> int:
-        return len(self.relays) + len(self.rooms)
+        return len(self.relays) + len(self.rooms) + len(self.adapters)
 
     def status(self) -> Status:
         free = self._host.ports.free(time.monotonic())
@@ -136,6 +146,7 @@ class Dispatcher:
         log.error("verb failed", verb=type(verb).__name__, exc_info=fault)
         self._lose_relay(verb.subject, fault)
         self._lose_room(verb.subject, fault)
+        self._lose_adapter(verb.subject, fault)
         return Failed("fault", f"{type(fault).__name__}: {fault}")
 
     # ---- what verbs need of it -----------------------------------------------------------------------------------
@@ -182,6 +193,30 @@ class Dispatcher:
         finally:
             held.loop.close()
 
+    def open_adapter(self, call_id: str, adapter_id: str, host: str, advertised: str, inside: str) -> Adapter:
+        """Bind an adapter's ports. Raises MediaUnavailable, LocalError."""
+        if adapter_id in self.adapters:
+            raise LocalError(f"adapter {adapter_id} is open already")
+        from splitter.media.adapter.adapter import Adapter  # brings DTLS along, which takes a while to load
+
+        loop = RoomLoop(self._host, partial(self._lose_adapter, adapter_id))
+        try:
+            adapter = Adapter(call_id, adapter_id, loop, host, advertised, inside, partial(self._emit, adapter_id))
+        except Exception:
+            loop.close()
+            raise
+        self.adapters[adapter_id] = HeldAdapter(adapter, loop)
+        return adapter
+
+    def close_adapter(self, adapter_id: str) -> None:
+        """Close an adapter and its sockets; harmless where it is not open."""
+        held = self.adapters.pop(adapter_id, None)
+        if held is not None:
+            try:
+                held.adapter.close()
+            finally:
+                held.loop.close()
+
     # ---- what breaks ---------------------------------------------------------------------------------------------
 
     def _lose_relay(self, relay_id: str, fault: Exception) -> None:
@@ -207,6 +242,18 @@ class Dispatcher:
             held.loop.close()
             self._emit(room_id, RoomLost(held.room.call_id, room_id, _reason(fault)))
 
+    def _lose_adapter(self, adapter_id: str, fault: Exception) -> None:
+        held = self.adapters.get(adapter_id)
+        if held is None:
+            return
+        log.error("adapter lost", call=held.adapter.call_id, adapter=adapter_id, exc_info=fault)
+        try:
+            self.close_adapter(adapter_id)
+        except Exception:
+            log.exception("a broken adapter could not be closed in order", adapter=adapter_id)
+        finally:
+            self._emit(adapter_id, AdapterLost(held.adapter.call_id, adapter_id, _reason(fault)))
+
     def close(self) -> None:
         """Close everything. What was promised is not kept."""
         for promised in self._promised:
@@ -215,6 +262,8 @@ class Dispatcher:
             self.relays.pop(relay_id).close()
         for room_id in list(self.rooms):
             self.close_room(room_id)
+        for adapter_id in list(self.adapters):
+            self.close_adapter(adapter_id)
         if self._offload is not None:
             self._offload.close()
 

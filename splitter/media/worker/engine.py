@@ -15,6 +15,7 @@ import structlog
 
 from splitter.core.errors import LocalError, MediaTimeout, MediaUnavailable
 from splitter.core.ids import IdSource
+from splitter.media.ports.adapters import CarriedAdapter
 from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
 from splitter.media.ports.events import MediaListener
 from splitter.media.ports.health import WorkerStatus
@@ -41,10 +42,12 @@ from splitter.media.ports.voice import (
 )
 from splitter.media.settings import MediaSettings
 from splitter.media.wire.latch import LatchRules
+from splitter.media.worker.adapters import WorkerAdapters
 from splitter.media.worker.held import SIDE_LOAD, Held, relay_opening, room_opening
 from splitter.media.worker.pool import MediaNetwork, Pool
 from splitter.media.worker.supervisor import SupervisorTimers
 from splitter.media.worker.verbs.add_side import AddSide
+from splitter.media.worker.verbs.close_adapter import CloseAdapter
 from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.close_room import CloseRoom
 from splitter.media.worker.verbs.join import JoinRoom
@@ -90,6 +93,9 @@ class WorkerEngine:
         rules: of latching; the window is what workers are told.
         logs: passed on to the workers.
         ids: names relays and rooms.
+
+    Attributes:
+        adapters: those of web callers.
     """
 
     can = frozenset({Capability.DIGITS, Capability.QUALITY, Capability.RESTORE, Capability.MIX})
@@ -107,6 +113,7 @@ class WorkerEngine:
         self._networks = networks
         self._ids = ids or IdSource()
         self._pool = Pool(settings, timers or SupervisorTimers(), rules or LatchRules(), logs or TelemetrySettings())
+        self.adapters = WorkerAdapters(self._pool, networks, self._new_id)
 
     async def start(self) -> None:
         """Find or start the workers and wait until rooms can be opened on them at once, or the limits have passed.
@@ -334,6 +341,7 @@ class WorkerEngine:
         return Inventory(
             tuple(one for one in left if isinstance(one, CarriedRelay)),
             tuple(one for one in left if isinstance(one, CarriedRoom)),
+            tuple(one for one in left if isinstance(one, CarriedAdapter)),
         )
 
     async def release_unclaimed(self, grace_s: float = 0.0) -> int:
@@ -343,9 +351,11 @@ class WorkerEngine:
             self._close_unclaimed(relay.handle.relay_id, "relay", CloseRelay(relay.handle.relay_id))
         for room in left.rooms:
             self._close_unclaimed(room.handle.room_id, "room", CloseRoom(room.handle.room_id))
-        count = len(left.relays) + len(left.rooms)
-        if count:
-            log.warning("media closed that no call has taken up", relays=len(left.relays), rooms=len(left.rooms))
+        for adapter in left.adapters:
+            self._close_unclaimed(adapter.handle.adapter_id, "adapter", CloseAdapter(adapter.handle.adapter_id))
+        counts = {"relays": len(left.relays), "rooms": len(left.rooms), "adapters": len(left.adapters)}
+        if count := sum(counts.values()):
+            log.warning("media closed that no call has taken up", **counts)
         return count
 
     def _close_unclaimed(self, id: str, kind: str, verb: Verb[Any]) -> None:

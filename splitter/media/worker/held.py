@@ -1,4 +1,4 @@
-"""Relays and rooms that workers hold for us, and those that they hold for nobody. Does no I/O of its own."""
+"""Relays, rooms and adapters that workers hold for us, and those that they hold for nobody. Does no I/O of its own."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from splitter.core.errors import MediaUnavailable
-from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost, RoomLost
-from splitter.media.ports.rooms import CarriedRoom
-from splitter.media.ports.voice import CarriedRelay
+from splitter.media.ports.adapters import AdapterHandle, CarriedAdapter
+from splitter.media.ports.events import AdapterLost, MediaEvent, MediaListener, RelayLost, RoomLost
+from splitter.media.ports.rooms import CarriedRoom, RoomHandle
+from splitter.media.ports.voice import CarriedRelay, RelayHandle
 from splitter.media.standing import Standing
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.supervisor import Supervisor
@@ -18,12 +19,17 @@ from splitter.media.worker.verbs.restore_relay import ends_of
 
 RELAY_LOAD = 1
 SIDE_LOAD = 4  # a side of a mix is decoded and encoded; docs/decisions/0030
+ADAPTER_LOAD = 6  # voice and a picture, sealed and unsealed
 ROOM_LOAD = 8  # a picture is a few hundred packets per second, each read and rewritten
+
+
+Carried = CarriedRelay | CarriedRoom | CarriedAdapter
+Handle = RelayHandle | RoomHandle | AdapterHandle
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A relay or room that is wanted.
+    """A relay, room or adapter that is wanted.
 
     Attributes:
         load: what it costs a worker, in relays.
@@ -47,9 +53,14 @@ def room_opening(id: str, call_id: str, listener: MediaListener) -> Opening:
     return Opening(id, call_id, listener, ROOM_LOAD, partial(RoomLost, call_id, id))
 
 
+def adapter_opening(id: str, call_id: str, listener: MediaListener) -> Opening:
+    """An adapter that is wanted."""
+    return Opening(id, call_id, listener, ADAPTER_LOAD, partial(AdapterLost, call_id, id))
+
+
 @dataclass(slots=True)
 class Held:
-    """A relay or room that a worker holds for us.
+    """A relay, room or adapter that a worker holds for us.
 
     Attributes:
         ports: the even port of each pair, by whose it is.
@@ -63,9 +74,7 @@ class Held:
     closed: bool = False
 
     @classmethod
-    def found(
-        cls, carried: CarriedRelay | CarriedRoom, listener: MediaListener, supervisor: Supervisor, client: WorkerClient
-    ) -> Held:
+    def found(cls, carried: Carried, listener: MediaListener, supervisor: Supervisor, client: WorkerClient) -> Held:
         """What a worker carries from before our time."""
         call_id = carried.handle.call_id
         if isinstance(carried, CarriedRelay):
@@ -73,6 +82,10 @@ class Held:
             held = cls(opening, supervisor, client)
             for side, end in ends_of(carried).items():
                 held.bound(str(side), end.rtp_port)
+            return held
+        if isinstance(carried, CarriedAdapter):
+            held = cls(adapter_opening(carried.handle.adapter_id, call_id, listener), supervisor, client)
+            held.bound_for(carried.handle)
             return held
         held = cls(room_opening(carried.handle.room_id, call_id, listener), supervisor, client)
         for one in carried.participants:
@@ -84,6 +97,11 @@ class Held:
     @property
     def call_id(self) -> str:
         return self.media.call_id
+
+    def bound_for(self, adapter: AdapterHandle) -> None:
+        """The ports of an adapter are in use from now on."""
+        for whose, end in (("browser", adapter.public), ("voice", adapter.voice), ("picture", adapter.picture)):
+            self.bound(whose, end.rtp_port)
 
     def bound(self, whose: str, port: int) -> None:
         """A pair of ports is in use from now on; the one that it takes the place of rests.
@@ -108,7 +126,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Unclaimed:
-    """Relay or room that is held for nobody. `standing`: what was heard of it."""
+    """Relay, room or adapter that is held for nobody. `standing`: what was heard of it."""
 
-    carried: CarriedRelay | CarriedRoom
+    carried: Carried
     standing: Standing

@@ -21,16 +21,15 @@ import structlog
 
 from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnavailable
 from splitter.core.tenancy import Tenancy
-from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost, RoomLost, VoiceOffloaded
+from splitter.media.ports.events import AdapterLost, MediaEvent, MediaListener, RelayLost, RoomLost, VoiceOffloaded
 from splitter.media.ports.health import WorkerStatus
-from splitter.media.ports.rooms import CarriedRoom, RoomHandle
-from splitter.media.ports.voice import CarriedRelay, RelayHandle
 from splitter.media.settings import KernelUse, MediaSettings
 from splitter.media.standing import Standing
 from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortLedger
 from splitter.media.worker.client import WorkerClient
-from splitter.media.worker.held import Held, Opening, Unclaimed
+from splitter.media.worker.held import Carried as CarriedMedia
+from splitter.media.worker.held import Handle, Held, Opening, Unclaimed
 from splitter.media.worker.look import draw, look_of
 from splitter.media.worker.notices import read_event
 from splitter.media.worker.place import clear_dead, indexes_in
@@ -48,6 +47,7 @@ log = structlog.get_logger(__name__)
 SUCCESSOR_S = 1.0
 
 R = TypeVar("R", bound=Message)
+_KINDS = {RelayLost: "relay", RoomLost: "room", AdapterLost: "adapter"}
 
 
 class MediaNetwork(Protocol):
@@ -218,7 +218,7 @@ class Pool:
         held = self._held.get(owner)
         if held is None:
             return  # it was closed while the event was on its way
-        if isinstance(event, RelayLost | RoomLost):
+        if isinstance(event, RelayLost | RoomLost | AdapterLost):
             self.release(owner)
         elif isinstance(event, VoiceOffloaded) and event.fault:
             metrics.OFFLOAD_LOST.inc()
@@ -228,12 +228,12 @@ class Pool:
         gone = [id for id, held in self._held.items() if held.supervisor is supervisor]
         for held in [self._drop(id) for id in gone]:
             event = held.media.lost(f"media worker {supervisor.index} died: {reason}")
-            metrics.MEDIA_LOST.labels("relay" if isinstance(event, RelayLost) else "room").inc()
+            metrics.MEDIA_LOST.labels(_KINDS[type(event)]).inc()
             self._tell(held.media.listener, event)
 
     def _on_found(self, supervisor: Supervisor, client: WorkerClient, page: Carried) -> None:
         """A worker carries what was opened by a gateway before us."""
-        entries: list[CarriedRelay | CarriedRoom] = [*page.relays, *page.rooms]
+        entries: list[CarriedMedia] = [*page.relays, *page.rooms, *page.adapters]
         for carried in entries:
             standing = Standing()
             held = Held.found(carried, standing.note, supervisor, client)
@@ -262,11 +262,11 @@ class Pool:
 
     # ---- what was there before us --------------------------------------------------------------------------------
 
-    def unclaimed(self) -> list[CarriedRelay | CarriedRoom]:
+    def unclaimed(self) -> list[CarriedMedia]:
         """What nobody has claimed."""
         return [one.carried for one in self._unclaimed.values()]
 
-    def claim(self, id: str, handle: RelayHandle | RoomHandle, listener: MediaListener) -> CarriedRelay | CarriedRoom:
+    def claim(self, id: str, handle: Handle, listener: MediaListener) -> CarriedMedia:
         """Hold something for its call from now on, which is told how things stand. Raises MediaUnavailable."""
         held = self.find(id)
         found = self._unclaimed.get(id)
@@ -276,7 +276,7 @@ class Pool:
             raise MediaUnavailable(f"{id} is gone, and its name is another one's")
         del self._unclaimed[id]
         held.media = replace(held.media, listener=listener)
-        metrics.MEDIA_ADOPTED.labels("relay" if isinstance(handle, RelayHandle) else "room").inc()
+        metrics.MEDIA_ADOPTED.labels(_KINDS[type(held.media.lost(""))]).inc()
         for event in found.standing.events:
             asyncio.get_running_loop().call_soon(self._on_event, id, event)
         return found.carried
@@ -392,7 +392,7 @@ class Pool:
         return held
 
     def release(self, id: str) -> Held | None:
-        """Forget a relay or room; its ports rest from now on."""
+        """Forget a relay, room or adapter; its ports rest from now on."""
         if id not in self._held:
             return None
         held = self._drop(id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from splitter.media.ports.adapters import CarriedAdapter
 from splitter.media.ports.rooms import CarriedRoom
 from splitter.media.ports.voice import CarriedRelay
 from splitter.media.worker.notices import MediaNotice, notice_of
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from splitter.media.worker.dispatch import Dispatcher
 
 PAGE = 100
-"""Relays and rooms that are told at a time: packets wait meanwhile, a few milliseconds."""
+"""Relays, rooms and adapters that are told at a time: packets wait meanwhile, a few milliseconds."""
 
 
 class Carried(Message, frozen=True):
@@ -29,10 +30,11 @@ class Carried(Message, frozen=True):
     rooms: list[CarriedRoom]
     told: list[MediaNotice]
     last: str
+    adapters: tuple[CarriedAdapter, ...] = ()
 
 
 class ListHoldings(Verb[Carried], frozen=True):
-    """Say what comes after the relay or room with the id `after`, in the order of ids."""
+    """Say what comes after the relay, room or adapter with the id `after`, in the order of ids."""
 
     answer = Carried
 
@@ -46,4 +48,5 @@ class ListHoldings(Verb[Carried], frozen=True):
             [entry for entry in entries if isinstance(entry, CarriedRoom)],
             [notice_of(id, event) for id, book in page for event in book.standing.events],
             page[-1][0] if len(page) == PAGE else "",
+            tuple(entry for entry in entries if isinstance(entry, CarriedAdapter)),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from splitter.media.worker.verbs.add_side import AddSide
+from splitter.media.worker.verbs.close_adapter import CloseAdapter
 from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.close_room import CloseRoom
 from splitter.media.worker.verbs.inventory import ListHoldings
@@ -12,6 +13,7 @@ from splitter.media.worker.verbs.join import JoinRoom
 from splitter.media.worker.verbs.join_beside import JoinBeside
 from splitter.media.worker.verbs.join_secure import JoinSecure
 from splitter.media.worker.verbs.leave import Leave
+from splitter.media.worker.verbs.open_adapter import OpenAdapter
 from splitter.media.worker.verbs.open_relay import OpenRelay
 from splitter.media.worker.verbs.open_room import OpenRoom
 from splitter.media.worker.verbs.process import AwaitVideo, DrawSlate, Hello, Ping, Renew, Shutdown
@@ -20,10 +22,12 @@ from splitter.media.worker.verbs.remove_side import RemoveSide
 from splitter.media.worker.verbs.report_relay import ReportRelay
 from splitter.media.worker.verbs.report_room import ReportRoom
 from splitter.media.worker.verbs.request_key_frame import RequestKeyFrame
+from splitter.media.worker.verbs.restart_adapter import RestartAdapter
 from splitter.media.worker.verbs.restart_ice import RestartIce
 from splitter.media.worker.verbs.restore_relay import RestoreRelay
 from splitter.media.worker.verbs.restore_room import RestoreRoom
 from splitter.media.worker.verbs.send_digit import SendDigit
+from splitter.media.worker.verbs.set_adapter import SetAdapter
 from splitter.media.worker.verbs.set_participant import SetParticipant
 from splitter.media.worker.verbs.set_remote import SetRemote
 from splitter.media.worker.verbs.set_who_hears import SetWhoHears
@@ -35,6 +39,7 @@ VERBS: tuple[type[Verb[Any]], ...] = (
     AddSide,
     RemoveSide,
     SetWhoHears,
+    CloseAdapter,
     CloseRelay,
     CloseRoom,
     ListHoldings,
@@ -42,6 +47,7 @@ VERBS: tuple[type[Verb[Any]], ...] = (
     JoinSecure,
     JoinBeside,
     Leave,
+    OpenAdapter,
     OpenRelay,
     OpenRoom,
     AwaitVideo,
@@ -54,10 +60,12 @@ VERBS: tuple[type[Verb[Any]], ...] = (
     ReportRelay,
     ReportRoom,
     RequestKeyFrame,
+    RestartAdapter,
     RestartIce,
     RestoreRelay,
     RestoreRoom,
     SendDigit,
+    SetAdapter,
     SetParticipant,
     SetRemote,
     ShowSource,

@@ -12,6 +12,7 @@ import msgspec
 from splitter.core.errors import LocalError
 
 if TYPE_CHECKING:
+    from splitter.media.adapter.adapter import Adapter
     from splitter.media.relay.relay import Relay
     from splitter.media.room.room import Room
     from splitter.media.worker.dispatch import Dispatcher
@@ -49,7 +50,7 @@ class Verb(Message, Generic[R], frozen=True):
 
     @property
     def subject(self) -> str:
-        """The relay or room that is in an unknown state if carrying it out breaks; "" for none."""
+        """The relay, room or adapter that is in an unknown state if carrying it out breaks; "" for none."""
         return ""
 
     def run(self, worker: Dispatcher) -> R | asyncio.Future[R]:
@@ -105,6 +106,26 @@ class RoomVerb(Verb[R], Generic[R], frozen=True):
     def without(self) -> R:
         """The answer where there is no such room."""
         raise Gone(f"no room {self.room_id}")
+
+
+class AdapterVerb(Verb[R], Generic[R], frozen=True):
+    """A request to an open adapter."""
+
+    adapter_id: str
+
+    @property
+    def subject(self) -> str:
+        return self.adapter_id
+
+    def run(self, worker: Dispatcher) -> R:
+        held = worker.adapters.get(self.adapter_id)
+        if held is None:
+            raise Gone(f"no adapter {self.adapter_id}")
+        return self.apply(held.adapter)
+
+    def apply(self, adapter: Adapter) -> R:
+        """Carry it out on the adapter."""
+        raise NotImplementedError
 
 
 class Done(Message, frozen=True):

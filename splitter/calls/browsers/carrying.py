@@ -1,0 +1,49 @@
+"""What a description of ours means for a browser: what its adapter carries, and what it is answered. Does no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from splitter.calls.browsers.line import BrowserLine
+from splitter.calls.talk.browser import BrowserRecord
+from splitter.calls.talk.voice import remote_end
+from splitter.media.ports.adapters import AdapterSetting
+from splitter.sdp import webcaller
+from splitter.sdp.model import Origin, Session
+from splitter.sdp.webcaller import BrowserOffer
+from splitter.sdp.write import write
+
+KBPS = 960
+"""What a browser is asked to send at most."""
+
+
+def carry(line: BrowserLine, browser: BrowserRecord, call: BrowserOffer, ours: Session) -> None:
+    """Let the adapter and the browser go by a description of ours.
+
+    Args:
+        call: the browser's offer.
+        ours: what we say to the phone that it is for us.
+    """
+    line.carry(_setting(browser, call, ours))
+    adapter, origin = browser.adapter, Origin.of(browser.adapter.public.host, 1)
+    first = webcaller.chosen_voice(ours)
+    answer = webcaller.answer_browser(call, adapter.public, adapter.secure, origin, KBPS, first)
+    line.show(answer=write(answer).decode(), held=_held(ours))
+
+
+def _setting(browser: BrowserRecord, call: BrowserOffer, ours: Session) -> AdapterSetting:
+    voice, picture = webcaller.numbering(call, ours)
+    setting = AdapterSetting(browser.secure, voice, picture)
+    for index, media in enumerate(ours.media):
+        if media.kind == "audio" and media.port:
+            setting = replace(setting, voice=remote_end(ours, index))
+        elif media.kind == "video" and media.port and browser.camera:
+            setting = replace(setting, picture=remote_end(ours, index))
+    return setting
+
+
+def _held(ours: Session) -> bool:
+    """True where we do not listen."""
+    lines = enumerate(ours.media)
+    voices = [index for index, media in lines if media.kind == "audio" and media.port]
+    return any(ours.direction_of(index) in ("sendonly", "inactive") for index in voices)

@@ -1,0 +1,275 @@
+"""A browser's offer of a call, and what becomes of it: its WebRTC answer, and the plain descriptions of a phone. Pure.
+
+The browser is answered at once, and its transport stays as it is for the whole call. To the rest of the gateway it is a
+phone with plain RTP: voice in codecs that need no transcoding, and H.264. What is negotiated with that phone later
+changes two things for the browser: the codec that comes first in its answer, and the payload types that the adapter
+exchanges (`numbering`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from splitter.core.errors import PeerError
+from splitter.sdp.carry import with_rtcp
+from splitter.sdp.model import Attribute, Codec, Connection, LocalPort, Media, Origin, Session
+from splitter.sdp.offer_answer import answer_direction
+from splitter.sdp.video import VideoFormat, answer_video, choose_video, refuse
+from splitter.sdp.webrtc import SecureLocal, answer_line, choose_secure, is_secure, refused, resolved, sharing
+
+VOICES = {"PCMA": ("pcma", 8000, 1), "PCMU": ("pcmu", 8000, 1), "G722": ("g722", 8000, 1), "opus": ("opus", 48000, 2)}
+"""The codecs of a voice that can go straight through, by the names that operators write."""
+
+_DIGITS = "telephone-event"
+_FEEDBACK = ("nack", "nack pli", "ccm fir", "ccm tmmbr")
+_MOST_LINES = 8
+Key = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserOffer:
+    """The lines of a browser's offer that are used.
+
+    Attributes:
+        offer: all of it, each line with what it inherits from its bundle.
+        audio: the index of the voice. voices: its codecs that we take, the preferred one first, with digits at the end.
+        video: the index of the picture; None where there is none that can be used: `fault` says why.
+        picture: its H.264 format.
+    """
+
+    offer: Session
+    audio: int
+    voices: tuple[Codec, ...]
+    video: int | None = None
+    picture: VideoFormat | None = None
+    fault: str = ""
+
+
+def read_call(offer: Session, codecs: Iterable[str]) -> BrowserOffer:
+    """Read a browser's offer.
+
+    Args:
+        codecs: names out of VOICES, the preferred one first.
+    Raises:
+        PeerError: status 488 and the reason in plain words: no voice over WebRTC, no codec of ours, no bundle.
+    """
+    whole = resolved(offer)
+    if len(whole.media) > _MOST_LINES:
+        raise PeerError(f"the offer has {len(whole.media)} m-lines; {_MOST_LINES} at most", 488)
+    audio = next((i for i, line in enumerate(whole.media) if line.kind == "audio" and is_secure(whole, line)), None)
+    if audio is None or not whole.media[audio].port:
+        raise PeerError("the offer has no WebRTC audio (m=audio over UDP/TLS/RTP/SAVPF)", 488)
+    voices = _voices(whole.media[audio], codecs)
+    if not voices:
+        raise PeerError(f"the offer has no audio in {' or '.join(codecs)}", 488)
+    try:
+        video, picture = choose_secure(whole)
+    except PeerError as error:
+        return BrowserOffer(whole, audio, voices, fault=error.reason)
+    if video not in sharing(whole, audio):
+        raise PeerError("audio and video must share one transport (a=group:BUNDLE)", 488)
+    # Without these extensions a browser sends its pictures upright, and one transport is told by payload types.
+    plain = replace(picture, orientation_id=None, mid_id=None, mid="")
+    return BrowserOffer(whole, audio, voices, video, plain)
+
+
+def answer_browser(
+    call: BrowserOffer, local: LocalPort, secure: SecureLocal, origin: Origin, kbps: int, first: Key | None = None
+) -> Session:
+    """Our answer: every codec that we take, the picture where there is one, one transport for both (RFC 8843 §7.3).
+
+    Args:
+        local: our port.
+        kbps: of the picture at most.
+        first: the codec that the browser is to send; None for the first one.
+    """
+    offer = call.offer
+    lines = [refused(media) for media in offer.media]
+    lines[call.audio] = _audio_answer(call, local, secure, first)
+    used = [call.audio]
+    if call.video is not None and call.picture is not None:
+        direction = answer_direction(offer.direction_of(call.video), "sendrecv")
+        picture = answer_line(offer, call.video, call.picture, local, secure, direction, kbps)
+        lines[call.video] = picture.without(("candidate", "end-of-candidates"))
+        used.append(call.video)
+    bundled = [index for index in sharing(offer, call.audio) if index in used] or used
+    # The candidates stand in the tagged line alone (RFC 8843 §10).
+    found = (*(Attribute("candidate", value) for value in secure.candidates), Attribute("end-of-candidates"))
+    tagged = lines[bundled[0]]
+    lines[bundled[0]] = tagged.with_(attributes=(*tagged.attributes, *found))
+    mids = [mid for index in bundled if (mid := offer.media[index].get("mid"))]
+    return Session(
+        origin=origin,
+        connection=Connection.to(local.host),
+        times=tuple(time for time in offer.times if time.startswith("t=")) or ("t=0 0",),
+        attributes=(Attribute("group", f"BUNDLE {' '.join(mids)}"),) if mids else (),
+        media=tuple(lines),
+    )
+
+
+def plain_offer(
+    call: BrowserOffer, voice: LocalPort, picture: LocalPort | None, origin: Origin, direction: str = "sendrecv"
+) -> Session:
+    """The same call as a phone with plain RTP would offer it.
+
+    Args:
+        voice, picture: the adapter's ends; no picture: a call without video.
+        direction: of the voice.
+    """
+    lines = [_plain_voice(call.voices, voice, direction)]
+    if picture is not None and call.picture is not None:
+        lines.append(_plain_picture(call.picture, picture))
+    return Session(origin=origin, connection=Connection.to(voice.host), media=tuple(lines))
+
+
+def plain_answer(
+    call: BrowserOffer, offered: Session, voice: LocalPort, picture: LocalPort | None, origin: Origin, kbps: int
+) -> Session:
+    """What that phone answers to an offer of ours.
+
+    Args:
+        picture: None: it takes no video.
+    Raises:
+        PeerError: status 488: it has no voice in a codec that the browser knows.
+    """
+    lines = [refuse(media) for media in offered.media]
+    spoken = next((i for i, media in enumerate(offered.media) if media.kind == "audio" and media.port), None)
+    shown = next((i for i, media in enumerate(offered.media) if media.kind == "video" and media.port), None)
+    if spoken is None:
+        raise PeerError("the offer has no audio", 488)
+    known = {codec.key: codec for codec in call.voices}
+    codecs = tuple(codec for codec in offered.media[spoken].codecs if codec.key in known)
+    if not any(codec.name.lower() != _DIGITS for codec in codecs):
+        raise PeerError("the browser knows none of these codecs", 488)
+    direction = answer_direction(offered.direction_of(spoken), "sendrecv")
+    lines[spoken] = _plain_voice(codecs, voice, direction).with_(proto=offered.media[spoken].proto)
+    if shown is not None and picture is not None and call.picture is not None:
+        line = _answered_picture(offered, shown, call.picture, picture, kbps)
+        lines[shown] = line or lines[shown]
+    return Session(origin=origin, connection=Connection.to(voice.host), media=tuple(lines))
+
+
+def offered_again(call: BrowserOffer, before: Session, voice: LocalPort, picture: LocalPort | None) -> Session:
+    """What that phone offers next: as before, at these ports, with video or without.
+
+    Args:
+        before: its description in force.
+    """
+    lines = [
+        with_rtcp(line.without(("rtcp", "acfg")).with_(port=voice.rtp_port), voice)
+        if line.kind == "audio" and line.port
+        else refuse(line)
+        for line in before.media
+    ]
+    if picture is not None and call.picture is not None:
+        video = next((i for i, line in enumerate(before.media) if line.kind == "video"), len(lines))
+        lines[video : video + 1] = [_plain_picture(call.picture, picture)]
+    return replace(before, origin=before.origin.next(), connection=Connection.to(voice.host), media=tuple(lines))
+
+
+def chosen_voice(ours: Session) -> Key | None:
+    """The codec of the voice that a description of ours asks a phone to send."""
+    for media in ours.media:
+        if media.kind == "audio" and media.port:
+            return next((codec.key for codec in media.codecs if codec.name.lower() != _DIGITS), None)
+    return None
+
+
+def numbering(call: BrowserOffer, ours: Session) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
+    """The payload types of voice and picture: what the browser says, and what our plain side says for the same.
+
+    Args:
+        ours: our description in force on the plain side.
+    """
+    voice: list[tuple[int, int]] = []
+    picture: list[tuple[int, int]] = []
+    for media in ours.media:
+        if media.kind == "audio" and media.port:
+            inside = {codec.key: codec.payload_type for codec in media.codecs}
+            voice = [(one.payload_type, inside.get(one.key, one.payload_type)) for one in call.voices]
+        elif media.kind == "video" and media.port and call.picture is not None:
+            chosen = choose_video(media, ours.attributes)
+            picture = [(call.picture.payload_type, chosen.payload_type if chosen else call.picture.payload_type)]
+    return tuple(voice), tuple(picture)
+
+
+# ---- inside ------------------------------------------------------------------------------------------------------
+
+
+def _voices(media: Media, codecs: Iterable[str]) -> tuple[Codec, ...]:
+    offered = {codec.key: codec for codec in reversed(media.codecs)}
+    found = [offered[VOICES[name]] for name in codecs if VOICES[name] in offered]
+    clocks = {codec.clock for codec in found}
+    digits = [codec for codec in media.codecs if codec.name.lower() == _DIGITS and codec.clock in clocks]
+    return (*found, *digits) if found else ()
+
+
+def _formats(codecs: Iterable[Codec]) -> tuple[tuple[str, ...], list[Attribute]]:
+    """The formats of a line, and what stands for them."""
+    attributes = []
+    for codec in codecs:
+        channels = f"/{codec.channels}" if codec.channels > 1 else ""
+        attributes.append(Attribute("rtpmap", f"{codec.payload_type} {codec.name}/{codec.clock}{channels}"))
+        parameters = codec.fmtp or ("0-15" if codec.name.lower() == _DIGITS else "")
+        if parameters:
+            attributes.append(Attribute("fmtp", f"{codec.payload_type} {parameters}"))
+    return tuple(str(codec.payload_type) for codec in codecs), attributes
+
+
+def _audio_answer(call: BrowserOffer, local: LocalPort, secure: SecureLocal, first: Key | None) -> Media:
+    offered = call.offer.media[call.audio]
+    voices = sorted(call.voices, key=lambda codec: (codec.name.lower() == _DIGITS, codec.key != first))
+    formats, about = _formats(voices)
+    setup = (offered.get("setup") or call.offer.get("setup") or "").strip().lower()
+    direction = answer_direction(call.offer.direction_of(call.audio), "sendrecv")
+    mid = offered.get("mid")
+    attributes = [
+        *([Attribute("mid", mid)] if mid else []),
+        Attribute("ice-ufrag", secure.ufrag),
+        Attribute("ice-pwd", secure.password),
+        Attribute("fingerprint", secure.fingerprint),
+        Attribute("setup", "active" if setup == "passive" else "passive"),
+        *about,
+        Attribute(direction),
+        Attribute("rtcp-mux"),
+        Attribute("msid", "call audio"),
+    ]
+    return Media("audio", local.rtp_port, offered.proto, formats, connection=Connection.to(local.host)).with_(
+        attributes=tuple(attributes)
+    )
+
+
+def _plain_voice(codecs: Iterable[Codec], local: LocalPort, direction: str) -> Media:
+    formats, about = _formats(codecs)
+    line = Media("audio", local.rtp_port, "RTP/AVP", formats, attributes=(*about, Attribute(direction)))
+    return with_rtcp(line, local)
+
+
+def _plain_picture(picture: VideoFormat, local: LocalPort) -> Media:
+    number = str(picture.payload_type)
+    parameters = f"profile-level-id={picture.profile_level_id};packetization-mode={picture.packetization_mode}"
+    line = Media(
+        "video",
+        local.rtp_port,
+        "RTP/AVPF",
+        (number,),
+        attributes=(
+            Attribute("rtpmap", f"{number} H264/90000"),
+            Attribute("fmtp", f"{number} {parameters}"),
+            *(Attribute("rtcp-fb", f"{number} {kind}") for kind in _FEEDBACK),
+            Attribute("sendrecv"),
+        ),
+    )
+    return with_rtcp(line, local)
+
+
+def _answered_picture(offered: Session, index: int, known: VideoFormat, local: LocalPort, kbps: int) -> Media | None:
+    """The answer to a video line of ours; None where it has no format that the browser's is as well."""
+    line = offered.media[index]
+    chosen = choose_video(line, offered.attributes)
+    if chosen is None or chosen.packetization_mode != known.packetization_mode:
+        return None
+    direction = answer_direction(offered.direction_of(index), "sendrecv")
+    upright = replace(chosen, orientation_id=None)
+    return answer_video(line, upright, local, direction, kbps, session_attributes=offered.attributes)

@@ -1,0 +1,128 @@
+// @ts-check
+/**
+ * The page of web callers: /call/#number=12345, as the embeddable button opens it. More behind "#": video=1 calls with
+ * video at once, token= of a customer, name=. A reload comes back into the call.
+ */
+
+import { call, resume } from "../sdk/caller.js";
+import { SplitterError } from "../sdk/http.js";
+import { language, text } from "./texts.js";
+
+/** @typedef {import("../sdk/caller.js").WebCall} WebCall */
+
+const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const remote = /** @type {HTMLVideoElement} */ (byId("remote"));
+const own = /** @type {HTMLVideoElement} */ (byId("own"));
+const said = new URLSearchParams(location.hash.slice(1));
+const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
+
+class Page {
+  /** @type {WebCall|null} */
+  #call = null;
+  #error = "";
+  #busy = false;
+
+  constructor() {
+    byId("video").addEventListener("click", () => this.#begin(true));
+    byId("voice").addEventListener("click", () => this.#begin(false));
+    byId("yes").addEventListener("click", () => this.#call?.camera(true));
+    byId("no").addEventListener("click", () => this.#call?.camera(false));
+    byId("mute").addEventListener("click", () => this.#call?.mute(!this.#call.muted));
+    byId("camera").addEventListener("click", () => this.#call?.camera(this.#call.view.camera !== "on"));
+    byId("leave").addEventListener("click", () => this.#call?.hangUp());
+    byId("keypad").addEventListener("click", () => {
+      byId("keys").hidden = !byId("keys").hidden;
+      byId("keypad").setAttribute("aria-expanded", String(!byId("keys").hidden));
+    });
+    for (const key of KEYS) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = key;
+      button.addEventListener("click", () => this.#call?.digits(key));
+      byId("keys").append(button);
+    }
+  }
+
+  async open() {
+    document.documentElement.lang = language;
+    document.title = text("page");
+    remote.setAttribute("aria-label", text("remote"));
+    own.setAttribute("aria-label", text("own"));
+    byId("keys").setAttribute("aria-label", text("keypad"));
+    this.#draw();
+    const before = await resume();
+    if (before) this.#take(before);
+    else if (said.get("video") === "1" && said.get("auto") === "1") await this.#begin(true);
+  }
+
+  /** @param {boolean} video */
+  async #begin(video) {
+    if (this.#busy) return;
+    this.#busy = true;
+    this.#error = "";
+    this.#call = null;
+    this.#draw();
+    try {
+      this.#take(await call(said.get("number") ?? "", { video, token: said.get("token") ?? "", name: said.get("name") ?? "" }));
+    } catch (error) {
+      this.#error = SplitterError.of(error).code;
+    }
+    this.#busy = false;
+    this.#draw();
+  }
+
+  /** @param {WebCall} made */
+  #take(made) {
+    this.#call = made;
+    remote.srcObject = made.remote;
+    own.srcObject = made.own;
+    made.addEventListener("change", () => this.#draw());
+    this.#draw();
+  }
+
+  /** Draw everything anew. */
+  #draw() {
+    const made = this.#call, view = made?.view;
+    const live = view !== undefined && view.state !== "ended";
+    const state = this.#busy ? "connecting" : view ? view.state : "start";
+    const asked = live && view.camera === "asked";
+    document.body.dataset.state = asked ? "asked" : state;
+    this.#say(asked ? "asked" : state);
+    const idle = !live && !this.#busy && said.has("number");
+    show("video", idle, text(view ? "again" : "start.video"));
+    show("voice", idle, text("start.voice"));
+    show("yes", asked, text("yes"));
+    show("no", asked, text("no"));
+    show("mute", live, text(made?.muted ? "unmute" : "mute"), made?.muted);
+    const on = view?.camera === "on";
+    show("camera", live && view.state === "connected" && !asked, text(on ? "camera.off" : "camera.on"), on);
+    show("keypad", live, text("keypad"));
+    show("leave", live, text("leave"));
+    if (!live) byId("keys").hidden = true;
+    own.hidden = !made?.own.getTracks().length;
+    const status = !live ? "" : view.path === "lost" ? "lost" : view.held ? "held" : view.state === "connected" ? "connected" : "";
+    byId("status").textContent = made?.trouble ? text(`trouble.${made.trouble}`) : text(status);
+    document.body.dataset.tone = made?.trouble || status === "lost" ? "warn" : status === "connected" ? "good" : "";
+  }
+
+  /** @param {string} state */
+  #say(state) {
+    byId("words").hidden = state === "connected";
+    let title = text(`${state}.title`, "calling.title"), more = text(`${state}.text`);
+    if (state === "ended") more = text(`ended.${this.#call?.view.reason}`, "ended.hung-up");
+    if (state === "start" && !said.get("number")) [title, more] = [text("no-number.title"), text("no-number.text")];
+    if (this.#error) more = text(`error.${this.#error}`, "error.other");
+    byId("title").textContent = title;
+    byId("text").textContent = more;
+  }
+}
+
+/** @param {string} id @param {boolean} shown @param {string} words @param {boolean} [pressed] */
+function show(id, shown, words, pressed) {
+  const button = byId(id);
+  button.hidden = !shown;
+  button.textContent = words;
+  if (pressed !== undefined) button.setAttribute("aria-pressed", String(pressed));
+}
+
+new Page().open();

@@ -1,0 +1,155 @@
+"""Browsers call in: voice into the centre, video to the agent's desk, and everything that may happen on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from playwright.async_api import Page, expect
+
+from tests.browser import sdk
+from tests.browser.camera import FRAMES, SENDER
+from tests.browser.centre import AGENT_HZ, CALLER_HZ
+from tests.browser.checks import Wanted, in_words, judge
+from tests.browser.desk import CALLED, Desk
+from tests.patience import patient
+
+ANYBODY = "anonymous = true\nreturn_limit_s = 6"
+_TONE = """
+const whole = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  if (!wanted.audio) return whole(wanted);
+  const context = new AudioContext(), tone = new OscillatorNode(context, { frequency: %d });
+  const out = context.createMediaStreamDestination();
+  tone.connect(new GainNode(context, { gain: 0.4 })).connect(out);
+  tone.start();
+  return out.stream;
+};
+"""
+_HEARD = """async (hz) => {
+  const stream = document.getElementById("remote").srcObject;
+  const context = new AudioContext(), ear = new AnalyserNode(context, { fftSize: 8192 });
+  context.createMediaStreamSource(new MediaStream(stream.getAudioTracks())).connect(ear);
+  const bins = new Float32Array(ear.frequencyBinCount), width = context.sampleRate / ear.fftSize;
+  for (let tries = 0; tries < 300; tries++) {
+    await new Promise((done) => setTimeout(done, 100));
+    ear.getFloatFrequencyData(bins);
+    const loudest = bins.indexOf(Math.max(...bins)) * width;
+    if (Math.max(...bins) > -60 && Math.abs(loudest - hz) < 3 * width) return true;
+  }
+  return false;
+}"""
+
+
+async def caller_page(desk: Desk, locale: str = "en-US", more: str = "") -> Page:
+    """The page of web callers on a phone, before anybody has called; its microphone hears a tone."""
+    context = await desk.context(locale)
+    await context.add_init_script(_TONE % CALLER_HZ)
+    page = await context.new_page()
+    await page.set_viewport_size({"width": 390, "height": 760})
+    await page.goto(f"{desk.gateway.api}/call/#number={CALLED}{more}")
+    return page
+
+
+async def until(true: Callable[[], bool], what: str, usual_s: float = 10.0) -> None:
+    end = time.monotonic() + patient(usual_s)
+    while not true():
+        assert time.monotonic() < end, f"not in time: {what}"
+        await asyncio.sleep(0.05)
+
+
+async def heard_at_the_centre(desk: Desk, after_s: float = 0.3) -> None:
+    """The caller's tone is heard from now on."""
+    hearing = desk.centre.voices[-1].hearing
+    before = hearing.seconds(CALLER_HZ)
+    await until(lambda: hearing.seconds(CALLER_HZ) > before + after_s, "the caller's tone at the centre")
+
+
+async def test_the_agent_hears_and_sees_a_caller_who_has_no_phone(make_desk: Callable[..., Desk]) -> None:
+    async with make_desk(callers=ANYBODY) as desk:
+        agent = await sdk.open_desk(await desk.context(), desk.gateway)
+        page = await caller_page(desk)
+        await expect(page.locator("#title")).to_have_text("Call us from here")
+        await desk.show(page, "start")
+        await page.click("#video")
+        await expect(page.locator("#status")).to_have_text("You are connected")
+        await heard_at_the_centre(desk)
+        assert await page.evaluate(_HEARD, AGENT_HZ), "the agent is heard in the browser"
+        await agent.wait_for_function("window.call && call.media.state === 'connected'")
+        eye = await desk.eye(agent, "#caller")
+        await agent.bring_to_front()
+        seen = await eye.rising(SENDER, 30)
+        faults = judge(seen, Wanted(SENDER, film=FRAMES, late_ms=0, torn_db=0))
+        assert not faults, in_words(faults)
+        view = await desk.gateway.call(desk.centre.call_id())
+        assert view["legs"][0]["trunk"] == "web" and view["video"]["state"] == "on"
+        await page.bring_to_front()
+        for side in ("videoWidth", "videoHeight"):  # the agent's upright film, cut for a lying picture
+            await expect(page.locator("#remote")).to_have_js_property(side, 480)
+        await desk.show(page, "connected")
+
+        await page.click("#keypad")
+        await page.click("#keys >> text=5")
+        await until(lambda: 5 in desk.centre.voices[-1].counts.events, "the digit at the centre")
+        await desk.show(page, "keypad")
+
+        await page.click("#leave")
+        await expect(page.locator("#title")).to_have_text("The call is over")
+        await until(lambda: desk.centre.calls[-1].state == "ended", "the centre hears of the end")
+        await desk.show(page, "over")
+
+
+async def test_voice_is_raised_to_video_when_the_caller_says_yes(make_desk: Callable[..., Desk]) -> None:
+    async with make_desk(callers=ANYBODY) as desk:
+        agent = await sdk.open_desk(await desk.context(), desk.gateway)
+        page = await caller_page(desk, "zh-CN")
+        await page.click("#voice")
+        await expect(page.locator("#status")).to_have_text("通话中")
+        await agent.wait_for_function("window.call && call.media.state === 'connected'")
+        await agent.evaluate("call.raiseVideo()")
+        await expect(page.locator("#title")).to_have_text("坐席可以看您的视频吗？")
+        await desk.show(page, "asked")
+        await page.click("#yes")
+        await desk.view(desk.centre.call_id(), lambda v: v["video"]["state"] == "on", "video is on")
+        eye = await desk.eye(agent, "#caller")
+        await agent.bring_to_front()
+        await eye.rising(SENDER, 20)
+        await heard_at_the_centre(desk)
+        await desk.centre.calls[-1].hang_up()
+        await expect(page.locator("#title")).to_have_text("通话已结束")
+
+
+async def test_a_reload_comes_back_into_the_call_and_a_closed_tab_ends_it(make_desk: Callable[..., Desk]) -> None:
+    async with make_desk(callers=ANYBODY) as desk:
+        agent = await sdk.open_desk(await desk.context(), desk.gateway)
+        page = await caller_page(desk)
+        await page.click("#video")
+        await expect(page.locator("#status")).to_have_text("You are connected")
+        await heard_at_the_centre(desk)
+        await page.reload()
+        await expect(page.locator("#status")).to_have_text("You are connected")
+        await heard_at_the_centre(desk)
+        await agent.wait_for_function("window.call && call.media.state === 'connected'")
+        eye = await desk.eye(agent, "#caller")
+        await agent.bring_to_front()
+        await eye.rising(SENDER, 20)
+        await page.context.close()
+        await until(lambda: desk.centre.calls[-1].state == "ended", "the call ends by itself", 20)
+
+
+async def test_the_call_outlives_the_gateway_and_its_media_worker(make_desk: Callable[..., Desk]) -> None:
+    async with make_desk(callers=ANYBODY.replace("6", "20")) as desk:
+        page = await caller_page(desk)
+        await page.click("#voice")
+        await expect(page.locator("#status")).to_have_text("You are connected")
+        await heard_at_the_centre(desk)
+        await desk.gateway.kill()
+        await desk.gateway.start()
+        await heard_at_the_centre(desk, 1.0)
+        await expect(page.locator("#status")).to_have_text("You are connected")
+        await desk.gateway.kill(workers=True)
+        await desk.gateway.start()
+        await heard_at_the_centre(desk, 1.0)
+        await page.click("#leave")
+        await until(lambda: desk.centre.calls[-1].state == "ended", "the centre hears of the end", 20)
