@@ -17,6 +17,9 @@ from splitter.telemetry.trace import Recorder
 MOST_REFUSALS = 100
 """So many INVITEs that became no call are known until the ACK to their refusal: strangers must not fill the store."""
 
+LONGEST_NAME = 500
+"""Characters of a transaction's name, which holds the branch and the host of a peer's Via."""
+
 
 class Precaution:
     """Stands between the driver and the records.
@@ -54,6 +57,8 @@ class Precaution:
         self._records.note_confirmed(txn)
 
     def _note(self, transmit: Transmit) -> None:
+        if len(transmit.txn) > LONGEST_NAME or not transmit.txn.isascii():
+            return  # a peer has chosen it, and it is no branch (RFC 3261 §8.1.1.7)
         call_id, leg = self._recorder.place_of(transmit.message)
         if not call_id and len(self._refusals) < MOST_REFUSALS:
             call_id = transmit.txn

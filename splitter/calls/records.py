@@ -107,7 +107,7 @@ class Records:
         """Keep for a while what a former process has left of a call that is over, and was ended by this one."""
         if self._store is not None:
             self._held[left.call_id] = left
-            self._write_rest(self._store, left.call_id)
+            self._try_to_write_rest(self._store, left.call_id)
             asyncio.get_running_loop().call_later(seconds, self.finish, left.call_id)
 
     def end(self, key: str, reason: str) -> None:
@@ -175,7 +175,7 @@ class Records:
             self._try_to_write(store, key, call)
         over, self._over = self._over, set()
         for key in over:
-            self._write_rest(store, key)
+            self._try_to_write_rest(store, key)
         if again:
             store.whole()
 
@@ -189,6 +189,14 @@ class Records:
             self._changed[key] = call
         elif key in self._outstanding.calls or key in self._held or key in self._rests:
             self._over.add(key)
+
+    def _try_to_write_rest(self, store: RecordStore, key: str) -> None:
+        """Write what is left of one call; see `_try_to_write`."""
+        try:
+            self._write_rest(store, key)
+        except Exception:
+            record_counts.RECORD_FAULTS.inc()
+            log.exception("what is left of a call could not be written down", call_id=key)
 
     def _write_rest(self, store: RecordStore, key: str) -> None:
         """Write what is left of a call that is over; nothing, in the end."""

@@ -203,11 +203,13 @@ class Recovery:
     def _ask_over_streams(self, call: Call) -> None:
         """Ask peers whether the session still stands whose words may be lost: nobody repeats a BYE that came over a
         connection, and was read or still waited to be read when the process died (RFC 3261 §17.1.2.2)."""
-        for record in call.talk.legs.values():
-            if record.flow.reliable:
-                call.after(
-                    1.0 + self._services.ids.number(ASKED_WITHIN_MS) / 1000, Alarm(AlarmKind.REFRESH, record.name)
-                )
+        for leg in (call.caller, call.centre):
+            if leg is not None and leg.flow.transport in (
+                "tcp",
+                "tls",
+            ):  # a WebSocket has to come back first
+                wait_s = 1.0 + self._services.ids.number(ASKED_WITHIN_MS) / 1000
+                call.after(wait_s, Alarm(AlarmKind.REFRESH, leg.name))
 
     def _go_on(self, call: Call, doubt: Doubt) -> None:
         """Go on with what was under way."""

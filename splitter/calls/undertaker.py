@@ -63,13 +63,13 @@ class Undertaker:
             reason = call.reason or "the gateway was restarted before this call was answered"
             self._recorder.event(call.call_id, "", "state", f"ended: {reason}")
         said = [self.repeat(call.call_id, one) for one in call.outstanding]
-        answered = {_key(message) for message in said if isinstance(message, Response)}
-        if came is not None and arrived is not None and _key(arrived) not in answered:
+        known = {_key(message) for message in said if message is not None and message.cseq[1] == "INVITE"}
+        if came is not None and arrived is not None and _key(arrived) not in known:
             self._recorder.bind(arrived.call_id, call.call_id, call.near, arrived.from_tag or "")
             # As if it came again: the transaction layer then has what it needs to repeat the answer until the ACK.
             self._tags[_key(arrived)] = call.tag
             self._driver.received(came.flow, came.invite)
-        if sent is not None and invite is not None:
+        if sent is not None and invite is not None and _key(invite) not in known:
             self._recorder.bind(invite.call_id, call.call_id, far, invite.from_tag or "")
             self._abandon(invite, sent.flow)
         for request in call.requests:  # there is nothing any longer that it could belong to
@@ -164,6 +164,8 @@ class _Abandoned:
                 for value in self._invite.headers.get_all(name):
                     ack.headers.add(name, value)
             self._driver.acknowledge(self._txn, ack, self._flow)
+            if self._invite.to_tag is not None:
+                return  # a change of a call that lives: what was agreed on is settled by the next offer
             bye = dialog.request("BYE", headers=[("Reason", _REASON)])
             self._sender.request(bye, self._flow, lambda event: None)
 

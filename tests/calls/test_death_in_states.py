@@ -48,6 +48,16 @@ def escalated(world: World, caller: PeerCall, centre: PeerCall) -> None:
     asks(world, caller, RaiseVideo("agent"))
 
 
+def taken_back(world: World, caller: PeerCall, centre: PeerCall) -> None:
+    """The caller is asked for video, and the question is taken back as the phone answers it."""
+    told(world, caller, DropVideo("agent"))
+    world.run(1)
+    caller.on_reinvite = lambda call: world.loop.call_later(1.01, PeerCall.accept, call)  # type: ignore[assignment]
+    asks(world, caller, RaiseVideo("agent"))
+    world.run(1)
+    asks(world, caller, DropVideo("agent"))
+
+
 STATES: dict[str, Begin] = {
     "on hold": on_hold,
     "another phone of the centre takes it over": lambda world, caller, centre: replacing(world, centre),
@@ -57,6 +67,7 @@ STATES: dict[str, Begin] = {
     "a picture is asked for": lambda world, caller, centre: asks(world, caller, Show("picture:menu", "agent")),
     "a picture is shown": picture_shown,
     "the caller is asked for video": escalated,
+    "a question for video is taken back": taken_back,
     "a screenshot is taken": lambda world, caller, centre: asks(world, caller, TakeSnapshot()),
 }
 
@@ -71,6 +82,7 @@ def test_everything_works_after_it(state: str, album: FakeAlbum) -> None:
         STATES[state](world, caller, centre)
         if not dies_at(act, world, heard=True, limit_s=2.0):
             return False
+        caller.on_reinvite = PeerCall.accept
         world.run(40)
         works(world, caller)
         return True
