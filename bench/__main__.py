@@ -20,6 +20,7 @@ NAMES = (
     "rooms",
     "joins",
     "recovery",
+    "many",
     "failover",
 )
 
