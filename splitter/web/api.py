@@ -13,13 +13,13 @@ from splitter.calls.logins.access import Scope
 from splitter.calls.view import CallView
 from splitter.sdp.fragment import CONTENT_TYPE as FRAGMENT
 from splitter.web import reloads, shapes
-from splitter.web.admissions import HOST_BODY, AdmissionRoutes
 from splitter.web.auth import Doorman, Strict, Trusting, guarded
 from splitter.web.caller_routes import caller_routes
 from splitter.web.calls import DESK_BODY, CallRoutes
 from splitter.web.cors import Cors
 from splitter.web.display import DISPLAY_BODY, DisplayRoutes
 from splitter.web.documents import Document
+from splitter.web.entries import admissions, phones
 from splitter.web.errors import border
 from splitter.web.find import Finder
 from splitter.web.gateway import GatewayRoutes
@@ -29,7 +29,6 @@ from splitter.web.login import LOGIN_BODY, TOKEN_BODY, LoginRoutes
 from splitter.web.openapi import document
 from splitter.web.pages import FOLDERS, Pages
 from splitter.web.parties import FRAGMENT_BODY, OFFER_BODY, PartyRoutes
-from splitter.web.phones import PART_BODY, PHONE_BODY, VOICE_BODY, PhoneRoutes
 from splitter.web.pictures import IMAGES, PICTURE_BODY, PictureRoutes
 from splitter.web.placing import CALL_BODY, PlacingRoutes
 from splitter.web.ports import GatewayStatus, PictureView, Ports
@@ -51,8 +50,6 @@ _ANY = frozenset(Scope)
 _READ = frozenset({Scope.READ, Scope.CONTROL})
 _SEE = frozenset({Scope.READ, Scope.CONTROL, Scope.DESK})
 _ACT = frozenset({Scope.CONTROL, Scope.DESK})
-_LISTEN = frozenset({Scope.CONTROL, Scope.SUPERVISE})
-_HEAR = _ACT | _LISTEN
 _JOIN = frozenset({Scope.DESK, Scope.GUEST})
 _LEAVE = frozenset({Scope.CONTROL, Scope.DESK, Scope.GUEST})
 _PICTURES = frozenset({Scope.PICTURES, Scope.DESK})
@@ -97,7 +94,7 @@ def table(ports: Ports) -> tuple[Operation, ...]:
     """Every operation, with the scopes that it needs; one of them is enough, and `admin` is always."""
     finder = Finder(ports.calls, ports.archive, ports.clock)
     routes = (*_logins(ports), *_calls(ports, finder), *_video(ports, finder), *_stills(ports, finder))
-    routes = (*routes, *_admissions(ports, finder), *_invitations(ports, finder), *_phones(ports, finder))
+    routes = (*routes, *admissions(ports, finder), *_invitations(ports, finder), *phones(ports, finder))
     return _document((*routes, *_gateway(ports), *_events(ports), *caller_routes(ports)))
 
 
@@ -252,68 +249,6 @@ def _invitations(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
         ),
         Operation("POST", PATH, _ADMIN, sharing.learn, "Know a link of another node", (noted,), body=SHARED_BODY),
         Operation("GET", "/g/{code}", _EVERYBODY, guests.lead, hidden=True),
-    )
-
-
-def _phones(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
-    phones = PhoneRoutes(ports.calls, finder, ports.clock)
-    made = GoodAnswer(201, "it is being called", shapes.PhoneMade, headers=("Location",))
-    gone, done = GoodAnswer(204, "it is gone", kind=_NO_BODY), GoodAnswer(204, "so it is", kind=_NO_BODY)
-    refused = ((403, "not-allowed"), (409, "full"), (409, "invited-already"), (409, "no-mixer"), (429, "too-many"))
-    return (
-        Operation(
-            *("POST", f"{_CALL}/phones", _HEAR, phones.invite, "Call a number into the voice", (made,)),
-            body=PHONE_BODY,
-            faults=refused,
-        ),
-        Operation(
-            *(
-                "PUT",
-                f"{_CALL}/phones/{{phone}}",
-                _LISTEN,
-                phones.set_part,
-                "Let a phone talk, listen or whisper",
-                (done,),
-            ),
-            body=PART_BODY,
-            faults=((404, "no-such-phone"),),
-        ),
-        Operation(
-            *("DELETE", f"{_CALL}/phones/{{phone}}", _HEAR, phones.remove, "Take a phone out, or call it no longer"),
-            answers=(gone,),
-            faults=((404, "no-such-phone"),),
-        ),
-        Operation(
-            *("PUT", f"{_CALL}/voices/{{voice}}", _ACT, phones.mute, "Mute a voice, or let it be heard again", (done,)),
-            body=VOICE_BODY,
-            faults=((404, "no-such-voice"), (409, "pair")),
-        ),
-        Operation(
-            *("DELETE", f"{_CALL}/voices/centre", _HEAR, phones.leave, "The agent leaves, others go on", (gone,)),
-            faults=((409, "alone"),),
-        ),
-    )
-
-
-def _admissions(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
-    admissions, one = AdmissionRoutes(ports.calls, finder), f"{_CALL}/admissions/{{extension}}"
-    asked = GoodAnswer(202, "the desk that has the call is asked", shapes.CallId)
-    done = GoodAnswer(204, "so it is", kind=_NO_BODY)
-    faults = ((409, "may-enter"), (422, "no-extension"), (429, "too-many"))
-    return (
-        Operation(
-            *("POST", f"{_CALL}/admissions", frozenset({Scope.DESK}), admissions.ask),
-            about="Ask to be let into another desk's call",
-            answers=(asked,),
-            faults=faults,
-        ),
-        Operation("PUT", one, _ACT, admissions.admit, "Let a desk into one's call", (done,), faults=((409, "full"),)),
-        Operation("DELETE", one, _ACT, admissions.dismiss, "Say no to a desk, or take it back", (done,)),
-        Operation(
-            *("PUT", f"{_CALL}/host", _ACT, admissions.hand_over, "Make another desk the host", (done,)),
-            body=HOST_BODY,
-            faults=((409, "bound-already"), (409, "not-in-call")),
-        ),
     )
 
 

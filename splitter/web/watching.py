@@ -50,15 +50,18 @@ class StreamRoutes:
 
     async def listed(self, request: web.Request) -> web.Response:
         call, party = await self._parties.of_request(request)
-        showing = next((one.showing for one in call.parties if one.name == party), "none")
-        return json_response(SourceList(showing, list(_sources(call, party))))
+        own = next((one for one in call.parties if one.name == party), None)
+        if own is None or own.kind == PartyKind.GUEST:
+            raise ApiError(409, "one-stream", "the caller's own browser sees what is chosen for the caller")
+        return json_response(SourceList(own.showing, list(_sources(call, party))))
 
 
 def _sources(call: CallView, own: str) -> Iterator[SourceView]:
     """Everybody else in the picture; whoever asks is told no more of them than it needs to name them."""
     yield SourceView(Side.CALLER, "caller", "", call.video.sends)
     for party in call.parties:
-        if party.name != own and party.state in (PartyState.CONNECTED, PartyState.INTERRUPTED):
+        there = party.state in (PartyState.CONNECTED, PartyState.INTERRUPTED)
+        if there and party.name != own and party.kind != PartyKind.ONLOOKER:
             yield SourceView(party.name, _kind(call, party), party.title, party.sends)
 
 

@@ -17,8 +17,9 @@ from tests.web.kit import CALL, SECRET, Gateway, Web
 from tests.web.test_parties import ANSWER, OFFER, joined, party
 
 OWN = f"/v1/calls/{CALL.call_id}/parties/desk-1/streams"
+BOSS = PartyView("onlooker-1", PartyKind.ONLOOKER, "500", "c3", PartyState.CONNECTED)
 EXPERT = PartyView("expert-1", PartyKind.EXPERT, "", "phone", PartyState.CONNECTED, True, "caller", "Dr Li")
-VIEW = replace(joined(CALL, party("desk-1", "501"), party("desk-2", "502"), EXPERT), extension="501")
+VIEW = replace(joined(CALL, party("desk-1", "501"), party("desk-2", "502"), BOSS, EXPERT), extension="501")
 
 
 def wish(*streams: tuple[str, str], offer: str = OFFER) -> dict[str, Any]:
@@ -81,3 +82,9 @@ class TestWhoCanBeSeen:
             {"name": "desk-2", "kind": "desk", "title": "", "sends": False},
         ]
         assert "501" not in str(body)
+
+    async def test_is_not_told_the_callers_own_browser(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(joined(CALL, party("guest-1", "", PartyKind.GUEST), EXPERT))
+        parts.calls.desks[CALL.call_id] = {"guest-1": Desk("page", "", "guest")}
+        token = mint(SECRET, Bearer("guest y", frozenset({Scope.GUEST}), call_id=CALL.call_id), 2e9)
+        assert await outside.code("GET", OWN.replace("desk-1", "guest-1"), token) == (409, "one-stream")

@@ -56,7 +56,8 @@ def on_room(call: LiveCall, event: RoomEvent) -> Steps[None]:
 
 
 def _on_shown(call: LiveCall, event: SourceShown) -> Steps[None]:
-    yield Note(f"is shown {event.source}: {event.reason}", event.viewer, "media")
+    viewer, beside = owner_of(event.viewer), " in a stream of its own" if "." in event.viewer else ""
+    yield Note(f"is shown {event.source}{beside}: {event.reason}", viewer, "media")
     if event.viewer == Side.CALLER:
         call.talk.video.showing = event.source
     elif (party := call.talk.parties.get(event.viewer)) is not None:

@@ -1,0 +1,81 @@
+"""Operations on who else is in a call: phones in its voice, desks in its video, and which of them is the host."""
+
+from __future__ import annotations
+
+from splitter.calls.logins.access import Scope
+from splitter.web import shapes
+from splitter.web.admissions import HOST_BODY, AdmissionRoutes
+from splitter.web.find import Finder
+from splitter.web.phones import PART_BODY, PHONE_BODY, VOICE_BODY, PhoneRoutes
+from splitter.web.ports import Ports
+from splitter.web.routes import GoodAnswer, Operation
+
+_ACT = frozenset({Scope.CONTROL, Scope.DESK})
+_LISTEN = frozenset({Scope.CONTROL, Scope.SUPERVISE})
+_HEAR = _ACT | _LISTEN
+_CALL = "/v1/calls/{ref}"
+_NO_BODY = ""
+
+
+def phones(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
+    """Phones that are invited into the voice."""
+    routes = PhoneRoutes(ports.calls, finder, ports.clock)
+    made = GoodAnswer(201, "it is being called", shapes.PhoneMade, headers=("Location",))
+    gone, done = GoodAnswer(204, "it is gone", kind=_NO_BODY), GoodAnswer(204, "so it is", kind=_NO_BODY)
+    refused = ((403, "not-allowed"), (409, "full"), (409, "invited-already"), (409, "no-mixer"), (429, "too-many"))
+    return (
+        Operation(
+            *("POST", f"{_CALL}/phones", _HEAR, routes.invite, "Call a number into the voice", (made,)),
+            body=PHONE_BODY,
+            faults=refused,
+        ),
+        Operation(
+            *(
+                "PUT",
+                f"{_CALL}/phones/{{phone}}",
+                _LISTEN,
+                routes.set_part,
+                "Let a phone talk, listen or whisper",
+                (done,),
+            ),
+            body=PART_BODY,
+            faults=((404, "no-such-phone"),),
+        ),
+        Operation(
+            *("DELETE", f"{_CALL}/phones/{{phone}}", _HEAR, routes.remove, "Take a phone out, or call it no longer"),
+            answers=(gone,),
+            faults=((404, "no-such-phone"),),
+        ),
+        Operation(
+            *("PUT", f"{_CALL}/voices/{{voice}}", _ACT, routes.mute, "Mute a voice, or let it be heard again", (done,)),
+            body=VOICE_BODY,
+            faults=((404, "no-such-voice"), (409, "pair")),
+        ),
+        Operation(
+            *("DELETE", f"{_CALL}/voices/centre", _HEAR, routes.leave, "The agent leaves, others go on", (gone,)),
+            faults=((409, "alone"),),
+        ),
+    )
+
+
+def admissions(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
+    """Desks that are let into the video, and the host."""
+    routes, one = AdmissionRoutes(ports.calls, finder), f"{_CALL}/admissions/{{extension}}"
+    asked = GoodAnswer(202, "the desk that has the call is asked", shapes.CallId)
+    done = GoodAnswer(204, "so it is", kind=_NO_BODY)
+    faults = ((409, "may-enter"), (422, "no-extension"), (429, "too-many"))
+    return (
+        Operation(
+            *("POST", f"{_CALL}/admissions", frozenset({Scope.DESK}), routes.ask),
+            about="Ask to be let into another desk's call",
+            answers=(asked,),
+            faults=faults,
+        ),
+        Operation("PUT", one, _ACT, routes.admit, "Let a desk into one's call", (done,), faults=((409, "full"),)),
+        Operation("DELETE", one, _ACT, routes.dismiss, "Say no to a desk, or take it back", (done,)),
+        Operation(
+            *("PUT", f"{_CALL}/host", _ACT, routes.hand_over, "Make another desk the host", (done,)),
+            body=HOST_BODY,
+            faults=((409, "bound-already"), (409, "not-in-call")),
+        ),
+    )
