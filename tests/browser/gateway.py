@@ -95,6 +95,7 @@ class Gateway(GatewayProcess):
         secret: Path | None = None,
         relay: tuple[str, str] | None = None,
         callers: str = "",
+        routes: str = "",
     ) -> None:
         super().__init__(directory, centre, called)
         self.soft, api = (Address(web_host, port) for port in _free(web_host, 2))
@@ -121,7 +122,7 @@ class Gateway(GatewayProcess):
             more += _CLUSTER.format(node=node, valkey=valkey, url=self.api)
         accounts = (_ACCOUNT.format(extension=extension, password=PASSWORD) for extension in SEATS)
         text = self.configuration.read_text().replace("max_calls = 20\n", "max_calls = 20\ndrain_limit_s = 0.5\n")
-        self.configuration.write_text(text + more + "".join(accounts))
+        self.configuration.write_text(text + more + "".join(accounts) + routes)
 
     async def ask(self, method: str, path: str, token: str = CRM_TOKEN, **more: Any) -> tuple[int, Any, dict[str, str]]:
         """Ask the API as another program does; status, body (JSON decoded) and headers."""
