@@ -106,8 +106,8 @@ def _invite(call: LiveCall, asked: Asked, ask: InvitePhone) -> Steps[None]:
     yield from _prepare(call, phone, way)
     yield AnswerAsk(asked, PhoneInvited(name))
     whom = "" if ask.part is PhonePart.TALKS else f", who {ask.part}"
+    yield Tell()  # first: the notice names a phone that the view has
     yield Notify("phone-called", f"{ask.number}{whom} is called by {ask.by}", name)
-    yield Tell()
 
 
 def _remove(call: LiveCall, ask: RemovePhone) -> Steps[None]:
