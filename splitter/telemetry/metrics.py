@@ -6,17 +6,11 @@ meaning. Labels take values from small closed sets only: nothing that a peer can
 
 from __future__ import annotations
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-)
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import disable_created_metrics as without_created
 from prometheus_client.process_collector import ProcessCollector
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each, which nobody asks for
+without_created()  # type: ignore[no-untyped-call]  # a series beside each, which nobody asks for
 REGISTRY = CollectorRegistry()
 ProcessCollector(namespace="splitter", registry=REGISTRY)  # CPU seconds, memory, open files
 
