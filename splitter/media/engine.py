@@ -5,6 +5,7 @@ The gateway's own modules name the port that they need: `splitter.media.ports`.
 
 from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
 from splitter.media.ports.events import (
+    AdapterLost,
     EnginePassedOver,
     KeyFrameWanted,
     MediaEvent,
@@ -45,6 +46,7 @@ from splitter.media.ports.voice import (
 )
 
 __all__ = [
+    "AdapterLost",
     "Capability",
     "CarriedParticipant",
     "CarriedRelay",
