@@ -289,6 +289,7 @@ class WebLeg(BareLeg):
         self._call = self._browser.call
         self._carry()
         if not said.afresh:
+            self._shared.post(Refreshed(self.key))  # nothing to agree on, but the record has to be written anew
             return
         if self._question is not None:
             self._close_question()

@@ -258,6 +258,18 @@ class TestTheBrowserGoes:
         caller.say(HungUp())
         over(world, caller)
 
+    def test_and_comes_back_before_the_answer_by_another_network(self, world: World) -> None:
+        caller, centre = arrived(world)
+        centre.ring(180)
+        world.run(0.1)
+        caller.come_back(offer(ufrag="Other"))
+        centre.answer()
+        centre.expect("ACK")
+        world.run(1.0)
+        assert caller.voice_faults() == [] and caller.picture_faults() == []
+        caller.say(HungUp())
+        over(world, caller)
+
     def test_with_its_worker_and_comes_by_another_one(self, world: World) -> None:
         caller = connected(world)[0]
         world.adapters.lose(caller.call_id)
@@ -305,6 +317,20 @@ class TestARestart:
         assert again.voice_faults() == [] and again.picture_faults() == []
         again.say(HungUp())
         centre.expect("BYE")
+        over(world, again)
+
+    def test_is_outlived_after_a_return_by_another_network(self, world: World) -> None:
+        caller = connected(world)[0]
+        world.run(1.0)
+        caller.come_back(offer(ufrag="Other"))
+        world.run(1.0)
+        world.kill()
+        world.begin_again()
+        world.run(1.0)
+        again = Caller(world, world.browsers.line(caller.call_id), caller.door)
+        assert again.view.path == "ok", "its transport was taken up, by the record of its last generation"
+        assert again.voice_faults() == [] and again.picture_faults() == []
+        again.say(HungUp())
         over(world, again)
 
     def test_before_the_answer_ends_the_call(self, world: World) -> None:
