@@ -24,6 +24,9 @@ VOICES = {"PCMA": ("pcma", 8000, 1), "PCMU": ("pcmu", 8000, 1), "G722": ("g722",
 _DIGITS = "telephone-event"
 _FEEDBACK = ("nack", "nack pli", "ccm fir", "ccm tmmbr")
 _MOST_LINES = 8
+_LONGEST_PARAMETERS = 200
+# RFC 3550 §5.1: seven bits; RFC 5761 §4: 64 to 95 would look like RTCP, which has the same port.
+_PAYLOAD_TYPES = frozenset(str(number) for number in (*range(64), *range(96, 128)))
 Key = tuple[str, int, int]
 
 
@@ -57,6 +60,7 @@ def read_call(offer: Session, codecs: Iterable[str]) -> BrowserOffer:
     whole = resolved(offer)
     if len(whole.media) > _MOST_LINES:
         raise PeerError(f"the offer has {len(whole.media)} m-lines; {_MOST_LINES} at most", 488)
+    whole = replace(whole, media=tuple(_bounded(media) for media in whole.media))
     audio = next((i for i, line in enumerate(whole.media) if line.kind == "audio" and is_secure(whole, line)), None)
     if audio is None or not whole.media[audio].port:
         raise PeerError("the offer has no WebRTC audio (m=audio over UDP/TLS/RTP/SAVPF)", 488)
@@ -139,7 +143,7 @@ def plain_answer(
     if spoken is None:
         raise PeerError("the offer has no audio", 488)
     known = {codec.key: codec for codec in call.voices}
-    codecs = tuple(codec for codec in offered.media[spoken].codecs if codec.key in known)
+    codecs = tuple(codec for codec in _bounded(offered.media[spoken]).codecs if codec.key in known)
     if not any(codec.name.lower() != _DIGITS for codec in codecs):
         raise PeerError("the browser knows none of these codecs", 488)
     direction = answer_direction(offered.direction_of(spoken), "sendrecv")
@@ -184,7 +188,7 @@ def numbering(call: BrowserOffer, ours: Session) -> tuple[tuple[tuple[int, int],
     """
     voice: list[tuple[int, int]] = []
     picture: list[tuple[int, int]] = []
-    for media in ours.media:
+    for media in map(_bounded, ours.media):
         if media.kind == "audio" and media.port:
             inside = {codec.key: codec.payload_type for codec in media.codecs}
             voice = [(one.payload_type, inside.get(one.key, one.payload_type)) for one in call.voices]
@@ -197,12 +201,27 @@ def numbering(call: BrowserOffer, ours: Session) -> tuple[tuple[tuple[int, int],
 # ---- inside ------------------------------------------------------------------------------------------------------
 
 
+def _bounded(media: Media) -> Media:
+    """A line without the formats whose payload types are none."""
+    if media.kind not in ("audio", "video"):
+        return media
+    return media.with_(formats=tuple(one for one in media.formats if one in _PAYLOAD_TYPES))
+
+
 def _voices(media: Media, codecs: Iterable[str]) -> tuple[Codec, ...]:
-    offered = {codec.key: codec for codec in reversed(media.codecs)}
-    found = [offered[VOICES[name]] for name in codecs if VOICES[name] in offered]
-    clocks = {codec.clock for codec in found}
-    digits = [codec for codec in media.codecs if codec.name.lower() == _DIGITS and codec.clock in clocks]
-    return (*found, *digits) if found else ()
+    """The codecs to use. All of this reaches the centre, and so nothing of it is of the browser's choice or length."""
+    offered = {codec.key: _known(codec) for codec in reversed(media.codecs)}
+    found = [offered[VOICES[name]] for name in dict.fromkeys(codecs) if VOICES[name] in offered]
+    digits = [(_DIGITS, clock, 1) for clock in dict.fromkeys(codec.clock for codec in found)]
+    return (*found, *(offered[key] for key in digits if key in offered))
+
+
+def _known(codec: Codec) -> Codec:
+    """A codec with parameters that may be passed on: opus has some that both ends heed (RFC 7587 §6.1)."""
+    if codec.name.lower() == _DIGITS:
+        return codec._replace(name=_DIGITS, fmtp="0-15")
+    keeps = codec.name.lower() == "opus" and len(codec.fmtp) <= _LONGEST_PARAMETERS
+    return codec if keeps else codec._replace(fmtp="")
 
 
 def _formats(codecs: Iterable[Codec]) -> tuple[tuple[str, ...], list[Attribute]]:
@@ -266,7 +285,7 @@ def _plain_picture(picture: VideoFormat, local: LocalPort) -> Media:
 
 def _answered_picture(offered: Session, index: int, known: VideoFormat, local: LocalPort, kbps: int) -> Media | None:
     """The answer to a video line of ours; None where it has no format that the browser's is as well."""
-    line = offered.media[index]
+    line = _bounded(offered.media[index])
     chosen = choose_video(line, offered.attributes)
     if chosen is None or chosen.packetization_mode != known.packetization_mode:
         return None

@@ -1,0 +1,90 @@
+"""A browser's offer of a call: what of it gets through to a centre, and what does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from splitter.core.errors import PeerError
+from splitter.media.ports.ends import LocalEnd
+from splitter.sdp.model import Origin, Session
+from splitter.sdp.parse import parse
+from splitter.sdp.webcaller import VOICES, BrowserOffer, numbering, plain_answer, plain_offer, read_call
+from splitter.sdp.write import write
+
+_TRANSPORT = (
+    "c=IN IP4 0.0.0.0",
+    "a=ice-ufrag:abcd",
+    "a=ice-pwd:abcdefghijklmnopqrstuv",
+    "a=fingerprint:sha-256 " + ":".join(["AB"] * 32),
+    "a=setup:actpass",
+    "a=rtcp-mux",
+)
+
+
+def offer(audio: dict[int | str, str], video: int = 0) -> Session:
+    """An offer with these rtpmaps, each with its fmtp behind a blank, and H.264 as that payload type."""
+    lines = ["v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=-", "t=0 0", "a=group:BUNDLE 0 1"]
+    lines += [f"m=audio 9 UDP/TLS/RTP/SAVPF {' '.join(map(str, audio))}", *_TRANSPORT, "a=mid:0"]
+    for number, about in audio.items():
+        name, _, parameters = about.partition(" ")
+        lines += [f"a=rtpmap:{number} {name}", *([f"a=fmtp:{number} {parameters}"] if parameters else [])]
+    if video:
+        lines += [f"m=video 9 UDP/TLS/RTP/SAVPF {video}", *_TRANSPORT, "a=mid:1", f"a=rtpmap:{video} H264/90000"]
+        lines += [f"a=fmtp:{video} profile-level-id=42e01f;packetization-mode=1"]
+    return parse("\r\n".join([*lines, ""]).encode())
+
+
+ENDS = LocalEnd("10.0.0.1", 4000, 4001)
+OURS = Origin.of("10.0.0.1", 1)
+
+
+def told(call: BrowserOffer) -> str:
+    """What a centre would be offered."""
+    return write(plain_offer(call, ENDS, None, OURS)).decode()
+
+
+class TestTheCentreIsOffered:
+    def test_one_codec_of_digits_for_each_clock_and_never_the_browsers_words_for_it(self) -> None:
+        digits: dict[int | str, str] = dict.fromkeys(range(96, 127), f"telephone-event/8000 {'0' * 1500}")
+        call = read_call(offer({8: "PCMA/8000", **digits, 127: "opus/48000/2"}), ("PCMA",))
+        text = told(call)
+        assert len(text) < 400
+        assert [codec.payload_type for codec in call.voices] == [8, 96]
+        assert "a=fmtp:96 0-15\r\n" in text
+
+    def test_no_parameters_but_short_ones_of_opus(self) -> None:
+        known = "minptime=10;useinbandfec=1"
+        text = told(read_call(offer({111: f"opus/48000/2 {known}", 8: f"PCMA/8000 {'x' * 60_000}"}), VOICES))
+        assert f"a=fmtp:111 {known}\r\n" in text and "fmtp:8" not in text
+        assert "fmtp" not in told(read_call(offer({111: f"opus/48000/2 {'x' * 60_000}"}), VOICES))
+
+    def test_each_payload_type_once(self) -> None:
+        call = read_call(offer({8: "PCMA/8000", "08": "PCMU/8000", "008": "telephone-event/8000"}), ("PCMA", "PCMU"))
+        assert [codec.payload_type for codec in call.voices] == [8]
+
+
+class TestPayloadTypes:
+    @pytest.mark.parametrize("number", [64, 72, 95, 128, 300, 999])
+    def test_that_rtp_has_no_place_for_are_not_taken(self, number: int) -> None:
+        """Seven bits (RFC 3550 §5.1), and without those that RTCP has on the same port (RFC 5761 §4)."""
+        with pytest.raises(PeerError) as caught:
+            read_call(offer({number: "PCMA/8000"}), ("PCMA",))
+        assert caught.value.status == 488
+        call = read_call(offer({8: "PCMA/8000", number: "telephone-event/8000"}, video=number), ("PCMA",))
+        assert [codec.payload_type for codec in call.voices] == [8]
+        assert call.video is None and call.fault
+
+    @pytest.mark.parametrize("number", [35, 63, 96, 127])
+    def test_that_rtp_has_a_place_for_are_taken(self, number: int) -> None:
+        call = read_call(offer({8: "PCMA/8000"}, video=number), ("PCMA",))
+        assert call.picture is not None and call.picture.payload_type == number
+
+    def test_of_a_centre_are_bounded_as_well(self) -> None:
+        call = read_call(offer({8: "PCMA/8000", 0: "PCMU/8000"}, video=96), ("PCMA", "PCMU"))
+        lines = ["v=0", "o=- 1 1 IN IP4 10.0.0.9", "s=-", "c=IN IP4 10.0.0.9", "t=0 0", "m=audio 6000 RTP/AVP 300 0"]
+        lines += ["a=rtpmap:300 PCMA/8000", "m=video 6002 RTP/AVP 301", "a=rtpmap:301 H264/90000"]
+        lines += ["a=fmtp:301 profile-level-id=42e01f;packetization-mode=1", ""]
+        theirs = parse("\r\n".join(lines).encode())
+        voice, picture = plain_answer(call, theirs, ENDS, ENDS, OURS, 500).media
+        assert voice.formats == ("0",) and picture.port == 0
+        assert numbering(call, theirs) == (((8, 8), (0, 0)), ((96, 96),))
