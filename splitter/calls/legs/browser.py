@@ -10,6 +10,7 @@ to them. An offer of ours is answered here, at once; only where it brings video 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from weakref import WeakMethod
 
 from splitter.calls.browsers.carrying import KBPS, carry
@@ -44,6 +45,7 @@ from splitter.calls.talk.terms import Terms
 from splitter.calls.talk.unfinished import Waiting
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Flow
+from splitter.media.ports.ends import LocalEnd
 from splitter.sdp import webcaller
 from splitter.sdp.model import Origin, Session
 from splitter.sip.events import RequestArrived
@@ -52,6 +54,20 @@ from splitter.sip.message import Request
 _AGAIN_S = 1.0
 
 _REASONS = {404: "no-such-number", 408: "no-answer", 480: "no-answer", 486: "busy", 600: "busy", 603: "refused"}
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenOffer:
+    """An offer of the browser that is not answered yet."""
+
+    txn: str
+    session: Session
+    voice: LocalEnd
+    camera: bool
+
+    def holds(self, browser: BrowserRecord) -> bool:
+        """False where the browser has come by another transport meanwhile, or its user has thought better of it."""
+        return self.camera == browser.camera and self.voice == browser.adapter.voice
 
 
 class WebLeg(BareLeg):
@@ -66,7 +82,7 @@ class WebLeg(BareLeg):
         self._cancelled = False
         self._early: dict[str, Session] = {}
         self._question: Session | None = None  # an offer of ours that waits for the user
-        self._offered = ""  # the transaction of an offer of the browser that is open
+        self._open: _OpenOffer | None = None
         self._offers = 0
         self._call = browser.call
 
@@ -122,7 +138,7 @@ class WebLeg(BareLeg):
 
     @property
     def settled(self) -> bool:
-        return self.state is LegState.CONFIRMED and self._question is None and not self._offered
+        return self.state is LegState.CONFIRMED and self._question is None and self._open is None
 
     @property
     def offering(self) -> bool:
@@ -234,36 +250,44 @@ class WebLeg(BareLeg):
     def answer(self, txn: str, session: Session) -> bool:
         if txn == self._first_txn and self.state is LegState.EARLY:
             return self.accept(session)
-        if txn != self._offered or self.state is LegState.ENDED or self._cancelled:
+        offered = self._open
+        if offered is None or txn != offered.txn or self.state is LegState.ENDED or self._cancelled:
             return False
-        self._offered = ""
+        self._open, holds = None, offered.holds(self._browser)
         self.terms.note_sent(session)
-        if self._browser.camera and not any(one.kind == "video" and one.port for one in session.media):
+        if offered.camera and self._browser.camera and not any(m.kind == "video" and m.port for m in session.media):
             self._turn(False)
         self._carry(session)
+        if not holds:
+            self._make_offer(offered.session)
         return True
 
     def decline(self, txn: str, status: int, reason: str = "", headers: Pairs = ()) -> None:
         if txn == self._first_txn and self.state is LegState.EARLY:
             self.refuse(status, reason, headers)
-        elif txn == self._offered and txn:
-            self._offered = ""
+        elif (offered := self._open) is not None and txn == offered.txn:
+            self._open = None
             if status in (491, 500):  # the other side changes something itself
                 self._line.say_later(_AGAIN_S, TriedAgain())  # or there is no answer yet
+            elif not offered.holds(self._browser):
+                self._make_offer()
             elif self._browser.camera and not self._has_video():
                 self._turn(False)
 
-    def _make_offer(self) -> None:
-        """Tell flows where its media are now, and what its user wants."""
-        before = self.terms.remote or (session_of(self._request) if self._request is not None else None)
-        if self.state is LegState.ENDED or self._cancelled or self._offered or before is None:
+    def _make_offer(self, before: Session | None = None) -> None:
+        """Tell flows where its media are now, and what its user wants; where an offer is open, once that is over.
+
+        Args:
+            before: its description in force, where `terms` do not have it yet.
+        """
+        before = before or self.terms.remote or (session_of(self._request) if self._request is not None else None)
+        if self.state is LegState.ENDED or self._cancelled or self._open is not None or before is None:
             return
         self._offers += 1
-        self._offered = f"{self._first_txn or self.sip_call_id} {self._offers}"
-        adapter = self._browser.adapter
-        picture = adapter.picture if self._browser.camera else None
-        session = webcaller.offered_again(self._call, before, adapter.voice, picture)
-        self._shared.post(Offered(self.key, self._offered, session))
+        adapter, camera = self._browser.adapter, self._browser.camera
+        session = webcaller.offered_again(self._call, before, adapter.voice, adapter.picture if camera else None)
+        self._open = _OpenOffer(f"{self._first_txn or self.sip_call_id} {self._offers}", session, adapter.voice, camera)
+        self._shared.post(Offered(self.key, self._open.txn, session))
 
     def _has_video(self) -> bool:
         ours, theirs = self.terms.local, self.terms.remote
@@ -335,7 +359,7 @@ class WebLeg(BareLeg):
 
     def _end(self, reason: str) -> None:
         self.record.state = LegState.ENDED
-        self._question, self._offered = None, ""
+        self._question, self._open = None, None
         self._line.end(reason)
 
     # ---- inside ----

@@ -32,6 +32,21 @@ def video_state(caller: Caller) -> VideoState:
     return caller.call.talk.video.view.state
 
 
+def with_an_open_offer(world: World) -> Caller:
+    """A browser whose camera was just turned on: what it offers waits for a room, which is there soon."""
+    caller = connected(world, camera=False)[0]
+    world.engine.delay = lambda: 0.09
+    caller.line.say(CameraSaid(True))
+    world.run(0.01)
+    assert not caller.leg.settled
+    return caller
+
+
+def come_back_at_once(world: World, caller: Caller, fingerprint: str) -> None:
+    task = world.loop.create_task(caller.door.take_back(caller.line, offer(fingerprint=fingerprint)))
+    world.run_until(task.done, 5.0)
+
+
 class TestACall:
     def test_becomes_a_voice_call_into_the_centre(self, world: World) -> None:
         caller, centre = arrived(world)
@@ -183,6 +198,18 @@ class TestVideo:
         caller.say(HungUp())
         over(world, caller)
 
+    def test_may_be_thought_better_of_while_its_offer_is_open(self, world: World) -> None:
+        caller = with_an_open_offer(world)
+        caller.say(CameraSaid(False))
+        world.run(5.0)
+        assert video_state(caller) is VideoState.OFF and caller.setting.picture is None
+        assert caller.leg.settled and caller.voice_faults() == []
+        caller.say(CameraSaid(True))
+        world.run(5.0)
+        assert video_state(caller) is VideoState.ON and caller.picture_faults() == []
+        caller.say(HungUp())
+        over(world, caller)
+
     def test_dropped_by_the_desk_is_off_in_the_browser(self, world: World) -> None:
         caller = connected(world)[0]
         ask(world, caller, DropVideo("agent"))
@@ -243,6 +270,26 @@ class TestTheBrowserGoes:
         world.run_until(lambda: all(task.done() for task in tasks), 5.0)
         world.run(1.0)
         assert len(world.adapters.open) == 1 and caller.voice_faults() == [] and caller.picture_faults() == []
+        caller.say(HungUp())
+        over(world, caller)
+
+    @pytest.mark.parametrize("prints", [("00",), ("00", "01")])
+    def test_and_comes_back_while_its_offer_is_open(self, prints: tuple[str, ...], world: World) -> None:
+        caller = with_an_open_offer(world)
+        for one in prints:
+            come_back_at_once(world, caller, one)
+        assert not caller.leg.settled
+        world.run(5.0)
+        assert caller.leg.settled and caller.voice_faults() == [] and caller.picture_faults() == []
+        caller.say(HungUp())
+        over(world, caller)
+
+    def test_and_comes_back_while_an_offer_is_open_that_is_refused(self, world: World) -> None:
+        caller = with_an_open_offer(world)
+        come_back_at_once(world, caller, "00")
+        caller.leg.decline(caller.call.pending.put_aside[0].txn, 488)
+        world.run(5.0)
+        assert caller.leg.settled and caller.voice_faults() == [] and caller.picture_faults() == []
         caller.say(HungUp())
         over(world, caller)
 
