@@ -200,3 +200,10 @@ async def test_what_the_api_tells_is_kept_by_no_cache(outside: Web) -> None:
         assert response.headers["Cache-Control"] == "no-store"
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["Server"] == "splitter"
+
+
+class TestThePageOfWebCallers:
+    def test_begins_a_call_when_its_user_says_so_and_never_by_a_link(self) -> None:
+        lines = (PACKAGE / "call" / "call.js").read_text().splitlines()
+        begun = [line for line in lines if "this.#begin(" in line]
+        assert begun and all('.addEventListener("click", ' in line for line in begun), begun

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The page of web callers: /call/#number=12345, as the embeddable button opens it. More behind "#": video=1 calls with
- * video at once, token= of a customer, name=. A reload comes back into the call.
+ * The page of web callers: /call/#number=12345, as the embeddable button opens it. More behind "#": token= of a customer,
+ * name=. Nothing there begins a call: its user does. A reload comes back into the call.
  */
 
 import { call, resume } from "../sdk/caller.js";
@@ -52,7 +52,6 @@ class Page {
     this.#draw();
     const before = await resume();
     if (before) this.#take(before);
-    else if (said.get("video") === "1" && said.get("auto") === "1") await this.#begin(true);
   }
 
   /** @param {boolean} video */

@@ -3,9 +3,9 @@
  * A button for any page, which opens our own page in a window of its own and calls from there:
  *
  *   <script type="module" src="https://gateway.example/sdk/button.js"></script>
- *   <splitter-call number="12345" video>Video call</splitter-call>
+ *   <splitter-call number="12345">Call us</splitter-call>
  *
- * Attributes: number; video; token, of your server, for a customer; name. What stands inside is the label.
+ * Attributes: number; token, of your server, for a customer; name. What stands inside is the label.
  */
 
 const SIZE = "width=420,height=720";
@@ -28,7 +28,6 @@ class SplitterCall extends HTMLElement {
   #open() {
     const said = new URLSearchParams();
     for (const name of ["number", "token", "name"]) if (this.hasAttribute(name)) said.set(name, this.getAttribute(name) ?? "");
-    if (this.hasAttribute("video")) said.set("video", "1");
     // Behind "#", which browsers keep to themselves: no log has the token.
     window.open(new URL(`/call/#${said}`, import.meta.url), "splitter-call", SIZE);
   }
