@@ -135,11 +135,8 @@ def voice_invite(
             ("CSeq", "1 INVITE"),
         ]
     )
-    told = _told(identity, within)
-    for name, value in identity.carried:
-        if name in told:
-            headers.add(name, value)
-    for name, value in (*call_id_headers(to.trunk, call_id), *caller_headers(to.trunk, marks)):
+    ours = [*call_id_headers(to.trunk, call_id), *caller_headers(to.trunk, marks)]
+    for name, value in _beside(ours, identity, _told(identity, within)):
         headers.add(name, value)
     if offer is None:
         return Request("INVITE", uri, headers)
@@ -181,6 +178,18 @@ def _told(identity: Identity, within_trust: bool) -> tuple[str, ...]:
     if identity.hides:
         return _APPLICATION
     return tuple(name for name in _CARRIED if name != "History-Info" or not identity.hides_history)
+
+
+def _beside(ours: list[tuple[str, str]], identity: Identity, told: tuple[str, ...]) -> list[tuple[str, str]]:
+    """What we tell, and what is carried.
+
+    Where both say something by User-to-User, a caller could pass for another one by its own words: ours come first, and
+    those of an untrusted network are not carried.
+    """
+    first = [one for one in ours if one[0] in _APPLICATION]
+    barred = _APPLICATION if first and not identity.trusted else ()
+    carried = [one for one in identity.carried if one[0] in told and one[0] not in barred]
+    return [*first, *carried, *(one for one in ours if one not in first)]
 
 
 def _from(identity: Identity, to: Destination, within_trust: bool) -> str:

@@ -320,7 +320,7 @@ class TestUserToUser:
     def test_ours_stands_beside_the_callers_and_does_not_come_back(self) -> None:
         with World(trunk={"call_id_headers": ("user-to-user",)}) as world:
             caller, centre = arrived(world, headers=[("User-to-User", self.DATA)])
-            theirs, ours = header(centre.invite, "user-to-user")
+            ours, theirs = header(centre.invite, "user-to-user")
             assert theirs == self.DATA
             assert bytes.fromhex(ours.partition(";")[0]).decode() == view(world, caller).call_id
             centre.answer(headers=[("User-to-User", ours), ("User-to-User", "03")])

@@ -129,6 +129,26 @@ class TestTrust:
         assert sent.headers.get_all("x-splitter-call") == ["callid123456"]
 
 
+class TestOursByUserToUser:
+    THEIRS = "7765623b637573746f6d65723d432d34373131;encoding=hex"  # web;customer=C-4711
+    OURS = f"{b'callid123456'.hex()};encoding=hex"
+    TOLD = replace(PBX, call_id_headers=("user-to-user", "x-splitter-call"))
+
+    def test_is_all_that_a_centre_gets_of_a_caller_from_an_untrusted_network(self) -> None:
+        source = replace(SBC, trusted=False)
+        sent = made(invite(f"User-to-User: {self.THEIRS}", "Diversion: <sip:2@h>"), source=source, to=self.TOLD)
+        assert sent.headers.get_all("user-to-user") == [self.OURS]
+        assert sent.headers.get("diversion") == "<sip:2@h>"
+
+    def test_comes_before_what_a_trusted_network_has_said(self) -> None:
+        sent = made(invite(f"User-to-User: {self.THEIRS}"), to=self.TOLD)
+        assert sent.headers.get_all("user-to-user") == [self.OURS, self.THEIRS]
+
+    def test_is_none_where_the_centre_wants_none(self) -> None:
+        sent = made(invite(f"User-to-User: {self.THEIRS}"), source=replace(SBC, trusted=False))
+        assert sent.headers.get_all("user-to-user") == [self.THEIRS]
+
+
 class TestCallId:
     def test_ways_to_tell_it(self) -> None:
         trunk = replace(PBX, call_id_headers=("user-to-user", "x-splitter-call"))
