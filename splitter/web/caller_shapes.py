@@ -20,7 +20,6 @@ class WebCallWish(Struct, forbid_unknown_fields=True):
     number: _Number
     sdp: Annotated[str, Meta(min_length=1, max_length=SDP_BYTES)]
     camera: bool = False
-    name: _Name = ""
     language: _Language = ""
     captcha: Annotated[str, Meta(max_length=8192)] = ""
     client: _Name = ""

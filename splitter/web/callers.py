@@ -88,7 +88,7 @@ class CallerRoutes:
         caller = WebCaller(
             wish.number,
             customer.id,
-            customer.name or wish.name,
+            customer.name,
             customer.language or wish.language,
             source,
         )

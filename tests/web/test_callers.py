@@ -56,6 +56,14 @@ class TestACall:
             assert call_id == body["call"]["call_id"]
             assert (event.request.from_.user, event.request.from_.display) == ("C-1", "Mrs. Wang")
 
+    async def test_is_nobodys_without_a_token_whatever_its_page_says(self, tmp_path: Path) -> None:
+        async with served(tmp_path, anonymous=True) as (made, _, outside):
+            assert (await outside.ask("POST", CALLS, "", **wish(name="Mrs. Wang")))[0] == 400
+            assert (await outside.ask("POST", CALLS, "", **wish()))[0] == 201
+            await until(lambda: bool(made.begun))
+            caller = made.begun[0][0].request.from_
+            assert (caller.user, caller.display) == ("anonymous", "")
+
     async def test_has_a_token_that_is_good_for_it_alone(self, tmp_path: Path) -> None:
         async with served(tmp_path) as (made, _, outside):
             _, body = await outside.ask("POST", CALLS, await customer(outside), **wish())

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The page of web callers: /call/#number=12345, as the embeddable button opens it. More behind "#": token= of a customer,
- * name=. Nothing there begins a call: its user does. A reload comes back into the call.
+ * The page of web callers: /call/#number=12345, as the embeddable button opens it. More behind "#": token= of a customer.
+ * Nothing there begins a call: its user does. A reload comes back into the call.
  */
 
 import { call, resume } from "../sdk/caller.js";
@@ -62,7 +62,7 @@ class Page {
     this.#call = null;
     this.#draw();
     try {
-      this.#take(await call(said.get("number") ?? "", { video, token: said.get("token") ?? "", name: said.get("name") ?? "" }));
+      this.#take(await call(said.get("number") ?? "", { video, token: said.get("token") ?? "" }));
     } catch (error) {
       this.#error = SplitterError.of(error).code;
     }

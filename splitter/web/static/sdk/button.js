@@ -5,7 +5,7 @@
  *   <script type="module" src="https://gateway.example/sdk/button.js"></script>
  *   <splitter-call number="12345">Call us</splitter-call>
  *
- * Attributes: number; token, of your server, for a customer; name. What stands inside is the label.
+ * Attributes: number; token, of your server, for a customer. What stands inside is the label.
  */
 
 const SIZE = "width=420,height=720";
@@ -27,7 +27,7 @@ class SplitterCall extends HTMLElement {
 
   #open() {
     const said = new URLSearchParams();
-    for (const name of ["number", "token", "name"]) if (this.hasAttribute(name)) said.set(name, this.getAttribute(name) ?? "");
+    for (const name of ["number", "token"]) if (this.hasAttribute(name)) said.set(name, this.getAttribute(name) ?? "");
     // Behind "#", which browsers keep to themselves: no log has the token.
     window.open(new URL(`/call/#${said}`, import.meta.url), "splitter-call", SIZE);
   }

@@ -16,7 +16,7 @@ import { backoffMs, Http, ignore, SplitterError } from "./http.js";
 /** @typedef {"connecting"|"calling"|"ringing"|"connected"|"ended"} State */
 /** @typedef {{call_id: string, state: State, reason: string, held: boolean, camera: "off"|"asked"|"on",
  *   path: "ok"|"lost", answer: string, answers: number, client: string}} WebCallView */
-/** @typedef {{video?: boolean, token?: string, captcha?: string, name?: string, language?: string, url?: string|URL,
+/** @typedef {{video?: boolean, token?: string, captcha?: string, language?: string, url?: string|URL,
  *   audio?: MediaTrackConstraints|true, camera?: MediaTrackConstraints|true}} CallOptions */
 
 const SHAKY_MS = 2_500; // a path that is gone for longer is sought anew
@@ -86,12 +86,12 @@ export class WebCall extends EventTarget {
 
   /** @param {string} number */
   async begin(number) {
-    const { video = false, token = "", captcha = "", name = "", language = navigator.language } = this.#options;
+    const { video = false, token = "", captcha = "", language = navigator.language } = this.#options;
     this.#voice = await openMicrophone(this.#options.audio);
     if (video) await this.#openCamera();
     try {
       const sdp = await this.#offer();
-      const json = { number, sdp, camera: this.#picture !== null, captcha, name, language, client: this.#client };
+      const json = { number, sdp, camera: this.#picture !== null, captcha, language, client: this.#client };
       this.#http.token = token;
       const begun = await (await this.#http.request("POST", "/v1/web/calls", { json })).json();
       this.#http.token = begun.token;
