@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 
 import structlog
 from aiohttp import web
@@ -28,7 +29,10 @@ from splitter.web.proxies import remote_of
 from splitter.web.revocations import Revocations
 
 MOST_CONNECTING = 200
-"""Browsers whose media are on their way, and nobody was called for them yet."""
+"""Browsers whose media are on their way, and nobody was called for them yet. Half of them may be of strangers: their
+offers cost nothing, and must not keep those away who have a token."""
+_WIDER = 4
+"""So many times what an address may is for the /56 around it: a line has often one, a telephone a /64."""
 OF_ONE_CUSTOMER = 2
 """Calls of one customer at a time: one may hang in a tab that was forgotten."""
 RETURNS, RETURN_S = 10, 3.0
@@ -61,7 +65,7 @@ class CallerAdmission:
     def __init__(self, door: WebDoor | None, access: Access, revoked: Revocations, clock: Clock) -> None:
         self._door = door
         self._access, self._revoked, self._clock = access, revoked, clock
-        self._begun: tuple[int, KeyedBuckets] | None = None
+        self._begun: tuple[int, KeyedBuckets, KeyedBuckets] | None = None
         self._returns = KeyedBuckets(RETURNS, RETURN_S)
         self._lines: dict[BrowserLine, tuple[str, str]] = {}
         self._beginning: list[CallerPlace] = []
@@ -92,13 +96,14 @@ class CallerAdmission:
         settings, trunk = self._door.settings, self._door.trunk
         for line in [line for line in self._lines if line.ended]:
             del self._lines[line]
-        there = [*self._lines.values(), *(place.whose for place in self._beginning)]
-        of_source = sum(one[0] == source for one in there)
-        of_customer = sum(one[1] == customer for one in there) if customer else 0
-        connecting = sum(line.view.state is WebState.CONNECTING for line in self._lines) + len(self._beginning)
+        coming = [whose for line, whose in self._lines.items() if line.view.state is WebState.CONNECTING]
+        coming += [place.whose for place in self._beginning]
+        called = [whose for line, whose in self._lines.items() if line.view.state is not WebState.CONNECTING]
+        strangers = sum(not whose[1] for whose in coming)
         most = trunk.max_calls if trunk is not None else 0
-        full = connecting >= MOST_CONNECTING or (most and len(there) >= most)
-        if of_source >= settings.calls_per_address or of_customer >= OF_ONE_CUSTOMER or full:
+        full = len(coming) >= MOST_CONNECTING or (most and len(called) >= most)
+        full = full or (not customer and strangers >= MOST_CONNECTING // 2)
+        if full or _has_enough(source, customer, [*coming, *called], settings.calls_per_address):
             WEB_CALLS.labels("full").inc()
             whose = "all web callers" if full else "you"
             raise ApiError(429, "too-many-calls", f"{whose} have as many calls as there may be", {"Retry-After": "10"})
@@ -144,11 +149,13 @@ class CallerAdmission:
         assert self._door is not None
         rate, now = self._door.settings.calls_per_minute, self._clock.now()
         if self._begun is None or self._begun[0] != rate:
-            self._begun = rate, KeyedBuckets(rate, 60 / rate)
-        buckets = self._begun[1]
-        if not buckets.permit(source, now):
+            wider = rate * _WIDER
+            self._begun = rate, KeyedBuckets(rate, 60 / rate), KeyedBuckets(wider, 60 / wider)
+        _, buckets, near = self._begun
+        if not buckets.permit(source, now) or not near.permit(around(source), now):
             WEB_CALLS.labels("rate").inc()
-            after = {"Retry-After": str(math.ceil(buckets.wait_s(source, now)))}
+            wait_s = max(buckets.wait_s(source, now), near.wait_s(around(source), now))
+            after = {"Retry-After": str(max(1, math.ceil(wait_s)))}
             raise ApiError(429, "too-many-calls", "too many calls from your address; wait", after)
 
     def _refused(self, request: web.Request, outcome: str, status: int, code: str, text: str) -> ApiError:
@@ -157,6 +164,23 @@ class CallerAdmission:
         if (held := self._quiet.permit(f"{outcome} {source}", self._clock.now())) is not None:
             log.warning("web call refused", source=source, reason=text, similar=held)
         return ApiError(status, code, text)
+
+
+def around(source: str) -> str:
+    """The /56 around an IPv6 source; another one stands for itself alone."""
+    try:
+        address = ip_address(source)
+    except ValueError:
+        return source
+    return str(IPv6Address(int(address) >> 72 << 72)) if isinstance(address, IPv6Address) else source
+
+
+def _has_enough(source: str, customer: str, there: list[tuple[str, str]], most: int) -> bool:
+    """True where an address, the network around it or a customer has as many calls as it may."""
+    near = sum(around(one) == around(source) for one, _ in there)
+    of_source = sum(one == source for one, _ in there)
+    of_customer = sum(one == customer for _, one in there) if customer else 0
+    return of_source >= most or near >= _WIDER * most or of_customer >= OF_ONE_CUSTOMER
 
 
 def _begins(bearer: Bearer) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,22 @@ from aiohttp import web as aiohttp_web
 from aiohttp.test_utils import TestServer
 
 from splitter.calls.browsers import door
+from splitter.calls.browsers.door import WebDoor
 from splitter.calls.browsers.line import CameBack, CameraSaid, HungUp
 from splitter.calls.browsers.view import WebState
 from splitter.media.ports.events import TransportChanged
 from splitter.sdp.write import write
 from splitter.telemetry.web_call_counts import WEB_CALLS
+from splitter.web import callers_admission
+from splitter.web.callers_admission import CallerAdmission
+from splitter.web.errors import ApiError
+from splitter.web.revocations import Revocations
 from tests.calls.browsers.kit import offer
 from tests.counted import value
 from tests.patience import until
+from tests.telemetry.kit import VirtualClock
 from tests.web.callers_kit import NUMBER, OFFER, SHOP, Callers, callers, wish
-from tests.web.kit import Gateway, Web, web
+from tests.web.kit import Gateway, Web, access, web
 
 CALLS = "/v1/web/calls"
 
@@ -40,6 +46,11 @@ async def customer(outside: Web, **more: Any) -> str:
     status, body = await outside.ask("POST", "/v1/web/tokens", "maker", json={"customer": "C-1", **more})
     assert status == 201, body
     return str(body["token"])
+
+
+def admission_of(door: WebDoor) -> CallerAdmission:
+    clock = VirtualClock()
+    return CallerAdmission(door, access(), Revocations(None, access().tokens, clock), clock)
 
 
 class TestACall:
@@ -182,7 +193,8 @@ class TestAdmission:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(door, "CONNECT_LIMIT_S", 600.0)  # the machine may be slow
-        async with served(tmp_path, anonymous=True, calls_per_address=1000, calls_per_minute=1000, max_calls=20) as (
+        monkeypatch.setattr(callers_admission, "MOST_CONNECTING", 40)
+        async with served(tmp_path, anonymous=True, calls_per_address=1000, calls_per_minute=1000) as (
             made,
             _,
             outside,
@@ -196,6 +208,40 @@ class TestAdmission:
             for line in [made.door.browsers.line(one.handle.call_id) for one in list(made.adapters.open.values())]:
                 line.end("no-path")
             await until(lambda: not made.adapters.open)
+
+    async def test_of_customers_is_not_ended_by_strangers_offers(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(door, "CONNECT_LIMIT_S", 600.0)  # the machine may be slow
+        monkeypatch.setattr(callers_admission, "MOST_CONNECTING", 6)
+        limits = {"calls_per_address": 1000, "calls_per_minute": 1000, "max_calls": 2}
+        async with served(tmp_path, anonymous=True, **limits) as (made, _, outside):
+            made.adapters.connects = False
+            strangers = [(await outside.ask("POST", CALLS, **wish()))[0] for _ in range(5)]
+            assert strangers == [201] * 3 + [429] * 2
+            tokens = [await customer(outside, customer=f"C-{number}") for number in range(4)]
+            paying = [(await outside.ask("POST", CALLS, token, **wish()))[0] for token in tokens]
+            assert paying == [201] * 3 + [429]
+
+    async def test_ends_where_the_trunk_has_enough(self, tmp_path: Path) -> None:
+        limits = {"calls_per_address": 1000, "calls_per_minute": 1000, "max_calls": 2}
+        async with served(tmp_path, anonymous=True, **limits) as (made, _, outside):
+            for _ in range(2):
+                _, body = await outside.ask("POST", CALLS, **wish())
+                made.door.browsers.line(body["call"]["call_id"]).show(state=WebState.CALLING)
+            assert await outside.code("POST", CALLS, await customer(outside), **wish()) == (429, "too-many-calls")
+
+    def test_counts_the_network_around_an_address(self) -> None:
+        admission = admission_of(callers(calls_per_address=2).door)
+        with ExitStack() as there:
+            for number in range(8):
+                there.enter_context(admission.place(f"2001:db8:0:10{number % 4:02x}::", ""))
+            for full in ("2001:db8:0:1000::", "2001:db8:0:10ff::"):
+                with pytest.raises(ApiError), admission.place(full, ""):
+                    pass
+            for free in ("2001:db8:0:1100::", "192.0.2.1"):
+                with admission.place(free, ""):
+                    pass
 
     async def test_of_many_at_once_is_bounded(self, tmp_path: Path) -> None:
         async with served(tmp_path, anonymous=True, calls_per_address=3, calls_per_minute=1000) as (made, _, outside):

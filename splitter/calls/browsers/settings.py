@@ -54,8 +54,8 @@ class WebCallSettings:
     """Codecs of the voice, the preferred one first: PCMA, PCMU, G722, opus. Nothing is transcoded: name what your
     centre speaks."""
     calls_per_address: Annotated[int, Key(1, 1000, taken=Uptake.LIVE)] = 3
-    """The most calls at a time, and new ones in a minute, from one address (of IPv6: from one /64). The limits of all
-    together are those of the trunk."""
+    """The most calls at a time, and new ones in a minute, from one address (of IPv6: from one /64, and four times as
+    many from the /56 around it). The limits of all together are those of the trunk."""
     calls_per_minute: Annotated[int, Key(1, 1000, taken=Uptake.LIVE)] = 6
     return_limit_s: Annotated[float, Key(2, 120, taken=Uptake.LIVE)] = 12.0
     """How long a browser may be gone (its tab closed, reloaded, its network changed) before its call is ended."""
