@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from splitter.media.ports.adapters import AdapterHandle
 from splitter.sdp.model import Session
@@ -35,6 +35,10 @@ class BrowserRecord:
 
     @property
     def secure(self) -> SecureRemote:
-        """The browser's side of ICE and DTLS. Raises as `call`."""
+        """The browser's side of ICE and DTLS, without its candidates. Raises as `call`.
+
+        Each candidate would have us send checks to an address of a stranger's choice, within our own network too
+        (RFC 8445 §19.5.1). A browser checks our address, and where it is we learn from that (§7.3.1.3).
+        """
         call = self.call
-        return read_secure(call.offer, call.audio)
+        return replace(read_secure(call.offer, call.audio), candidates=())

@@ -20,11 +20,14 @@ from splitter.sdp.model import Session
 from splitter.sdp.parse import parse
 from tests.world import PeerCall, World
 
+_CANDIDATE = "1 1 udp 2130706431 127.0.0.1 5060 typ host"
+
 
 def offer(fingerprint: str = "", ufrag: str = "") -> Session:
     """What Chromium offers with audio and video; `fingerprint`: another first byte of it, as after a reload."""
     text = (Path(__file__).parents[2] / "sdp" / "webrtc" / "chromium_audio_and_video.sdp").read_text()
     text = "".join(line for line in text.split("----\n")[0].splitlines(keepends=True) if not line.startswith("#"))
+    text = re.sub(r"(a=ice-pwd:\S+)", rf"\g<1>\na=candidate:{_CANDIDATE}", text)
     if fingerprint:
         text = re.sub(r"(a=fingerprint:sha-256 )[0-9A-F]{2}", rf"\g<1>{fingerprint}", text)
     if ufrag:

@@ -11,6 +11,7 @@ from splitter.calls.browsers.line import CameraSaid, HungUp
 from splitter.calls.browsers.view import WebCamera, WebState
 from splitter.calls.states import VideoState
 from splitter.media.ports.events import TransportChanged
+from splitter.sdp.write import write
 from tests.calls.browsers.kit import Caller, arrived, calling, connected, offer, over
 from tests.world import World
 
@@ -106,6 +107,16 @@ class TestACall:
         centre.expect("ACK")
         world.run(0.2)
         assert caller.voice_faults() == []
+        caller.say(HungUp())
+        over(world, caller)
+
+    def test_sends_nothing_to_where_a_stranger_says_it_is(self, world: World) -> None:
+        assert "a=candidate:" in write(offer()).decode()
+        caller, _ = arrived(world)
+        for fingerprint, ufrag in (("", "Other"), ("00", "")):
+            assert caller.setting.secure is not None and not caller.setting.secure.candidates
+            caller.come_back(offer(fingerprint, ufrag))
+        assert caller.setting.secure is not None and not caller.setting.secure.candidates
         caller.say(HungUp())
         over(world, caller)
 

@@ -36,6 +36,18 @@ class TestTwoWires:
                 assert set(end.heard.rtp) <= {rtp(number, ssrc) for number in range(100)}
             assert ours.states == peer.states == ["connecting", "connected"]
 
+    @pytest.mark.parametrize("seed", range(8))
+    def test_find_each_other_where_one_never_says_where_it_is_and_again_by_a_restart(self, seed: int) -> None:
+        with link(seed, LOSSY) as between:
+            between.meet(candidates=False)
+            ours, peer = between.ours, between.peer
+            assert between.until(lambda: "connected" in ours.states and "connected" in peer.states)
+            before = ours.wire.to
+            ours.wire.restart()
+            peer.wire.restart()
+            between.meet(candidates=False)
+            assert between.until(lambda: ours.wire.to != before and peer.wire.to.port == 40_004)
+
     def test_a_flight_of_dtls_that_is_lost_is_sent_again(self) -> None:
         """Each first datagram of a kind is lost, also the server's last flight, whose sender is done with it."""
         with link() as between:

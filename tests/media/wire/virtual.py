@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from splitter.core.net import Address
@@ -179,9 +179,10 @@ class Link:
         self.ours = End(self, "ours", "192.0.2.1", user)
         self.peer = End(self, "peer", "198.51.100.1", user)
 
-    def meet(self) -> None:
-        """Exchange descriptions."""
+    def meet(self, candidates: bool = True) -> None:
+        """Exchange descriptions. `candidates`: the peer says where it is; else we learn that from its checks."""
         ours, peer, now = self.ours.wire.local, self.peer.wire.local, self.loop.time()
+        peer = peer if candidates else replace(peer, candidates=())
         self.ours.meet(peer, "active", False, now)
         self.peer.meet(ours, "passive", True, now)
 

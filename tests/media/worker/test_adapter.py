@@ -45,7 +45,7 @@ class Scene:
     @property
     def setting(self) -> AdapterSetting:
         return AdapterSetting(
-            self.browser.secure(),
+            self.browser.secure(candidates=False),
             ((VOICE, VOICE), (0, 0), (126, 101)),
             ((PICTURE, PICTURE),),
             self.relay.remote,
