@@ -9,9 +9,10 @@ from msgspec import Meta, Struct
 from splitter.calls.browsers.view import WebCallView
 from splitter.web.routes import SDP_BYTES
 
+# "$(?!\n)": to Python "$" alone lets a line end through; "\Z" is nothing to other readers of the OpenAPI document.
 _Name = Annotated[str, Meta(max_length=64)]
-_Language = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{0,35}$")]
-_Number = Annotated[str, Meta(pattern=r"^\+?[0-9*#]{2,32}$")]
+_Language = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{0,35}$(?!\n)")]
+_Number = Annotated[str, Meta(pattern=r"^\+?[0-9*#]{2,32}$(?!\n)")]
 
 
 class WebCallWish(Struct, forbid_unknown_fields=True):
@@ -48,7 +49,7 @@ class CameraWish(Struct, forbid_unknown_fields=True):
 class CustomerWish(Struct, forbid_unknown_fields=True):
     """A customer who may call. `number`: the only one; `language` and `name` are told to the centre and the desk."""
 
-    customer: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\w.@+-]+$")]
+    customer: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\w.@+-]+$(?!\n)")]
     name: _Name = ""
     language: _Language = ""
     number: _Number | Literal[""] = ""

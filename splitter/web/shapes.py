@@ -14,10 +14,11 @@ from splitter.sms.message import SmsState
 from splitter.web.links import MOST_DEVICES
 from splitter.web.ports import PictureView
 
+# "$(?!\n)": to Python "$" alone lets a line end through; "\Z" is nothing to other readers of the OpenAPI document.
 _Word = Annotated[str, Meta(min_length=1, max_length=64)]
 _Name = Annotated[str, Meta(max_length=64)]
-_Title = Annotated[str, Meta(max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")]
-_Number = Annotated[str, Meta(pattern=r"^\+?[0-9*#]{2,32}$")]
+_Title = Annotated[str, Meta(max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+_Number = Annotated[str, Meta(pattern=r"^\+?[0-9*#]{2,32}$(?!\n)")]
 
 
 class Fault(Struct):
@@ -314,7 +315,7 @@ class SharedLink(Struct, forbid_unknown_fields=True):
 
     id: _Word
     call_id: _Word
-    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    digest: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
     made_at: float
     expires_at: float
     devices: Annotated[int, Meta(ge=1, le=MOST_DEVICES)]
@@ -327,7 +328,7 @@ class GuestWish(Struct, forbid_unknown_fields=True):
     """The code of a link, and what tells this device from others: random, and kept by it."""
 
     code: Annotated[str, Meta(max_length=64)]
-    device: Annotated[str, Meta(min_length=16, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+    device: Annotated[str, Meta(min_length=16, max_length=64, pattern=r"^[A-Za-z0-9_-]+$(?!\n)")]
 
 
 class GuestLogin(Struct):

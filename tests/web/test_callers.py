@@ -67,6 +67,14 @@ class TestACall:
             assert call_id == body["call"]["call_id"]
             assert (event.request.from_.user, event.request.from_.display) == ("C-1", "Mrs. Wang")
 
+    @pytest.mark.parametrize("more", [{"language": "zh\n"}, {"number": f"{NUMBER}\n"}])
+    async def test_names_nothing_with_a_line_end(self, more: dict[str, str], tmp_path: Path) -> None:
+        async with served(tmp_path, anonymous=True) as (_, __, outside):
+            assert (await outside.ask("POST", CALLS, "", **wish(**more)))[0] == 400
+            for made_out in (more, {"customer": "C-1\n"}):
+                status, _ = await outside.ask("POST", "/v1/web/tokens", "maker", json={"customer": "C-1", **made_out})
+                assert status == 400
+
     async def test_is_nobodys_without_a_token_whatever_its_page_says(self, tmp_path: Path) -> None:
         async with served(tmp_path, anonymous=True) as (made, _, outside):
             assert (await outside.ask("POST", CALLS, "", **wish(name="Mrs. Wang")))[0] == 400

@@ -110,6 +110,14 @@ class TestTheDocument:
                 assert operation["summary"] and operation["responses"], (method, path)
                 assert all(response["description"] for response in operation["responses"].values())
 
+    async def test_has_no_pattern_that_lets_a_line_end_through(self, tmp_path: Path) -> None:
+        """What programs match by it may stand in a header or a line of a log."""
+        async with web(tmp_path, door=callers().door) as (_, outside):
+            found = set(re.findall(r'"pattern": ?("(?:[^"\\]|\\.)*")', json.dumps(await document_of(outside))))
+        patterns = {json.loads(text) for text in found}
+        assert len(patterns) >= 5
+        assert not [one for one in patterns if "$" in one and not one.endswith(r"$(?!\n)")]
+
     async def test_is_for_everybody(self, outside: Web) -> None:
         assert "webrtc" not in json.dumps((await document_of(outside))["info"])  # nothing of this gateway's state
 
