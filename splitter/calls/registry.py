@@ -203,6 +203,11 @@ class Calls:
         """The number of short codes in use."""
         return len(self._short_codes)
 
+    @property
+    def draining(self) -> bool:
+        """True while no new calls are taken."""
+        return self._draining
+
     def refuse_new(self, refuse: bool) -> None:
         """Take no new calls, or take them again; those that live go on, and seats may join them."""
         self._draining = refuse

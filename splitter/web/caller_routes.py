@@ -24,7 +24,7 @@ def caller_routes(ports: Ports) -> tuple[Operation, ...]:
     shown = GoodAnswer(200, "how the call stands", WebCallView)
     switched = GoodAnswer(101, "a WebSocket of the subprotocol splitter.caller.v1", kind="")
     refused = ((401, "no-token"), (403, "wrong-origin"), (404, "no-such-number"), (422, "bad-offer"))
-    busy = ((429, "too-many-calls"), (503, "no-media"))
+    busy = ((429, "too-many-calls"), (503, "no-media"), (503, "draining"))
     again = ((409, "call-ended"), (422, "bad-offer"), (429, "too-many"), (503, "no-media"))
     return (
         Operation(

@@ -92,9 +92,8 @@ class CallerRoutes:
             customer.language or wish.language,
             source,
         )
-        with self._admission.place(source_of(source), customer.id) as place:
+        with self._admission.place(source_of(source), customer.id):
             line = await _taken(door.begin(caller, _offer(wish.sdp), wish.camera, wish.client))
-            place.hold(line)
         WEB_CALLS.labels("begun").inc()
         call_id = line.view.call_id
         bearer = Bearer("web caller", frozenset({Scope.CALLER}), call_id=call_id)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
 import structlog
 from aiohttp import web
 
 from splitter.calls.browsers.door import WebDoor
-from splitter.calls.browsers.line import BrowserLine
 from splitter.calls.browsers.view import WebState
 from splitter.calls.logins.access import Scope
 from splitter.core.clock import Clock
@@ -41,18 +39,6 @@ RETURNS, RETURN_S = 10, 3.0
 log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class CallerPlace:
-    """A caller's place among those of its address; `hold` keeps it for as long as its line lives."""
-
-    kept: dict[BrowserLine, tuple[str, str]]
-    whose: tuple[str, str]  # address and customer
-
-    def hold(self, line: BrowserLine) -> None:
-        """The line of this caller is open."""
-        self.kept[line] = self.whose
-
-
 class CallerAdmission:
     """The decision on a browser's wish to call.
 
@@ -67,8 +53,7 @@ class CallerAdmission:
         self._access, self._revoked, self._clock = access, revoked, clock
         self._begun: tuple[int, KeyedBuckets, KeyedBuckets] | None = None
         self._returns = KeyedBuckets(RETURNS, RETURN_S)
-        self._lines: dict[BrowserLine, tuple[str, str]] = {}
-        self._beginning: list[CallerPlace] = []
+        self._beginning: list[tuple[str, str]] = []  # source and customer of those that have no line yet
         self._quiet = Quiet()
 
     async def admit(self, request: web.Request, wish: WebCallWish) -> Customer:
@@ -77,6 +62,9 @@ class CallerAdmission:
         settings, source = self._door.settings, source_of(remote_of(request))
         token = _token_of(request)
         self._check_origin(request, bool(token))
+        if self._door.draining:
+            WEB_CALLS.labels("draining").inc()
+            raise ApiError(503, "draining", "no new calls are taken now", {"Retry-After": "10"})
         self._check_rate(source)
         if token:
             return self._customer(request, token)
@@ -90,15 +78,19 @@ class CallerAdmission:
         return Customer()
 
     @contextmanager
-    def place(self, source: str, customer: str) -> Iterator[CallerPlace]:
-        """A place for one more call of this address and customer. Raises ApiError where there is none."""
+    def place(self, source: str, customer: str) -> Iterator[None]:
+        """A place for one more call of this address and customer, until its line is there and counts by itself.
+
+        Raises:
+            ApiError: there is none.
+        """
         assert self._door is not None
         settings, trunk = self._door.settings, self._door.trunk
-        for line in [line for line in self._lines if line.ended]:
-            del self._lines[line]
-        coming = [whose for line, whose in self._lines.items() if line.view.state is WebState.CONNECTING]
-        coming += [place.whose for place in self._beginning]
-        called = [whose for line, whose in self._lines.items() if line.view.state is not WebState.CONNECTING]
+        coming = list(self._beginning)
+        called: list[tuple[str, str]] = []
+        for line in self._door.browsers.living():
+            there = coming if line.view.state is WebState.CONNECTING else called
+            there.append((source_of(line.source), line.customer))
         strangers = sum(not whose[1] for whose in coming)
         most = trunk.max_calls if trunk is not None else 0
         full = len(coming) >= MOST_CONNECTING or (most and len(called) >= most)
@@ -107,12 +99,11 @@ class CallerAdmission:
             WEB_CALLS.labels("full").inc()
             whose = "all web callers" if full else "you"
             raise ApiError(429, "too-many-calls", f"{whose} have as many calls as there may be", {"Retry-After": "10"})
-        place = CallerPlace(self._lines, (source, customer))
-        self._beginning.append(place)
+        self._beginning.append((source, customer))
         try:
-            yield place
+            yield
         finally:
-            self._beginning.remove(place)
+            self._beginning.remove((source, customer))
 
     def spare(self, call_id: str) -> None:
         """Raise ApiError where a browser comes back all the time."""

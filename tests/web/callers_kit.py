@@ -49,6 +49,7 @@ class Callers:
     adapters: FakeAdapters
     door: WebDoor
     begun: list[tuple[Any, str]]
+    calls: Any
     leg: FakeLeg = field(default_factory=FakeLeg)
 
     async def open(self, call_id: str, state: WebState = WebState.CONNECTED) -> None:
@@ -67,9 +68,9 @@ def callers(max_calls: int = 0, **settings: Any) -> Callers:
     }
     routing = Routing(trunks, [Route(re.compile(NUMBER), ("pbx",), origin=Role.WEB)])
     begin = lambda trunk, event, call_id, record: begun.append((event, call_id))  # noqa: E731
-    calls: Any = SimpleNamespace(services=SimpleNamespace(routing=routing, ids=IdSource()), begin=begin)
+    calls: Any = SimpleNamespace(services=SimpleNamespace(routing=routing, ids=IdSource()), begin=begin, draining=False)
     browsers = Browsers(adapters, WebCallSettings(**{"trunk": "web", "origins": (SHOP,), **settings}))
-    return Callers(adapters, WebDoor(calls, browsers), begun)
+    return Callers(adapters, WebDoor(calls, browsers), begun, calls)
 
 
 def wish(**more: Any) -> dict[str, Any]:

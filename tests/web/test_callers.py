@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,13 @@ from splitter.web import callers_admission
 from splitter.web.callers_admission import CallerAdmission
 from splitter.web.errors import ApiError
 from splitter.web.revocations import Revocations
-from tests.calls.browsers.kit import offer
+from tests.calls.browsers.kit import Caller, connected, offer, over
 from tests.counted import value
 from tests.patience import until
 from tests.telemetry.kit import VirtualClock
 from tests.web.callers_kit import NUMBER, OFFER, SHOP, Callers, callers, wish
 from tests.web.kit import Gateway, Web, access, web
+from tests.world import World
 
 CALLS = "/v1/web/calls"
 
@@ -250,6 +252,39 @@ class TestAdmission:
             for free in ("2001:db8:0:1100::", "192.0.2.1"):
                 with admission.place(free, ""):
                     pass
+
+    def test_counts_calls_that_a_former_process_began(self) -> None:
+        with World() as world:
+            caller = connected(world)[0]
+            world.restart()
+            world.run(1.0)
+            world.browsers.adopt(replace(world.browsers.settings, calls_per_address=1))
+            admission = admission_of(WebDoor(world.calls, world.browsers))
+            with pytest.raises(ApiError), admission.place("203.0.113.9", ""):
+                pass
+            world.browsers.adopt(replace(world.browsers.settings, calls_per_address=10))
+            with (
+                admission.place("203.0.113.9", "C-4711"),
+                pytest.raises(ApiError),  # a customer has two
+                admission.place("192.0.2.1", "C-4711"),
+            ):
+                pass
+            again = Caller(world, world.browsers.line(caller.call_id), caller.door)
+            again.say(HungUp())
+            over(world, again)
+            world.browsers.adopt(replace(world.browsers.settings, calls_per_address=1))
+            with admission.place("203.0.113.9", "C-4711"):
+                pass
+
+    async def test_ends_while_no_new_calls_are_taken(self, tmp_path: Path) -> None:
+        async with served(tmp_path, anonymous=True) as (made, _, outside):
+            made.calls.draining = True
+            async with outside.request("POST", CALLS, **wish()) as response:
+                assert response.status == 503 and int(response.headers["Retry-After"]) > 0
+                assert (await response.json())["error"]["code"] == "draining"
+            assert not made.adapters.open
+            made.calls.draining = False
+            assert (await outside.ask("POST", CALLS, **wish()))[0] == 201
 
     async def test_of_many_at_once_is_bounded(self, tmp_path: Path) -> None:
         async with served(tmp_path, anonymous=True, calls_per_address=3, calls_per_minute=1000) as (made, _, outside):

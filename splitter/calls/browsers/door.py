@@ -60,6 +60,11 @@ class WebDoor:
             return None
         return trunk if trunk is not None and trunk.role is Role.WEB and not routing.is_former(trunk) else None
 
+    @property
+    def draining(self) -> bool:
+        """True while no new calls are taken."""
+        return self._calls.draining
+
     def leads_somewhere(self, number: str) -> bool:
         """True for a number that a route has for browsers."""
         return bool(self._calls.services.routing.destinations(number, Role.WEB))
@@ -79,7 +84,7 @@ class WebDoor:
             raise PeerError("browsers cannot call here", 404)
         call = webcaller.read_call(offer, self.settings.codecs)
         call_id = self._calls.services.ids.call()
-        line = await self.browsers.open(call_id, trunk.network)
+        line = await self.browsers.open(call_id, trunk.network, caller.source, caller.customer)
         camera = camera and call.picture is not None
         who = (caller.customer, caller.language)
         record = BrowserRecord(offer, self.settings.codecs, line.adapter, camera, *who)

@@ -76,6 +76,7 @@ class BrowserLine:
         adapter: that its transport ends in.
         return_limit_s: how long it may be gone.
         closed: told at the end.
+        source, customer: whose call it is: the browser's address, and who that is, "" for nobody that is known.
 
     Attributes:
         view: what it is shown now.
@@ -90,8 +91,11 @@ class BrowserLine:
         adapter: AdapterHandle,
         return_limit_s: float,
         closed: Callable[[str], None],
+        source: str = "",
+        customer: str = "",
     ) -> None:
         self.view, self.adapter = view, adapter
+        self.source, self.customer = source, customer
         self._engine, self._return_limit_s, self._closed = engine, return_limit_s, closed
         self._setting = AdapterSetting()
         self._watchers: set[asyncio.Queue[WebCallView]] = set()

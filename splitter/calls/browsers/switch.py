@@ -33,7 +33,11 @@ class Browsers:
 
     def __len__(self) -> int:
         """Count those whose call is not over."""
-        return sum(not line.ended for line in self._lines.values())
+        return len(self.living())
+
+    def living(self) -> list[BrowserLine]:
+        """The browsers whose call is not over, be it of this process or taken up from a former one."""
+        return [line for line in self._lines.values() if not line.ended]
 
     def get(self, call_id: str) -> BrowserLine | None:
         """The browser of this call; also shortly after its end."""
@@ -45,20 +49,20 @@ class Browsers:
             raise LocalError(f"the call {call_id} has no browser")
         return line
 
-    async def open(self, call_id: str, network: str) -> BrowserLine:
+    async def open(self, call_id: str, network: str, source: str = "", customer: str = "") -> BrowserLine:
         """Begin with a browser: its adapter is opened. Raises MediaError."""
         engine = self._own
         before: list[BrowserLine] = []
         adapter = await engine.open_adapter(call_id, network, lambda event: before[0].on_media(event))
-        line = self._enter(call_id, adapter, WebState.CONNECTING)
+        line = self._enter(call_id, adapter, WebState.CONNECTING, source, customer)
         before.append(line)
         return line
 
-    def resume(self, call_id: str, adapter: AdapterHandle) -> BrowserLine:
+    def resume(self, call_id: str, adapter: AdapterHandle, source: str, customer: str) -> BrowserLine:
         """The browser of a call that a former process began."""
         line = self._lines.get(call_id)
         if line is None:
-            line = self._enter(call_id, adapter, WebState.CONNECTED)
+            line = self._enter(call_id, adapter, WebState.CONNECTED, source, customer)
             task = asyncio.get_running_loop().create_task(line.adopt())
             self._adopting.add(task)
             task.add_done_callback(self._adopting.discard)
@@ -70,9 +74,10 @@ class Browsers:
             raise LocalError("browsers cannot call here")
         return self._engine
 
-    def _enter(self, call_id: str, adapter: AdapterHandle, state: WebState) -> BrowserLine:
+    def _enter(self, call_id: str, adapter: AdapterHandle, state: WebState, source: str, customer: str) -> BrowserLine:
         limit_s = self.settings.return_limit_s
-        line = BrowserLine(self._own, WebCallView(call_id, state), adapter, limit_s, self._forget_later)
+        view = WebCallView(call_id, state)
+        line = BrowserLine(self._own, view, adapter, limit_s, self._forget_later, source, customer)
         self._lines[call_id] = line
         return line
 

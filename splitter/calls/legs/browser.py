@@ -97,7 +97,8 @@ class WebLeg(BareLeg):
 
     def resume(self, cseq_gap: int = 0) -> None:
         """Go on after it was made anew from its record."""
-        line = self._shared.browsers.resume(self.sip_call_id, self._browser.adapter)
+        browser = self._browser
+        line = self._shared.browsers.resume(self.sip_call_id, browser.adapter, self.record.host, browser.customer)
         line.listen(WeakMethod(self.hear))
         line.show(state=WebState.CONNECTED, camera=WebCamera.ON if self._browser.camera else WebCamera.OFF)
         self._carry()
