@@ -323,7 +323,7 @@ def _feedback_configuration(media: Media, session_attributes: Attributes) -> str
     transports: dict[str, str] = {}
     for name, value in everything:
         if name == "tcap" and value:
-            first, *protos = value.split()
+            first, *protos = value.split() or [""]
             if first.isascii() and first.isdigit() and len(first) <= 9:
                 transports.update((str(int(first) + i), proto) for i, proto in enumerate(protos))
     for value in media.get_all("pcfg"):

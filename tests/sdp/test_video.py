@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from splitter.sdp.model import Attribute, Connection, Media, MediaPort
@@ -336,6 +336,7 @@ class TestLimits:
 
 class TestAnything:
     @given(st.lists(st.tuples(NOISE, TEXT)), st.sampled_from(["RTP/AVP", "RTP/AVPF"]))
+    @example([("tcap", " ")], "RTP/AVP")
     def test_never_raises_and_what_is_chosen_can_be_answered(
         self, attributes: list[tuple[str, str]], proto: str
     ) -> None:
