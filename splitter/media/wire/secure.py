@@ -146,7 +146,10 @@ class SecureWire:
             self.fail("the peer came with another certificate: it has to join anew")
         elif (remote.ufrag, remote.password) == (before.ufrag, before.password):
             begun = self._next if self._next is not None and self._next.task is not None else self.current
+            relayed = begun.agent.relayed
             begun.agent.add(remote.candidates)
+            if begun.agent.relayed > relayed and self.state == "connected":  # its checks were quicker than this word
+                self._change("connected", f"{begun.agent.path}{_by(begun.agent)}")
         elif self._next is not None:
             self._begin(self._next, remote)
         else:

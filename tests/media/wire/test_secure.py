@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -31,6 +32,20 @@ class TestIce:
             browser = Browser()
             await s.seat(browser, candidates=False)
             assert s.wire().to == browser.ice.address
+            await browser.close()
+
+    async def test_a_relay_is_told_also_where_its_checks_were_quicker_than_its_name(self) -> None:
+        async with stand() as s:
+            browser = Browser()
+            await s.seat(browser, candidates=False)
+            host, port = s.wire().to
+            relay = f"candidate:1 1 udp 16777215 {host} {port} typ relay raddr 10.0.0.5 rport 40000"
+            s.settle(replace(browser.secure(), candidates=(relay,)))
+            assert "a relay of the browser's" in s.of(TransportChanged)[-1].reason
+            told = len(s.of(TransportChanged))
+            s.settle(replace(browser.secure(), candidates=(relay,)))
+            assert len(s.of(TransportChanged)) == told, "once"
+            assert s.wire().state == "connected"
             await browser.close()
 
     async def test_names_and_nonsense_among_candidates_are_left_out(self) -> None:
