@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from splitter.core.errors import PeerError
 from splitter.sip.events import TransactionId, Transmit
 from splitter.sip.message import Message, Request
 
@@ -78,4 +79,9 @@ def _binds(message: Message) -> bool:
     """
     if message.body:
         return True
-    return message.method in _ASKS if isinstance(message, Request) else message.cseq[1] in _ANSWERS
+    if isinstance(message, Request):
+        return message.method in _ASKS
+    try:
+        return message.cseq[1] in _ANSWERS
+    except PeerError:
+        return False  # a 400 to what could not be read says its CSeq again, and nobody keeps anything of it
