@@ -40,11 +40,6 @@ class Relay:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
         self._process.kill()
 
-    @property
-    def log(self) -> str:
-        """What it has said."""
-        return self._process.log.read_text(errors="replace")
-
     def _listens(self) -> bool:
         with socket.socket() as end:
             return end.connect_ex((self._host, self._port)) == 0

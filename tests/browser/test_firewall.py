@@ -52,7 +52,6 @@ async def test_a_relay_by_tcp_carries_the_video_both_ways(
             await caller.rising(CALLER, 15, 20.0)
             _, trace, _ = await desk.gateway.ask("GET", f"/v1/calls/{call_id}/trace")
             assert b"a relay of the browser's" in trace, trace
-        assert "2001" in relay.log, "whose it was"
 
 
 async def test_without_one_desk_and_guest_are_told_why(far_desk: Callable[..., Desk]) -> None:
