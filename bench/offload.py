@@ -60,7 +60,7 @@ def systems(ports: tuple[int, int]) -> Iterator[tuple[str, AbstractAsyncContextM
 
 
 def kernel_threads() -> list[int]:
-    """Those that take over what interrupts leave."""
+    """The kernel's threads that take over what interrupts leave."""
     found = []
     for path in Path("/proc").iterdir():
         if path.name.isdigit():
@@ -112,7 +112,7 @@ async def measure(seconds: float = SECONDS, rounds: int = ROUNDS) -> dict[str, d
 
 
 def report(samples: dict[str, dict[int, list[Sample]]]) -> Report:
-    """What was measured, as a table."""
+    """A table of what was measured."""
     whole = {
         system: {size: statistics.median(run.cpu_us for run in runs) for size, runs in sizes.items()}
         for system, sizes in samples.items()

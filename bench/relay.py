@@ -354,7 +354,7 @@ def compare(
 
 
 def report(samples: dict[str, dict[str, list[Sample]]]) -> Report:
-    """What was measured, as a table."""
+    """A table of what was measured."""
     notes = [
         f"{CALLS} calls, {PACKETS_PER_S} packets/s evenly spread, {ROUNDS} × {SECONDS:g} s each, over loopback",
         "CPU of all threads of the relaying process; on loopback it includes delivery to the receiver's socket",

@@ -333,7 +333,7 @@ async def measure(seconds: float = SECONDS, rounds: int = ROUNDS) -> dict[str, d
 
 
 def report(samples: dict[str, dict[str, list[Sample]]]) -> Report:
-    """What was measured, as a table."""
+    """A table of what was measured."""
     notes = [
         f"{CALLS} calls, {PACKETS_PER_S} packets/s, both directions, {ROUNDS} × {SECONDS:g} s of each kind, in turns",
         f"even: spread evenly; frames: {FRAME} equal packets of one picture at a time, sent in one piece",

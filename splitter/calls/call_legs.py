@@ -114,7 +114,7 @@ class CallLegs:
                 self.all[record.key] = SipLeg(self._context_of(phone), trunk, record)
 
     def _context_of(self, phone: Phone | None) -> LegContext:
-        """What a leg shares with the others; a phone has a session of its own with us (RFC 7989)."""
+        """The parts that a leg shares with the others; a phone has a session of its own with us (RFC 7989)."""
         return self._context if phone is None else replace(self._context, session=phone.session)
 
     # ---- their beginning ----

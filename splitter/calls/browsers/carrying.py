@@ -1,4 +1,4 @@
-"""What a description of ours means for a browser: what its adapter carries, and what it is answered. Does no I/O."""
+"""The meaning of our descriptions for a browser: what its adapter carries, and the answer. Does no I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from splitter.sdp.webcaller import BrowserOffer
 from splitter.sdp.write import write
 
 KBPS = 960
-"""What a browser is asked to send at most."""
+"""The most that a browser is asked to send."""
 
 
 def carry(line: BrowserLine, browser: BrowserRecord, call: BrowserOffer, ours: Session) -> None:

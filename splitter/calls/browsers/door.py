@@ -47,7 +47,7 @@ class WebDoor:
 
     @property
     def settings(self) -> WebCallSettings:
-        """What the operator allows."""
+        """The settings: what the operator allows."""
         return self.browsers.settings
 
     @property

@@ -14,7 +14,7 @@ from splitter.sip.message import Headers, Request
 from splitter.sip.uri import NameAddr
 
 TRANSPORT = "web"
-"""What the flow of a web caller says in the place of SIP's transport."""
+"""The name that stands for the transport in the flow of a web caller."""
 
 _USER = "-_.!~*'()&=+$,"
 

@@ -114,7 +114,7 @@ class BrowserLine:
 
     @property
     def setting(self) -> AdapterSetting:
-        """What the adapter is told to do."""
+        """The plan that the adapter is to carry out."""
         return self._setting
 
     # ---- the leg ----

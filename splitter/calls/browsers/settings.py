@@ -1,4 +1,4 @@
-"""What the operator sets about web callers. Pure."""
+"""Settings of web callers. Pure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class WebCallSettings:
     """Whether somebody may call without a token of yours. Tokens are made by POST /v1/web/tokens (scope web), or by
     `splitter token --web`, for one customer each."""
     captcha_url: Annotated[str, Key(parse=optional(_parse_url), taken=Uptake.LIVE)] = ""
-    """Those without a token send an answer to your captcha; it is posted here as the form fields secret, response and
+    """Callers without a token send an answer to your captcha; it is posted here as the form fields secret, response and
     remoteip, and is good where the answer is JSON with "success": true (as hCaptcha, reCAPTCHA and Turnstile do it)."""
     captcha_secret: Annotated[str, Key(secret=True, taken=Uptake.LIVE)] = ""
     codecs: Annotated[tuple[str, ...], Key(parse=_parse_codec, unique=True, filled=True, taken=Uptake.LIVE)] = (

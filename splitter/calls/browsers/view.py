@@ -1,4 +1,4 @@
-"""What a browser is shown of its own call. The newest view is the whole truth: nobody has to add up changes. Pure."""
+"""The view that a browser has of its own call. The newest is the whole truth: nobody adds up changes. Pure."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Agreement:
         return self.with_video(leg, standing_offer(leg.terms.ours, leg.terms.ours.origin), video_index(leg.terms.ours))
 
     def _offer_in_mix(self, leg: LegFacts) -> Session:
-        """What the mixer speaks, whatever the other side does."""
+        """A description of what the mixer speaks, whatever the other side does."""
         call = self._call
         session = self.standing(leg, self.agreed(leg))
         index, here = self._index(leg, session), call.talk.voice.ours(call.voice_name(leg))
