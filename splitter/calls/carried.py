@@ -24,15 +24,31 @@ def by_voice(report: RelayReport | None, sides: Iterable[tuple[str, int, str]]) 
     """
     if report is None:
         return ()
-    known = ((name, codec, report.sides[at]) for name, at, codec in sides if 0 <= at < len(report.sides))
-    return tuple(_by_side(*one) for one in known)
+    known = [(name, codec, report.sides[at]) for name, at, codec in sides if 0 <= at < len(report.sides)]
+    way_ms = sum(max(count.round_trip_ms, 0.0) for _, _, count in known[:2])  # from one end to the other and back
+    return tuple(_by_side(name, codec, count, way_ms) for name, codec, count in known)
 
 
-def _by_side(name: str, codec: str, count: StreamCount) -> CarriedView:
-    counts = (count.packets_in, count.packets_out, count.lost, count.rejected)
-    jitter_ms, sent = round(count.jitter_ms, 1), count.packets_in + count.lost
-    score = round(mos(codec, count.lost / sent, jitter_ms), 2) if count.packets_in else 0.0
-    return CarriedView(name, AUDIO, *counts, jitter_ms=jitter_ms, mos=score)
+def _by_side(name: str, codec: str, count: StreamCount, way_ms: float) -> CarriedView:
+    sent = count.packets_in + count.lost
+    came = mos(codec, count.lost / sent, count.jitter_ms, count.round_trip_ms) if count.packets_in else 0.0
+    told = count.lost_there >= 0 and count.packets_out > 0
+    missed = count.lost_there / count.packets_out if told else 0.0
+    went = mos(codec, missed, count.jitter_there_ms, way_ms) if told else 0.0
+    return CarriedView(
+        name,
+        AUDIO,
+        packets_in=count.packets_in,
+        packets_out=count.packets_out,
+        lost=count.lost,
+        rejected=count.rejected,
+        jitter_ms=round(count.jitter_ms, 1),
+        mos=round(came, 2),
+        round_trip_ms=round(count.round_trip_ms, 1),
+        lost_there=count.lost_there,
+        jitter_there_ms=round(count.jitter_there_ms, 1),
+        mos_there=round(went, 2),
+    )
 
 
 def parties(reports: Iterable[ParticipantReport]) -> Iterable[ParticipantReport]:
@@ -44,7 +60,16 @@ def by_video(report: ParticipantReport) -> CarriedView:
     """The counts of a participant of the room."""
     count = report.stream
     counts = (count.packets_in, count.packets_out, count.lost, count.rejected, report.key_frames_in)
-    return CarriedView(report.name, VIDEO, *counts)
+    jitter_ms, round_trip_ms = round(count.jitter_ms, 1), round(report.rtt_ms, 1)
+    return CarriedView(
+        report.name,
+        VIDEO,
+        *counts,
+        jitter_ms=jitter_ms,
+        round_trip_ms=round_trip_ms,
+        lost_there=count.lost_there,
+        jitter_there_ms=round(count.jitter_there_ms, 1),
+    )
 
 
 def summed(parts: Iterable[CarriedView]) -> tuple[CarriedView, ...]:
@@ -64,4 +89,6 @@ def _sum(one: CarriedView, other: CarriedView) -> CarriedView:
         lost=one.lost + other.lost,
         rejected=one.rejected + other.rejected,
         key_frames=one.key_frames + other.key_frames,
+        lost_there=max(one.lost_there, 0) + other.lost_there if other.lost_there >= 0 else one.lost_there,
+        round_trip_ms=other.round_trip_ms if other.round_trip_ms >= 0 else one.round_trip_ms,
     )

@@ -15,6 +15,7 @@ from splitter.calls.entrance import Entrance, Entrant, Guess, replaced_call
 from splitter.calls.events import SeatArrived
 from splitter.calls.leg_events import Offered
 from splitter.calls.logins.reception import Reception
+from splitter.calls.measured import observe
 from splitter.calls.messages import (
     ALL_EXTENSIONS,
     ALLOW,
@@ -394,9 +395,8 @@ class Calls:
         metrics.CALLS.labels("answered" if answered else outcome(call.talk.end_status)).inc()
         if call.talk.answered_at is not None and call.talk.ended_at is not None:
             metrics.CALL_SECONDS.observe(call.talk.ended_at - call.talk.answered_at)
-        for one in call.talk.carried if answered else ():
-            if one.mos:
-                metrics.VOICE_MOS.labels(one.name).observe(one.mos)
+        if answered:
+            observe(call.talk.carried, call.caller.trunk.role)
 
     def _refuse(self, event: RequestArrived, status: int, reason: str, headers: Iterable[tuple[str, str]]) -> None:
         lines = [*headers, *warning(self.services.settings.name, reason)]

@@ -73,9 +73,10 @@ class VideoView:
 class CarriedView:
     """The packets that have come from a leg or a party, and gone to it. `kind`: "audio" or "video".
 
-    `rejected`: packets from sources that its SDP did not name. `key_frames`: of video that came. Of voice that came:
-    `jitter_ms` (RFC 3550 §6.4.1), -1 where unknown, and `mos`, how good it sounds by the E-model (ITU-T G.107), 1 to
-    4.4, 0 where nothing came.
+    `rejected`: packets from sources that its SDP did not name. `key_frames`: of video that came. `lost`, `jitter_ms`
+    (RFC 3550 §6.4.1) and `mos`, how good a voice sounds by the E-model (ITU-T G.107), 1 to 4.4, are of what came from
+    it, as we count; `lost_there`, `jitter_there_ms` and `mos_there` of what it was sent, as its RTCP says: from one end
+    to the other. `round_trip_ms`: to it and back. -1 is unknown; a MOS of 0 is none.
     """
 
     name: str
@@ -87,6 +88,10 @@ class CarriedView:
     key_frames: int = 0
     jitter_ms: float = -1.0
     mos: float = 0.0
+    round_trip_ms: float = -1.0
+    lost_there: int = -1
+    jitter_there_ms: float = -1.0
+    mos_there: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,10 @@ from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import clock, fail, plain, say, say_json, span, table
 from splitter.web.shapes import CarriedShown
 
-_MEDIA = ("MEDIA OF", "KIND", "FROM IT", "LOST", "JITTER", "MOS", "TO IT", "NOT TAKEN")
+_MEDIA = (
+    *("MEDIA OF", "KIND", "ROUND TRIP", "FROM IT", "LOST", "JITTER", "MOS"),
+    *("TO IT", "LOST", "JITTER", "MOS", "NOT TAKEN"),
+)
 
 
 @click.command()
@@ -160,11 +163,23 @@ def _phone(view: CallView, phone: PhoneView) -> tuple[str, ...]:
 
 
 def _carried(one: CarriedView) -> tuple[str, ...]:
-    """Packets, and of the voice how well it came."""
-    lost = f"{one.lost / (one.packets_in + one.lost):.1%}" if one.packets_in else "-"
-    jitter = f"{one.jitter_ms:g} ms" if one.jitter_ms >= 0 else "-"
-    quality = (lost, jitter, f"{one.mos:.2f}" if one.mos else "-")
-    return (one.name, one.kind, str(one.packets_in), *quality, str(one.packets_out), str(one.rejected))
+    """Packets, and how well they came and, as the other end says, went."""
+    came = (_share(one.lost, one.packets_in + one.lost), _ms(one.jitter_ms), _score(one.mos))
+    went = (_share(one.lost_there, one.packets_out), _ms(one.jitter_there_ms), _score(one.mos_there))
+    whose = (one.name, one.kind, _ms(one.round_trip_ms))
+    return (*whose, str(one.packets_in), *came, str(one.packets_out), *went, str(one.rejected))
+
+
+def _share(lost: int, of: int) -> str:
+    return f"{min(lost / of, 1.0):.1%}" if of > 0 and lost >= 0 else "-"
+
+
+def _ms(value: float) -> str:
+    return f"{value:g} ms" if value >= 0 else "-"
+
+
+def _score(mos: float) -> str:
+    return f"{mos:.2f}" if mos else "-"
 
 
 def _video(video: VideoView) -> str:

@@ -45,13 +45,6 @@ CALL_SECONDS = Histogram(
     buckets=(1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200),
     registry=REGISTRY,
 )
-VOICE_MOS = Histogram(
-    "splitter_voice_mos",
-    "How good the voice of answered calls was, by the side that it came from (ITU-T G.107).",
-    ["side"],
-    buckets=(1.5, 2, 2.5, 3, 3.25, 3.5, 3.75, 4, 4.2, 4.4),
-    registry=REGISTRY,
-)
 SEATS_JOINED = Gauge("splitter_seats_joined", "Seats and guests that are in a call now.", registry=REGISTRY)
 WEBRTC_JOINS = Counter(
     "splitter_webrtc_joins_total",

@@ -67,9 +67,14 @@ class TestCalls:
 class TestQuality:
     async def test_of_the_voice_stands_below_the_call(self, parts: Gateway, command: Command) -> None:
         parts.calls.add(CALL)
-        parts.calls.counted = (CarriedView("caller", "audio", 990, 500, 10, 3, jitter_ms=2.5, mos=4.31),)
+        came = CarriedView("caller", "audio", 990, 500, 10, 3, jitter_ms=2.5, mos=4.31)
+        went = replace(came, round_trip_ms=80.0, lost_there=5, jitter_there_ms=4.0, mos_there=4.2)
+        parts.calls.counted = (went, replace(came, name="centre"))
         lines = (await command("call", CALL.call_id)).stdout.splitlines()
-        assert lines[-1].split() == ["caller", "audio", "990", "1.0%", "2.5", "ms", "4.31", "500", "3"]
+        to_it = ["500", "1.0%", "4", "ms", "4.20", "3"]
+        assert lines[-2].split() == ["caller", "audio", "80", "ms", "990", "1.0%", "2.5", "ms", "4.31", *to_it]
+        untold = ["centre", "audio", "-", "990", "1.0%", "2.5", "ms", "4.31", "500", "-", "-", "-", "3"]
+        assert lines[-1].split() == untold
 
 
 class TestWhy:

@@ -51,7 +51,10 @@ def metrics() -> dict[str, set[str]]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and node.args and isinstance(name := node.args[0], ast.Constant):
                 labels = [ast.literal_eval(one) for one in node.args[2:] if isinstance(one, ast.List)]
-                found[str(name.value)] = set(labels[0]) if labels else set()
+                metric = str(name.value)
+                found[metric] = set(labels[0]) if labels else set()
+                if isinstance(node.func, ast.Name) and node.func.id == "Histogram":
+                    found |= {f"{metric}_{part}": found[metric] | {"le"} for part in ("bucket", "count", "sum")}
     return found
 
 
@@ -103,3 +106,31 @@ class TestPromtool:
         (tmp_path / "test.yml").write_text("\n".join(lines) + "\n")
         done = subprocess.run(["promtool", "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
+
+    @pytest.mark.parametrize(
+        ("bad", "all_of_them", "rings"), [(0, 100, False), (5, 100, False), (50, 100, True), (9, 10, False)]
+    )
+    def test_rings_for_voices_that_sound_bad(self, tmp_path: Path, bad: int, all_of_them: int, rings: bool) -> None:
+        labels = 'instance="A:1", role="centre", direction="to"'
+        series = {
+            f'splitter_voice_mos_bucket{{{labels}, le="3.5"}}': bad,
+            f"splitter_voice_mos_count{{{labels}}}": all_of_them,
+        }
+        assert (
+            plays(tmp_path, "SplitterVoiceIsBad", {name: f"0+{step / 180}x360" for name, step in series.items()})
+            is rings
+        )
+
+
+def plays(folder: Path, alert: str, series: dict[str, str]) -> bool:
+    """Whether an alert rings after half an hour of these series, a value every 5 s."""
+    lines = [f"rule_files: [{RULES}]", "evaluation_interval: 5s", "tests:", "  - interval: 5s", "    input_series:"]
+    for name, values in series.items():
+        lines += [f"      - series: '{name}'", f"        values: '{values}'"]
+    lines += ["    promql_expr_test:"]
+    lines += [f'      - expr: count(ALERTS{{alertname="{alert}", alertstate="firing"}}) or vector(0)']
+    lines += ["        eval_time: 30m", "        exp_samples:", "          - value: 1", "            labels: '{}'"]
+    (folder / "test.yml").write_text("\n".join(lines) + "\n")
+    done = subprocess.run(["promtool", "test", "rules", "test.yml"], cwd=folder, capture_output=True, text=True)
+    assert "got:" in done.stdout + done.stderr or done.returncode == 0, done.stdout + done.stderr
+    return done.returncode == 0

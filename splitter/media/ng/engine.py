@@ -1,7 +1,7 @@
 """The voice on rtpengines: who gets the next relay, and who has which. Does I/O (asyncio).
 
 NgEngine is a VoiceEngine (splitter.media.ports). It has neither digits nor more than two sides, and counts packets
-alone: see docs/decisions/0019.
+alone; of loss and delay it knows what RTCP says: see docs/decisions/0019.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ docs/decisions/0019.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from splitter.core.errors import PeerError
 from splitter.core.net import Address
@@ -125,18 +126,47 @@ def read_counts(reply: Reply) -> tuple[StreamCount, StreamCount]:
     10.5 counts what it sends to nobody: what came in from the other side, and was taken, is what went out.
     """
     one, other = ([_numbers(stream, "stats") for stream in _streams(reply, tag)] for tag in TAGS)
-    return _count(one, other), _count(other, one)
+    return _count(one, other, _told(reply, TAGS[0])), _count(other, one, _told(reply, TAGS[1]))
 
 
-def _count(own: list[dict[str, int]], other: list[dict[str, int]]) -> StreamCount:
+def _count(own: list[dict[str, int]], other: list[dict[str, int]], told: _Told | None) -> StreamCount:
     rtp, sent = own[0], other[0]
-    return StreamCount(
+    out = max(0, sent["packets"] - sent["errors"])
+    count = StreamCount(
         packets_in=max(0, rtp["packets"] - rtp["errors"]),
         bytes_in=rtp["bytes"],
-        packets_out=max(0, sent["packets"] - sent["errors"]),
+        packets_out=out,
         bytes_out=sent["bytes"],
         rejected=sum(stream["errors"] for stream in own),
     )
+    if told is None:
+        return count
+    lost = round(out * min(told.lost_percent, 100) / 100)
+    return replace(count, round_trip_ms=told.round_trip_ms, lost_there=lost, jitter_there_ms=told.jitter_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the reports of a side say, on an average."""
+
+    round_trip_ms: float
+    lost_percent: float
+    jitter_ms: float
+
+
+def _told(reply: Reply, tag: str) -> _Told | None:
+    """What rtpengine has read in the RTCP of a side, which it keeps under the SSRC of who reports.
+
+    None before that, and where it is not understood: counts that are known must not suffer from what is not.
+    """
+    try:
+        ssrc = _integer(_streams(reply, tag)[0], "SSRC")
+        average = _table(_table(_table(reply.get("SSRC")).get(str(ssrc))).get("average MOS"))
+        leg_us = _integer(average, "round-trip time leg")  # without "leg" it is from one end to the other
+        told = _Told(leg_us / 1000, _integer(average, "packet loss"), _integer(average, "jitter"))
+    except PeerError:
+        return None
+    return told if min(told.round_trip_ms, told.lost_percent, told.jitter_ms) >= 0 else None
 
 
 def read_ports(reply: Reply) -> tuple[tuple[int, int], ...]:

@@ -35,7 +35,11 @@ class RemoteEnd:
 
 @dataclass(frozen=True, slots=True)
 class StreamCount:
-    """Counters of one direction-pair at one end. Jitter in milliseconds (RFC 3550 §6.4.1), -1 where unknown."""
+    """Counters of one direction-pair at one end. Times are in milliseconds; -1 is unknown, everywhere.
+
+    `lost` and `jitter_ms` (RFC 3550 §6.4.1) are ours, of what came in. What the peer's RTCP says of what went out is
+    `lost_there` and `jitter_there_ms`, and how long it takes to it and back `round_trip_ms`.
+    """
 
     packets_in: int = 0
     bytes_in: int = 0
@@ -44,3 +48,6 @@ class StreamCount:
     lost: int = 0
     rejected: int = 0  # from a source that the signalling did not name
     jitter_ms: float = -1.0
+    round_trip_ms: float = -1.0
+    lost_there: int = -1
+    jitter_there_ms: float = -1.0

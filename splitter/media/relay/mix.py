@@ -200,6 +200,7 @@ class Mix:
             if stream is not None and to is not None:
                 sender = SenderReport(stream.ssrc, ntp, stream.timestamp, stream.packets, stream.octets)
                 side.rtcp.send(build([sender, SourceDescription(stream.ssrc, self._cname)]), to)
+                side.reports.note_sent(stream.ssrc, ntp, self._host.now())
 
     # ---- the way back --------------------------------------------------------------------------------------------
 

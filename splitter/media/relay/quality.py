@@ -55,6 +55,11 @@ class Quality:
         self.lost = 0
 
     @property
+    def clock(self) -> int:
+        """The rate of the timestamps; 0 while it is not known."""
+        return self._clock
+
+    @property
     def jitter_ms(self) -> float:
         return self._jitter * 1000 if self._clock else -1.0
 

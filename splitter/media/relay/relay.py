@@ -27,6 +27,7 @@ from splitter.media.relay.beneath import Beneath
 from splitter.media.relay.copy import copy
 from splitter.media.relay.lane import Lane
 from splitter.media.relay.side import RelaySide
+from splitter.media.relay.tap import RtcpTap
 from splitter.media.voice.keys import KeyPressed
 from splitter.media.voice.mode import RelayMode, among, mode_of
 from splitter.media.wire.host import Host, Pair
@@ -129,10 +130,11 @@ class Relay:
         rtp = Lane(self._rules, True, self)
         rtcp = Lane(replace(self._rules, in_a_row=1), False, self)
         open_pair = partial(self._host.reopen_pair, port) if port else self._host.open_pair
-        pair = open_pair(at, rtp.on_packet, rtcp.on_packet)
+        tap = RtcpTap(rtcp)
+        pair = open_pair(at, rtp.on_packet, tap.on_packet)
         rtp.send, rtcp.send = pair.send_rtp, pair.send_rtcp
         rtp.settle = partial(self._on_settled, pair)
-        side = RelaySide(number, name, at, rtp, rtcp, pair)
+        side = RelaySide(number, name, at, rtp, rtcp, pair, tap)
         side.hold()
         return side
 
@@ -230,7 +232,7 @@ class Relay:
                 copy(one, other)
                 continue
             other.copy_from(one)
-            one.rtcp.peer = other.rtcp
+            one.exchange_reports(other)
         if agreed and self._offload is not None:
             ways = pair[0].towards(pair[1]), pair[1].towards(pair[0])
             self._beneath = Beneath(self.call_id, ways, self._offload, self._host, self._emit)

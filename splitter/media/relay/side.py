@@ -8,8 +8,10 @@ from splitter.core.net import Address
 from splitter.media.ports.ends import RemoteEnd, StreamCount
 from splitter.media.relay.beneath import OneWay
 from splitter.media.relay.lane import NOWHERE, Egress, Lane
+from splitter.media.relay.tap import RtcpTap
 from splitter.media.voice.stream import VoiceStream
 from splitter.media.wire.host import Pair
+from splitter.rtp.reports import PeerReports
 
 
 @dataclass(slots=True, eq=False)
@@ -19,6 +21,7 @@ class RelaySide:
     Attributes:
         number: what requests call it. name: what events call it. ticket: of the request that added it.
         host: our address that its ports are bound on.
+        tap: reads its RTCP.
         remote: where it points; None is nowhere.
         stream: the numbers of what it hears, once it has been in a mix.
         sent, sent_bytes: packets that went to it, but for those that are copied now.
@@ -30,6 +33,7 @@ class RelaySide:
     rtp: Lane
     rtcp: Lane
     pair: Pair
+    tap: RtcpTap
     ticket: str = ""
     remote: RemoteEnd | None = None
     stream: VoiceStream | None = None
@@ -38,6 +42,15 @@ class RelaySide:
     _source: Lane | None = None  # whose packets are copied to it, and how many that had copied before
     _before: int = 0
     _before_bytes: int = 0
+
+    @property
+    def reports(self) -> PeerReports:
+        """What its peer says of what it is sent."""
+        return self.tap.reports
+
+    def exchange_reports(self, other: RelaySide) -> None:
+        """Let another side have its RTCP as it comes."""
+        self.rtcp.peer, self.tap.beyond = other.rtcp, other.reports
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -66,6 +79,7 @@ class RelaySide:
         """Let nobody have what it sends, and let it have nothing."""
         self.copy_from(None)
         self.rtp.peer = self.rtcp.peer = NOWHERE
+        self.tap.beyond = None
 
     def _sent_now(self) -> tuple[int, int]:
         lane = self._source
@@ -76,7 +90,7 @@ class RelaySide:
 
     def count(self) -> StreamCount:
         """Count what it sent and was sent."""
-        lane = self.rtp
+        lane, told = self.rtp, self.reports
         sent, sent_bytes = self._sent_now()
         return StreamCount(
             packets_in=lane.packets,
@@ -86,7 +100,18 @@ class RelaySide:
             lost=lane.quality.lost,
             rejected=self.rejected,
             jitter_ms=lane.quality.jitter_ms,
+            round_trip_ms=-1.0 if told.round_trip_s is None else 1000 * told.round_trip_s,
+            lost_there=told.lost,
+            jitter_there_ms=1000 * told.jitter / self._clock if told.jitter >= 0 and self._clock else -1.0,
         )
+
+    @property
+    def _clock(self) -> int:
+        """The rate of the timestamps that it is sent; 0 while that is not known."""
+        voice = self.remote.voice if self.remote is not None else None
+        if voice is not None:
+            return voice.clock_rate
+        return self._source.quality.clock if self._source is not None else 0
 
     def close(self) -> StreamCount:
         """Give the ports back. Returns: the last counters."""

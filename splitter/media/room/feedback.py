@@ -25,6 +25,7 @@ _SAME_REQUEST_S = 2.0
 _LIMIT_GAP_S = 0.25  # between two limits that are told; viewers may change their minds as often as they like
 _OVERHEAD_BYTES = 40  # of a packet in TMMBR: RTP, UDP and IPv4 (RFC 5104 §4.2.1.2)
 _REPORTS_KEPT = 4
+_LONGEST_JITTER = 1 << 20  # timestamp units; whoever says more is not believed
 
 
 class Feedback:
@@ -37,6 +38,7 @@ class Feedback:
     Attributes:
         allowance: what the peer may send. capacity: what it can receive.
         rtt_s: of the leg; None while unknown. loss: fraction of our packets that the peer missed; None while unknown.
+        lost_there, jitter_there_ms: of all of them, as it says; -1 while unknown.
         report_at: when the next report is due.
         wake: what the peer said changes what others are told, or makes something due; whoever arms timers looks here.
     """
@@ -62,7 +64,9 @@ class Feedback:
         "_wire",
         "allowance",
         "capacity",
+        "jitter_there_ms",
         "loss",
+        "lost_there",
         "report_at",
         "rtt_s",
         "wake",
@@ -84,6 +88,7 @@ class Feedback:
         self.allowance, self.capacity = Allowance(), Capacity()
         self.rtt_s: float | None = None
         self.loss: float | None = None
+        self.lost_there, self.jitter_there_ms = -1, -1.0
         self.report_at = NEVER
         self.wake = False
         self._limits: tuple[BitrateLimit, ...] = ()
@@ -157,6 +162,7 @@ class Feedback:
     def _take_block(self, block: ReportBlock, now: float) -> None:
         """How our stream arrives (RFC 3550 §6.4.1). Our reports carry the source's clock, so it is looked up."""
         self.loss = block.fraction_lost / 256
+        self.lost_there, self.jitter_there_ms = max(block.lost, 0), min(block.jitter, _LONGEST_JITTER) / 90
         sent_at = self._reports.get(block.last_sr)
         if sent_at is not None:
             self.rtt_s = max(0.0, now - sent_at - block.delay / 65536)

@@ -148,6 +148,8 @@ class Participant:
             lost=stream.lost,
             rejected=self.wire.rejected,
             jitter_ms=stream.reception.jitter_ms if stream.reception else -1.0,
+            lost_there=feedback.lost_there,
+            jitter_there_ms=feedback.jitter_there_ms,
         )
         return ParticipantReport(
             self.name,

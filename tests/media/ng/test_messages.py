@@ -14,6 +14,7 @@ from splitter.media.ng.bencode import decode
 from splitter.media.ports.ends import LocalEnd, RemoteEnd
 from splitter.sdp.parse import parse
 
+TOLD = {"MOS": 42, "jitter": 10, "packet loss": 20, "round-trip time": 150_654, "round-trip time leg": 120_446}
 HEAD = "v=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\nt=0 0\r\n"
 
 
@@ -52,6 +53,28 @@ class TestARequest:
         one, other = (messages.point("relay-1", side, None, False) for side in (0, 1))
         assert (one["from-tag"], one["to-tag"]) == ("side-1", "side-0")
         assert (other["from-tag"], other["to-tag"]) == ("side-0", "side-1")
+
+
+class TestWhatASideReports:
+    """rtpengine 10.5 keeps it under the SSRC of who reports; the values were told by one that was asked."""
+
+    def test_is_that_of_the_side(self) -> None:
+        reply = queried()
+        reply["tags"]["side-1"]["medias"][0]["streams"][0]["SSRC"] = 170
+        reply["SSRC"] = {"170": {"average MOS": TOLD, "cumulative loss": 0}, "9": {}}
+        one, other = messages.read_counts(reply)
+        assert (other.round_trip_ms, other.lost_there, other.jitter_there_ms) == (120.446, 1, 10)
+        assert (one.round_trip_ms, one.lost_there, one.jitter_there_ms) == (-1, -1, -1)
+
+    @pytest.mark.parametrize(
+        "told", [{}, 7, {"average MOS": 4}, {"average MOS": {"jitter": 1}}, {"average MOS": {**TOLD, "jitter": -5}}]
+    )
+    def test_may_be_nothing(self, told: Any) -> None:
+        reply = queried()
+        reply["tags"]["side-0"]["medias"][0]["streams"][0]["SSRC"] = 170
+        reply["SSRC"] = {"170": told}
+        counts = messages.read_counts(reply)[0]
+        assert (counts.round_trip_ms, counts.packets_in) == (-1, 3)
 
 
 class TestAnEnd:
