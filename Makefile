@@ -9,10 +9,8 @@
 .SHELLFLAGS := -eu -c
 MAKEFLAGS += --no-print-directory
 
-# pjsua2, one stack of the lab's voice centre, has wheels for 3.11 and 3.12 only, so these come first; PYTHON=… chooses
-# another, whose lab uses the other stack alone.
-PYTHON ?= $(shell for p in python3.11 python3.12 python3 python3.14 python3.13 python; do \
-  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# PYTHON=… chooses another one.
+PYTHON ?= $(shell sh requirements/choose-python)
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Of the packages nothing is compiled, and nothing but the locked files is taken, wherever the machine's pip looks for them.

@@ -68,3 +68,30 @@ class TestParts:
         status, told, ran = make(checkout, "lint", "ruff check*")
         assert (status, len(ran)) == (2, 4)
         assert "FAILED: ruff check ." in told
+
+
+class TestChoiceOfPython:
+    """Pythons that are scripts: each knows its version, and whether it was built with a profile of itself."""
+
+    def chosen(self, tmp_path: Path, *pythons: tuple[str, str, bool, bool]) -> str:
+        """The one that is chosen of those in folders of a path: folder, name, whether it is recent, and profiled."""
+        for folder, name, recent, profiled in pythons:
+            fake = tmp_path / folder / name
+            fake.parent.mkdir(exist_ok=True)
+            ask = f"case $2 in *base_prefix*) exit {1 - profiled};; *version_info*) exit {1 - recent};; *) echo {folder}/{name};; esac"
+            fake.write_text(f"#!/bin/sh\n{ask}\n")
+            fake.chmod(0o755)
+        path = ":".join(str(tmp_path / folder) for folder in dict.fromkeys(folder for folder, *_ in pythons))
+        script = str(ROOT / "requirements/choose-python")
+        return subprocess.run(["/bin/sh", script], capture_output=True, text=True, env={"PATH": path}).stdout.strip()
+
+    def test_one_with_a_profile_comes_first_wherever_it_is(self, tmp_path: Path) -> None:
+        found = self.chosen(tmp_path, ("a", "python3.11", True, False), ("b", "python3.11", True, True))
+        assert found == "b/python3.11"
+
+    def test_the_version_that_has_both_stacks_of_the_lab_matters_more(self, tmp_path: Path) -> None:
+        found = self.chosen(tmp_path, ("a", "python3.13", True, True), ("b", "python3.12", True, False))
+        assert found == "b/python3.12"
+
+    def test_without_a_recent_one_there_is_none(self, tmp_path: Path) -> None:
+        assert self.chosen(tmp_path, ("a", "python3", False, True)) == ""
