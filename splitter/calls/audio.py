@@ -27,7 +27,15 @@ from splitter.calls.talk.voice import VoiceState, remote_end
 from splitter.core.errors import MediaError, MediaUnavailable
 from splitter.media.ports.ends import LocalEnd, RemoteEnd
 from splitter.media.ports.events import MediaListener
-from splitter.media.ports.voice import Capability, Hearing, RelayHandle, RelayReport, SideSpec, VoiceEngine
+from splitter.media.ports.voice import (
+    Capability,
+    CarriedRelay,
+    Hearing,
+    RelayHandle,
+    RelayReport,
+    SideSpec,
+    VoiceEngine,
+)
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.model import Session
 from splitter.sdp.voice import VoiceFormat
@@ -79,7 +87,7 @@ class Audio:
         Args:
             networks: where the next route lies in another network; there is nothing to point to there yet.
         """
-        former, self.state.relay = self.state.relay, None
+        former, self.state.relay, self.state.left = self.state.relay or self.state.left, None, None
         if networks is not None:
             for index, before in enumerate(self.state.networks):
                 if before != networks[index]:
@@ -90,16 +98,37 @@ class Audio:
             self._jobs.start("the former relay", partial(self._give_back, former))
         self._jobs.start("the relay", partial(self._open, self.state.turn), VoiceUnavailable(self.state.turn, FAULT, 5))
 
+    def move(self) -> None:
+        """Ask for a relay in place of one that died: a mix as it was, at the ports that it had, where that can be.
+
+        Ends as `open`. Where no peer has to be told anything, voices are connected again the soonest.
+        """
+        state, lost = self.state, self.state.relay
+        if lost is not None and state.added and Capability.RESTORE in self._engine.can_on(lost):
+            state.relay, state.left = None, lost
+        if state.left is None:
+            self.open()
+            return
+        state.turn += 1
+        again = partial(self._open_again, state.turn, state.carried(state.left), state.opened_with)
+        self._jobs.start("the relay", again, VoiceUnavailable(state.turn, FAULT, 5))
+
     def adopt(self, event: VoiceOpened) -> bool:
         """The relay that was asked for is there: it points to where the sides are. False where it is of no use."""
         self._opened.remove(event.relay)
-        stale = event.relay.relay_id in self.state.lost or event.sides != self.state.specs
+        stale = event.relay.relay_id in self.state.lost or (event.again is None and event.sides != self.state.specs)
         if event.turn != self.state.turn or stale:
             self._jobs.start("the former relay", partial(self._give_back, event.relay))
             if event.turn == self.state.turn:
                 self.open()
             return False
-        self.state.note_relay(event.relay)
+        unwanted: tuple[int, ...] = ()
+        if event.again is None:
+            self.state.note_relay(event.relay)
+        else:
+            unwanted = self.state.note_again(event.again)
+        for number in unwanted:
+            self.remove(number)
         self._asking.clear()
         self._relearning.clear()
         self.follow()
@@ -296,6 +325,16 @@ class Audio:
             return VoiceUnavailable(turn, str(error), pause_s)
         self._opened.append(relay)
         return VoiceOpened(turn, relay, sides)
+
+    async def _open_again(
+        self, turn: int, carried: CarriedRelay, sides: tuple[SideSpec, ...]
+    ) -> VoiceOpened | VoiceUnavailable:
+        try:
+            await self._engine.restore(carried, sides, self._on_event)
+        except MediaError:
+            return await self._open(turn)
+        self._opened.append(carried.handle)
+        return VoiceOpened(turn, carried.handle, sides, carried)
 
     async def _give_back(self, relay: RelayHandle) -> None:
         await self._closed(relay)

@@ -23,7 +23,7 @@ from splitter.core.errors import PeerError
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.rooms import Snapshot
-from splitter.media.ports.voice import Hearing, RelayHandle, SideHandle, SideSpec
+from splitter.media.ports.voice import CarriedRelay, Hearing, RelayHandle, SideHandle, SideSpec
 from splitter.sdp.model import Session
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
 
@@ -68,11 +68,15 @@ class TimeUp:
 
 @dataclass(frozen=True, slots=True)
 class VoiceOpened:
-    """The relay that was asked for is open; `turn` says by which request, `sides` what it was opened with."""
+    """The relay that was asked for is open; `turn` says by which request, `sides` what it was opened with.
+
+    `again`: what is in force, where it is the former relay at the ports that it had.
+    """
 
     turn: int
     relay: RelayHandle
     sides: tuple[SideSpec, ...]
+    again: CarriedRelay | None = None
 
 
 @dataclass(frozen=True, slots=True)

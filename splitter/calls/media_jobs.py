@@ -32,6 +32,8 @@ def carry_out_voice(command: c.VoiceCommand[Any], audio: Audio) -> Any:
     match command:
         case c.OpenVoice():
             audio.open()
+        case c.MoveVoice():
+            audio.move()
         case c.AdoptVoice():
             return audio.adopt(command.opened)
         case c.PointVoice():

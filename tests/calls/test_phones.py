@@ -8,9 +8,10 @@ from splitter.calls.asks import InvitePhone, LeaveVoice, MuteVoice, PhoneInvited
 from splitter.calls.settings import CallSettings
 from splitter.calls.states import PhonePart
 from splitter.calls.view import PhoneView
+from splitter.core.errors import MediaUnavailable
 from splitter.lab.offers import Voice
+from tests.calls.kit import asking, denied, told
 from tests.calls.kit import connected as answered
-from tests.calls.kit import denied, told
 from tests.world import PeerCall, World
 from tests.world.relays import Relay
 
@@ -320,16 +321,98 @@ class TestWhoMayBeInvited:
 
 
 class TestWhatDies:
-    def test_a_worker_and_all_voices_move(self, world: World) -> None:
+    def test_a_worker_and_the_same_mix_is_made_at_the_same_ports(self, world: World) -> None:
+        caller, centre = connected(world)
+        phone = joined(world, caller)
+        told(world, caller, MuteVoice("phone-1", True, "agent 8001"))
+        world.run(0.1)
+        muted, before = heard_by(world, caller), relay(world, caller)
+        for one in (caller, centre, phone):
+            one.unread.clear()
+        world.engine.kill(before.worker)
+        world.run(1.0)
+        after = relay(world, caller)
+        assert after is not before and (after.handle, after.local, after.remote) == (
+            before.handle,
+            before.local,
+            before.remote,
+        )
+        assert heard_by(world, caller) == muted and world.voice_faults(caller) == []
+        assert not caller.unread and not centre.unread and not phone.unread, "nobody is told anything"
+        told(world, caller, MuteVoice("phone-1", False, "agent 8001"))
+        world.run(0.1)
+        assert heard_by(world, caller) == ALL
+        told(world, caller, RemovePhone("phone-1", "agent 8001"))
+        phone.expect("BYE")
+        world.run(0.1)
+        assert heard_by(world, caller) == {"caller": {"centre"}, "centre": {"caller"}}
+        over(world, caller, centre)
+
+    def test_a_worker_whose_ports_are_not_to_be_had_and_all_voices_move(self, world: World) -> None:
         caller, centre = connected(world)
         phone = joined(world, caller)
         for one in (caller, centre, phone):
             one.unread.clear()
+        world.engine.fault = lambda operation, _: MediaUnavailable("taken") if operation == "restore" else None
         world.engine.kill(relay(world, caller).worker)
         for one in (phone, centre, caller):
             one.expect("INVITE")
         world.run(2.0)
         assert heard_by(world, caller) == ALL and world.voice_faults(caller) == []
+        over(world, caller, centre, phone)
+
+    def test_the_only_worker_and_the_mix_waits_for_the_next_one(self, world: World) -> None:
+        caller, centre = connected(world)
+        phone = joined(world, caller)
+        before = relay(world, caller)
+        world.engine.down = {1 - before.worker}
+        for one in (caller, centre, phone):
+            one.unread.clear()
+        world.engine.kill(before.worker)
+        world.run(1.5)
+        assert relay(world, caller).handle == before.handle and heard_by(world, caller) == ALL
+        assert not caller.unread and not centre.unread and not phone.unread
+        over(world, caller, centre, phone)
+
+    def test_a_worker_while_a_second_phone_gets_its_ports(self, world: World) -> None:
+        caller, centre = connected(world)
+        first = joined(world, caller)
+        asking(world, caller, InvitePhone(OUTSIDE, "agent 8001"))
+        world.run_until(lambda: world.engine.asked.get("add_side", 0) == 2, 1.0)
+        world.engine.kill(relay(world, caller).worker)
+        second = world.sbc.take()
+        second.answer()
+        world.run(1.0)
+        assert [one.state for one in phones(world, caller)] == ["joined", "joined"]
+        assert heard_by(world, caller)["phone-2"] == {"caller", "centre", "phone-1"}
+        over(world, caller, centre, first, second)
+
+    def test_a_worker_and_a_phone_that_leaves_meanwhile_and_one_that_takes_over(self, world: World) -> None:
+        caller, centre = connected(world)
+        first, second = joined(world, caller), joined(world, caller, OUTSIDE)
+        world.engine.delay = lambda: 0.2
+        world.engine.kill(relay(world, caller).worker)
+        world.run(0.05)
+        told(world, caller, RemovePhone("phone-2", "agent 8001"))
+        told(world, caller, LeaveVoice("agent 8001"))
+        second.expect("BYE")
+        centre.expect("BYE")
+        world.run(2.0)
+        assert heard_by(world, caller) == {"caller": {"centre"}, "centre": {"caller"}}
+        assert len(relay(world, caller).local) == 2
+        over(world, caller, first)
+
+    def test_the_gateway_while_the_mix_moves(self, world: World) -> None:
+        caller, centre = connected(world)
+        phone = joined(world, caller)
+        handle = relay(world, caller).handle
+        world.engine.down = {0, 1}
+        world.engine.kill(relay(world, caller).worker, back_after_s=None)
+        world.run(0.5)
+        assert world.restart().taken_up == 1
+        world.engine.down = set()
+        world.run(2.0)
+        assert relay(world, caller).handle == handle and heard_by(world, caller) == ALL
         over(world, caller, centre, phone)
 
     def test_the_gateway_with_a_phone_in_the_call(self, world: World) -> None:

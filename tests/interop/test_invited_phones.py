@@ -5,6 +5,7 @@ baresip is the handset, Asterisk the centre with the agent and a colleague, SIPp
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from tests.interop.addresses import Desk
 from tests.interop.asterisk import Asterisk
 from tests.interop.baresip import HANDSET_TONE, Baresip
-from tests.interop.gateway import Gateway
+from tests.interop.gateway import Gateway, alive
 from tests.interop.process import eventually
 from tests.interop.scene import CENTRE_PORT, Scene, until
 from tests.interop.voice import Voice
@@ -136,4 +137,34 @@ class TestFourVoices:
         assert found["extension"] == "8002" and [one["outcome"] for one in found["phones"]] == ["removed", "promoted"]
         handset.hang_up()
         colleague.sipp.finish()
+        eventually(lambda: not gateway.calls(), "nothing is left", 5)
+
+
+class TestADeadWorker:
+    def test_leaves_a_mix_that_is_made_anew_at_the_same_ports(
+        self, gateway: Gateway, asterisk: Asterisk, handset: Baresip, scene: Scene
+    ) -> None:
+        agent = Phone(scene, "agent", scene.desk.agent, AGENT_TONE)
+        outside = Phone(scene, "outside", scene.desk.host(11), OUTSIDE_TONE)
+        handset.call("12345")
+        ears: dict[float, Callable[[], set[float]]] = {HANDSET_TONE: handset.chord}
+        ears[AGENT_TONE] = agent.picked_up().chord
+        gateway.cli("invite", str(call(gateway)["short_code"]), "--phone", OUTSIDE)
+        ears[OUTSIDE_TONE] = outside.picked_up().chord
+        all_hear_each_other(ears)
+
+        began = time.monotonic()
+        lost = gateway.kill_workers()
+        eventually(lambda: not any(alive(pid) for pid in lost), "the workers are dead", 8)
+        voices = agent.voice, outside.voice
+        for voice in voices:
+            voice.forget()
+        eventually(lambda: all(voice.received for voice in voices), "the two get voice again", 15)
+        print(f"the mix was heard again {time.monotonic() - began:.2f} s after the death of its worker")
+        all_hear_each_other(ears)
+        assert len(outside.sipp.all_received("INVITE")) == 1, "it was told of no other ports"
+
+        handset.hang_up()
+        outside.sipp.finish()
+        agent.sipp.finish()
         eventually(lambda: not gateway.calls(), "nothing is left", 5)

@@ -1,5 +1,7 @@
 """A media worker died: what it carried moves to another one, and whoever was told the old ports is owed an offer.
 
+A mix is opened again at the ports that it had, if that can be: more peers would have to be told than of a pair.
+
 While no worker is ready (the only one restarts), it is tried again until there is one: the call lives on. Pure.
 """
 
@@ -19,11 +21,11 @@ from splitter.calls.events import (
 )
 from splitter.calls.flows.desk import reshow
 from splitter.calls.flows.mixing import on_hearing
-from splitter.calls.flows.phones import on_relay, on_voice_added
+from splitter.calls.flows.phones import on_relay, on_relay_again, on_voice_added
 from splitter.calls.flows.presence import media_lost
 from splitter.calls.talk.commands import Note, SetAlarm, Steps
 from splitter.calls.talk.live import LiveCall
-from splitter.calls.talk.media_commands import AdoptVoice, FollowVoice, MoveRoom, OpenVoice, SettlePointing
+from splitter.calls.talk.media_commands import AdoptVoice, FollowVoice, MoveRoom, MoveVoice, SettlePointing
 from splitter.core.pauses import doubled_s
 from splitter.media.ports.events import RelayLost, RoomLost
 
@@ -37,7 +39,7 @@ def move_media(call: LiveCall, event: CallEvent) -> Steps[bool]:
     match event:
         case RelayLost() if call.talk.voice.note_lost(event.relay_id):
             yield Note(f"the voice is lost ({event.reason}): it moves to another engine", kind="alarm")
-            yield OpenVoice()
+            yield MoveVoice()
         case RoomLost() if call.talk.room.is_on(event.room_id):
             yield Note(f"the video worker died ({event.reason}): the room is made anew", kind="alarm")
             yield from media_lost(call, call.talk.room.secure_members)
@@ -48,9 +50,14 @@ def move_media(call: LiveCall, event: CallEvent) -> Steps[bool]:
             call.talk.room.lose_some(event.names)
             yield from reshow(call)
         case VoiceOpened():
-            if (yield from AdoptVoice(event)):
+            if not (yield from AdoptVoice(event)):
+                return True
+            if event.again is None:
                 call.owe(call.caller, call.centre)
                 yield from on_relay(call)
+            else:
+                yield Note("the voice has its ports again, in another engine: nobody need be told", kind="media")
+                yield from on_relay_again(call)
         case VoiceUnavailable() if call.talk.voice.note_unavailable(event.turn):
             yield Note(f"no media for the voice: {event.reason}; trying again", kind="alarm")
             tries = call.talk.voice.failed_moves
@@ -66,7 +73,8 @@ def move_media(call: LiveCall, event: CallEvent) -> Steps[bool]:
         case PlacesMade():
             yield from _on_places(call, event.names)
         case TimeUp() if event.alarm == _VOICE:
-            yield OpenVoice()
+            if call.talk.voice.relay is None:  # else there is one by now, such as after a restart
+                yield MoveVoice()
         case TimeUp() if event.alarm == _POINT:
             yield FollowVoice()
         case TimeUp() if event.alarm == _VIDEO:

@@ -181,6 +181,13 @@ def on_relay(call: LiveCall) -> Steps[None]:
     call.owe(*call.phones.values())
 
 
+def on_relay_again(call: LiveCall) -> Steps[None]:
+    """The same relay is there again: who had no ports in it yet is still to get them."""
+    for name, voice in tuple(call.talk.voice.added.items()):
+        if voice.number < 0:
+            yield AddVoice(name)
+
+
 def _dial(call: LiveCall, phone: Phone) -> Steps[None]:
     origin = yield from MakeOrigin(phone.network, phone.transport)
     try:

@@ -33,6 +33,10 @@ class OpenVoice(VoiceCommand[None]):
     """A relay in place of the present one; ends in VoiceOpened or VoiceUnavailable."""
 
 
+class MoveVoice(VoiceCommand[None]):
+    """As OpenVoice, in place of a relay that died: it is opened again where it was, if that can be."""
+
+
 @dataclass(frozen=True, slots=True)
 class AdoptVoice(VoiceCommand[bool]):
     """Use the relay that was opened; False where it is of no use any more."""

@@ -59,6 +59,7 @@ class VoiceState:
         heard: packets that had come from each side when they were last counted.
         failed_moves: how often in a row no relay could be had.
         turn: counts the requests for a relay. lost: relays that died before they were in use.
+        left: the mix that died, as long as it may be opened again where it was.
         added: further sides by name, such as "phone-1".
         numbers: what the engine calls the two sides. given: how many numbers it has given.
         opened: the sides that the relay was opened with; () for the two of `networks`.
@@ -80,6 +81,7 @@ class VoiceState:
     opened: tuple[SideSpec, ...] = ()
     hearing: Hearing = ()
     set_hearing: Hearing = ()
+    left: RelayHandle | None = None
 
     # ---- its sides ----
 
@@ -176,7 +178,18 @@ class VoiceState:
             voice.pointed, voice.heard = None, 0
         self.pointed, self.heard = [None, None], [0, 0]
         self.hearing = self.set_hearing = ()  # by numbers that are no more
-        self.failed_moves = 0
+        self._note_in_use()
+
+    def note_again(self, carried: CarriedRelay) -> tuple[int, ...]:
+        """The relay that died is there again, as it was. Returns: sides that nobody wants any more, to be removed."""
+        self.relay, self.heard = carried.handle, [0, 0]
+        for voice in self.added.values():
+            voice.heard = 0
+        self._note_in_use()
+        return self.note_carried(carried)
+
+    def _note_in_use(self) -> None:
+        self.left, self.failed_moves = None, 0
         self.lost.clear()
 
     # ---- what the engine has, and had ----
