@@ -34,7 +34,7 @@ class OpenVoice(VoiceCommand[None]):
 
 
 class MoveVoice(VoiceCommand[None]):
-    """As OpenVoice, in place of a relay that died: it is opened again where it was, if that can be."""
+    """A relay in place of one that died, at the same ports if they can be had; ends as OpenVoice does."""
 
 
 @dataclass(frozen=True, slots=True)
