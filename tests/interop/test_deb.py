@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
 import shutil
 import stat
 import subprocess
@@ -10,6 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from splitter.core.net import Address
+from tests.chaos.crowd import Town
+from tests.cluster.namespaces import HOSTS, LAB, Namespaces
+from tests.interop.machine import Machine, System
+from tests.patience import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "splitter-gateway"
@@ -22,37 +30,6 @@ def release() -> Path:
     return Path(os.environ.get("SPLITTER_RELEASE_ROOT") or cache / "splitter" / "release")
 
 
-class System:
-    """A fresh system in a folder."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def run(self, *command: str, expect: int = 0) -> str:
-        """Run a command in it. Returns: what it printed."""
-        done = subprocess.run(
-            ["chroot", str(self.root), *command],
-            capture_output=True,
-            text=True,
-            timeout=600,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
-        )
-        assert done.returncode == expect, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    def alone(self, script: str) -> str:
-        """Run a script of the shell in it, with a network and processes of its own, which end with it."""
-        inner = f'ip link set lo up && mount -t proc proc {self.root}/proc && exec chroot {self.root} sh -euc "$0"'
-        done = subprocess.run(
-            ["unshare", "-n", "-m", "-p", "-f", "--kill-child", "sh", "-euc", inner, script],
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
@@ -61,11 +38,11 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-@pytest.fixture(scope="module")
-def system(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+@pytest.fixture
+def system(package: Path, tmp_path: Path) -> Iterator[System]:
     if not (release() / ".complete").exists():
         pytest.skip("this machine is no Debian")
-    root = tmp_path_factory.mktemp("system") / "root"
+    root = tmp_path / "root"
     subprocess.run(["cp", "-a", str(release()), str(root)], check=True)
     shutil.copy(package, root / "package.deb")
     yield System(root)
@@ -107,6 +84,64 @@ def test_installs_runs_upgrades_and_goes(system: System) -> None:
     system.run("dpkg", "-P", PACKAGE)
     for left in ("etc/splitter", "var/lib/splitter", "run/splitter", "usr/bin/splitter"):
         assert not os.path.lexists(system.root / left), left
+
+
+UNITS = "splitter.service", "splitter-media@0.service"
+MEDIA = """
+[media]
+workers = 1
+spawn = false
+"""
+CALLS = 3
+
+
+async def test_calls_live_through_all_that_systemd_does(system: System, tmp_path: Path) -> None:
+    """A restart, a crash and an upgrade; then the service is stopped, and its calls end."""
+    system.run("dpkg", "-i", "/package.deb")
+    with Namespaces() as net, system.booted(tmp_path / "machine.log", net.within("A")) as machine:
+        town = Town(random.Random(1), host=LAB)
+        await town.start()
+        try:
+            await _calls_live_through(machine, system.root, town)
+        finally:
+            await town.stop()
+
+
+async def _calls_live_through(machine: Machine, root: Path, town: Town) -> None:
+    near = [f"--sbc={town.sbc.address}", f"--centre={town.centre.address}"]
+    await asyncio.to_thread(machine.run, "splitter", "init", *near)
+    file = root / "etc/splitter/splitter.toml"
+    text = file.read_text().replace('role = "centre"', 'role = "centre"\ntrusted = true')  # it is told who calls
+    file.write_text(text + MEDIA)
+    await asyncio.to_thread(machine.run, "systemctl", "enable", "--now", *UNITS)
+    calls = [town.call(Address(HOSTS["A"], 5060)) for _ in range(CALLS)]
+    await until(lambda: all(call.connected for call in calls))
+    await asyncio.sleep(0.5)  # a record is written within that time (docs/decisions/0020)
+    worker = machine.main_pid(UNITS[1])
+    for command in (
+        ("systemctl", "restart", UNITS[0]),
+        ("systemctl", "kill", "--kill-whom=main", "--signal=KILL", UNITS[0]),
+        ("dpkg", "-i", "/package.deb"),
+    ):
+        before = machine.main_pid(UNITS[0])
+        await asyncio.to_thread(machine.run, *command)
+        await until(lambda before=before: machine.main_pid(UNITS[0]) not in (0, before), 0.2)  # type: ignore[misc]
+        await until(lambda: machine.run("systemctl", "is-active", UNITS[0], expect=None).strip() == "active", 0.2)
+        for call in calls:
+            assert call.desk_phone is not None and call.inside is not None
+            call.desk_phone.held = not call.desk_phone.held
+            outcome = await call.inside.reoffer(PATIENCE_S)
+            assert outcome.accepted, (command, outcome)
+            assert call.phone.heard == ("sendonly" if call.desk_phone.held else "sendrecv")
+    assert machine.main_pid(UNITS[1]) == worker, "the voice was in one process all the time"
+    outcome = await calls[0].caller.hang_up(PATIENCE_S)
+    assert outcome is not None and outcome.accepted
+    machine.run("systemctl", "stop", "--no-block", UNITS[0])
+    for call in calls[1:]:
+        await call.caller.hang_up(PATIENCE_S)  # as long as calls live, it does not end
+    await until(lambda: machine.main_pid(UNITS[0]) == 0, 0.2)
+    assert all(call.over for call in calls)
+    assert machine.run("systemctl", "show", "-P", "Result", UNITS[0]).strip() == "success"
 
 
 def test_brings_what_belongs_to_it(package: Path, tmp_path: Path) -> None:
