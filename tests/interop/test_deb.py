@@ -134,8 +134,8 @@ async def _calls_live_through(machine: Machine, root: Path, town: Town) -> None:
             assert outcome.accepted, (command, outcome)
             assert call.phone.heard == ("sendonly" if call.desk_phone.held else "sendrecv")
     assert machine.main_pid(UNITS[1]) == worker, "the voice was in one process all the time"
-    outcome = await calls[0].caller.hang_up(PATIENCE_S)
-    assert outcome is not None and outcome.accepted
+    ended = await calls[0].caller.hang_up(PATIENCE_S)
+    assert ended is not None and ended.accepted
     machine.run("systemctl", "stop", "--no-block", UNITS[0])
     for call in calls[1:]:
         await call.caller.hang_up(PATIENCE_S)  # as long as calls live, it does not end
