@@ -36,6 +36,7 @@ from splitter.web.album import Album, ScreenshotTaken
 from splitter.web.defences import Defences, Drains, Reloads
 from splitter.web.events import Events
 from splitter.web.evictions import Evictions
+from splitter.web.guest_feed import GuestFeed
 from splitter.web.health import Health, expiring_certificates, missing_workers, shortages
 from splitter.web.hub import Hub
 from splitter.web.leftovers import Leftovers
@@ -66,7 +67,7 @@ class Doors:
         membership: of the cluster; None where there is none.
 
     Attributes:
-        hub, journal: the event sockets, and what they were told. webhooks, messaging: who else is told.
+        hub, journal: the event sockets, and what they were told. webhooks, messaging, guests: who else is told.
         album: screenshots. leftovers: pictures that went with their calls.
         neighbours: other nodes of the cluster.
         access, revoked: who may use the API.
@@ -110,6 +111,7 @@ class Doors:
         self.hub = Hub(clock, ids.tag(), self.journal, cluster.node, together)
         directory: Directory = ValkeyDirectory(cluster, self.access.secret) if cluster.node else KnownNodes()
         ways = Ways(cluster.node, self.access.secret, clock)
+        self.guests = GuestFeed()
         self.neighbours = Neighbours(cluster.node, directory, self._said, ways, clock, self.hub, floor.desks)
         self.webhooks = Webhooks(settings.webhooks, floor.store, clock, ids)
         self.messaging = Messaging(
@@ -190,6 +192,7 @@ class Doors:
             revoked=self.revoked,
             elsewhere=self.neighbours,
             door=WebDoor(floor.calls, floor.browsers),
+            guests=self.guests,
         )
 
     def _said(self) -> NodeView:
@@ -215,6 +218,7 @@ class Doors:
         tell, floor = self._bus.subscribe, self._floor
         tell("store", CallView, lambda view: floor.store.save_call(row_of(view)))
         tell("hub", CallView, self.hub.call)
+        tell("guests", CallView, self.guests.on_call)
         tell("desks", CallView, floor.desks.on_call)
         tell("webhooks", CallView, self.webhooks.call)
         tell("messages", CallView, self.messaging.on_call)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from splitter.calls.states import PhonePart
+from splitter.calls.states import CameraState, PhonePart
 from splitter.core.errors import SplitterError
 from splitter.media.ports.rooms import Snapshot
 from splitter.sdp.model import Session
@@ -132,6 +132,14 @@ class Remove:
     party: str
     by: str
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TellCamera:
+    """A browser says how its own camera is, for those who do not see it. → None"""
+
+    party: str
+    camera: CameraState
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +283,7 @@ class PlacedCall:
     video: bool = False
 
 
+PartyAsk = TellCamera
 PhoneAsk = InvitePhone | RemovePhone | MuteVoice | SetPart | LeaveVoice
 Ask = (
     Join
@@ -290,6 +299,7 @@ Ask = (
     | AskIn
     | Admit
     | Dismiss
+    | PartyAsk
     | PhoneAsk
 )
 Answer = Admitted | Watched | SecureLocal | Snapshot | PhoneInvited | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from splitter.calls.asks import Desk, Limits
-from splitter.calls.states import PartyKind, PartyState
+from splitter.calls.states import CameraState, PartyKind, PartyState
 from splitter.calls.view import PartyView
 from splitter.core.limits import Bucket
 from splitter.core.text import plain
@@ -37,6 +37,7 @@ class Party:
         met: it was connected before.
         former_ufrag: of its ICE credentials before the last restart; candidates of that time come late.
         lost: its transport is gone for good: it has to join again.
+        camera: what its browser says of its camera.
         origin: the o= line of our last answer to it over HTTP; None where nobody remembers it.
     """
 
@@ -52,6 +53,7 @@ class Party:
     former_ufrag: str = ""
     lost: bool = False
     origin: Origin | None = None
+    camera: CameraState = CameraState.UNKNOWN
 
     @property
     def direction(self) -> str:
@@ -62,7 +64,7 @@ class Party:
         """The party as operators see it."""
         extension, title = plain(self.desk.extension), plain(self.desk.title)
         state = (self.state, self.sends, self.showing)
-        return PartyView(self.name, self.kind, extension, self.desk.client, *state, title)
+        return PartyView(self.name, self.kind, extension, self.desk.client, *state, title, self.camera)
 
 
 @dataclass(slots=True)

@@ -78,6 +78,23 @@ class PartyState(StrEnum):
     LEFT = "left"
 
 
+class CameraState(StrEnum):
+    """What a browser says of its own camera; pictures may come all the same, or not."""
+
+    UNKNOWN = ""
+    STARTING = "starting"
+    ON = "on"
+    PAUSED = "paused"  # by its user
+    DENIED = "denied"
+    MISSING = "no-camera"
+    IN_USE = "in-use"  # by another program
+    UNPLUGGED = "unplugged"
+    MUTED = "muted"  # by the system, such as during a phone call
+    BLOCKED = "blocked"  # the program that shows the page gives it none
+    BACKGROUND = "background"  # the page is not seen, and systems stop cameras then
+    FAILED = "failed"
+
+
 class Bridge(StrEnum):
     """How the voices of a call are connected."""
 

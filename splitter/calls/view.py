@@ -8,6 +8,7 @@ from splitter.calls.asks import Limits
 from splitter.calls.facts import CallerFacts
 from splitter.calls.states import (
     CallState,
+    CameraState,
     Direction,
     LegState,
     PartyKind,
@@ -37,7 +38,8 @@ class PartyView:
 
     `name`: "seat-1", "desk-1", "guest-1", "expert-1" …; `kind`: "sip", "webrtc", "guest" (the caller's own browser) or
     "expert"; `state`: "joining", "connected", "interrupted" (it may come back) or "left". `sends`: a picture of it
-    comes. `showing`: what it sees. `title`: what people call it, "" where nobody has said.
+    comes. `showing`: what it sees. `title`: what people call it, "" where nobody has said. `camera`: what its browser
+    says of its camera, "" where it has said nothing.
     """
 
     name: str
@@ -48,6 +50,7 @@ class PartyView:
     sends: bool = False
     showing: str = "none"
     title: str = ""
+    camera: CameraState = CameraState.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from splitter.web.entries import admissions, phones
 from splitter.web.errors import border
 from splitter.web.find import Finder
 from splitter.web.gateway import GatewayRoutes
+from splitter.web.guest_routes import guest_routes
 from splitter.web.guests import GUEST_BODY, GuestRoutes
 from splitter.web.invitations import INVITATION_BODY, STATUS_BODY, InvitationRoutes
 from splitter.web.login import LOGIN_BODY, TOKEN_BODY, LoginRoutes
@@ -160,6 +161,7 @@ def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
 def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     calls = CallRoutes(ports.calls, ports.archive, finder, ports.elsewhere)
     parties = PartyRoutes(ports.calls, finder, ports.network, ports.inviting.links)
+    guests = guest_routes(ports, finder, parties)
     display, streams = DisplayRoutes(ports.calls, finder), StreamRoutes(ports.calls, parties)
     party, accepted = f"{_CALL}/parties/{{party}}", GoodAnswer(202, "it is on its way", shapes.CallId)
     admitted = GoodAnswer(201, "our SDP answer", kind=SDP, headers=("Location", "ETag", "Splitter-Limits"))
@@ -207,6 +209,7 @@ def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
             (GoodAnswer(204, "it is on its way", kind=_NO_BODY),),
             body=DISPLAY_BODY,
         ),
+        *guests,
     )
 
 

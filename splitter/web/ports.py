@@ -25,6 +25,7 @@ from splitter.web.album import Album
 from splitter.web.bearer import Bearer
 from splitter.web.errors import ApiError, Handler
 from splitter.web.guesses import Guesses
+from splitter.web.guest_feed import GuestFeed
 from splitter.web.inviting import Inviting, unconnected
 from splitter.web.revocations import Revocations
 from splitter.web.routes import Operation
@@ -209,6 +210,7 @@ class Ports:
         elsewhere: the other gateways of a cluster.
         services: of SMS, whose receipts come by HTTP.
         door: of web callers; None where there are none.
+        guests: pages of guests that are told what becomes of their calls.
     """
 
     calls: LiveCalls
@@ -229,5 +231,6 @@ class Ports:
     guesses: Guesses = field(default_factory=Guesses)
     services: tuple[HttpSmsSettings, ...] = ()
     door: WebDoor | None = None
+    guests: GuestFeed = field(default_factory=GuestFeed)
     elsewhere: Elsewhere = field(default_factory=Alone)
     revoked: Revocations = field(default_factory=lambda: Revocations(None, (), SystemClock()))

@@ -14,19 +14,20 @@ import pytest
 from splitter.calls.asks import InvitePhone, Limits, PhoneInvited, Watched, WatchOthers
 from splitter.calls.desks import ClientView, DeskView
 from splitter.calls.facts import CallerFacts
-from splitter.calls.logins.access import ApiSettings
+from splitter.calls.logins.access import ApiSettings, Scope
 from splitter.calls.states import CallState, PartyKind, PartyState, VideoState
 from splitter.calls.view import PartyView, TargetView, TrunkView, VideoView
 from splitter.sdp.parse import parse
 from splitter.transport.bans import Ban
 from splitter.web.api import build, table
+from splitter.web.bearer import Bearer, mint
 from splitter.web.precedence import Precedence
 from splitter.web.routes import GoodAnswer, Operation
 from splitter.web.security import NoSecurity
 from splitter.web.shapes import ErrorBody
 from tests.web.callers_kit import OFFER as CALL_OFFER
 from tests.web.callers_kit import callers, wish
-from tests.web.kit import CALL, SEAT, Gateway, Web, web
+from tests.web.kit import CALL, SEAT, SECRET, Gateway, Web, web
 from tests.web.test_parties import ANSWER, OFFER
 from tests.web.test_stills import image
 
@@ -123,6 +124,7 @@ class TestTheDocument:
 
 
 CODE = "7k2m9x4t0q"
+GUEST = mint(SECRET, Bearer("guest m1", frozenset({Scope.GUEST}), call_id=CALL.call_id), 2e9)
 EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("POST", "/v1/login", "", {"json": {"user": "8001", "password": "red"}}),
     ("POST", "/v1/tokens", "admin", {"json": {"extension": "501"}}),
@@ -142,6 +144,7 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("GET", "/v1/search?number=110", "reader", {}),
     ("POST", "/v1/calls/4711/video", "desk", {}),
     ("GET", "/v1/calls/4711/parties/seat-1/streams", "desk", {}),
+    ("GET", f"/v1/calls/{CALL.call_id}/guest", GUEST, {}),
     ("PUT", "/v1/calls/4711/parties/seat-1/streams", "desk", {"json": {"offer": OFFER, "streams": []}}),
     ("DELETE", "/v1/calls/4711/video", "desk", {}),
     ("POST", "/v1/calls/4711/invitations", "desk", {}),

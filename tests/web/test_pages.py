@@ -122,13 +122,19 @@ class TestModules:
     def test_of_the_guest_are_few(self) -> None:
         """Its page is loaded over a phone's network, by somebody in need."""
         scripts = imported(PACKAGE / "guest" / "guest.js")
-        files = [*scripts, PACKAGE / "guest" / "index.html", PACKAGE / "guest" / "guest.css"]
-        assert sum(len(gzip.compress(path.read_bytes())) for path in files) < 28_000
+        words = [PACKAGE / "guest" / name for name in ("index.html", "guest.css", "early.js")]
+        assert weight_of(words) < 6_000, "they are read while all else is on its way"
+        assert weight_of([*scripts, *words]) < 50_000
         assert not {"splitter.js", "connection.js", "call.js"} & {path.name for path in scripts}
 
     def test_are_short(self) -> None:
         lengths = {path.name: len(path.read_text().splitlines()) for path in (PACKAGE / "sdk").glob("*.js")}
         assert max(lengths.values()) < 400, lengths
+
+
+def weight_of(files: list[Path]) -> int:
+    """What is sent of them, in bytes."""
+    return sum(len(gzip.compress(path.read_bytes())) for path in files)
 
 
 def imported(script: Path) -> set[Path]:

@@ -29,12 +29,14 @@ from splitter.calls.asks import (
     SetPart,
     Show,
     TakeSnapshot,
+    TellCamera,
     WatchOthers,
 )
 from splitter.calls.events import ClientPlaced, ClientRestarted, ShowFailed, ShownAsAsked, StillTaken
 from splitter.calls.flows.belonging import give_to, rank_newcomer
 from splitter.calls.flows.binding import bind_call
 from splitter.calls.flows.consent import admit_desk, ask_in, dismiss_desk, hand_over, may_enter
+from splitter.calls.flows.guests import on_party_ask
 from splitter.calls.flows.phones import on_phone_ask
 from splitter.calls.flows.seats import admit_party, forget_party, join_seat, uncover_viewers
 from splitter.calls.flows.streams import forget_streams, watch_others
@@ -109,6 +111,8 @@ def _begin(call: LiveCall, asked: Asked) -> Steps[None]:
             yield from admit_desk(call, asked, ask, join_seat)
         case Dismiss():
             yield from dismiss_desk(call, asked, ask)
+        case TellCamera():
+            yield from on_party_ask(call, asked, ask)
         case InvitePhone() | RemovePhone() | MuteVoice() | SetPart() | LeaveVoice():
             yield from on_phone_ask(call, asked, ask)
         case RaiseVideo() | DropVideo():

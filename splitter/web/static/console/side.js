@@ -4,6 +4,7 @@
 import { hasVideo } from "../sdk/splitter.js";
 import { byId, fill, icon, make } from "./elements.js";
 import { callerOf, numberOf, partyName, spoken } from "./entry.js";
+import { silent } from "./status.js";
 import { t, timeOfDay } from "./texts.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
@@ -103,12 +104,19 @@ function partyItem(entry, party, rules, doing) {
     { "data-state": party.state, "data-party": party.name },
     make("span", { class: "grow", text: name, title: name }),
     seen ? make("span", { class: "seen", title: t("party.seen"), role: "img", "aria-label": t("party.seen") }, icon("eye")) : null,
-    make("span", { class: "state", text: t(party.kind === "onlooker" && party.state === "connected" ? "party.onlooker" : `party.${party.state}`) }),
+    make("span", { class: "state", text: stateOf(party) }),
     party.extension && party.extension === entry.call.view.extension ? make("span", { class: "seen host", title: t("party.host"), role: "img", "aria-label": t("party.host") }, icon("host")) : null,
     showable ? button("eye", "party.show", doing.show) : null,
     mayHost(entry, party, rules) ? button("host", "party.hand-over", () => doing.handOver(party.extension)) : null,
     rules || party.name === own ? button("close", "party.remove", doing.remove) : null,
   );
+}
+
+/** How a party is, in a word or two: without video, why. @param {import("../sdk/splitter.js").PartyView} party */
+function stateOf(party) {
+  if (party.state !== "connected") return t(`party.${party.state}`);
+  if (party.kind === "onlooker") return t("party.onlooker");
+  return t(silent(party) ? `party.camera.${party.camera}` : "party.connected");
 }
 
 /** Whether this desk can be made the host. @param {Entry} entry @param {import("../sdk/splitter.js").PartyView} party @param {boolean} rules */

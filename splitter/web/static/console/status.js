@@ -96,9 +96,10 @@ function video(sight) {
   const trouble = camera.state === "trouble" && !sharing ? t(`camera.${camera.trouble}`) : "";
   if (!hasPicture(view)) {
     if (trouble) return line("warn", "unseen", trouble);
-    if (hasPaused(view)) return line("calm", "paused");
+    const guest = view.parties.find((one) => one.kind === "guest" && one.state === "connected");
+    if (hasPaused(view) || guest?.camera === "paused") return line("calm", "paused");
+    if (silent(guest)) return line("warn", "guest-unseen", t(`party.camera.${guest?.camera}`));
     if (!sight.stopped) return line("busy", "waiting");
-    const guest = view.parties.some((one) => one.kind === "guest" && one.state === "connected");
     return guest ? line("calm", "guest-paused") : line("warn", "stopped");
   }
   const showing = showingOf(view);
@@ -109,6 +110,11 @@ function video(sight) {
   if (showing === party) return line("good", "video");
   if (showing === "slate" || showing === "none") return line("busy", "slate");
   return line("calm", "other", t("now.other.why"), { who: who(showing) });
+}
+
+/** Whether a browser has said why no video of it comes. @param {{camera?: string, sends: boolean}} [party] */
+export function silent(party) {
+  return party !== undefined && !party.sends && !["", "on", "starting", undefined].includes(party.camera);
 }
 
 /** @param {Line["tone"]} tone @param {string} key @param {string} [why] @param {Record<string, string>} [values] @returns {Line} */

@@ -5,6 +5,10 @@
  * The link is /guest/#CODE, and /g/CODE leads there; the code is good for one call, and for one device. The page has no sound in either direction, starts playing
  * by itself, and takes the camera up again whenever it comes back to the front: a phone call, another app or a locked
  * screen stops cameras in ways of their own.
+ *
+ *   early.js    what works without modules         standing.js  what is said of the video, and when (pure)
+ *   feed.js     what becomes of the call           texts.js     the words
+ *   others.js   everybody in the video, for experts
  */
 
 import { Http, ignore, SplitterError } from "../sdk/http.js";
@@ -12,20 +16,27 @@ import { claimClient, deviceId } from "../sdk/identity.js";
 import { Place } from "../sdk/place.js";
 import { play } from "../sdk/playback.js";
 import { Desk } from "../sdk/sources.js";
-import { hasWebRtc } from "../sdk/transport.js";
+import { hasH264, hasWebRtc } from "../sdk/transport.js";
+import { Feed } from "./feed.js";
 import { Others } from "./others.js";
+import { standingOf, told } from "./standing.js";
 import { language, speakTo, text } from "./texts.js";
 
-/** @typedef {"start"|"live"|"over"|"expired"|"used"|"left"|"removed"|"no-h264"|"no-webrtc"|"busy"} State */
+/** @typedef {"start"|"live"|"over"|"expired"|"used"|"left"|"removed"|"no-h264"|"no-webrtc"|"in-app"|"busy"} State */
 /** @typedef {import("../sdk/types.js").Limits} Limits */
 /** @typedef {import("../sdk/types.js").Media} Media */
 
 const LOST_LIMIT_MS = 90_000; // then the page says so instead of trying for ever
 const REJOIN_WINDOW_MS = 60_000; // so long the gateway keeps a place whose transport is gone
+const LATE_MS = 6_000; // pictures that are not there by then do not come by themselves
+const COPIED = ["camera.insecure-context", "camera.failed", "camera.in-app", "no-h264", "no-webrtc", "in-app"]; // remedied by another browser
+/** @type {Record<string, string>} by state, the words of the large button */
+const GO = { start: "start.button", left: "left.button", removed: "left.button", busy: "again", live: "again" };
 
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const agent = /** @type {HTMLVideoElement} */ (byId("agent"));
 const own = /** @type {HTMLVideoElement} */ (byId("own"));
+const app = document.body.dataset.app === "1";
 
 /** The gateway, for whoever has the link. */
 class Gateway extends Http {
@@ -36,30 +47,42 @@ class Gateway extends Http {
 
 class Guest {
   #gateway = new Gateway(new URL(location.origin));
-  #desk = new Desk();
+  #desk = new Desk({ facing: "environment" });
   /** @type {Place|null} */
   #place = null;
+  /** @type {Feed|null} */
+  #feed = null;
   /** @type {number|undefined} */
   #lost;
+  /** @type {number|undefined} */
+  #lateness;
+  #late = false;
+  #cameras = 0;
+  #told = "";
+  #large = "own";
   /** @type {State} */
   #state = "start";
 
   constructor() {
     this.#desk.addEventListener("track", () => this.#onTrack());
-    this.#desk.addEventListener("camera", () => this.#draw());
+    this.#desk.addEventListener("camera", () => this.#onChange());
     document.addEventListener("visibilitychange", () => this.#onFront());
     globalThis.addEventListener("pageshow", () => this.#onFront());
     globalThis.addEventListener("online", () => this.#onOnline());
+    globalThis.addEventListener("offline", () => this.#draw());
     byId("go").addEventListener("click", () => this.#onGo());
-    byId("turn").addEventListener("click", () => this.#turn());
+    byId("turn").addEventListener("click", () => this.#desk.turn());
+    byId("torch").addEventListener("click", () => this.#desk.setTorch(!this.#desk.torch));
     byId("pause").addEventListener("click", () => this.#desk.setCamera(this.#paused));
     byId("leave").addEventListener("click", () => this.#leave());
+    byId("swap").addEventListener("click", () => this.#swap());
     this.#draw();
   }
 
   /** Is the browser, and is the link any good? Asked before the camera is. */
   async open() {
-    if (!hasWebRtc()) return this.#enter("no-webrtc");
+    if (!hasWebRtc()) return this.#enter(app ? "in-app" : "no-webrtc");
+    if (!hasH264()) return this.#enter("no-h264");
     try {
       const json = { code: location.hash.slice(1), device: deviceId() };
       const login = await (await this.#gateway.request("POST", "/v1/guests", { json })).json();
@@ -67,6 +90,7 @@ class Guest {
       this.#gateway.iceServers = login.ice_servers;
       this.#gateway.client ||= (await claimClient("guest")).client;
       this.#place ??= this.#placeIn(login.call_id, login.kind);
+      this.#feed ??= this.#feedOf(login.call_id);
       speakTo(login.kind);
       this.#draw();
     } catch (error) {
@@ -81,14 +105,32 @@ class Guest {
   #placeIn(callId, kind) {
     const place = new Place(this.#gateway, callId, this.#desk, { bound: upright, givenUpAfterMs: REJOIN_WINDOW_MS });
     place.addEventListener("media", () => this.#onMedia(place.media));
-    place.addEventListener("admitted", () => this.#desk.need(this, true, place.limits));
-    if (kind === "expert") new Others(this.#gateway, place, callId, byId("others"), agent);
+    place.addEventListener("admitted", () => this.#onAdmitted(place));
+    if (kind === "expert") {
+      this.#large = "agent"; // experts came to look
+      new Others(this.#gateway, place, callId, byId("others"), agent);
+    }
     return place;
+  }
+
+  /** @param {string} callId */
+  #feedOf(callId) {
+    const feed = new Feed(this.#gateway, callId);
+    feed.addEventListener("view", () => this.#onView());
+    feed.addEventListener("over", () => this.#enter("over"));
+    feed.addEventListener("expired", () => this.#enter("expired"));
+    feed.open();
+    return feed;
   }
 
   /** The camera is off because the caller wants it so. */
   get #paused() {
     return !this.#desk.camera.wanted;
+  }
+
+  /** What the gateway knows of this browser. */
+  get #own() {
+    return this.#feed?.view?.parties.find((party) => party.name === this.#place?.party);
   }
 
   // ---- what people do ----
@@ -102,15 +144,15 @@ class Guest {
     if (!this.#place) return this.#state === "start" || this.#state === "busy" ? this.#enter("busy") : undefined;
     this.#enter("live");
     this.#desk.need(this, true, this.#place.limits);
+    this.#feed?.open();
     this.#place.attach(agent);
     await this.#place.join().catch(ignore); // what came of it is told by `media`
   }
 
-  async #turn() {
-    const cameras = await this.#desk.cameras();
-    const at = cameras.findIndex((one) => one.label === this.#desk.camera.label);
-    const next = cameras[(at + 1) % cameras.length];
-    if (next) await this.#desk.setCamera(next.deviceId);
+  /** Own camera large and the agent small, or the other way round. */
+  #swap() {
+    this.#large = this.#large === "own" ? "agent" : "own";
+    this.#draw();
   }
 
   async #leave() {
@@ -123,10 +165,23 @@ class Guest {
 
   /** @param {Media} media */
   #onMedia(media) {
+    if (this.#state !== "live") return;
     if (media.state === "connected") this.#forgive();
     else if (media.state === "interrupted") this.#lost ??= setTimeout(() => this.#enter("busy"), LOST_LIMIT_MS);
     else if (media.state === "removed") this.#enter("removed");
     else if (media.state === "failed") this.#enter(refusalOf(media));
+    this.#draw();
+  }
+
+  /** @param {Place} place */
+  #onAdmitted(place) {
+    this.#told = "";
+    this.#desk.need(this, true, place.limits);
+    this.#tellCamera();
+  }
+
+  #onView() {
+    this.#place?.listed(this.#own !== undefined);
     this.#draw();
   }
 
@@ -135,13 +190,30 @@ class Guest {
     this.#lost = undefined;
   }
 
-  #onTrack() {
+  async #onTrack() {
     // Not before there is one: a page whose video waits for its first frame counts as still loading.
     if (this.#desk.track) play(own, this.#desk.preview);
+    this.#onChange();
+    this.#cameras = (await this.#desk.cameras()).length;
     this.#draw();
   }
 
+  #onChange() {
+    this.#tellCamera();
+    this.#draw();
+  }
+
+  /** The desks are told why there is no picture, as soon as it is known here. */
+  #tellCamera() {
+    const state = told(this.#desk.camera, document.visibilityState === "hidden", app);
+    const party = this.#place?.party ?? "";
+    if (!party || state === this.#told) return;
+    this.#told = state;
+    this.#place?.tellCamera(state).catch(() => (this.#told = "?"));
+  }
+
   #onFront() {
+    this.#tellCamera();
     if (document.visibilityState === "hidden" || this.#state !== "live") return;
     for (const video of [agent, own]) video.play().catch(ignore);
     const { state, wanted } = this.#desk.camera;
@@ -150,8 +222,23 @@ class Guest {
   }
 
   #onOnline() {
+    this.#feed?.again();
     if (this.#place?.media.state === "connected") this.#place.repair(); // it may be another network
     else this.#place?.mend();
+    this.#draw();
+  }
+
+  /** Pictures that were to come by now. @param {boolean} waiting */
+  #await(waiting) {
+    if (!waiting) {
+      clearTimeout(this.#lateness);
+      this.#lateness = undefined;
+      this.#late = false;
+    } else
+      this.#lateness ??= setTimeout(() => {
+        this.#late = true;
+        this.#draw();
+      }, LATE_MS);
   }
 
   // ---- what is shown ----
@@ -164,54 +251,57 @@ class Guest {
       this.#place?.close();
       this.#desk.need(this, false);
     }
+    if (["over", "expired", "used"].includes(state)) this.#feed?.close();
     this.#draw();
   }
 
   #draw() {
-    const { camera } = this.#desk;
+    const { camera, torch, facing } = this.#desk;
     const live = this.#state === "live";
-    const trouble = live && camera.state === "trouble" ? `camera.${camera.trouble}` : "";
+    const [connection, call] = [this.#connection, this.#feed?.view ?? null];
+    const known = { connection, code: this.#place?.media.code ?? "", online: navigator.onLine, camera, call, own: this.#own, late: this.#late, app };
+    const { status, tone, trouble, sign } = live ? standingOf(known) : { status: "", tone: "", trouble: "", sign: "" };
+    this.#await(status === "arriving" || status === "stalled");
     const subject = trouble || (live ? "" : this.#state);
-    document.body.dataset.state = this.#state;
-    document.body.dataset.connection = live ? this.#connection : "";
-    document.body.dataset.tone = live ? this.#tone : "";
+    const seen = live && camera.state === "on";
+    Object.assign(document.body.dataset, { state: this.#state, connection: live ? connection : "", tone, large: seen ? this.#large : "agent" });
     byId("words").hidden = !subject;
-    byId("title").textContent = subject && text(`${subject}.title`);
-    byId("text").textContent = subject && text(`${subject}.text`);
-    const go = { start: "start.button", left: "left.button", removed: "left.button", busy: "again", live: "again" };
-    const label = subject && go[/** @type {keyof typeof go} */ (this.#state)];
-    byId("go").hidden = !label;
-    byId("go").textContent = label ? text(label) : "";
-    byId("status").textContent = live ? this.#status() : "";
-    for (const id of ["turn", "pause", "leave"]) byId(id).hidden = !live;
-    byId("turn").hidden ||= this.#paused;
-    byId("turn").textContent = text("turn");
-    byId("pause").textContent = text(this.#paused ? "resume" : "pause");
-    byId("pause").setAttribute("aria-pressed", String(this.#paused));
-    byId("leave").textContent = text("leave");
-    own.hidden = !live || camera.state !== "on";
+    say("title", subject && text(`${subject}.title`));
+    say("text", subject && text(`${subject}.text`));
+    button("go", subject && GO[this.#state] ? text(GO[this.#state]) : "");
+    byId("copy").hidden = !(COPIED.includes(subject) || (app && subject));
+    byId("app").hidden = !(app && subject);
+    say("status", status && text(status));
+    say("sign", sign && text(sign));
+    byId("sign").hidden = !sign;
+    button("turn", seen && this.#cameras > 1 ? text("turn") : "");
+    button("torch", seen && torch !== null ? text("torch") : "", torch === true);
+    button("pause", live ? text(this.#paused ? "resume" : "pause") : "", this.#paused);
+    button("leave", live ? text("leave") : "");
+    own.hidden = !seen;
+    own.classList.toggle("mirrored", facing === "user");
     agent.hidden = !live;
+    byId("swap").hidden = !seen;
+    byId("swap").setAttribute("aria-label", text(this.#large === "own" ? "swap.agent" : "swap.own"));
   }
 
+  /** @returns {"connecting"|"connected"|"interrupted"} */
   get #connection() {
     const { state } = this.#place?.media ?? { state: "out" };
     return state === "connected" || state === "interrupted" ? state : "connecting";
   }
+}
 
-  /** Whether all is well: they see the video, or the caller wants them not to. */
-  get #tone() {
-    if (this.#connection !== "connected") return this.#connection === "interrupted" ? "warn" : "";
-    if (this.#paused || this.#desk.camera.state === "starting") return "";
-    return this.#desk.camera.state === "on" ? "good" : "warn";
-  }
+/** What has not changed is not said again to those who have the page read out. @param {string} id @param {string} words */
+function say(id, words) {
+  if (byId(id).textContent !== words) byId(id).textContent = words;
+}
 
-  #status() {
-    if (this.#place?.media.code === "no-path") return text("no-path");
-    if (this.#connection !== "connected") return text(this.#connection);
-    if (this.#paused) return text("paused");
-    const { state } = this.#desk.camera;
-    return text(state === "starting" ? "camera.starting" : state === "on" ? "connected" : "unseen");
-  }
+/** @param {string} id @param {string} words  none: it is not there @param {boolean} [pressed] */
+function button(id, words, pressed) {
+  byId(id).hidden = !words;
+  say(id, words);
+  if (pressed !== undefined) byId(id).setAttribute("aria-pressed", String(pressed));
 }
 
 /** What a refusal means for the caller. @param {Media} media @returns {State} */
@@ -235,6 +325,9 @@ function upright(limits) {
 
 document.documentElement.lang = language;
 document.title = text("page");
+say("copy", text("copy"));
+say("copied", text("copied"));
+say("app", text("app"));
 agent.setAttribute("aria-label", text("agent"));
 byId("others").setAttribute("aria-label", text("others"));
 own.setAttribute("aria-label", text("own"));

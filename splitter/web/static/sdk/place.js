@@ -134,6 +134,15 @@ export class Place extends EventTarget {
     play(element, this.remoteStream);
   }
 
+  /**
+   * Tell the desks how the own camera is: they do not see why there is no picture.
+   * @param {string} state  see `camera` of a party
+   */
+  async tellCamera(state) {
+    const path = `${this.#path}/${encodeURIComponent(this.party)}/camera`;
+    await this.#gateway.request("PUT", path, { json: { state } });
+  }
+
   /** What the browser counts; null where there is no transport, or another one meanwhile. */
   async stats() {
     const transport = this.#transport;

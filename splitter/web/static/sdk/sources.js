@@ -30,9 +30,13 @@ export class Desk extends EventTarget {
   #opening = 0;
   /** @type {Limits} */
   #limits = WIDE;
+  #facing;
+  #torch = false;
 
-  constructor() {
+  /** @param {{facing?: ""|"environment"|"user"}} [options]  facing: of the camera that is opened first, where there are several */
+  constructor({ facing = "" } = {}) {
     super();
+    this.#facing = facing;
     /** @type {Camera} */
     this.camera = { wanted: true, state: "off", trouble: "", deviceId: "", label: "" };
     /** The own picture, for an element of the page: what is sent. The same object always. */
@@ -91,6 +95,45 @@ export class Desk extends EventTarget {
     }
     camera.trouble = "";
     await this.#adjust();
+  }
+
+  /** Which way the open camera looks, as far as the browser says. @returns {string} "user", "environment" or "" */
+  get facing() {
+    return this.#cameraTrack?.getSettings?.().facingMode ?? "";
+  }
+
+  /**
+   * Turn the camera round: the front one instead of the rear one, or back, and never through every lens that looks the
+   * same way. Where the browser does not say which way they look: the next one.
+   */
+  async turn() {
+    const { facing } = this;
+    this.#torch = false;
+    if (facing) {
+      this.#facing = facing === "user" ? "environment" : "user";
+      this.camera.deviceId = "";
+      this.#stopCamera();
+      await this.setCamera(true);
+      return;
+    }
+    const cameras = await this.cameras();
+    const at = cameras.findIndex((one) => one.label === this.camera.label);
+    const next = cameras[(at + 1) % cameras.length];
+    if (next) await this.setCamera(next.deviceId);
+  }
+
+  /** Whether the open camera has a light; null where it has none. @returns {boolean|null} */
+  get torch() {
+    const found = /** @type {{torch?: boolean}|undefined} */ (this.#cameraTrack?.getCapabilities?.());
+    return found?.torch ? this.#torch : null;
+  }
+
+  /** @param {boolean} on */
+  async setTorch(on) {
+    const track = this.#cameraTrack;
+    this.#torch = on;
+    await track?.applyConstraints(this.#cameraConstraints()).catch(() => this.#cameraTrack === track && (this.#torch = false));
+    this.dispatchEvent(new Event("camera"));
   }
 
   /** Raises SplitterError: "share-refused" where the user did not want to, "insecure-context", "failed". */
@@ -231,6 +274,7 @@ export class Desk extends EventTarget {
     this.#cameraTrack = null;
     this.#processed?.stop();
     this.#processed = null;
+    this.#torch = false;
     if (this.camera.state === "starting") this.#opening++;
     if (track || this.camera.state === "starting") this.camera.state = "off";
     track?.stop();
@@ -261,7 +305,10 @@ export class Desk extends EventTarget {
   /** @returns {MediaTrackConstraints} */
   #cameraConstraints() {
     const { width, height, frame_rate: rate } = this.#limits;
-    return { width: { ideal: width }, height: { ideal: height }, frameRate: { ideal: rate, max: rate } };
+    const facing = this.#facing && !this.camera.deviceId ? { facingMode: { ideal: this.#facing } } : {};
+    // Not yet in the types; each set of constraints stands for all, so that the light is in every one.
+    const torch = this.#torch ? { advanced: [/** @type {MediaTrackConstraintSet} */ ({ torch: true })] } : {};
+    return { width: { ideal: width }, height: { ideal: height }, frameRate: { ideal: rate, max: rate }, ...facing, ...torch };
   }
 
   /** The browser makes a screen smaller, in its own proportions, where it is larger. @returns {MediaTrackConstraints} */

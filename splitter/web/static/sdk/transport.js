@@ -256,6 +256,12 @@ export function hasWebRtc() {
   return typeof globalThis.RTCPeerConnection?.prototype?.addTransceiver === "function";
 }
 
+/** Whether this browser has H.264, as far as it says what it has. */
+export function hasH264() {
+  const codecs = globalThis.RTCRtpReceiver?.getCapabilities?.("video")?.codecs ?? [];
+  return !codecs.length || codecs.some((codec) => codec.mimeType.toLowerCase() === "video/h264");
+}
+
 /** @param {RTCConfiguration} configuration */
 function connection(configuration) {
   const cannot = () => new SplitterError(0, "no-webrtc", "this browser has no WebRTC: use Chrome, Edge, Safari or Firefox");

@@ -5,8 +5,9 @@
 /** @typedef {{name: string, trunk: string, state: "early"|"confirmed"|"ended", audio: string, video: string}} LegView  `audio` and
  *   `video`: codec and direction as the gateway says them to that peer, "" where there is none. */
 /** @typedef {{name: string, kind: "sip"|"webrtc"|"guest"|"expert"|"onlooker", extension: string, client: string,
- *   state: "joining"|"connected"|"interrupted"|"left", sends: boolean, showing: string, title?: string}} PartyView
- *   guest: the caller's own browser; expert: somebody else's, asked in by a link. `title`: what people call it. */
+ *   state: "joining"|"connected"|"interrupted"|"left", sends: boolean, showing: string, title?: string, camera?: string}} PartyView
+ *   guest: the caller's own browser; expert: somebody else's, asked in by a link. `title`: what people call it. `camera`:
+ *   what its browser says of it: "", starting, on, paused, denied, no-camera, in-use, unplugged, muted, blocked, background or failed. */
 /** @typedef {{name: string, number: string, by: string, state: "calling"|"ringing"|"joining"|"joined"|"left", outcome: string,
  *   reason: string, muted: boolean, part: "talks"|"listens"|"whispers"}} PhoneView  A phone that was invited into the voice. */
 /** @typedef {{name: string, kind: "caller"|"host"|"desk"|"guest"|"expert"|"onlooker", extension: string, title: string, sends: boolean,

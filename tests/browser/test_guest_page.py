@@ -1,0 +1,120 @@
+"""The guest's page itself: what it says before it runs, in other programs' browsers, and which camera it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.async_api import Page, Route, expect
+
+from tests.browser.desk import Desk
+from tests.browser.test_guest import invited
+
+WECHAT = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 MicroMessenger/8.0.40"
+_NO_LINK = "/guest/#0000000000"
+
+
+async def _opened(desk: Desk, path: str = _NO_LINK, script: str = "", **more: str) -> Page:
+    assert desk.browser is not None
+    context = await desk.browser.new_context(viewport={"width": 360, "height": 640}, **more)  # type: ignore[arg-type]
+    if script:
+        await context.add_init_script(script)
+    page = await context.new_page()
+    await page.goto(desk.gateway.api + path)
+    return page
+
+
+async def test_words_are_there_in_both_languages_where_nothing_else_comes(make_desk: Callable[..., Desk]) -> None:
+    async with make_desk() as desk:
+        assert desk.browser is not None
+        context = await desk.browser.new_context(viewport={"width": 360, "height": 640})
+        silent = await desk.browser.new_context(java_script_enabled=False, viewport={"width": 640, "height": 360})
+        page = await silent.new_page()
+        await page.goto(desk.gateway.api + _NO_LINK)
+        for words in ("Show what you see", "让对方看到现场", "Stay on the phone", "请不要挂断电话"):
+            await expect(page.locator("#words")).to_contain_text(words)
+        await desk.show(page, "no-scripts")
+
+        async def broken(route: Route) -> None:
+            await route.abort()
+
+        await context.route("**/feed.js", broken)  # one module of many does not come
+        page = await context.new_page()
+        await page.goto(desk.gateway.api + _NO_LINK)
+        await expect(page.locator("#stuck")).to_be_visible()
+        await expect(page.locator("#stuck")).to_contain_text("电话仍在继续")
+        await expect(page.locator("#copy")).to_be_visible()
+        await desk.show(page, "stuck")
+        await context.unroute("**/feed.js", broken)
+        await page.click("#reload")
+        await expect(page.locator("#title")).to_have_text("This link is no longer valid")
+        await expect(page.locator("#stuck")).to_be_hidden()
+        await silent.close()
+        await context.close()
+
+        page = await _opened(desk, script="delete globalThis.RTCPeerConnection", user_agent=WECHAT, locale="zh-CN")
+        await expect(page.locator("#title")).to_have_text("此应用不支持视频")
+        await expect(page.locator("#app")).to_contain_text("在浏览器中打开")
+        await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await page.click("#copy")
+        await expect(page.locator("#copied")).to_have_text("链接已复制。")
+        assert await page.evaluate("navigator.clipboard.readText()") == page.url
+        await desk.show(page, "in-app")
+        await page.context.close()
+
+
+_PHONE = """
+const asked = globalThis.asked = [], lit = globalThis.lit = [];
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wish) => {
+  const facing = wish.video.facingMode?.ideal;
+  asked.push(facing);
+  const stream = await open({ video: { ...wish.video, facingMode: undefined } });
+  const [track] = stream.getVideoTracks(), settings = track.getSettings.bind(track), apply = track.applyConstraints.bind(track);
+  track.getSettings = () => ({ ...settings(), facingMode: facing });
+  track.getCapabilities = () => ({ torch: facing === "environment" });
+  track.applyConstraints = ({ advanced, facingMode, ...more }) => {
+    lit.push(advanced?.[0]?.torch ?? false);
+    return apply(more);
+  };
+  return stream;
+};
+navigator.mediaDevices.enumerateDevices = async () =>
+  ["wide", "ultra-wide", "tele", "front"].map((label) => ({ kind: "videoinput", label, deviceId: label }));
+"""
+
+
+async def test_the_rear_camera_comes_first_and_the_toggle_knows_two(make_desk: Callable[..., Desk]) -> None:
+    """Four lenses, and the button leads from the rear to the front and back."""
+    async with make_desk() as desk:
+        context = await desk.context()
+        await context.add_init_script(_PHONE)
+        agent, guest, handset, call_id = await invited(desk, context)
+        await guest.click("#go")
+        await expect(guest.locator("#status")).to_have_text("They can see your video")
+        await expect(guest.locator("body")).to_have_attribute("data-large", "own")
+        await guest.click("#torch")
+        await expect(guest.locator("#torch")).to_have_attribute("aria-pressed", "true")
+        assert (await guest.evaluate("lit"))[-1] is True
+        await guest.click("#turn")
+        await expect(guest.locator("#torch")).to_be_hidden()
+        await expect(guest.locator("#own")).to_have_class("mirrored")
+        await guest.click("#turn")
+        await expect(guest.locator("#torch")).to_have_attribute("aria-pressed", "false")
+        assert await guest.evaluate("asked") == ["environment", "user", "environment"]
+
+        await guest.click("#swap")
+        await expect(guest.locator("body")).to_have_attribute("data-large", "agent")
+        await guest.set_viewport_size({"width": 640, "height": 360})
+        await desk.show(guest, "landscape")
+        await guest.click("#pause")
+        await desk.view(call_id, lambda v: v["parties"][1]["camera"] == "paused", "the desk is told of the pause")
+        await guest.click("#pause")
+        await agent.evaluate("call.show('slate')")
+        await expect(guest.locator("#sign")).to_be_hidden()  # the agent's camera is on
+        await guest.context.set_offline(True)
+        await expect(guest.locator("#status")).to_have_text(
+            "Your device is offline. The video goes on when it is back."
+        )
+        await guest.context.set_offline(False)
+        await expect(guest.locator("#status")).to_have_text("They can see your video")
+        await desk.voice_goes_on(handset)
