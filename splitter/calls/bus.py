@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
+from prometheus_client import Counter
 
 from splitter.core.clock import Clock
 from splitter.telemetry import metrics
@@ -27,12 +28,21 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
+class _Subscriber(NamedTuple):
+    """One of those who are told, and what is counted of it."""
+
+    name: str
+    handler: Callable[[Any], None]
+    failures: Counter
+    seconds: Counter
+
+
 class Bus:
     """The subscribers to what happens: a happening is a value, and its class says which of them are told."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._subscribers: dict[type, list[tuple[str, Callable[[Any], None]]]] = {}
+        self._subscribers: dict[type, list[_Subscriber]] = {}
         self._untold: deque[object] = deque()
         self._telling = False
         self._quiet = Quiet()
@@ -43,8 +53,9 @@ class Bus:
         Args:
             name: of the subscriber, for the log and the metrics; one name may hear of several classes.
         """
-        self._subscribers.setdefault(kind, []).append((name, handler))
-        metrics.SUBSCRIBER_FAILURES.labels(name)  # so that it is seen before the first
+        failures = metrics.SUBSCRIBER_FAILURES.labels(name)  # seen before the first
+        subscriber = _Subscriber(name, handler, failures, metrics.SUBSCRIBER_SECONDS.labels(name))
+        self._subscribers.setdefault(kind, []).append(subscriber)
 
     def publish(self, happening: object) -> None:
         """Tell everybody who subscribed to its class. Raises nothing, whatever they do."""
@@ -55,22 +66,24 @@ class Bus:
         try:
             while self._untold:
                 happening = self._untold.popleft()
-                for name, handler in self._subscribers.get(type(happening), ()):
-                    self._tell(name, handler, happening)
+                began = self._clock.now()
+                for subscriber in self._subscribers.get(type(happening), ()):
+                    began = self._tell(subscriber, happening, began)
         finally:
             self._telling = False
 
-    def _tell(self, name: str, handler: Callable[[Any], None], happening: object) -> None:
-        began = self._clock.now()
+    def _tell(self, subscriber: _Subscriber, happening: object, began: float) -> float:
+        """Tell one of them; returns when that was done."""
         try:
-            handler(happening)
+            subscriber.handler(happening)
         except Exception as error:
-            metrics.SUBSCRIBER_FAILURES.labels(name).inc()
-            self._log("a subscriber failed", name, happening, exc_info=error)
-        spent_s = self._clock.now() - began
-        metrics.SUBSCRIBER_SECONDS.labels(name).inc(max(0.0, spent_s))
+            subscriber.failures.inc()
+            self._log("a subscriber failed", subscriber.name, happening, exc_info=error)
+        spent_s = (now := self._clock.now()) - began
+        subscriber.seconds.inc(max(0.0, spent_s))
         if spent_s > SLOW_S:
-            self._log("a subscriber holds up the calls", name, happening, seconds=round(spent_s, 3))
+            self._log("a subscriber holds up the calls", subscriber.name, happening, seconds=round(spent_s, 3))
+        return now
 
     def _log(self, event: str, name: str, happening: object, **more: object) -> None:
         if (held := self._quiet.permit(f"{event}: {name}", self._clock.now())) is not None:

@@ -244,14 +244,18 @@ class Call:
         talk.alarms = [Due(alarm.kind, alarm.subject, epoch.offset_s + at) for alarm, at in self._inbox.alarms()]
         return talk
 
-    def record(self, restless: bool = False) -> bytes | None:
-        """The call as it is to be written down now; None while something is under way; see `Recorded.record`."""
+    def record(self) -> tuple[bytes | None, bool]:
+        """The call as it is to be written down now, and whether it is at rest so; see `Recorded.record`."""
         arrived = self.legs.all.get(self.talk.near)
         if arrived is None and self.talk.answered_at is None:
-            return placed_of(self.talk, self.legs.all)
-        if self.at_rest or (restless and all(leg.state is LegState.CONFIRMED for leg in self.live.sides)):
-            return record_of(self.value(), self.legs.all)
-        return unfinished_of(self.talk.call_id, arrived, self.legs.dialled) if arrived is not None else None
+            placed = placed_of(self.talk, self.legs.all)
+            return placed, placed is not None
+        if at_rest := self.at_rest:
+            return record_of(self.value(), self.legs.all), at_rest
+        if arrived is not None and (left := unfinished_of(self.talk.call_id, arrived, self.legs.dialled)) is not None:
+            return left, True
+        confirmed = all(leg.state is LegState.CONFIRMED for leg in self.live.sides)
+        return (record_of(self.value(), self.legs.all) if confirmed else None), False
 
     def doubt(self, outstanding: Sequence[Outstanding], at_rest: bool = False) -> bytes:
         """A note of what is under way, for the process that has to carry the call on from its last record."""
@@ -295,10 +299,9 @@ class Call:
             asked.deny(409, "call-ended", "the call is over")
         self.pending.asking.clear()
         await self.jobs.close()
-        report = await self.audio.close()
+        report, room = await asyncio.gather(self.audio.close(), self.video.close())  # both leave in one message
         if report:
             self.note(in_words(report), kind="media")
-        room = await self.video.close()
         for member in room.participants if room else ():
             self.note(in_words(member), member.name, "media")
         self.talk.carried = self._carried(report, room)

@@ -47,12 +47,9 @@ class RecordStore(Protocol):
 class Recorded(Protocol):
     """A call, as far as it is written down."""
 
-    def record(self, restless: bool = False) -> bytes | None:
-        """The call as it is now, framed by `frame.framed`; None while it is not at rest.
-
-        Args:
-            restless: an answered one all the same, at rest or not.
-        """
+    def record(self) -> tuple[bytes | None, bool]:
+        """The call as it is now, framed by `frame.framed`, or None while nothing can be said of it; and whether nothing
+        is under way beside it."""
 
     def doubt(self, outstanding: Sequence[Outstanding], at_rest: bool = False) -> bytes:
         """A note of what is under way, while the call is not at rest.
@@ -150,10 +147,18 @@ class Records:
             self._write_soon()
 
     def write_ahead(self, keys: Iterable[str]) -> None:
-        """Write now what has changed, for something leaves that peers build on; in these calls whatever has."""
+        """Write now what has changed in these calls, whatever it is, and what is left of those that are over: something
+        leaves that peers build on."""
+        store = self._store
+        if store is None:
+            return
+        if store.generation != self._generation:
+            return self.flush()
         for key in keys:
             self._look_again(key)
-        self.flush()
+            if (call := self._changed.pop(key, None)) is not None:
+                self._try_to_write(store, key, call)
+        self._write_rests(store)
 
     def flush(self) -> None:
         """Write now what has changed."""
@@ -173,11 +178,14 @@ class Records:
         changed, self._changed = self._changed, {}
         for key, call in changed.items():
             self._try_to_write(store, key, call)
+        self._write_rests(store)
+        if again:
+            store.whole()
+
+    def _write_rests(self, store: RecordStore) -> None:
         over, self._over = self._over, set()
         for key in over:
             self._try_to_write_rest(store, key)
-        if again:
-            store.whole()
 
     def _write_soon(self) -> None:
         if self._timer is None:
@@ -220,19 +228,16 @@ class Records:
 
     def _write(self, store: RecordStore, key: str, call: Recorded) -> None:
         outstanding = self._outstanding.of(key)
-        record = call.record()
-        if record is not None:
-            note = call.doubt(outstanding, at_rest=True) if outstanding else None
-            seen = hash(note) if note is not None else None
-            if self._written.get(key) != hash(record) or self._doubtful.get(key) != seen:
-                self._keep(store, key, call, record, note)
-            return
-        restless, beside = call.record(restless=True), call.doubt(outstanding)
-        if restless is not None and self._written.get(key) != hash(restless):
-            self._keep(store, key, call, restless, beside)
-        elif key in self._written and self._doubtful.get(key) != hash(beside):
-            self._doubtful[key] = hash(beside)
-            store.doubt(key, beside)
+        record, at_rest = call.record()
+        note = call.doubt(outstanding, at_rest) if outstanding or not at_rest else None
+        seen = hash(note) if note is not None else None
+        if record is not None and (
+            self._written.get(key) != hash(record) or (at_rest and self._doubtful.get(key) != seen)
+        ):
+            self._keep(store, key, call, record, note)
+        elif note is not None and key in self._written and self._doubtful.get(key) != seen:
+            self._doubtful[key] = hash(note)
+            store.doubt(key, note)
 
     def _keep(self, store: RecordStore, key: str, call: Recorded, record: bytes, note: bytes | None = None) -> None:
         """Keep both or neither: a record without what is under way would say that nothing was."""

@@ -154,8 +154,15 @@ class Origin:
         return replace(self, version=self.version + 1)
 
 
+class _WorkedOut:
+    """What an m-line remembers of itself; a field of a dataclass would be written down with each call."""
+
+    __slots__ = ("_codecs",)
+    _codecs: tuple[Codec, ...]
+
+
 @dataclass(frozen=True, slots=True)
-class Media:
+class Media(_WorkedOut):
     """One m-line and what belongs to it. `formats` are payload types for RTP, other words elsewhere."""
 
     kind: str
@@ -168,7 +175,6 @@ class Media:
     bandwidths: tuple[Bandwidth, ...] = ()
     key: str | None = None
     attributes: tuple[Attribute, ...] = ()
-    _codecs: tuple[Codec, ...] | None = field(default=None, init=False, repr=False, compare=False)
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value of the first attribute of this name; "" for a property attribute, `default` if there is none."""
@@ -197,9 +203,11 @@ class Media:
         Static payload types need no rtpmap (RFC 3551 §6). A format that cannot be understood is left out: it may
         not cost the others the call. Worked out once: one negotiation asks a line for its codecs several times.
         """
-        if self._codecs is None:
+        try:
+            return self._codecs
+        except AttributeError:
             object.__setattr__(self, "_codecs", self._read_codecs())
-        return self._codecs or ()
+            return self._codecs
 
     def _read_codecs(self) -> tuple[Codec, ...]:
         maps: dict[str, str] = {}

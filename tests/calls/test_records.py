@@ -59,12 +59,10 @@ class OneCall:
     asks: bytes = b"?"
     restless: bytes | None = None
 
-    def record(self, restless: bool = False) -> bytes | None:
-        if restless:
-            return self.restless
+    def record(self) -> tuple[bytes | None, bool]:
         if isinstance(self.says, Exception):
             raise self.says
-        return self.says
+        return (self.says, True) if self.says is not None else (self.restless, False)
 
     def doubt(self, outstanding: Sequence[Outstanding], at_rest: bool = False) -> bytes:
         return self.asks if not outstanding else b" ".join(one.message for one in outstanding)
@@ -101,6 +99,23 @@ class TestWhen:
         loop.run_until_complete(twice())
         loop.close()
         assert shelf.news() == [("keep", "a", "1")]
+
+    def test_before_something_leaves_only_its_call_is_written(self) -> None:
+        shelf, one, other, loop = Shelf(), OneCall("a"), OneCall("b"), VirtualLoop()
+        records = Records(shelf)
+
+        async def leaving() -> None:
+            for call in (one, other):
+                records.touch(call.key, call)
+                call.says = framed(RecordKind.CALL, b"2")
+            shelf.told.clear()
+            records.write_ahead({"a"})
+            assert shelf.news() == [("keep", "a", "2")]
+            await asyncio.sleep(FLUSH_S)
+
+        loop.run_until_complete(leaving())
+        loop.close()
+        assert shelf.news() == [("keep", "b", "2")]
 
 
 class TestWhat:

@@ -58,6 +58,7 @@ class InviteClient:
         self._attempts = 0
         self._cancel_reason: str | None = None
         self._early: dict[str, _Early] = {}
+        self._said_as: tuple[str, Waiting] | None = None  # its transaction, and the INVITE as it left
         self._owed: tuple[str, Dialog] | None = None  # the ACK that must bring our answer: of this 2xx
         self._their_offer: Session | None = None  # in that 2xx
         if session is not None:
@@ -112,9 +113,12 @@ class InviteClient:
         flow, driver, txn, request = self._context.flow, self._context.driver, self._txn, self._request
         if isinstance(driver, Challenged):
             txn, request = driver.latest(txn, request)
-        headers = request.headers.copy()
-        headers.prepend("Via", f"SIP/2.0/{flow.transport.upper()} {flow.local};branch={branch_of(txn)}")
-        return Waiting(flow, Request("INVITE", request.uri, headers, request.body).serialize())
+        if (said := self._said_as) is None or said[0] != txn or said[1].flow is not flow:
+            headers = request.headers.copy()
+            headers.prepend("Via", f"SIP/2.0/{flow.transport.upper()} {flow.local};branch={branch_of(txn)}")
+            said = txn, Waiting(flow, Request("INVITE", request.uri, headers, request.body).serialize())
+            self._said_as = said  # asked for at every message of the call
+        return said[1]
 
     # ---- what the transaction layer says ----
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from splitter.calls.alarms import AlarmKind
 from splitter.calls.binding import LineMemory
@@ -12,6 +13,7 @@ from splitter.calls.talk.browser import BrowserRecord
 from splitter.calls.talk.terms import Terms
 from splitter.calls.view import LegView
 from splitter.core.net import Address, Flow
+from splitter.sdp.model import Session
 from splitter.sdp.summary import in_use
 from splitter.sip.authorizer import ChallengeMemory
 from splitter.sip.dialog import Dialog
@@ -69,8 +71,33 @@ class CredentialState:
     met: ChallengeMemory = field(default_factory=ChallengeMemory)
 
 
+class _Shown(NamedTuple):
+    """What operators see of a leg, and what it was made of."""
+
+    local: Session | None
+    remote: Session | None
+    flow: Flow
+    view: LegView
+
+    def is_of(self, leg: LegRecord) -> bool:
+        """Whether a leg is still so."""
+        same = self.local is leg.terms.local and self.remote is leg.terms.remote and self.flow is leg.flow
+        return same and self.view.state is leg.state
+
+
+class _Unwritten:
+    """What a leg remembers, and does not write down; a field of a dataclass would be."""
+
+    __slots__ = ("_shown",)
+    _shown: _Shown
+
+    def _remember(self, shown: _Shown) -> LegView:
+        self._shown = shown
+        return shown.view
+
+
 @dataclass(slots=True)
-class LegRecord:
+class LegRecord(_Unwritten):
     """One leg.
 
     Attributes:
@@ -118,6 +145,11 @@ class LegRecord:
         return cls(name, key or name, opener, trunk, flow.remote.host, flow, sip_call_id, TimerState(timers))
 
     def view(self) -> LegView:
-        """The leg as operators see it."""
-        audio, video = (in_use(self.terms.local, self.terms.remote, kind) for kind in ("audio", "video"))
-        return LegView(self.name, self.trunk, str(self.flow), self.sip_call_id, self.state, audio, video)
+        """The leg as operators see it; made anew where something of it has changed: a call is told of many times."""
+        local, remote = self.terms.local, self.terms.remote
+        shown: _Shown | None = getattr(self, "_shown", None)
+        if shown is None or not shown.is_of(self):
+            audio, video = (in_use(local, remote, kind) for kind in ("audio", "video"))
+            view = LegView(self.name, self.trunk, str(self.flow), self.sip_call_id, self.state, audio, video)
+            return self._remember(_Shown(local, remote, self.flow, view))
+        return shown.view

@@ -33,6 +33,29 @@ class TestACallAtRest:
         assert world.call_of(caller).talk.room.choices == {"caller": "slate"}
         ended(world, caller, centre)
 
+    def test_what_is_only_remembered_is_not_written(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        """What is worked out for views and codecs is worked out again by who reads it."""
+        joined(world, caller)
+        talk = world.call_of(caller).talk
+        before = {name: leg.view() for name, leg in talk.legs.items()}
+        data = written(talk)
+        assert b"_codecs" not in data and b"_shown" not in data
+        assert {name: leg.view() for name, leg in read(data).legs.items()} == before
+        ended(world, caller, centre)
+
+    def test_a_leg_is_shown_as_it_has_become(self, world: World) -> None:
+        caller, centre = connected(world, picture=VideoLine.NONE)
+        leg = world.call_of(caller).talk.legs["centre"]
+        before = leg.view()
+        assert leg.view() is before
+        centre.reinvite(audio="sendonly")
+        caller.expect("INVITE")
+        caller.accept()
+        centre.expect("200 re-INVITE")
+        world.run(0.1)
+        assert leg.view().audio != before.audio
+        ended(world, caller, centre)
+
     def test_goes_on_with_hold_moves_and_video(self, world: World) -> None:
         caller, centre = connected(world, picture=VideoLine.NONE)
         forget(world, caller)
