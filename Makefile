@@ -19,7 +19,7 @@ LOCKED := install --require-hashes --only-binary :all: -r
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: deb help demo test check unit real lint format sim chaos bench fuzz lock install venv peers clean
+.PHONY: deb docs help demo test check unit real lint format sim chaos bench fuzz lock install venv peers clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,7 +42,7 @@ lint: $(VENV)/.dev
 	for tool in "ruff format --check ." "ruff check ." mypy lint-imports; do $(BIN)/$$tool || failed="$$failed; $$tool"; done
 	test -z "$$failed" || { echo "== FAILED: $${failed#; }"; exit 1; }
 
-real: $(VENV)/.dev $(VENV)/.native
+real: $(VENV)/.dev $(VENV)/.docs $(VENV)/.native
 	@echo "== tests against real peers, and tests that take time"
 	$(BIN)/pytest -m "interop or slow" -n $(JOBS) --dist load --durations 5
 
@@ -71,6 +71,10 @@ chaos: $(VENV)/.dev $(VENV)/.native  ## kill processes at random under live call
 
 bench: $(VENV)/.bench $(VENV)/.native peers  ## measure side by side with other systems; writes bench/results/
 	@$(BIN)/python -m bench
+
+docs: $(VENV)/.docs  ## build the documentation as one site with a search: build/docs/index.html
+	@$(BIN)/python -m sphinx -q -W --keep-going -n -b html -c docs/site -d build/doctrees docs build/docs
+	echo "== build/docs/index.html"
 
 # Each target for so many seconds; what it learned stays in .venv/fuzz for the next run.
 FUZZ_S ?= 60
@@ -134,6 +138,10 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	$(PIP) $(LOCKED) requirements/dev.txt
 	touch $@
 
+$(VENV)/.docs: requirements/docs.txt $(VENV)/.run
+	@$(PIP) $(LOCKED) requirements/docs.txt
+	touch $@
+
 # sippy, the system we measure against, is published as source only: pure Python, built with the locked setuptools.
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 	@echo "== installing requirements/bench.txt ($$(grep -c '^[a-z]' requirements/bench.txt) packages)"
@@ -154,6 +162,7 @@ lock: $(BIN)/python  ## solve the requirements anew and write the locks
 	$(COMPILE) $(UPGRADE) --extra lab --extra dev -o requirements/dev.txt
 	$(COMPILE) -c requirements/dev.txt -o requirements/run.txt
 	$(COMPILE) --extra lab -c requirements/dev.txt -o requirements/lab.txt
+	$(COMPILE) --extra docs -c requirements/dev.txt -o requirements/docs.txt
 	$(COMPILE) --extra lab --extra bench -c requirements/dev.txt -o requirements/bench.txt
 	$(subst pyproject.toml requirements/build.in,requirements/fuzz.in,$(COMPILE)) -o requirements/fuzz.txt
 	wc -l requirements/*.txt

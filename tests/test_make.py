@@ -18,7 +18,7 @@ def checkout(tmp_path: Path) -> Path:
     """A checkout whose environment is complete; each tool writes its command line to `ran`."""
     for name in ("requirements", "tests/interop", ".venv/bin"):
         (tmp_path / name).mkdir(parents=True)
-    for name in ("run", "lab", "dev"):
+    for name in ("run", "lab", "dev", "docs"):
         (tmp_path / "requirements" / f"{name}.txt").touch()
     (tmp_path / "pyproject.toml").touch()
     shutil.copy(ROOT / "Makefile", tmp_path)
@@ -27,7 +27,7 @@ def checkout(tmp_path: Path) -> Path:
         tool = tmp_path / ".venv/bin" / name
         tool.write_text(f'#!/bin/sh\necho "{name} $@" >> {tmp_path}/ran\ncase "{name} $*" in $FAILS) exit 1;; esac\n')
         tool.chmod(0o755)
-    for stamp in (".run", ".lab", ".dev", ".native"):
+    for stamp in (".run", ".lab", ".dev", ".docs", ".native"):
         (tmp_path / ".venv" / stamp).touch()
     return tmp_path
 

@@ -1,0 +1,60 @@
+"""What the pages have from the code: lines such as `<!-- made: commands -->` in docs/ are replaced in the site.
+
+Nothing of it is kept in the repository, so it cannot be out of date. Beside it: the language of a page, for browsers
+and screen readers, by its folder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import site_api
+import site_commands
+import site_configuration
+import site_links
+import site_metrics
+import site_sizing
+from sphinx.application import Sphinx
+
+DOCS = Path(__file__).parents[1]
+_MARK = re.compile(r"^<!-- made: ([a-z]+) -->$", re.M)
+MAKERS: dict[str, Callable[[], str]] = {
+    "commands": site_commands.commands,
+    "api": site_api.api,
+    "configuration": site_configuration.configuration,
+    "metrics": site_metrics.metrics,
+    "alerts": site_metrics.alerts,
+    "sizing": site_sizing.sizing,
+    "changes": partial(site_links.whole, "CHANGELOG.md"),
+    "neighbours": partial(site_links.whole, "sipconf/README.md"),
+    "sdk": partial(site_links.whole, "splitter/web/static/sdk/README.md"),
+}
+
+
+def _more() -> str:
+    """Pages that the front page does not name yet: nothing that is written stays unseen."""
+    named = set(re.findall(r"^([\w/-]+)$", (DOCS / "index.md").read_text(encoding="utf-8"), re.M))
+    new = sorted(page.stem for page in DOCS.glob("*.md") if page.stem not in named | {"index"})
+    return "\n".join(["```{toctree}", ":caption: More", ":hidden:", "", *new, "```"]) if new else ""
+
+
+MAKERS["more"] = _more
+
+
+def setup(app: Sphinx) -> None:
+    """Hook both into the build."""
+    app.connect("source-read", _put_in)
+    app.connect("html-page-context", _say_language)
+
+
+def _put_in(app: Sphinx, name: str, source: list[str]) -> None:
+    text = site_links.carry(source[0], f"docs/{name}.md", f"docs/{name}.md")
+    source[0] = _MARK.sub(lambda mark: MAKERS[mark[1]](), text)
+
+
+def _say_language(app: Sphinx, name: str, template: str, context: dict[str, object], tree: object) -> None:
+    if name.startswith("zh/"):
+        context["language"] = "zh-CN"
