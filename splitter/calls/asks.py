@@ -222,11 +222,15 @@ class Dismiss:
 
 @dataclass(frozen=True, slots=True)
 class InvitePhone:
-    """Call a number, and connect it with those who talk. → PhoneInvited once it is being called"""
+    """Call a number, and connect it with those who talk. → PhoneInvited once it is being called
+
+    `video`: its picture is wanted as well, where it is called by the network.
+    """
 
     number: str
     by: str
     part: PhonePart = PhonePart.TALKS
+    video: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,8 +287,17 @@ class PlacedCall:
     video: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SetPhoneVideo:
+    """Ask a phone that was invited for its picture, or go back to its voice alone. → None, once it is to be asked"""
+
+    name: str
+    wanted: bool
+    by: str
+
+
 PartyAsk = TellCamera
-PhoneAsk = InvitePhone | RemovePhone | MuteVoice | SetPart | LeaveVoice
+PhoneAsk = InvitePhone | RemovePhone | MuteVoice | SetPart | SetPhoneVideo | LeaveVoice
 Ask = (
     Join
     | Restart

@@ -97,7 +97,7 @@ class _Call:
     def __init__(self, view: CallView, carried: Sequence[CarriedView]) -> None:
         self._view = view
         self._carried = {(one.name, one.kind): one for one in carried}
-        self._desks = [party for party in view.parties if not party.kind.invited]
+        self._desks = [party for party in view.parties if party.kind.is_desk or party.kind is PartyKind.ONLOOKER]
         self._over = view.state is CallState.ENDED
 
     def came(self, name: str, kind: str = VIDEO) -> int:

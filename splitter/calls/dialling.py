@@ -1,6 +1,6 @@
 """Phones that are invited into a call: the ways to them, their places on trunks, and the INVITEs that they get.
 
-Who decides is `flows/phones.py`; here is what its commands do.
+Who decides is `flows/phones.py` and `phone_way.py`; here is what its commands do.
 """
 
 from __future__ import annotations

@@ -188,6 +188,14 @@ class SeatPlaced:
 
 
 @dataclass(frozen=True, slots=True)
+class PhonePlaced:
+    """A phone that was invited has its place in the room; `ok`: or cannot have one."""
+
+    name: str
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SeatRestarted:
     """The room has new ICE credentials for a SIP seat that asked for that in a re-INVITE; `ok`: or has not."""
 
@@ -264,6 +272,7 @@ JobDone = (
     | PlacesMade
     | PlacesLost
     | SeatPlaced
+    | PhonePlaced
     | SeatRestarted
     | ClientPlaced
     | ClientRestarted

@@ -12,6 +12,7 @@ from splitter.calls.call import Call
 from splitter.calls.events import (
     ClientPlaced,
     ClientRestarted,
+    PhonePlaced,
     PlacesMade,
     SeatPlaced,
     SeatRestarted,
@@ -71,6 +72,8 @@ def carry_out_in_room(command: c.RoomCommand, call: Call) -> None:
         case c.PlaceSeat(leg=leg, party=party, offer=offer):
             failed = SeatPlaced(leg, party, offer, PeerError(FAULT, 500))
             start(party.name, partial(_place_seat, call, command), failed)
+        case c.PlacePhone(name=name):
+            start(name, partial(_place_phone, call, command), PhonePlaced(name, ok=False))
         case c.PlaceClient(asked=asked, party=party):
             denied = ClientPlaced(asked, party, Denial(500, "fault", FAULT))
             start(party.name, partial(_place_client, call, command), denied)
@@ -124,6 +127,11 @@ async def _place_seat(call: Call, command: c.PlaceSeat) -> SeatPlaced:
         return SeatPlaced(command.leg, party, offer, error)
     await video.carry_out(name, offer, answer, index, leg.trunk.sources)
     return SeatPlaced(command.leg, party, offer, answer)
+
+
+async def _place_phone(call: Call, command: c.PlacePhone) -> PhonePlaced:
+    await call.video.remove(command.name)
+    return PhonePlaced(command.name, await call.video.add(command.name, command.network))
 
 
 async def _place_client(call: Call, command: c.PlaceClient) -> ClientPlaced:

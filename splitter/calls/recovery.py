@@ -175,6 +175,7 @@ class Recovery:
             return []
         if doubt is not None:
             doubt.follow_sent(talk)
+        talk.forget_questions()
         relay = talk.voice.relay
         voice = VoiceClaim(self._services.voice, talk, relay, self._turns) if relay is not None else None
         return [_Left(row, talk, doubt, voice)]
@@ -215,7 +216,7 @@ class Recovery:
         """Go on with what was under way."""
         if not doubt.at_rest:
             call.note("something was under way at the restart: both sides are offered what stands now")
-            call.live.owe(call.caller, call.centre)
+            call.live.owe(call.caller, call.centre, *call.live.phones.values())
         for one in doubt.outstanding:
             message = self._calls.undertaker.repeat(call.talk.call_id, one)
             leg = call.legs.in_dialog(message) if message is not None else None

@@ -52,6 +52,7 @@ class PartyKind(StrEnum):
     GUEST = "guest"  # the caller's own browser
     EXPERT = "expert"  # somebody else's browser, asked in by a link
     ONLOOKER = "onlooker"  # a supervisor's browser: it sees, and nobody sees it
+    PHONE = "phone"  # a phone that was invited, with the picture of its own call
 
     @classmethod
     def of_desk(cls, kind: str) -> PartyKind:

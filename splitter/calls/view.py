@@ -135,6 +135,7 @@ class PhoneView:
     `name`: "phone-1" …; `by`: who invited it; `state`: "calling", "ringing", "joining", "joined" or "left". `outcome`
     of one that has left, or never came: "busy", "refused", "no-answer", "unreachable", "withdrawn", "hung-up",
     "removed", "no-codec", "no-media" or "promoted"; `reason` in plain words. `part`: "talks", "listens" or "whispers".
+    `video`: "off", "asking", "on" or "dropping"; `video_reason`: why it is off, though somebody has wanted it.
     """
 
     name: str
@@ -145,6 +146,8 @@ class PhoneView:
     reason: str = ""
     muted: bool = False
     part: PhonePart = PhonePart.TALKS
+    video: VideoState = VideoState.OFF
+    video_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,8 @@ def call(ctx: click.Context, reference: str, as_json: bool) -> None:
         say()
         say(
             table(
-                ("PHONE", "NUMBER", "STATE", "PART", "INVITED BY", "REASON"), [_phone(view, one) for one in view.phones]
+                ("PHONE", "NUMBER", "STATE", "PART", "VIDEO", "INVITED BY", "REASON"),
+                [_phone(view, one) for one in view.phones],
             )
         )
     if carried:
@@ -159,7 +160,15 @@ def _party(party: PartyView) -> tuple[str, ...]:
 def _phone(view: CallView, phone: PhoneView) -> tuple[str, ...]:
     part = f"{phone.part}, muted" if phone.name in view.muted else phone.part
     state = phone.outcome or phone.state
-    return (phone.name, phone.number, state, part, phone.by or "-", phone.reason or "-")
+    return (
+        phone.name,
+        phone.number,
+        state,
+        part,
+        phone.video,
+        phone.by or "-",
+        phone.reason or phone.video_reason or "-",
+    )
 
 
 def _carried(one: CarriedView) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ class ListedLink(msgspec.Struct):
     default=PhonePart.TALKS.value,
     help="Of the phone: it talks; only listens; or whispers to the agent.",
 )
+@click.option("--video", is_flag=True, help="Of the phone: call it with video, where the network calls it.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_context
 def invite(
@@ -65,6 +66,7 @@ def invite(
     revoke: str | None,
     phone: str | None,
     part: str,
+    video: bool,
     as_json: bool,
 ) -> None:
     """Send the caller a link, so that the phone's browser shows video; let an expert in; or call a phone.
@@ -74,7 +76,7 @@ def invite(
     door, place = open_door(ctx), ("calls", reference, "invitations")
     try:
         if phone:
-            call_phone(door, reference, phone, part, as_json)
+            call_phone(door, reference, phone, part, video, as_json)
         elif revoke:
             door.read("DELETE", *place, revoke)
             say(f"{revoke} lets nobody in any longer")

@@ -15,9 +15,9 @@ from splitter.cli.text import fail, say, say_json
 from splitter.web.shapes import CallId, PhoneMade
 
 
-def call_phone(door: Door, reference: str, number: str, part: str, as_json: bool) -> None:
-    """Have a number called into the voice of a call. Raises RefusedByGateway."""
-    wish = {"number": number, "part": part}
+def call_phone(door: Door, reference: str, number: str, part: str, video: bool, as_json: bool) -> None:
+    """Have a number called into the voice of a call, and its picture asked for. Raises RefusedByGateway."""
+    wish = {"number": number, "part": part, "video": video}
     made = msgspec.json.decode(door.send("POST", wish, "calls", reference, "phones"), type=PhoneMade)
     if as_json:
         say_json(made)

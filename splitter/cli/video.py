@@ -14,22 +14,28 @@ from splitter.cli.text import fail, say
 CALL = click.argument("reference", metavar="CALL")
 
 
+PHONE = click.argument("phone", metavar="[PHONE]", required=False)
+
+
 @click.command("raise")
 @CALL
+@PHONE
 @click.pass_context
-def raise_video(ctx: click.Context, reference: str) -> None:
-    """Ask the caller for video; consent is given on the phone. What came of it: splitter call CALL."""
-    _do(ctx, "POST", reference, "video")
-    say("the caller is asked for video")
+def raise_video(ctx: click.Context, reference: str, phone: str | None) -> None:
+    """Ask the caller for video, or a PHONE that was invited such as phone-1; consent is given there. What came of it:
+    splitter call CALL."""
+    _do(ctx, "POST", reference, *(("phones", phone) if phone else ()), "video")
+    say(f"{phone or 'the caller'} is asked for video")
 
 
 @click.command()
 @CALL
+@PHONE
 @click.pass_context
-def drop(ctx: click.Context, reference: str) -> None:
-    """Go back to voice: the caller's video is taken out, the call goes on."""
-    _do(ctx, "DELETE", reference, "video")
-    say("the call goes back to voice")
+def drop(ctx: click.Context, reference: str, phone: str | None) -> None:
+    """Go back to voice: the caller's video is taken out, or that of a PHONE that was invited; the call goes on."""
+    _do(ctx, "DELETE", reference, *(("phones", phone) if phone else ()), "video")
+    say(f"{phone or 'the call'} goes back to voice")
 
 
 @click.command()
@@ -85,9 +91,9 @@ def snapshot(ctx: click.Context, reference: str, output: Path | None) -> None:
     say(f"{file}: {len(image)} bytes")
 
 
-def _do(ctx: click.Context, method: str, reference: str, what: str) -> bytes:
+def _do(ctx: click.Context, method: str, reference: str, *what: str) -> bytes:
     door: Door = open_door(ctx)
     try:
-        return door.read(method, "calls", reference, what)
+        return door.read(method, "calls", reference, *what)
     except RefusedByGateway as error:
         fail(str(error))

@@ -19,6 +19,7 @@ _NO_BODY = ""
 
 def phones(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     """Phones that are invited into the voice."""
+    video = f"{_CALL}/phones/{{phone}}/video"
     routes = PhoneRoutes(ports.calls, finder, ports.clock)
     made = GoodAnswer(201, "it is being called", shapes.PhoneMade, headers=("Location",))
     gone, done = GoodAnswer(204, "it is gone", kind=_NO_BODY), GoodAnswer(204, "so it is", kind=_NO_BODY)
@@ -44,6 +45,14 @@ def phones(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
         Operation(
             *("DELETE", f"{_CALL}/phones/{{phone}}", _HEAR, routes.remove, "Take a phone out, or call it no longer"),
             answers=(gone,),
+            faults=((404, "no-such-phone"),),
+        ),
+        Operation(
+            *("POST", video, _ACT, routes.raise_video, "Ask a phone that was invited for its picture", (done,)),
+            faults=((404, "no-such-phone"), (409, "asking"), (409, "on"), (409, "voice-only")),
+        ),
+        Operation(
+            *("DELETE", video, _ACT, routes.drop_video, "Let such a phone go back to its voice", (done,)),
             faults=((404, "no-such-phone"),),
         ),
         Operation(

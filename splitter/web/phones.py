@@ -1,17 +1,27 @@
 """Phones that are invited into the voice of a call, and who hears whom. Does I/O through aiohttp.
 
-POST   /v1/calls/{ref}/phones          call a number, and connect it with those who talk
-PUT    /v1/calls/{ref}/phones/{phone}  let it talk, listen or whisper
-DELETE /v1/calls/{ref}/phones/{phone}  call it no longer, or take it out
-PUT    /v1/calls/{ref}/voices/{voice}  let nobody hear a voice, or all again
-DELETE /v1/calls/{ref}/voices/centre   the agent leaves, and the others go on
+POST   /v1/calls/{ref}/phones                call a number, and connect it with those who talk, with video if wanted
+PUT    /v1/calls/{ref}/phones/{phone}        let it talk, listen or whisper
+DELETE /v1/calls/{ref}/phones/{phone}        call it no longer, or take it out
+POST   /v1/calls/{ref}/phones/{phone}/video  ask it for its picture
+DELETE /v1/calls/{ref}/phones/{phone}/video  back to its voice
+PUT    /v1/calls/{ref}/voices/{voice}        let nobody hear a voice, or all again
+DELETE /v1/calls/{ref}/voices/centre         the agent leaves, and the others go on
 """
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from splitter.calls.asks import InvitePhone, LeaveVoice, MuteVoice, PhoneInvited, RemovePhone, SetPart
+from splitter.calls.asks import (
+    InvitePhone,
+    LeaveVoice,
+    MuteVoice,
+    PhoneInvited,
+    RemovePhone,
+    SetPart,
+    SetPhoneVideo,
+)
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import PhonePart
 from splitter.calls.view import CallView
@@ -35,7 +45,7 @@ MOST, FADE_S = 5, 12.0  # of one desk: each rings somewhere, and may cost money
 
 
 class PhoneRoutes:
-    """Handlers of the five above."""
+    """Handlers of those above."""
 
     def __init__(self, calls: LiveCalls, finder: Finder, clock: Clock) -> None:
         self._calls = calls
@@ -55,7 +65,7 @@ class PhoneRoutes:
         if not self._made.permit(bearer.turn, self._clock.now()):
             metrics.API_REFUSED.labels("rate").inc()
             raise ApiError(429, "too-many", "this desk has called often enough", {"Retry-After": "12"})
-        made = await self._calls.ask(call.call_id, InvitePhone(number, said_by(bearer), part))
+        made = await self._calls.ask(call.call_id, InvitePhone(number, said_by(bearer), part, wish.video))
         assert isinstance(made, PhoneInvited)
         response = json_response(PhoneMade(call.call_id, made.name), 201)
         response.headers["Location"] = f"/v1/calls/{call.call_id}/phones/{made.name}"
@@ -78,6 +88,12 @@ class PhoneRoutes:
         await self._calls.ask(call.call_id, RemovePhone(name, said_by(bearer_of(request))))
         return web.Response(status=204)
 
+    async def raise_video(self, request: web.Request) -> web.Response:
+        return await self._set_video(request, wanted=True)
+
+    async def drop_video(self, request: web.Request) -> web.Response:
+        return await self._set_video(request, wanted=False)
+
     async def mute(self, request: web.Request) -> web.Response:
         wish = await read_json(request, VOICE_BODY, VoiceWish)
         call, name = await self._named(request, "voice")
@@ -88,6 +104,11 @@ class PhoneRoutes:
         bearer = bearer_of(request)
         call = await (self._to_supervise(request) if bearer.may(Scope.SUPERVISE) else self._find.to_own(request))
         await self._calls.ask(call.call_id, LeaveVoice(said_by(bearer_of(request))))
+        return web.Response(status=204)
+
+    async def _set_video(self, request: web.Request, wanted: bool) -> web.Response:
+        call, name = await self._named(request, "phone")
+        await self._calls.ask(call.call_id, SetPhoneVideo(name, wanted, said_by(bearer_of(request))))
         return web.Response(status=204)
 
     async def _to_supervise(self, request: web.Request) -> CallView:

@@ -200,7 +200,8 @@ class StreamsShown(Struct):
 
 
 class SourceView(Struct):
-    """A party that can be seen. `kind`: "caller", "host" (the desk that has the call), "desk", "guest" or "expert"."""
+    """A party that can be seen. `kind`: "caller", "host" (the desk that has the call), "desk", "guest", "expert" or
+    "phone"."""
 
     name: str
     kind: str
@@ -284,11 +285,12 @@ class CallWish(Struct, forbid_unknown_fields=True):
 
 
 class PhoneWish(Struct, forbid_unknown_fields=True):
-    """A number that is to be called and connected (one's own extension where it is left out), and whether it talks,
-    listens, or whispers."""
+    """A number that is to be called and connected (one's own extension where it is left out), whether it talks,
+    listens, or whispers, and whether its picture is wanted as well, where the network calls it."""
 
     number: _Number | None = None
     part: Literal["talks", "listens", "whispers"] = "talks"
+    video: bool = False
 
 
 class PhoneMade(Struct):

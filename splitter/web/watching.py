@@ -66,6 +66,6 @@ def _sources(call: CallView, own: str) -> Iterator[SourceView]:
 
 
 def _kind(call: CallView, party: PartyView) -> str:
-    if PartyKind(party.kind).invited:
+    if PartyKind(party.kind).invited or party.kind == PartyKind.PHONE:
         return party.kind
     return "host" if party.extension and party.extension == call.extension else "desk"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from splitter.calls.asks import Ask, DropVideo, RaiseVideo, Show, TakeSnapshot
+from splitter.calls.asks import Ask, DropVideo, InvitePhone, RaiseVideo, RemovePhone, SetPhoneVideo, Show, TakeSnapshot
 from splitter.calls.records import FLUSH_S
 from splitter.media.ports.rooms import Snapshot
 from tests.calls.deaths import dies_at, each_act, waits
@@ -58,6 +58,20 @@ def taken_back(world: World, caller: PeerCall, centre: PeerCall) -> None:
     asks(world, caller, DropVideo("agent"))
 
 
+def phone_called(world: World, caller: PeerCall, centre: PeerCall) -> None:
+    """A phone is called with video, and answers."""
+    world.sbc.on_call = lambda call: PeerCall.answer(call)
+    asks(world, caller, InvitePhone("13900001111", "agent", video=True))
+
+
+def phone_asked(world: World, caller: PeerCall, centre: PeerCall) -> None:
+    """A phone that was called by voice is asked for its picture, and consents."""
+    world.sbc.on_call = lambda call: PeerCall.answer(call)
+    told(world, caller, InvitePhone("13900001111", "agent"))
+    world.run(1)
+    asks(world, caller, SetPhoneVideo("phone-1", True, "agent"))
+
+
 STATES: dict[str, Begin] = {
     "on hold": on_hold,
     "another phone of the centre takes it over": lambda world, caller, centre: replacing(world, centre),
@@ -68,6 +82,8 @@ STATES: dict[str, Begin] = {
     "a picture is shown": picture_shown,
     "the caller is asked for video": escalated,
     "a question for video is taken back": taken_back,
+    "a phone is called with video": phone_called,
+    "a phone is asked for video": phone_asked,
     "a screenshot is taken": lambda world, caller, centre: asks(world, caller, TakeSnapshot()),
 }
 
@@ -84,6 +100,9 @@ def test_everything_works_after_it(state: str, album: FakeAlbum) -> None:
             return False
         caller.on_reinvite = PeerCall.accept
         world.run(40)
+        for phone in tuple(world.call_of(caller).talk.phones):
+            told(world, caller, RemovePhone(phone, "agent"))
+        world.run(2)
         works(world, caller)
         return True
 

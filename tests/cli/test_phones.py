@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from splitter.calls.asks import Denial, InvitePhone, MuteVoice, PhoneInvited, RemovePhone
+from splitter.calls.asks import Denial, InvitePhone, MuteVoice, PhoneInvited, RemovePhone, SetPhoneVideo
 from splitter.calls.states import PhonePart, PhoneState
 from splitter.calls.view import PhoneView
 from tests.cli.kit import served
@@ -28,13 +28,27 @@ async def test_calls_a_phone_mutes_it_and_takes_it_out(tmp_path: Path) -> None:
         assert isinstance(removed, RemovePhone)
 
 
+async def test_calls_a_phone_with_video_asks_it_later_and_goes_back_to_voice(tmp_path: Path) -> None:
+    async with served(tmp_path) as (parts, command):
+        parts.calls.add(CALL)
+        parts.calls.answers[InvitePhone] = PhoneInvited("phone-1")
+        assert (await command("invite", "4711", "--phone", "13900001111", "--video")).exit_code == 0
+        assert "phone-1 is asked for video" in (await command("raise", "4711", "phone-1")).stdout
+        assert "phone-1 goes back to voice" in (await command("drop", "4711", "phone-1")).stdout
+        invited, asked, dropped = (ask for _, ask in parts.calls.asked)
+        assert isinstance(invited, InvitePhone) and invited.video
+        assert isinstance(asked, SetPhoneVideo) and (asked.name, asked.wanted) == ("phone-1", True)
+        assert isinstance(dropped, SetPhoneVideo) and not dropped.wanted
+
+
 async def test_a_call_shows_its_phones(tmp_path: Path) -> None:
     gone = PhoneView("phone-1", "8002", "agent", PhoneState.LEFT, "busy", "8002 did not answer: 486 Busy Here")
-    there = PhoneView("phone-2", "8003", "agent", PhoneState.JOINED, muted=True)
+    declined = "the phone has declined video"
+    there = PhoneView("phone-2", "8003", "agent", PhoneState.JOINED, muted=True, video_reason=declined)
     async with served(tmp_path) as (parts, command):
         parts.calls.add(replace(CALL, phones=(gone, there), muted=("phone-2",)))
         shown = (await command("call", "4711")).stdout
-        assert "busy" in shown and "486 Busy Here" in shown and "talks, muted" in shown
+        assert "busy" in shown and "486 Busy Here" in shown and "talks, muted" in shown and declined in shown
 
 
 async def test_a_refusal_is_plain(tmp_path: Path) -> None:

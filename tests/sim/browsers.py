@@ -122,11 +122,14 @@ def astray(world: World, live: Call) -> str:
     room = world.engine.room_of(live.talk.call_id)
     if len(live.jobs) or live.pending.arriving or (room is not None and not live.talk.room.is_on(room.handle.room_id)):
         return ""
-    placed = {party.name for party in live.talk.parties.all() if party.placed and party.kind != "sip"}
+    placed = {party.name for party in live.talk.parties.all() if party.placed and party.remote is not None}
     present = set(room.secure) if room is not None else set()
     members = set(live.talk.room.secure_members)
     if not placed == present == members:
         return f"parties {sorted(placed)}, members {sorted(members)}, in the room {sorted(present)}"
+    phones = {name for name in live.talk.room.members if name.startswith("phone-")}
+    if phones - {party.name for party in live.talk.parties.all()} - set(live.pending.calling) - live.talk.phones.keys():
+        return f"places of phones that are gone: {sorted(phones)}"
     waiting = [name for name, asks in live.pending.stills.items() if asks]
     return f"nobody takes the stills of {waiting}" if waiting else ""
 

@@ -7,7 +7,7 @@ import random
 from contextlib import suppress
 from dataclasses import dataclass
 
-from splitter.calls.asks import Ask, Denial, InvitePhone, LeaveVoice, MuteVoice, RemovePhone
+from splitter.calls.asks import Ask, Denial, InvitePhone, LeaveVoice, MuteVoice, RemovePhone, SetPhoneVideo
 from splitter.calls.call import Call
 from splitter.calls.states import Bridge, PhonePart, PhoneState
 from splitter.core.net import Address
@@ -26,6 +26,9 @@ _STEPS = (
     "unmute",
     "mute caller",
     "leave",
+    "invite with video",
+    "raise",
+    "drop",
 )
 
 
@@ -69,6 +72,10 @@ def _ask(what: str, live: Call, number: int, called: int) -> Ask:
     match what:
         case "invite outside":
             return InvitePhone(f"139555{number % 1000:03d}{called % 100:02d}", by)
+        case "invite with video":
+            return InvitePhone(f"139555{number % 1000:03d}{called % 100:02d}", by, video=True)
+        case "raise" | "drop":
+            return SetPhoneVideo(last, what == "raise", by)
         case "listen":
             return InvitePhone(f"8{(number * 7 + called) % 1000:03d}", by, PhonePart.LISTENS)
         case "withdraw" | "remove":

@@ -6,7 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from splitter.calls.asks import Denial, InvitePhone, LeaveVoice, MuteVoice, PhoneInvited, RemovePhone, SetPart
+from splitter.calls.asks import (
+    Denial,
+    InvitePhone,
+    LeaveVoice,
+    MuteVoice,
+    PhoneInvited,
+    RemovePhone,
+    SetPart,
+    SetPhoneVideo,
+)
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import PhonePart, PhoneState
 from splitter.calls.view import PhoneView
@@ -80,6 +89,19 @@ class TestAPhone:
             403,
             "wrong-scope",
         )
+
+    async def test_is_called_with_video_asked_later_and_goes_back_to_voice(self, parts: Gateway, outside: Web) -> None:
+        begun(parts)
+        call, wish = "/v1/calls/4711/phones", {**WISH, "video": True}
+        assert (await outside.ask("POST", call, "desk", json=wish))[0] == 201
+        assert (await outside.ask("POST", f"{call}/phone-1/video", "desk"))[0] == 204
+        assert (await outside.ask("DELETE", f"{call}/phone-1/video", "desk"))[0] == 204
+        invited, asked, dropped = (ask for _, ask in parts.calls.asked)
+        assert isinstance(invited, InvitePhone) and invited.video
+        assert isinstance(asked, SetPhoneVideo) and (asked.name, asked.wanted) == ("phone-1", True)
+        assert isinstance(dropped, SetPhoneVideo) and not dropped.wanted
+        parts.calls.add(replace(OWN, extension="502"))
+        assert await outside.code("POST", f"{call}/phone-1/video", "desk") == (403, "not-your-call")
 
     async def test_is_not_called_again_and_again(self, parts: Gateway, outside: Web) -> None:
         begun(parts)

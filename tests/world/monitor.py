@@ -180,7 +180,7 @@ class Monitor:
         key = (local_tag or "", remote_tag or "")
         if key not in talks:
             first = talks.get((key[0], ""))
-            talks[key] = _Talk(first.said, None, first.history) if first else _Talk()
+            talks[key] = _Talk(first.said, first.stands, first.history, leaps=first.leaps) if first else _Talk()
         return talks[key]
 
     def _fault(self, message: Message, text: str) -> None:

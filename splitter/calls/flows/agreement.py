@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.flows.mixing import end_of
+from splitter.calls.flows.phone_video import settle_picture, with_picture
 from splitter.calls.states import Bridge, Side
 from splitter.calls.talk.commands import Note, SetAlarm, Steps, Tell
 from splitter.calls.talk.legs import LegFacts
@@ -65,13 +66,15 @@ class Agreement:
             return self._offer_in_mix(leg)
         if leg is call.centre:
             session = self.standing(leg, self.agreed(leg))
-            return with_audio_at(session, audio_line(session), call.talk.voice.ours(Side.CENTRE))
+            return with_picture(
+                call, leg, with_audio_at(session, audio_line(session), call.talk.voice.ours(Side.CENTRE))
+            )
         if leg is call.caller and call.centre is not None and call.centre.terms.remote is not None:
             session = self.offer_to_caller(call.centre.terms.remote, self.agreed(leg))
             return self.with_video(leg, session, call.talk.lines.video)
         if leg.name in call.talk.phones:
             session = standing_offer(leg.terms.ours, leg.terms.ours.origin)
-            return with_audio_at(session, audio_line(session), call.talk.voice.ours(leg.name))
+            return with_picture(call, leg, with_audio_at(session, audio_line(session), call.talk.voice.ours(leg.name)))
         return self.with_video(leg, standing_offer(leg.terms.ours, leg.terms.ours.origin), video_index(leg.terms.ours))
 
     def _offer_in_mix(self, leg: LegFacts) -> Session:
@@ -81,7 +84,9 @@ class Agreement:
         index, here = self._index(leg, session), call.talk.voice.ours(call.voice_name(leg))
         session = mixable(session, index, leg.terms.history, here, call.speaks)
         session = with_audio_at(session, index, here)
-        return self.with_video(leg, session, call.talk.lines.video) if leg is call.caller else session
+        if leg is call.caller:
+            return self.with_video(leg, session, call.talk.lines.video)
+        return with_picture(call, leg, session)
 
     def standing(self, leg: LegFacts, direction: str) -> Session:
         """The state of the caller's or the centre's leg as an offer of ours, its voice in this direction."""
@@ -177,6 +182,7 @@ class Agreement:
             leg.terms.note_remote(session)
             self.wishes[leg.name] = session.flow_of(audio_line(session))
             yield PointVoice(leg.name, end_of(call, leg))
+            yield from settle_picture(call, leg, session)
         else:
             leg.terms.note_remote(session)
             yield SettleVideo(leg.name, session, leg.terms.ours, video_index(leg.terms.ours))
@@ -195,8 +201,10 @@ class Agreement:
         yield Tell()
 
     def settle_centre(self, session: Session) -> Steps[None]:
-        self._call.centre_leg.terms.note_remote(session)
+        leg = self._call.centre_leg
+        leg.terms.note_remote(session)
         yield from self.point_side(Side.CENTRE, session, audio_line(session))
+        yield from settle_picture(self._call, leg, session)
 
     def point_side(self, side: Side, session: Session, index: int) -> Steps[None]:
         call, end = self._call, remote_end(session, index, self._call.sources(side))

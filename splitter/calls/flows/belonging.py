@@ -36,7 +36,7 @@ def rank_newcomer(call: LiveCall, name: str, kind: PartyKind, desk: Desk) -> Non
 
     A program's own client is nobody's desk: it joins to be seen while the host is not.
     """
-    if is_anothers(call, desk.extension) or kind in (PartyKind.EXPERT, PartyKind.ONLOOKER):
+    if is_anothers(call, desk.extension) or kind in (PartyKind.EXPERT, PartyKind.ONLOOKER, PartyKind.PHONE):
         call.talk.room.aside.add(name)
     elif desk.extension and desk.extension == call.talk.extension:
         call.talk.room.hosts.add(name)

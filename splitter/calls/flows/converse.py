@@ -12,6 +12,7 @@ from splitter.calls.flows.digits import pass_waiting
 from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.mixing import advance
 from splitter.calls.flows.newcomer import withdraw_newcomer
+from splitter.calls.flows.phone_questions import ask_phones
 from splitter.calls.flows.phones import hand_over, heir_of, lose_phone
 from splitter.calls.flows.reoffer import ReofferEvent, Reoffers, refresh_later
 from splitter.calls.flows.seats import leave_call
@@ -51,6 +52,7 @@ def carry_on(call: LiveCall) -> Steps[None]:
     if not call.over:
         yield from _connect_voices(call)
         yield from Reoffers(call).pump()
+        yield from _ask_phones(call)
 
 
 def _connect_voices(call: LiveCall) -> Steps[None]:
@@ -58,6 +60,13 @@ def _connect_voices(call: LiveCall) -> Steps[None]:
         yield from advance(call)
     except Exception as error:  # what goes wrong with a third party must not end the call of the two
         yield Log("the voices could not be connected", {}, error)
+
+
+def _ask_phones(call: LiveCall) -> Steps[None]:
+    try:
+        yield from ask_phones(call)
+    except Exception as error:  # of a picture alone
+        yield Log("a phone could not be asked for video", {}, error)
 
 
 def step(call: LiveCall, event: CallEvent) -> Steps[None]:

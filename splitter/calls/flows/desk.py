@@ -27,6 +27,7 @@ from splitter.calls.asks import (
     RemovePhone,
     Restart,
     SetPart,
+    SetPhoneVideo,
     Show,
     TakeSnapshot,
     TellCamera,
@@ -113,7 +114,7 @@ def _begin(call: LiveCall, asked: Asked) -> Steps[None]:
             yield from dismiss_desk(call, asked, ask)
         case TellCamera():
             yield from on_party_ask(call, asked, ask)
-        case InvitePhone() | RemovePhone() | MuteVoice() | SetPart() | LeaveVoice():
+        case InvitePhone() | RemovePhone() | MuteVoice() | SetPart() | SetPhoneVideo() | LeaveVoice():
             yield from on_phone_ask(call, asked, ask)
         case RaiseVideo() | DropVideo():
             raise Denial(409, "not-connected", "the call is not answered yet")
@@ -246,6 +247,8 @@ def _remove(call: LiveCall, asked: Asked, ask: Remove) -> Steps[None]:
     party = call.talk.parties.get(ask.party)
     if party is None:
         raise Denial(404, "no-such-party", f"nobody in the call is named {ask.party[:40]!r}")
+    if party.kind is PartyKind.PHONE:
+        raise Denial(409, "a-phone", f"{party.name} is a phone: take it out of the voice, or drop its video")
     own = bool(ask.by) and ask.by in (party.desk.by, party.desk.client)
     why = ask.reason or ("it left" if own else f"taken out by {ask.by or 'an operator'}")
     if leg := call.seats.get(party.name):

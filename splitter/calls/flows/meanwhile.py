@@ -14,6 +14,7 @@ from splitter.calls.events import (
     ClientRestarted,
     DigitInserted,
     DigitPassed,
+    PhonePlaced,
     SeatArrived,
     SeatPlaced,
     SeatRestarted,
@@ -36,7 +37,9 @@ from splitter.calls.flows.desk import (
 )
 from splitter.calls.flows.digits import on_digit_inserted, on_digit_passed, on_digits_late, pass_digit
 from splitter.calls.flows.moves import move_media
-from splitter.calls.flows.phones import on_answered, on_phone, on_phone_late, on_rang, on_refused
+from splitter.calls.flows.phone_questions import on_alarm
+from splitter.calls.flows.phone_way import on_answered, on_phone_late, on_phone_placed, on_rang, on_refused
+from splitter.calls.flows.phones import on_phone
 from splitter.calls.flows.presence import on_room, on_window
 from splitter.calls.flows.seats import join_seat, on_seat, on_seat_placed, on_seat_restarted
 from splitter.calls.flows.streams import on_streams_opened
@@ -103,6 +106,8 @@ def _beside_the_voice(call: LiveCall, event: CallEvent) -> Steps[None]:
             yield from on_digit_inserted(call, event)
         case SeatArrived() | SeatPlaced() | SeatRestarted() | Ended() | AckMissing() | Offered() | Cancelled():
             yield from _on_seat(call, event)
+        case PhonePlaced():
+            yield from on_phone_placed(call, event)
         case ClientPlaced():
             yield from on_client_placed(call, event)
         case ClientRestarted():
@@ -175,11 +180,13 @@ def _on_time_up(call: LiveCall, event: TimeUp) -> Steps[None]:
             yield from on_digits_late(call)
         case AlarmKind.PHONE:
             yield from on_phone_late(call, event)
+        case AlarmKind.PHONE_VIDEO:
+            yield from on_alarm(call, event.alarm.subject)
         case _:
             pass
 
 
 def _on_key_frame_wanted(call: LiveCall, event: KeyFrameWanted) -> Steps[None]:
-    leg = call.caller if event.participant == "caller" else call.seats.get(event.participant)
+    leg = call.leg(event.participant)
     if leg is not None and (yield from AskKeyFrame(leg.key)):
         yield Note("asked for a key frame by INFO: no RTCP feedback was negotiated", leg.name, "media")

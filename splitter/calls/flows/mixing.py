@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.events import HearingSet
+from splitter.calls.flows.phone_video import forget_picture
 from splitter.calls.states import Bridge, PhoneOutcome, PhonePart, PhoneState, Side
 from splitter.calls.talk.commands import Note, Notify, SendBye, SetAlarm, Steps, StopAlarm, Tell
 from splitter.calls.talk.legs import LegFacts
@@ -117,6 +118,7 @@ def drop_phone(call: LiveCall, phone: Phone, outcome: PhoneOutcome, reason: str,
             yield SendBye(leg.key)
         call.talk.remember(leg.record)
     yield from forget_voice(call, phone.name)
+    yield from forget_picture(call, phone.name)
     yield StopAlarm(Alarm(AlarmKind.PHONE, phone.name))
     yield ReleaseWay(phone.name)
     yield Notify("phone-left", f"{phone.name} ({phone.number}): {reason}", phone.name)

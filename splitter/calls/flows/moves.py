@@ -21,7 +21,7 @@ from splitter.calls.events import (
 )
 from splitter.calls.flows.desk import reshow
 from splitter.calls.flows.mixing import on_hearing
-from splitter.calls.flows.phones import on_relay, on_relay_again, on_voice_added
+from splitter.calls.flows.phone_way import on_relay, on_relay_again, on_voice_added
 from splitter.calls.flows.presence import media_lost
 from splitter.calls.talk.commands import Note, SetAlarm, Steps
 from splitter.calls.talk.live import LiveCall
@@ -88,4 +88,4 @@ def _on_places(call: LiveCall, names: tuple[str, ...]) -> Steps[None]:
     yield from reshow(call)
     if call.talk.room.homeless:
         yield SetAlarm(_VIDEO_AGAIN_S, _VIDEO)
-    call.owe(*(leg for leg in (call.caller, *call.seats.values()) if leg.name in names))
+    call.owe(*(leg for leg in call.sides if leg.name in names))

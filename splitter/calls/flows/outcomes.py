@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.answers import answer_offer
 from splitter.calls.flows.consult import Consultation
 from splitter.calls.flows.escalate import Escalation
 from splitter.calls.flows.newcomer import answer_newcomer, install
 from splitter.calls.flows.own_offers import OwnOffers
+from splitter.calls.flows.phone_questions import asks_phone
+from splitter.calls.flows.phone_questions import on_accepted as phone_accepted
+from splitter.calls.flows.phone_questions import on_refused as phone_refused
+from splitter.calls.flows.phone_video import picture_lines
 from splitter.calls.flows.phones import lose_phone
 from splitter.calls.flows.seats import leave_call
 from splitter.calls.leg_events import Acknowledged, OfferAccepted, Offered, OfferRefused
@@ -41,6 +47,9 @@ class Outcomes:
         leg, session = self._call.leg_of(event), event.session
         if self._escalation.asks(leg):
             yield from self._escalation.on_accepted(event)
+            return
+        if asks_phone(self._call, leg):
+            yield from phone_accepted(self._call, leg, event)
             return
         consult = yield from self._consult.finish(leg)
         try:
@@ -109,6 +118,8 @@ class Outcomes:
             return
         here = call.talk.voice.ours(Side.CENTRE)
         answer = centre_answer(offer, session, call.talk.lines, here, centre.terms.latest.origin)
+        pictures = picture_lines(call, centre, offer)
+        answer = replace(answer, media=tuple(pictures.get(i, line) for i, line in enumerate(answer.media)))
         answer = in_sequence(centre.terms.latest, answer)
         check_answer(offer, answer)
         if not (yield from answer_offer(centre, offered, answer)):
@@ -126,6 +137,9 @@ class Outcomes:
         leg, call = self._call.leg_of(event), self._call
         if self._escalation.asks(leg):
             yield from self._escalation.on_refused(event)
+            return ""
+        if asks_phone(call, leg):
+            yield from phone_refused(call, leg, event)
             return ""
         consult = yield from self._consult.finish(leg)
         yield Note(f"our re-INVITE was refused: {event.status} {event.reason}", leg.name)

@@ -20,6 +20,8 @@ from splitter.calls.flows.escalate import Escalation
 from splitter.calls.flows.newcomer import answer_newcomer, goes_on, install, origin_of
 from splitter.calls.flows.outcomes import Outcomes
 from splitter.calls.flows.own_offers import OwnOffers
+from splitter.calls.flows.phone_questions import asks_phone, make_way, on_finished
+from splitter.calls.flows.phone_video import picture_lines, with_picture
 from splitter.calls.flows.words import video_news, wish_in_words
 from splitter.calls.leg_events import (
     Acknowledged,
@@ -95,6 +97,8 @@ class Reoffers:
                 self.escalation.on_collided(event)
             case Refreshed(offer_done=True) if self.escalation.asks(self._call.leg_of(event)):
                 yield from self.escalation.on_finished()
+            case Refreshed(offer_done=True) if asks_phone(self._call, leg := self._call.leg_of(event)):
+                yield from on_finished(self._call, leg)
             case Acknowledged():
                 yield from self._outcomes.on_answer_in_ack(event)
         return ""
@@ -144,6 +148,8 @@ class Reoffers:
             elif leg.settled and (self._call.is_beside(leg) or self._consult.open is None):
                 owed.remove(name)
                 yield from self._own.send_present(leg)
+            elif asks_phone(self._call, leg):
+                yield from make_way(self._call, leg)
             elif self.escalation.asks(leg):
                 yield from self.escalation.make_way("the caller must be told what has changed")
         yield from self.escalation.pump(
@@ -192,6 +198,7 @@ class Reoffers:
             ours = centre_offer(offer, chosen, call.talk.voice.ours(Side.CENTRE), sent.origin, sent)
             # Digits may come under a number that the centre knows for another clock rate.
             ours = without_rebound(ours, audio_line(ours), centre.terms.history)
+            ours = with_picture(call, centre, ours)
             yield from self._consult.ask(Consult(centre.key, event, chosen), ours, wish_in_words(offer, chosen.audio))
 
     def _absorb_caller(self, event: Offered, offer: Session, chosen: Plan, mixed: Media | None = None) -> Steps[None]:
@@ -223,8 +230,8 @@ class Reoffers:
         change = _change(leg.terms.theirs, old, offer, index)
         if change is not Change.MATERIAL or _only_says_ready(leg, old, offer, index):
             ours = leg.terms.ours
-            voice = {index: audio_line(ours)}
-            answer = in_sequence(leg.terms.latest, standing_answer(offer, ours, ours.origin, moved=voice))
+            voice, lines = {index: audio_line(ours)}, picture_lines(call, leg, offer)
+            answer = in_sequence(leg.terms.latest, standing_answer(offer, ours, ours.origin, lines, voice))
             check_answer(offer, answer)
             if (yield from answer_offer(leg, event, answer)):
                 yield Note("re-INVITE absorbed: nothing in it concerns the caller", leg.name)
@@ -240,7 +247,8 @@ class Reoffers:
         leg = self._call.leg_of(event)
         ours = leg.terms.ours
         line = mixed_line(offer, index, self._call.talk.voice.ours(Side.CENTRE), "sendrecv", self._call.speaks)
-        answer = in_sequence(leg.terms.latest, standing_answer(offer, ours, ours.origin, {index: line}))
+        lines = {**picture_lines(self._call, leg, offer), index: line}
+        answer = in_sequence(leg.terms.latest, standing_answer(offer, ours, ours.origin, lines))
         check_answer(offer, answer)
         if (yield from answer_offer(leg, event, answer)):
             self._agreement.wishes[leg.name] = offer.flow_of(index)

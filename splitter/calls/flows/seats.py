@@ -113,9 +113,9 @@ def release_party(call: LiveCall, name: str) -> Steps[None]:
     if party := call.talk.parties.remove(name):
         yield StopAlarm(Alarm(AlarmKind.REJOIN, party.name))
         yield Count(Counted.SEATS_JOINED, by=-1)
-    call.talk.legs.pop(name, None)
     if name in call.talk.seats:
         leg = call.seats[name]
+        call.talk.legs.pop(name, None)
         call.talk.seats.remove(name)
         call.talk.remember(leg.record)
 

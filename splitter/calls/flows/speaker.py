@@ -38,6 +38,9 @@ def _seen_as(call: LiveCall, voice: str) -> str:
     talk = call.talk
     if voice == Side.CALLER:
         return voice if talk.video.sends else ""
+    leg = call.voice(voice)
+    if leg is not None and (own := talk.parties.get(leg.name)) is not None:
+        return own.name if own.sends else ""
     phone = talk.phones.get(voice)
     extension = talk.extension if voice == Side.CENTRE else phone.number if phone is not None else ""
     found = [one.name for one in talk.parties.all() if one.sends and extension and one.desk.extension == extension]

@@ -142,6 +142,14 @@ class PlaceSeat(RoomCommand):
 
 
 @dataclass(frozen=True, slots=True)
+class PlacePhone(RoomCommand):
+    """Give a phone that was invited its place in the room, in place of one that it has; ends in PhonePlaced."""
+
+    name: str
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceClient(RoomCommand):
     """Give a WebRTC client its place in the room, in place of the one it had; ends in ClientPlaced."""
 

@@ -56,6 +56,29 @@ class Question:
 
 
 @dataclass(slots=True)
+class PhoneQuestion:
+    """A phone that was invited is to be asked for its picture, or is being asked.
+
+    Attributes:
+        by: who wants it.
+        open: our re-INVITE is under way. rests: until the alarm PHONE_VIDEO rings.
+        wanted: False once nobody waits for the answer any more; if it is accepted all the same, video is dropped.
+        giving_way: a CANCEL was sent for the sake of the voice; it is asked once more.
+        tries: how often the phone was busy with an offer of its own.
+        answer: the phone's, in a provisional response; it counts at the end. unusable: why it cannot be used.
+    """
+
+    by: str
+    open: bool = False
+    rests: bool = False
+    wanted: bool = True
+    giving_way: bool = False
+    tries: int = 0
+    answer: Session | None = None
+    unusable: str = ""
+
+
+@dataclass(slots=True)
 class Pending:
     """All that is under way in one call.
 
@@ -71,6 +94,7 @@ class Pending:
         digits: those in INFO that wait until the other side can take them.
         stills: who waits for a still, by whose it is to be.
         calling: phones that are being called and have not answered, by name.
+        placing: phones whose places in the room are being made. asked_phones: those to be asked for their pictures.
     """
 
     newcomer: str = ""
@@ -87,6 +111,8 @@ class Pending:
     digits: deque[DigitPressed] = field(default_factory=deque)
     stills: dict[str, list[Asked]] = field(default_factory=dict)
     calling: dict[str, Phone] = field(default_factory=dict)
+    placing: set[str] = field(default_factory=set)
+    asked_phones: dict[str, PhoneQuestion] = field(default_factory=dict)
 
     @property
     def ringing(self) -> int:
@@ -108,5 +134,5 @@ class Pending:
                 or self.digits
                 or self.stills
             )
-            and not self.calling
+            and not (self.calling or self.placing or self.asked_phones)
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from splitter.calls.session_id import SessionId
-from splitter.calls.states import PhoneOutcome, PhonePart, PhoneState
+from splitter.calls.states import PhoneOutcome, PhonePart, PhoneState, VideoState
 from splitter.calls.view import PhoneView
 from splitter.core.text import plain
+from splitter.sdp.model import Media
 
 MOST = 2  # with the caller and the agent: four voices
 
@@ -23,7 +24,8 @@ class Phone:
         leg: the key of its leg; "" before it is called.
         trunk, network, transport: by which it is called. extension: it is one of the centre's.
         session: the two halves of its own Session-ID (RFC 7989).
-        state: how far it is.
+        state: how far it is. video: how far its picture is; video_reason: why it has none, though somebody wants it.
+        line: of ours, with its index, that was offered for it: the next one keeps its payload types.
     """
 
     name: str
@@ -37,9 +39,13 @@ class Phone:
     extension: bool = False
     session: SessionId = field(default_factory=SessionId)
     state: PhoneState = PhoneState.CALLING
+    video: VideoState = VideoState.OFF
+    video_reason: str = ""
+    line: tuple[int, Media] | None = None
 
     def view(self, muted: bool = False, outcome: PhoneOutcome | None = None, reason: str = "") -> PhoneView:
         """The phone as operators see it; with an outcome, one that is not there any more."""
         state = self.state if outcome is None else PhoneState.LEFT
         said = "" if outcome is None else outcome.value
-        return PhoneView(self.name, plain(self.number), plain(self.by), state, said, plain(reason), muted, self.part)
+        what = (self.name, plain(self.number), plain(self.by), state, said, plain(reason), muted, self.part)
+        return PhoneView(*what, self.video if outcome is None else VideoState.OFF, plain(self.video_reason))

@@ -9,7 +9,7 @@ from splitter.calls.facts import CallerFacts
 from splitter.calls.identity import Identity
 from splitter.calls.parties import Parties
 from splitter.calls.session_id import SessionId
-from splitter.calls.states import Bridge, CallState, Direction, PhoneOutcome, Side
+from splitter.calls.states import Bridge, CallState, Direction, PhoneOutcome, Side, VideoState
 from splitter.calls.talk.leg import LegRecord
 from splitter.calls.talk.phones import Phone
 from splitter.calls.talk.room import RoomState
@@ -166,6 +166,17 @@ class Talk:
             self.phones.pop(phone.name, None)
         self.muted.discard(phone.name)
         self.past_phones = [*self.past_phones, phone.view(outcome=outcome, reason=reason)][-_PAST_PHONES:]
+
+    def forget_questions(self) -> None:
+        """Forget who was being asked for a picture, and the places in the room of phones that rang."""
+        for phone in self.phones.values():
+            if phone.video is not VideoState.ON:
+                phone.video = VideoState.OFF
+        for name in [*self.room.members, *self.room.homeless]:
+            if name.startswith("phone-") and self.parties.get(name) is None:
+                self.room.members.pop(name, None)
+                self.room.homeless.pop(name, None)
+                self.room.forget_rank(name)
 
     def remember(self, leg: LegRecord) -> None:
         """Show a leg on after it has left the call."""

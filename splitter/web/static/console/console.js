@@ -77,7 +77,7 @@ function render() {
     renderStage(splitter, entry);
     renderSide(splitter, entry, { remove: removeParty, show: showParty, open: dialogs.openStill, admit, deny, handOver, takeOver });
     renderChoice(entry);
-    renderVoices(entry, mayDecide(splitter, entry.call.view), { removePhone, mute, leaveVoice });
+    renderVoices(entry, mayDecide(splitter, entry.call.view), { removePhone, filmPhone, mute, leaveVoice });
     renderControls(splitter, entry);
   } else renderIdle();
 }
@@ -336,6 +336,11 @@ function removeParty(party) {
 /** @param {string} phone */
 function removePhone(phone) {
   attempt(async () => current()?.call.voices.remove(phone));
+}
+
+/** @param {string} phone @param {boolean} wanted  its picture is wanted, or no longer */
+function filmPhone(phone, wanted) {
+  attempt(async () => current()?.call.voices.setVideo(phone, wanted));
 }
 
 /** @param {string} number */

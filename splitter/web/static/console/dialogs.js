@@ -291,13 +291,15 @@ export function openPhone(entry) {
   const label = make("label", { for: "phone-number", text: t("phone.number") });
   const problem = make("p", { class: "fault", role: "alert" });
   const submit = make("button", { type: "submit", class: "primary", text: t("phone.submit") });
-  const form = make("form", { novalidate: true }, label, make("div", { class: "row" }, number, submit), problem);
+  const video = make("input", { type: "checkbox", id: "phone-video" });
+  const check = make("label", { class: "check", for: "phone-video" }, video, t("phone.video"));
+  const form = make("form", { novalidate: true }, label, make("div", { class: "row" }, number, submit), check, problem);
   form.addEventListener("submit", async (/** @type {Event} */ event) => {
     event.preventDefault();
     if (!number.value.trim()) return;
     submit.disabled = true;
     try {
-      await entry.call.voices.invite(number.value.trim().replace(/[ ()-]/g, ""));
+      await entry.call.voices.invite(number.value.trim().replace(/[ ()-]/g, ""), { video: video.checked });
       closeDialog();
     } catch (error) {
       problem.textContent = fault(error);

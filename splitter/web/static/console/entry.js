@@ -37,6 +37,8 @@ const TONES = {
   "link-failed": "bad",
   "phone-joined": "good",
   "phone-left": "warn",
+  "phone-video-on": "good",
+  "phone-video-off": "warn",
   "no-video-client": "warn",
   "binding-unclear": "warn",
 };

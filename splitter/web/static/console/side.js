@@ -108,7 +108,7 @@ function partyItem(entry, party, rules, doing) {
     party.extension && party.extension === entry.call.view.extension ? make("span", { class: "seen host", title: t("party.host"), role: "img", "aria-label": t("party.host") }, icon("host")) : null,
     showable ? button("eye", "party.show", doing.show) : null,
     mayHost(entry, party, rules) ? button("host", "party.hand-over", () => doing.handOver(party.extension)) : null,
-    rules || party.name === own ? button("close", "party.remove", doing.remove) : null,
+    (rules || party.name === own) && party.kind !== "phone" ? button("close", "party.remove", doing.remove) : null,
   );
 }
 

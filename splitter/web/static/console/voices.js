@@ -7,7 +7,7 @@ import { t } from "./texts.js";
 /** @typedef {import("./entry.js").Entry} Entry */
 /** @typedef {import("../sdk/splitter.js").PhoneView} PhoneView */
 /**
- * @typedef {{removePhone: (phone: string) => void, mute: (voice: string, muted: boolean) => void,
+ * @typedef {{removePhone: (phone: string) => void, filmPhone: (phone: string, wanted: boolean) => void, mute: (voice: string, muted: boolean) => void,
  *   leaveVoice: () => void}} DoingWithVoices
  */
 
@@ -34,19 +34,22 @@ function stateOf(phone) {
 
 /** @param {PhoneView} phone @param {boolean} rules @param {DoingWithVoices} doing */
 function item(phone, rules, doing) {
-  const { name, number, state, muted, part } = phone;
+  const { name, number, state, muted, part, video = "off", video_reason = "" } = phone;
   const button = (/** @type {string} */ key, /** @type {string} */ symbol, /** @type {() => void} */ act) => {
     const label = t(key, { who: number });
     return make("button", { type: "button", "aria-label": label, title: label, "data-key": `${key} ${name}`, onclick: act }, icon(symbol));
   };
-  const words = [stateOf(phone), part === "talks" ? "" : t(`phone.${part}`), muted ? t("phone.muted") : ""].filter(Boolean).join(", ");
   const here = state === "joined";
+  const seen = here && (video !== "off" || video_reason) ? t(`phone.video.${video}`) : "";
+  const words = [stateOf(phone), part === "talks" ? "" : t(`phone.${part}`), muted ? t("phone.muted") : "", seen].filter(Boolean).join(", ");
+  const films = video === "on" || video === "asking";
   return make(
     "li",
-    { "data-state": state, "data-phone": name, "data-outcome": phone.outcome || null },
+    { "data-state": state, "data-phone": name, "data-outcome": phone.outcome || null, "data-video": video },
     make("span", { class: "grow", text: number, title: number }),
-    make("span", { class: "state", text: words, title: state === "left" ? phone.reason : null }),
+    make("span", { class: "state", text: words, title: (state === "left" ? phone.reason : video_reason) || null }),
     rules && here ? button(muted ? "phone.unmute" : "phone.mute", muted ? "mute" : "voice", () => doing.mute(name, !muted)) : null,
+    rules && here ? button(films ? "phone.film.stop" : "phone.film", films ? "camera-off" : "camera", () => doing.filmPhone(name, !films)) : null,
     rules && state !== "left" ? button(here ? "phone.remove" : "phone.withdraw", "close", () => doing.removePhone(name)) : null,
   );
 }

@@ -7,7 +7,7 @@ import { text } from "./texts.js";
 
 /** @typedef {import("../sdk/http.js").Http} Http */
 /** @typedef {import("../sdk/place.js").Place} Place */
-/** @typedef {{name: string, kind: "caller"|"host"|"desk"|"guest"|"expert", title: string, sends: boolean}} Source */
+/** @typedef {{name: string, kind: "caller"|"host"|"desk"|"guest"|"expert"|"phone", title: string, sends: boolean}} Source */
 
 const LOOK_EVERY_MS = 2_000; // there is no event socket here
 

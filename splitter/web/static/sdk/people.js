@@ -23,7 +23,7 @@ export function peopleOf(view, own) {
 
 /** @param {PartyView} party @param {CallView} view @returns {Person["kind"]} */
 function kindOf({ kind, extension }, view) {
-  if (kind === "guest" || kind === "expert" || kind === "onlooker") return kind;
+  if (kind === "guest" || kind === "expert" || kind === "onlooker" || kind === "phone") return kind;
   return extension && extension === view.extension ? "host" : "desk";
 }
 

@@ -4,13 +4,14 @@
 /** @typedef {{width: number, height: number, frame_rate: number, bitrate_kbps: number}} Limits */
 /** @typedef {{name: string, trunk: string, state: "early"|"confirmed"|"ended", audio: string, video: string}} LegView  `audio` and
  *   `video`: codec and direction as the gateway says them to that peer, "" where there is none. */
-/** @typedef {{name: string, kind: "sip"|"webrtc"|"guest"|"expert"|"onlooker", extension: string, client: string,
+/** @typedef {{name: string, kind: "sip"|"webrtc"|"guest"|"expert"|"onlooker"|"phone", extension: string, client: string,
  *   state: "joining"|"connected"|"interrupted"|"left", sends: boolean, showing: string, title?: string, camera?: string}} PartyView
  *   guest: the caller's own browser; expert: somebody else's, asked in by a link. `title`: what people call it. `camera`:
  *   what its browser says of it: "", starting, on, paused, denied, no-camera, in-use, unplugged, muted, blocked, background or failed. */
 /** @typedef {{name: string, number: string, by: string, state: "calling"|"ringing"|"joining"|"joined"|"left", outcome: string,
- *   reason: string, muted: boolean, part: "talks"|"listens"|"whispers"}} PhoneView  A phone that was invited into the voice. */
-/** @typedef {{name: string, kind: "caller"|"host"|"desk"|"guest"|"expert"|"onlooker", extension: string, title: string, sends: boolean,
+ *   reason: string, muted: boolean, part: "talks"|"listens"|"whispers", video?: "off"|"asking"|"on"|"dropping",
+ *   video_reason?: string}} PhoneView  A phone that was invited into the voice; `video`: whether it is in the picture as well. */
+/** @typedef {{name: string, kind: "caller"|"host"|"desk"|"guest"|"expert"|"onlooker"|"phone", extension: string, title: string, sends: boolean,
  *   own: boolean}} Person  Somebody in the video. host: the desk that has the call; `own`: this desk itself. */
 /** @typedef {{state: "off"|"asking"|"on"|"dropping", outcome: string, reason: string, supported: boolean|null,
  *   limits: Limits|null, sends: boolean}} VideoView */

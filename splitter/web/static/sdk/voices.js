@@ -19,7 +19,7 @@ export class Voices {
   /**
    * Have a number called, and connect it with those who talk.
    * @param {string|undefined} number  this desk's own extension where it is left out
-   * @param {{part?: "talks"|"listens"|"whispers"}} [options]
+   * @param {{part?: "talks"|"listens"|"whispers", video?: boolean}} [options]  video: its picture is wanted as well
    * @returns {Promise<string>}  its name, such as "phone-1"
    */
   async invite(number, options = {}) {
@@ -30,6 +30,11 @@ export class Voices {
   /** Let a phone talk, only listen, or whisper to the agent. @param {string} phone @param {"talks"|"listens"|"whispers"} part */
   async setPart(phone, part) {
     await this.#splitter.request("PUT", `${this.#path}/phones/${encodeURIComponent(phone)}`, { json: { part } });
+  }
+
+  /** Ask a phone that is in the call for its picture, or let it go back to its voice. @param {string} phone @param {boolean} [wanted] */
+  async setVideo(phone, wanted = true) {
+    await this.#splitter.request(wanted ? "POST" : "DELETE", `${this.#path}/phones/${encodeURIComponent(phone)}/video`);
   }
 
   /** Remove a phone, or call it no longer. @param {string} phone */
