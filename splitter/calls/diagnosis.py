@@ -119,8 +119,18 @@ class _Call:
                 words = f"no voice came from the {side}"
                 words += ", nor" if not heard[other] else f", and {heard[other]} packets"
                 yield self._strange(f"{words} from the {other}", side, AUDIO, _says("voice: "))
+        yield from self._missed()
         counts = " and ".join(f"{packets} packets from the {side}" for side, packets in heard.items())
         yield _Claim(f"voice went both ways: {counts}", (_says("voice: "),), fine=True)
+
+    def _missed(self) -> Iterator[_Claim]:
+        """A voice that stopped, and did not come back."""
+        for one in self._view.silences:
+            if one.until is None and one.leg in tuple(Side):
+                end = self._view.ended_at
+                lasted = f"{end - one.since:.0f} s before the end" if end is not None else "and does not come now"
+                words = f"the voice of the {one.leg} stopped {lasted}: {one.why}"
+                yield _Claim(words, (_says(f"no voice comes from the {one.leg}"), _says("voice: ")))
 
     # ---- the video -----------------------------------------------------------------------------------------------
 

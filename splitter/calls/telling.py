@@ -8,7 +8,7 @@ from splitter.calls.call import Call
 from splitter.calls.talk import commands as c
 from splitter.calls.view import Notice
 from splitter.core.text import plain
-from splitter.telemetry import metrics
+from splitter.telemetry import metrics, quality_counts
 
 log = structlog.get_logger(__name__)
 
@@ -16,6 +16,7 @@ _COUNTERS = {
     c.Counted.BINDINGS: metrics.BINDINGS,
     c.Counted.WEBRTC_JOINS: metrics.WEBRTC_JOINS,
     c.Counted.VIDEO_QUESTIONS: metrics.VIDEO_QUESTIONS,
+    c.Counted.VOICES_MISSED: quality_counts.VOICES_MISSED,
 }
 
 

@@ -112,6 +112,16 @@ class StrangerView:
 
 
 @dataclass(frozen=True, slots=True)
+class SilenceView:
+    """A time in which no voice came from a leg though it should. Unix seconds; `until`: None while it lasts."""
+
+    leg: str
+    since: float
+    until: float | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something that people at the desk should be told now.
 
@@ -160,7 +170,8 @@ class CallView:
     desk or who stands in. `extension`: of the agent whom the centre gave the call, "" while nobody knows;
     `bound_by` says what told us: "centre" with the header, "cti", "client". `asking`: extensions whose desks ask to be
     let in, `admitted`: those that were. `carried`: by its media, once it has ended. `node`: that has it, of several.
-    `phones`: those that were invited, the last ones that left first; `muted`: voices that nobody hears.
+    `phones`: those that were invited, the last ones that left first; `muted`: voices that nobody hears. `silences`: the
+    last times in which no voice came from somebody though it should.
     """
 
     call_id: str
@@ -190,6 +201,7 @@ class CallView:
     chosen: str = ""
     phones: tuple[PhoneView, ...] = ()
     muted: tuple[str, ...] = ()
+    silences: tuple[SilenceView, ...] = ()
 
     @property
     def number(self) -> str:

@@ -9,7 +9,16 @@ import msgspec
 
 from splitter.calls.diagnosis import seen_by
 from splitter.calls.states import Direction, VideoState
-from splitter.calls.view import CallView, CarriedView, LegView, PartyView, PhoneView, StrangerView, VideoView
+from splitter.calls.view import (
+    CallView,
+    CarriedView,
+    LegView,
+    PartyView,
+    PhoneView,
+    SilenceView,
+    StrangerView,
+    VideoView,
+)
 from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import clock, fail, plain, say, say_json, span, table
 from splitter.web.shapes import CarriedShown
@@ -124,6 +133,7 @@ def _facts(view: CallView) -> list[tuple[str, str]]:
         ("video", _video(view.video)),
         ("caller sees", view.showing),
         *(("not taken", _stranger(stranger)) for stranger in view.strangers),
+        *(("no voice", _silence(silence)) for silence in view.silences),
         ("started", clock(view.started_at)),
         ("answered", clock(view.answered_at)),
     ]
@@ -145,6 +155,11 @@ def _facts(view: CallView) -> list[tuple[str, str]]:
 def _stranger(stranger: StrangerView) -> str:
     what = "voice" if stranger.kind == "audio" else "picture"
     return f"{what} of the {stranger.leg} from {stranger.source}: SDP names {stranger.named}"
+
+
+def _silence(silence: SilenceView) -> str:
+    lasted = "until now or the end" if silence.until is None else f"for {silence.until - silence.since:.0f} s"
+    return f"of the {silence.leg}, from {clock(silence.since)} {lasted}: {silence.why}"
 
 
 def _leg(leg: LegView) -> tuple[str, ...]:

@@ -19,7 +19,9 @@ from splitter.media.ports.events import (
     SpeakerChanged,
     StrangerHeard,
     TransportChanged,
+    VoiceMissed,
     VoiceOffloaded,
+    VoiceReturned,
 )
 from splitter.media.ports.rooms import (
     CarriedParticipant,
@@ -83,5 +85,7 @@ __all__ = [
     "Survivors",
     "TransportChanged",
     "VoiceEngine",
+    "VoiceMissed",
     "VoiceOffloaded",
+    "VoiceReturned",
 ]

@@ -17,12 +17,14 @@ from splitter.media.ports.events import (
     SpeakerChanged,
     StrangerHeard,
     TransportChanged,
+    VoiceMissed,
     VoiceOffloaded,
+    VoiceReturned,
 )
 
 _STREAM, _STRANGER, _SHOWN, _UNFIT, _TRANSPORT = "stream", "stranger", "shown", "unfit", "transport"
 _SPEAKER = "speaker"
-_CARRIER = "carrier"
+_CARRIER, _SILENCE = "carrier", "silence"
 
 
 class Standing:
@@ -58,6 +60,8 @@ class Standing:
                 self._set(_UNFIT, event.viewer, event)
             case SpeakerChanged():
                 self._set(_SPEAKER, "", event)
+            case VoiceMissed() | VoiceReturned():
+                self._set(_SILENCE, event.end, event)
             case VoiceOffloaded():
                 self._set(_CARRIER, "", replace(event, fault=False))  # it is counted already
             case TransportChanged():

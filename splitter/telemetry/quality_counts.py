@@ -1,8 +1,8 @@
-"""How well media came and went, over all calls: observed when a call ends."""
+"""How well media came and went, over all calls: observed when a call ends; and voices that are missed."""
 
 from __future__ import annotations
 
-from prometheus_client import Histogram
+from prometheus_client import Counter, Histogram
 
 from splitter.telemetry.metrics import REGISTRY
 
@@ -38,5 +38,12 @@ VOICE_MOS = Histogram(
     "from, as it came to us; to, as the other end heard it.",
     ["role", "direction"],
     buckets=(1.5, 2, 2.5, 3, 3.25, 3.5, 3.75, 4, 4.2, 4.4),
+    registry=REGISTRY,
+)
+VOICES_MISSED = Counter(
+    "splitter_voices_missed_total",
+    "Voices of answered calls that did not come for 5 s after the answer, or stopped for 10 s, though nobody was "
+    "on hold and nothing said that they paused; by whose it was (caller, centre, phone).",
+    ["side"],
     registry=REGISTRY,
 )

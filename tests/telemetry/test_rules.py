@@ -121,6 +121,17 @@ class TestPromtool:
             is rings
         )
 
+    @pytest.mark.parametrize(
+        ("missed", "answered", "rings"), [(0, 100, False), (3, 30, False), (9, 900, False), (20, 100, True)]
+    )
+    def test_rings_for_voices_that_are_missing(self, tmp_path: Path, missed: int, answered: int, rings: bool) -> None:
+        series = {
+            'voices_missed_total{instance="A:1", side="centre"}': missed,
+            'calls_total{instance="A:1", outcome="answered"}': answered,
+        }
+        values = {f"splitter_{name}": f"0+{step / 180}x360" for name, step in series.items()}
+        assert plays(tmp_path, "SplitterVoicesMissing", values) is rings
+
 
 def plays(folder: Path, alert: str, series: dict[str, str]) -> bool:
     """Whether an alert rings after half an hour of these series, a value every 5 s."""

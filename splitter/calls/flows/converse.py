@@ -16,6 +16,7 @@ from splitter.calls.flows.phone_questions import ask_phones
 from splitter.calls.flows.phones import hand_over, heir_of, lose_phone
 from splitter.calls.flows.reoffer import ReofferEvent, Reoffers, refresh_later
 from splitter.calls.flows.seats import leave_call
+from splitter.calls.flows.silences import reconsider
 from splitter.calls.leg_events import (
     AckMissing,
     Acknowledged,
@@ -50,6 +51,7 @@ def carry_on(call: LiveCall) -> Steps[None]:
     """Do what has waited: after the answer, and after each event."""
     yield from pass_waiting(call)
     if not call.over:
+        yield from reconsider(call)
         yield from _connect_voices(call)
         yield from Reoffers(call).pump()
         yield from _ask_phones(call)

@@ -42,6 +42,7 @@ from splitter.calls.flows.phone_way import on_answered, on_phone_late, on_phone_
 from splitter.calls.flows.phones import on_phone
 from splitter.calls.flows.presence import on_room, on_window
 from splitter.calls.flows.seats import join_seat, on_seat, on_seat_placed, on_seat_restarted
+from splitter.calls.flows.silences import on_missed, on_returned
 from splitter.calls.flows.streams import on_streams_opened
 from splitter.calls.leg_events import (
     AckMissing,
@@ -68,7 +69,9 @@ from splitter.media.ports.events import (
     SpeakerChanged,
     StrangerHeard,
     TransportChanged,
+    VoiceMissed,
     VoiceOffloaded,
+    VoiceReturned,
 )
 
 
@@ -134,6 +137,10 @@ def _beside_the_voice(call: LiveCall, event: CallEvent) -> Steps[None]:
         case VoiceOffloaded():
             kind = "alarm" if event.fault else "media"
             yield Note(f"the media worker forwards the voice, and not the kernel: {event.reason}", kind=kind)
+        case VoiceMissed():
+            yield from on_missed(call, event)
+        case VoiceReturned():
+            yield from on_returned(call, event)
         case (
             TransportChanged()
             | SpeakerChanged()

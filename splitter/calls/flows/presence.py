@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.flows.seats import forget_party, leave_call
+from splitter.calls.flows.silences import on_started
 from splitter.calls.flows.speaker import forget_speaker, on_speaker
 from splitter.calls.flows.strangers import on_known, on_stranger
 from splitter.calls.parties import Party, owner_of
@@ -39,6 +40,7 @@ def on_room(call: LiveCall, event: RoomEvent) -> Steps[None]:
         case MediaStarted():
             yield Note(f"first {event.kind} packet from {event.source}", event.end, "media")
             yield from on_known(call, event)
+            yield from on_started(call, event)
             if event.kind == "video":
                 yield from _sends(call, event.end, True)
         case SpeakerChanged():

@@ -168,6 +168,7 @@ class Counted(StrEnum):
     SEATS_JOINED = "seats joined"
     WEBRTC_JOINS = "webrtc joins"
     VIDEO_QUESTIONS = "video questions"
+    VOICES_MISSED = "voices missed"
 
 
 class PeopleCommand(Command[None]):

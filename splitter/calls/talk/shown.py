@@ -69,6 +69,7 @@ def view_of(
             *(phone.view(phone.name in talk.muted) for phone in (*talk.phones.values(), *calling)),
         ),
         muted=tuple(sorted(talk.muted)),
+        silences=tuple(talk.silences),
     )
 
 

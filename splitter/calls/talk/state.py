@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from splitter.calls.alarms import Due, Epoch
 from splitter.calls.facts import CallerFacts
@@ -14,7 +14,7 @@ from splitter.calls.talk.leg import LegRecord
 from splitter.calls.talk.phones import Phone
 from splitter.calls.talk.room import RoomState
 from splitter.calls.talk.voice import VoiceState
-from splitter.calls.view import CarriedView, LegView, PhoneView, StrangerView, VideoView
+from splitter.calls.view import CarriedView, LegView, PhoneView, SilenceView, StrangerView, VideoView
 from splitter.core.errors import LocalError
 from splitter.sdp.model import Media
 from splitter.sdp.split import Plan
@@ -112,6 +112,7 @@ class Talk:
         admitted: extensions whose desks were let in by the agent who has the call.
         phones: those that were invited and have answered, by name. past_phones: the last ones that are not there.
         muted: voices that nobody hears, by name.
+        silences: the last times in which a voice was missed.
     """
 
     call_id: str
@@ -150,6 +151,16 @@ class Talk:
     phones: dict[str, Phone] = field(default_factory=dict)
     past_phones: list[PhoneView] = field(default_factory=list)
     muted: set[str] = field(default_factory=set)
+    silences: list[SilenceView] = field(default_factory=list)
+
+    def silence_of(self, name: str) -> SilenceView | None:
+        """The silence of a voice that lasts; None where there is none."""
+        return next((one for one in self.silences if one.leg == name and one.until is None), None)
+
+    def end_silence(self, name: str, at: float) -> None:
+        """A voice comes again, or is gone: its silence is over."""
+        lasting = self.silence_of(name)
+        self.silences = [replace(one, until=at) if one is lasting else one for one in self.silences]
 
     @property
     def bridge(self) -> Bridge:

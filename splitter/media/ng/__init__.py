@@ -5,6 +5,7 @@ An engine that others run: its packets pass through neither this process nor our
     bencode    the encoding of NG. Pure
     messages   what we ask for, and what we read in the replies. Pure
     client     requests and replies over UDP: cookies, repetition, bounds in time
+    silence    voices that should come and do not. Pure
     instance   one rtpengine: whether it is there, and what it holds for us
     engine     VoiceEngine over all instances: who gets the next relay
     settings   the keys of the configuration

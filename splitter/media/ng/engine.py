@@ -18,6 +18,7 @@ from splitter.core.net import Address
 from splitter.media.ng.client import Connect, connect_udp
 from splitter.media.ng.instance import HeldRelay, Instance, InstanceState, NgTimers
 from splitter.media.ng.settings import RtpengineSettings
+from splitter.media.ng.silence import RelaySilences
 from splitter.media.ports.ends import RemoteEnd, StreamCount
 from splitter.media.ports.events import MediaListener
 from splitter.media.ports.health import InstanceStatus
@@ -37,6 +38,7 @@ from splitter.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
+_ENDS = ("caller", "centre")  # what calls name the two sides
 _NO_MIX = "an rtpengine mixes no voices for us: the call needs a relay elsewhere"
 
 
@@ -129,7 +131,7 @@ class NgEngine:
             except MediaError as error:
                 refusal = error
                 continue
-            instance.held[id] = HeldRelay(handle, on_event, six)
+            instance.held[id] = HeldRelay(handle, on_event, six, RelaySilences(call_id, [side.name for side in sides]))
             return handle
         raise refusal
 
@@ -152,7 +154,7 @@ class NgEngine:
         if self._holder(relay.relay_id) is not None:
             raise MediaUnavailable(f"{relay.relay_id} was taken up already")
         six = ":" in relay.local[0].host, ":" in relay.local[1].host
-        instance.held[relay.relay_id] = HeldRelay(relay, on_event, six)
+        instance.held[relay.relay_id] = HeldRelay(relay, on_event, six, RelaySilences(relay.call_id, _ENDS))
         return CarriedRelay(relay, remotes)
 
     async def _find_again(self, relay: RelayHandle) -> tuple[Instance, tuple[RemoteEnd | None, ...]]:

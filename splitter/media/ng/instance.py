@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,8 +25,9 @@ from splitter.media.ng import messages
 from splitter.media.ng.client import Connect, NgClient
 from splitter.media.ng.messages import Message, Reply
 from splitter.media.ng.settings import RtpengineSettings
+from splitter.media.ng.silence import RelaySilences
 from splitter.media.ports.ends import LocalEnd, RemoteEnd
-from splitter.media.ports.events import MediaListener, RelayLost
+from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost
 from splitter.media.ports.health import InstanceStatus
 from splitter.media.ports.voice import RelayHandle, RelayReport
 from splitter.telemetry import metrics, rtpengine_counts
@@ -67,11 +69,12 @@ class NgTimers:
 
 @dataclass(frozen=True, slots=True)
 class HeldRelay:
-    """A relay that an rtpengine holds. `six`: which of its sides speak IPv6."""
+    """A relay that an rtpengine holds. `six`: which of its sides speak IPv6; `silences`: of its sides."""
 
     handle: RelayHandle
     listener: MediaListener
     six: tuple[bool, bool]
+    silences: RelaySilences
 
 
 class InstanceGone(MediaUnavailable):
@@ -196,10 +199,7 @@ class Instance:
         if relay is None:
             return
         metrics.MEDIA_LOST.labels("relay").inc()
-        try:
-            relay.listener(RelayLost(relay.handle.call_id, relay_id, reason))
-        except Exception:
-            log.exception("media listener failed", call=relay.handle.call_id)
+        self._tell(relay, RelayLost(relay.handle.call_id, relay_id, reason))
 
     def orphan(self, relay_id: str) -> None:
         """Delete what it may hold of this id as soon as it answers."""
@@ -252,7 +252,23 @@ class Instance:
             return False
         if (relay := self.held.pop(relay_id, None)) is not None:
             self.held[relay_id] = relay
+            self._listen(relay, reply)
         return True
+
+    def _listen(self, relay: HeldRelay, reply: Reply) -> None:
+        """Tell of a side from which nothing comes."""
+        try:
+            heard = messages.read_heard(reply)
+        except PeerError:
+            return  # whoever wants its counters is told so
+        for event in relay.silences.look(heard, asyncio.get_running_loop().time(), time.time()):
+            self._tell(relay, event)
+
+    def _tell(self, relay: HeldRelay, event: MediaEvent) -> None:
+        try:
+            relay.listener(event)
+        except Exception:
+            log.exception("media listener failed", call=relay.handle.call_id)
 
     async def _delete_orphans(self) -> None:
         for id in list(itertools.islice(self._orphans, _ORPHANS_AT_ONCE)):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from splitter.core.errors import PeerError
 from splitter.core.net import Address
 from splitter.media.ng.bencode import Sent, Value
+from splitter.media.ng.silence import Heard
 from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
 from splitter.sdp.model import shown
 from splitter.sdp.parse import parse
@@ -167,6 +168,15 @@ def _told(reply: Reply, tag: str) -> _Told | None:
     except PeerError:
         return None
     return told if min(told.round_trip_ms, told.lost_percent, told.jitter_ms) >= 0 else None
+
+
+def read_heard(reply: Reply) -> tuple[Heard, ...]:
+    """What has come from each side, and whether it points somewhere, by the reply to `query`. Raises PeerError."""
+    found = []
+    for tag, remote in zip(TAGS, read_remotes(reply), strict=True):
+        rtp, rtcp, *_ = (_numbers(stream, "stats") for stream in _streams(reply, tag))
+        found.append(Heard(rtp["packets"] - rtp["errors"], rtcp["packets"], remote is not None))
+    return tuple(found)
 
 
 def read_ports(reply: Reply) -> tuple[tuple[int, int], ...]:

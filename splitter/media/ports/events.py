@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from splitter.core.net import Address
 
 
 @dataclass(frozen=True, slots=True)
 class MediaStarted:
-    """The first accepted packet arrived. `end`: the name of a relay's side, or of a participant of a room."""
+    """The first accepted packet arrived. `end`: the name of a relay's side, or of a participant of a room.
+
+    `at`: Unix seconds; 0 where that is not said.
+    """
 
     call_id: str
     kind: str  # "audio" or "video"
     end: str
     source: Address
+    at: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,50 @@ class SpeakerChanged:
     end: str
 
 
+class PeerClaim(StrEnum):
+    """What the RTCP of a peer says of its voice, while none of it comes.
+
+    Attributes:
+        NOTHING: it sends no RTCP.
+        QUIET: it is there, and sends no voice: muted, or it pauses.
+        SENDS: it sends; that is lost on the way.
+    """
+
+    NOTHING = "nothing"
+    QUIET = "quiet"
+    SENDS = "sends"
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceMissed:
+    """A side that was pointed is silent; told again as that lasts.
+
+    Whether that is a fault the engine does not know: it may be on hold.
+
+    Attributes:
+        end: the side's name.
+        since: Unix seconds: of its last packet, or of when it was last pointed.
+        lasted_s: as long by now.
+        never: none ever came.
+    """
+
+    call_id: str
+    end: str
+    since: float
+    lasted_s: float
+    never: bool
+    claim: PeerClaim
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceReturned:
+    """The voice of a side that was missed comes (again). `at`: Unix seconds."""
+
+    call_id: str
+    end: str
+    at: float
+
+
 @dataclass(frozen=True, slots=True)
 class EnginePassedOver:
     """The engine that is to carry this call's voice cannot; another one does, or fails as well."""
@@ -153,6 +202,8 @@ MediaEvent = (
     | TransportChanged
     | SourceUnfit
     | SpeakerChanged
+    | VoiceMissed
+    | VoiceReturned
     | EnginePassedOver
     | VoiceOffloaded
     | RelayLost

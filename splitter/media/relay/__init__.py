@@ -7,6 +7,7 @@ Glossary
 Layout
     relay.py    two sides and what calls ask of them
     lane.py     packets, the hot path
+    watch.py    sides from which nothing comes
     tap.py      RTCP, forwarded and read on the way
     quality.py  loss and jitter from a sample of packets (pure)
     ports.py    PortPairs under its name of old

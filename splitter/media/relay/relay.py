@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from splitter.core.errors import LocalError, MediaUnavailable
@@ -26,12 +25,13 @@ from splitter.media.ports.voice import SIDES_LIMIT, Hearing, MixedSide, RelayRep
 from splitter.media.relay.beneath import Beneath
 from splitter.media.relay.copy import copy
 from splitter.media.relay.lane import Lane
-from splitter.media.relay.side import RelaySide
+from splitter.media.relay.side import RelaySide, checked
 from splitter.media.relay.tap import RtcpTap
+from splitter.media.relay.watch import SilenceWatch
 from splitter.media.voice.keys import KeyPressed
 from splitter.media.voice.mode import RelayMode, among, mode_of
 from splitter.media.wire.host import Host, Pair
-from splitter.media.wire.latch import LatchRules, canonical
+from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.sources import NONE, Sources
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.voice import VoiceFormat
@@ -40,23 +40,6 @@ if TYPE_CHECKING:
     from splitter.media.relay.mix import Mix
 
 _CENTRE, _CALLER = 1, 0  # the first two sides, whatever comes later
-
-
-def checked(address: Address, like: str) -> Address:
-    """`address`, if packets from our address `like` can reach it.
-
-    Raises:
-        LocalError: not a literal address of the same family, or no port.
-    """
-    try:
-        reachable = ip_address(address.host).version == ip_address(like).version
-    except ValueError:
-        reachable = False
-    if not reachable or "%" in address.host:
-        raise LocalError(f"{address.host!r} is no address that this network can reach")
-    if not 0 < address.port < 65536:
-        raise LocalError(f"{address.port} is no port")
-    return Address(canonical(address.host), address.port)
 
 
 def _can_mix(format: VoiceFormat) -> bool:
@@ -73,7 +56,7 @@ class Relay:
         sides: what events call each, and the local address to bind on, by number; None for one that was removed.
         host: what the worker gives; told what a lane raised: the relay is of no use then and wants closing.
         rules: of latching RTP.
-        emit: takes MediaStarted, StrangerHeard and SpeakerChanged events.
+        emit: takes MediaStarted, StrangerHeard, SpeakerChanged, VoiceMissed and VoiceReturned events.
         ports: the even port that each side had, where the relay is opened again.
         offload: the kernel, to be given the voice of the first two once it is settled; None: it stays here.
 
@@ -108,6 +91,7 @@ class Relay:
         self._mix: Mix | None = None
         self._removed: dict[int, StreamCount] = {}
         self.sides: dict[int, RelaySide] = {}
+        self._watch = SilenceWatch(call_id, host, self.sides, emit)
         self.mode = RelayMode.COPIES
         self.hearing: Hearing = ()
         if not ports and not 2 <= len(sides) <= SIDES_LIMIT:
@@ -151,7 +135,7 @@ class Relay:
 
     def on_started(self, lane: Lane, source: Address) -> None:
         """A side is heard."""
-        self._emit(MediaStarted(self.call_id, "audio", self._side_of(lane).name, source))
+        self._emit(MediaStarted(self.call_id, "audio", self._side_of(lane).name, source, self._host.wall()))
 
     def on_found(self, lane: Lane, source: Address) -> None:
         """A side sends from elsewhere: so may its RTCP."""
@@ -354,6 +338,8 @@ class Relay:
         side.rtcp.signal(rtcp, now)
         if side.rtp.latch.current is not None:
             side.rtcp.latch.believe(side.rtp.latch.current.host)
+        if remote is not None:
+            self._watch.expect(side)
         self._connect(mode)
 
     def send_digit(self, number: int, digit: Digit) -> None:
@@ -386,6 +372,7 @@ class Relay:
     def close(self) -> RelayReport:
         """Give the ports back and say what was carried."""
         self._leave_kernel()
+        self._watch.close()
         if self._mix is not None:
             self._mix.stop()
         report = self._counted()  # without a mix that may be broken

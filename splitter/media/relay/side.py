@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 
+from splitter.core.errors import LocalError
 from splitter.core.net import Address
 from splitter.media.ports.ends import RemoteEnd, StreamCount
 from splitter.media.relay.beneath import OneWay
@@ -11,7 +13,25 @@ from splitter.media.relay.lane import NOWHERE, Egress, Lane
 from splitter.media.relay.tap import RtcpTap
 from splitter.media.voice.stream import VoiceStream
 from splitter.media.wire.host import Pair
+from splitter.media.wire.latch import canonical
 from splitter.rtp.reports import PeerReports
+
+
+def checked(address: Address, like: str) -> Address:
+    """`address`, if packets from our address `like` can reach it.
+
+    Raises:
+        LocalError: not a literal address of the same family, or no port.
+    """
+    try:
+        reachable = ip_address(address.host).version == ip_address(like).version
+    except ValueError:
+        reachable = False
+    if not reachable or "%" in address.host:
+        raise LocalError(f"{address.host!r} is no address that this network can reach")
+    if not 0 < address.port < 65536:
+        raise LocalError(f"{address.port} is no port")
+    return Address(canonical(address.host), address.port)
 
 
 @dataclass(slots=True, eq=False)

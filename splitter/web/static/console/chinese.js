@@ -366,6 +366,8 @@ export const CHINESE = {
   "notice.caller-added-video": "来电人打开了视频",
   "notice.caller-picture-stopped": "来电人的视频停了",
   "notice.source-unfit": "选定的内容无法显示给{who}",
+  "notice.voice-missing": "没有收到{who}的声音",
+  "notice.voice-returned": "又收到{who}的声音了",
   "notice.media-from-stranger": "来自意外地址的视频或语音已被忽略",
   "notice.party-joined": "{who}：加入",
   "notice.party-left": "{who}：离开",

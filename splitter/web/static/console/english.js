@@ -366,6 +366,8 @@ export const ENGLISH = {
   "notice.caller-added-video": "The caller turned video on",
   "notice.caller-picture-stopped": "The caller's video has stopped",
   "notice.source-unfit": "What was chosen cannot be shown to {who}",
+  "notice.voice-missing": "No voice comes from {who}",
+  "notice.voice-returned": "The voice of {who} comes again",
   "notice.media-from-stranger": "Video or voice from an unexpected address is ignored",
   "notice.party-joined": "{who}: joined",
   "notice.party-left": "{who}: left",

@@ -18,7 +18,7 @@ const UNSAID = new Set(["snapshot", "video-withdrawn"]);
 /** What this desk's own transport tells as well. */
 const OWN = new Set(["party-joined", "party-interrupted", "party-left", "party-removed"]);
 /** Notices whose text says more than their code. */
-const WITH_REASON = new Set(["video-failed", "video-unsupported", "source-unfit", "video-refused", "media-from-stranger"]);
+const WITH_REASON = new Set(["video-failed", "video-unsupported", "source-unfit", "video-refused", "media-from-stranger", "voice-missing"]);
 /** @type {Record<string, string>} */
 const TONES = {
   "video-accepted": "good",
@@ -30,6 +30,8 @@ const TONES = {
   "caller-picture-stopped": "warn",
   "source-unfit": "warn",
   "media-from-stranger": "bad",
+  "voice-missing": "bad",
+  "voice-returned": "good",
   "party-interrupted": "warn",
   "media-lost": "bad",
   "link-opened": "good",

@@ -1,0 +1,182 @@
+"""A voice that does not come: what is a fault and is told, and what has its reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from splitter.calls.diagnosis import why
+from splitter.core.net import Address
+from splitter.media.ports.events import MediaStarted, PeerClaim, StrangerHeard, VoiceMissed, VoiceReturned
+from splitter.sdp.model import Session
+from splitter.telemetry import quality_counts
+from tests.calls.kit import connected, ringing
+from tests.counted import value
+from tests.world import PeerCall, World
+
+
+def missed(
+    world: World,
+    caller: PeerCall,
+    end: str = "centre",
+    lasted_s: float = 12.0,
+    *,
+    never: bool = False,
+    claim: PeerClaim = PeerClaim.NOTHING,
+) -> None:
+    """The engine tells of a silence."""
+    tell(world, caller, VoiceMissed("", end, world.clock.wall() - lasted_s, lasted_s, never, claim))
+
+
+def tell(world: World, caller: PeerCall, event: VoiceMissed | VoiceReturned | MediaStarted | StrangerHeard) -> None:
+    relay = world.engine.relay_of(world.call_of(caller).talk.call_id)
+    assert relay is not None
+    world.engine.tell(relay, event)
+    world.run(0.01)
+
+
+def silences(world: World, caller: PeerCall) -> list[tuple[str, bool]]:
+    """Whose voice was missed, and whether it still is."""
+    return [(one.leg, one.until is None) for one in world.call_of(caller).view().silences]
+
+
+@pytest.fixture
+def caller(world: World) -> PeerCall:
+    """Of a call that was answered a minute ago."""
+    caller, _ = connected(world)
+    world.run(60)
+    return caller
+
+
+def over(world: World, caller: PeerCall) -> None:
+    caller.bye()
+    world.run(1)
+    world.settle()
+
+
+class TestAVoiceThatStops:
+    def test_is_told_to_all(self, world: World, caller: PeerCall) -> None:
+        before = value(quality_counts.VOICES_MISSED, "centre")
+        missed(world, caller)
+        assert value(quality_counts.VOICES_MISSED, "centre") == before + 1
+        assert silences(world, caller) == [("centre", True)]
+        assert [notice.code for notice in world.notices][-1:] == ["voice-missing"]
+        assert "no voice comes from the centre any more, for 12 s: neither RTP nor RTCP arrives" in world.ladder(caller)
+        over(world, caller)
+
+    def test_is_told_once(self, world: World, caller: PeerCall) -> None:
+        for lasted_s in (12.0, 24.0):
+            missed(world, caller, lasted_s=lasted_s)
+        assert len(world.notices) == 1 and len(silences(world, caller)) == 1
+        over(world, caller)
+
+    def test_and_comes_back_is_over(self, world: World, caller: PeerCall) -> None:
+        missed(world, caller)
+        world.run(8)
+        tell(world, caller, VoiceReturned("", "centre", world.clock.wall()))
+        [silence] = world.call_of(caller).view().silences
+        assert silence.until is not None and silence.until - silence.since == pytest.approx(20, abs=0.5)
+        assert world.notices[-1].code == "voice-returned"
+        over(world, caller)
+
+    def test_and_comes_to_another_relay_is_over(self, world: World, caller: PeerCall) -> None:
+        missed(world, caller)
+        tell(world, caller, MediaStarted("", "audio", "centre", Address("10.1.0.9", 4000), world.clock.wall()))
+        assert silences(world, caller) == [("centre", False)]
+        over(world, caller)
+
+    def test_is_why_the_call_had_no_voice_at_its_end(self, world: World, caller: PeerCall) -> None:
+        call_id = world.call_of(caller).talk.call_id
+        missed(world, caller, claim=PeerClaim.SENDS)
+        world.run(5)
+        over(world, caller)
+        view = world.views[call_id]
+        assert view.silences[0].until is None
+        words = why(view, view.carried, world.traces[call_id]).voice.words
+        assert not view.carried or "no voice came" in words or "stopped 1" in words
+
+
+class TestWhatIsNoFault:
+    def test_is_a_muted_phone_that_says_so_by_rtcp(self, world: World, caller: PeerCall) -> None:
+        missed(world, caller, claim=PeerClaim.QUIET)
+        assert silences(world, caller) == []
+        over(world, caller)
+
+    def test_is_a_short_pause(self, world: World, caller: PeerCall) -> None:
+        missed(world, caller, lasted_s=6.0)
+        assert silences(world, caller) == []
+        over(world, caller)
+
+    @pytest.mark.parametrize("direction", ["sendonly", "inactive"])
+    def test_is_hold(self, direction: str, world: World, caller: PeerCall) -> None:
+        """The caller holds the centre: that has nothing to send, and an inactive caller has not either."""
+        caller.reinvite(audio=direction)
+        world.run(2)
+        missed(world, caller, "centre")
+        if direction == "inactive":
+            missed(world, caller, "caller")
+        assert silences(world, caller) == []
+        over(world, caller)
+
+    def test_is_forgotten_when_the_side_is_put_on_hold(self, world: World, caller: PeerCall) -> None:
+        missed(world, caller)
+        caller.reinvite(audio="sendonly")
+        world.run(2)
+        assert silences(world, caller) == []
+        over(world, caller)
+
+    def test_is_ringing(self, world: World) -> None:
+        caller, _ = ringing(world)
+        missed(world, caller, "caller", 20.0, never=True)
+        assert silences(world, caller) == []
+        caller.cancel()
+        world.run(1)
+        world.settle()
+
+
+class TestAVoiceThatNeverCame:
+    def test_is_judged_from_the_answer_on(self, world: World) -> None:
+        caller, _ = connected(world)
+        missed(world, caller, "caller", 40.0, never=True)
+        assert silences(world, caller) == [], "it rang for 40 s, and was answered just now"
+        world.run(5)
+        missed(world, caller, "caller", 45.0, never=True)
+        assert silences(world, caller) == [("caller", True)]
+        assert "no voice comes from the caller since the answer, for 5 s" in world.ladder(caller)
+        over(world, caller)
+
+    def test_says_where_else_something_comes_from(self, world: World, caller: PeerCall) -> None:
+        tell(world, caller, StrangerHeard("", "audio", "caller", Address("203.0.113.9", 4000), 101))
+        missed(world, caller, "caller", never=True)
+        [silence] = world.call_of(caller).view().silences
+        assert silence.why == "packets come from an address that its SDP does not name (101 so far)"
+        over(world, caller)
+
+    def test_on_both_sides_is_said(self, world: World, caller: PeerCall) -> None:
+        missed(world, caller, "caller", never=True)
+        missed(world, caller, "centre", never=True)
+        assert world.call_of(caller).view().silences[1].why == "nor does any from the caller, and no RTCP"
+        over(world, caller)
+
+
+class TestACodecThatPauses:
+    @pytest.mark.parametrize(
+        ("ours", "theirs", "silent"),
+        [("8 13", "8 13", False), ("8", "8 13", True), ("18", "18", False), ("8 18", "8 18", True), ("8", "8", True)],
+    )
+    def test_may_be_silent_after_it_spoke(
+        self, ours: str, theirs: str, silent: bool, world: World, caller: PeerCall
+    ) -> None:
+        """Comfort noise (RFC 3389) that both agreed on, and G.729, unless it is only another choice."""
+        terms = world.call_of(caller).caller.terms
+        assert terms.local is not None and terms.remote is not None
+        terms.local, terms.remote = _speaking(terms.local, ours), _speaking(terms.remote, theirs)
+        missed(world, caller, "caller")
+        assert silences(world, caller) == ([("caller", True)] if silent else [])
+        over(world, caller)
+
+
+def _speaking(session: Session, formats: str) -> Session:
+    voice, *rest = session.media
+    return replace(session, media=(voice.with_(formats=tuple(formats.split())), *rest))
