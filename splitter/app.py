@@ -199,6 +199,8 @@ class Gateway:
         await doors.webhooks.stop()
         await floor.pictures.stop()
         await floor.store.stop()
+        if floor.homer is not None:
+            floor.homer.close()
         await asyncio.to_thread(floor.live.stop)
         if self._tenancy is not None:
             self._tenancy.end()

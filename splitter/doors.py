@@ -236,6 +236,8 @@ class Doors:
         ask("media workers", lambda: missing_workers(floor.engine))
         ask("rtpengines", floor.farm.alarms)
         ask("store", lambda: [floor.store.alarm])
+        if (homer := floor.homer) is not None:
+            ask("HEP", lambda: [homer.alarm])
         if membership is not None:
             ask("cluster", lambda: [membership.alarm])
         ask("records", lambda: floor.live.alarms)

@@ -41,6 +41,8 @@ from splitter.store.live import LiveStore
 from splitter.store.pictures import PictureLibrary
 from splitter.store.schema import beside
 from splitter.store.sqlite import Store
+from splitter.telemetry.hep import CaptureAgent
+from splitter.telemetry.homer import Homer
 from splitter.telemetry.trace import Recorder
 from splitter.transport.driver import Driver
 
@@ -52,7 +54,8 @@ class Floor:
         membership: of the cluster; None where there is none.
 
     Attributes:
-        store, recorder: calls and traces. live, records: the records of calls that live. pictures: uploaded ones.
+        store, recorder: calls and traces. homer: who else is told of those; None where nobody is.
+        live, records: the records of calls that live. pictures: uploaded ones.
         engine, farm: media workers, and rtpengines.
         driver: SIP. routing, watch: the neighbours. former: trunks that calls of before are on.
         reception, registrations: logins of seats, and ours elsewhere. desks: who is there.
@@ -74,7 +77,10 @@ class Floor:
     def _keep(self, settings: Settings, membership: Membership | None) -> None:
         """Build what keeps calls, their traces and their pictures."""
         self.store = Store(settings.store, self._clock)
-        self.recorder = Recorder(self.store, self._clock, settings.store.digits)
+        hep = settings.hep
+        agent = CaptureAgent(hep.agent, settings.cluster.node or self._name, hep.key)
+        self.homer = Homer(self.store, hep.send_to, agent, hep.logs) if hep.send_to is not None else None
+        self.recorder = Recorder(self.store if self.homer is None else self.homer, self._clock, settings.store.digits)
         path, log_dir = beside(settings.store.path, "live.db"), Path(settings.media.socket_dir)
         shelves: list[Gatherer] = [LiveStore(path, self._records_lost, log_dir)]
         if membership is not None:

@@ -29,7 +29,7 @@ from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
 from splitter.sms.settings import SmsSettings
 from splitter.store.settings import StoreSettings
-from splitter.telemetry.settings import TelemetrySettings
+from splitter.telemetry.settings import HepSettings, TelemetrySettings
 from splitter.transport.settings import DnsSettings, Network, TlsSettings, TransportSettings
 from splitter.transport.targets import HostName
 
@@ -115,6 +115,7 @@ PARTS = (
     _Part("webhooks", "webhook", Webhook, _name),
     _Part("sms", "sms", SmsSettings),
     _Part("web_calls", "web_calls", WebCallSettings),
+    _Part("hep", "hep", HepSettings),
     _Part("cluster", "cluster", ClusterSettings),
 )
 _CARRIERS = ("http", "smpp", "sip")  # tables within [sms]

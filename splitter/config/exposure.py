@@ -34,6 +34,7 @@ def known(settings: Settings) -> list[str]:
     secrets += [(f"token {one.name}", {one.sha256}) for one in settings.tokens]
     secrets += [(f"webhook {one.name}", {one.secret}) for one in settings.webhooks]
     secrets += [(f"sms.smpp.{one.name}", {one.password}) for one in settings.sms.smpp]
+    secrets.append(("hep", {settings.hep.key}))
     remedy = "everybody knows it; put one of your own there, or take the table out"
     return [f"{what}: its secret is that of the example: {remedy}" for what, used in secrets if used & _EXAMPLES]
 
@@ -60,7 +61,11 @@ def _has_secrets(settings: Settings) -> bool:
     trunks = any(trunk.password for trunk in settings.trunks.values())
     services = (*settings.webhooks, *settings.sms.http, *settings.sms.smpp)
     return trunks or bool(
-        settings.api.turn_secret or settings.accounts or services or settings.web_calls.captcha_secret
+        settings.api.turn_secret
+        or settings.accounts
+        or services
+        or settings.web_calls.captcha_secret
+        or settings.hep.key
     )
 
 

@@ -21,7 +21,7 @@ from splitter.core.errors import ConfigError
 from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
-from splitter.telemetry.settings import TelemetrySettings
+from splitter.telemetry.settings import HepSettings, TelemetrySettings
 from splitter.transport.settings import DnsSettings, TransportSettings
 
 
@@ -108,6 +108,7 @@ def _read(root: Table) -> Settings:
         webhooks=tuple(read(table, Webhook, webhooks.check_webhook) for table in root.take_tables("webhook")),
         sms=sms.read_sms(root.take_table("sms")),
         web_calls=read(root.take_table("web_calls"), WebCallSettings),
+        hep=read(root.take_table("hep"), HepSettings),
         cluster=cluster.read_cluster(root.take_table("cluster")),
         control_socket=control_socket,
     )

@@ -17,7 +17,7 @@ from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
 from splitter.sms.settings import SmsSettings
 from splitter.store.settings import StoreSettings
-from splitter.telemetry.settings import TelemetrySettings
+from splitter.telemetry.settings import HepSettings, TelemetrySettings
 from splitter.transport.settings import DnsSettings, Network, TransportSettings
 
 CONTROL_SOCKET = "/run/splitter/control.sock"
@@ -43,6 +43,7 @@ class Settings:
         webhooks: other programs that are told what happens.
         sms: what sends callers their links.
         web_calls: who may call from a browser.
+        hep: who else is told what happens to calls.
         cluster: who else is this gateway where this one dies; its `node` is empty where nobody is.
     """
 
@@ -65,6 +66,7 @@ class Settings:
     webhooks: tuple[Webhook, ...] = ()
     sms: SmsSettings = field(default_factory=SmsSettings)
     web_calls: WebCallSettings = field(default_factory=WebCallSettings)
+    hep: HepSettings = field(default_factory=HepSettings)
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     control_socket: Annotated[str, Key(table="gateway", file=True, taken=Uptake.RESTART)] = CONTROL_SOCKET
     """The Unix socket of the command line (splitter calls, trace, …). Whoever may write to it may hang up calls."""

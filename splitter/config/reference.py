@@ -31,7 +31,7 @@ from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
 from splitter.sms.settings import HttpSmsSettings, SipSmsSettings, SmppSettings, SmsSettings, SmsText
 from splitter.store.settings import StoreSettings
-from splitter.telemetry.settings import TelemetrySettings
+from splitter.telemetry.settings import HepSettings, TelemetrySettings
 from splitter.transport.settings import DnsSettings, Network, TlsSettings, TransportSettings
 
 _WIDTH = 120
@@ -190,6 +190,7 @@ _PARTS: tuple[Heading | Example, ...] = (
     Heading("log and metrics"),
     Example("[log]", (TelemetrySettings,)),
     Example("[metrics]", (TelemetrySettings,)),
+    Example("[hep]", (HepSettings,)),
 )
 
 

@@ -1,19 +1,17 @@
 """The messages of a trace as a capture file, for programs that read those (Wireshark, tshark, sngrep). No I/O.
 
 A trace holds messages, not packets. Headers are made up around each: IP and UDP as on the wire, TCP with running
-numbers and no handshake. The peer's address is the trace's. Ours is what our own Via says on that path, else what the
-peer sent its request to, else one that stands for us. What came over TLS or a WebSocket stands as plain TCP on our
-side's port 5060, since programs look for SIP there and not for what it was wrapped in.
+numbers and no handshake. What came over TLS or a WebSocket stands as plain TCP on our side's port 5060, since programs
+look for SIP there and not for what it was wrapped in.
 """
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from dataclasses import replace
 
+from splitter.telemetry.ends import SIP_PORT, End, Ends
 from splitter.telemetry.trace import TraceEvent
 
 _MAGIC, _RAW_IP = 0xA1B2C3D4, 101  # microseconds; LINKTYPE_RAW: packets begin with their IP header
@@ -22,25 +20,6 @@ _UDP, _TCP = 17, 6
 _UDP_BYTES = 65_507  # of IPv4
 _SEGMENT_BYTES = 1400
 _PUSH_ACK = 0x18
-_SIP = 5060
-_OURS: dict[int, IPv4Address | IPv6Address] = {
-    4: IPv4Address("192.0.2.1"),  # addresses of documents (RFC 5737, RFC 3849): nobody has them
-    6: IPv6Address("2001:db8::1"),
-}
-_PEER = re.compile(r"(?P<network>.*)/(?P<transport>\w+) \[?(?P<host>[^\]\s]+?)\]?:(?P<port>\d{1,5})\Z")
-_VIA = re.compile(rb"(?im)^(?:Via|v)[ \t]*:[ \t]*SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*\w+[ \t]+([^;,\s]+)")
-_TARGET = re.compile(rb"\A\w+ sips?:(?:[^@\s>]*@)?(\[[^\]\s]+\](?::\d+)?|[^;?\s]+)")
-_HOST = re.compile(r"\[?(?P<host>[^\]\s]+?)\]?(?::(?P<port>\d{1,5}))?\Z")
-
-Ip = IPv4Address | IPv6Address
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    """An address with its port."""
-
-    ip: Ip
-    port: int
 
 
 class Capture:
@@ -52,14 +31,14 @@ class Capture:
 
     def __init__(self) -> None:
         self.messages = self.left_out = 0
-        self._ours: dict[str, _End] = {}  # by peer, and by network and transport
-        self._sent: dict[tuple[_End, _End], int] = {}  # bytes of a TCP stream
+        self._ends = Ends()
+        self._sent: dict[tuple[End, End], int] = {}  # bytes of a TCP stream
         self._identification = 0
 
     def learn(self, events: Iterable[TraceEvent]) -> None:
         """Find our own addresses in what is there already, so that they hold for all of it."""
         for event in events:
-            self._learn(event)
+            self._ends.learn(event)
 
     def head(self) -> bytes:
         """The header of the file."""
@@ -69,18 +48,15 @@ class Capture:
         """The packets of one event; none where it is no message."""
         if event.kind != "message" or not event.data:
             return
-        found = _PEER.match(event.peer)
-        peer = _end(found["host"], int(found["port"])) if found else None
-        if found is None or peer is None:
+        path = self._ends.path_of(event)
+        if path is None:
             self.left_out += 1
             return
-        self._learn(event)
         self.messages += 1
-        transport = found["transport"].lower()
-        ours = self._our_end(event, found["network"], transport, peer.ip.version)
+        source, target, transport = path.source, path.target, path.transport
         if transport not in ("udp", "tcp"):
-            ours = _End(ours.ip, _SIP)
-        source, target = (peer, ours) if event.direction == "in" else (ours, peer)
+            ours = target if event.direction == "in" else source
+            source, target = (one if one is not ours else replace(ours, port=SIP_PORT) for one in (source, target))
         packets = (
             self._datagram(source, target, event.data)
             if transport == "udp"
@@ -90,39 +66,16 @@ class Capture:
         for packet in packets:
             yield struct.pack("<IIII", seconds & 0xFFFF_FFFF, micros, len(packet), len(packet)) + packet
 
-    # ---- whose address is whose -----------------------------------------------------------------------------------
-
-    def _learn(self, event: TraceEvent) -> None:
-        """The top Via is ours in a request that we send, and in the response to it (RFC 3261 §18.1.1, §18.2.1)."""
-        is_response = event.data.startswith(b"SIP/2.0 ")
-        if event.kind != "message" or (event.direction == "in") != is_response:
-            return
-        found, via = _PEER.match(event.peer), _VIA.search(event.data[:65_536])
-        ours = _written(via[1]) if via else None
-        if found is not None and ours is not None:
-            self._ours[event.peer] = ours
-            self._ours.setdefault(f"{found['network']}/{found['transport']}", ours)
-
-    def _our_end(self, event: TraceEvent, network: str, transport: str, version: int) -> _End:
-        target = _TARGET.match(event.data[:4096]) if event.direction == "in" else None
-        candidates = (
-            self._ours.get(event.peer),
-            self._ours.get(f"{network}/{transport}"),
-            _written(target[1]) if target else None,
-        )
-        fitting = (end for end in candidates if end is not None and end.ip.version == version)
-        return next(fitting, _End(_OURS[version], _SIP))
-
     # ---- packets --------------------------------------------------------------------------------------------------
 
-    def _datagram(self, source: _End, target: _End, data: bytes) -> Iterator[bytes]:
+    def _datagram(self, source: End, target: End, data: bytes) -> Iterator[bytes]:
         data = data[:_UDP_BYTES]
         length = 8 + len(data)
         head = struct.pack("!HHHH", source.port, target.port, length, 0)
         check = _checksum(_pseudo(source, target, _UDP, length) + head + data) or 0xFFFF
         yield self._packet(source, target, _UDP, head[:6] + struct.pack("!H", check) + data)
 
-    def _segments(self, source: _End, target: _End, data: bytes) -> Iterator[bytes]:
+    def _segments(self, source: End, target: End, data: bytes) -> Iterator[bytes]:
         for start in range(0, len(data), _SEGMENT_BYTES):
             part = data[start : start + _SEGMENT_BYTES]
             sent, heard = self._sent.get((source, target), 0), self._sent.get((target, source), 0)
@@ -132,7 +85,7 @@ class Capture:
             check = _checksum(_pseudo(source, target, _TCP, len(head) + len(part)) + head + part)
             yield self._packet(source, target, _TCP, head[:16] + struct.pack("!HH", check, 0) + part)
 
-    def _packet(self, source: _End, target: _End, protocol: int, payload: bytes) -> bytes:
+    def _packet(self, source: End, target: End, protocol: int, payload: bytes) -> bytes:
         if source.ip.version == 6:
             head = struct.pack("!IHBB", 6 << 28, len(payload), protocol, 64)
             return head + source.ip.packed + target.ip.packed + payload
@@ -142,20 +95,7 @@ class Capture:
         return head[:10] + struct.pack("!H", _checksum(head + addresses)) + addresses + payload
 
 
-def _end(host: str, port: int) -> _End | None:
-    try:
-        return _End(ip_address(host.partition("%")[0]), port) if port < 65_536 else None
-    except ValueError:
-        return None
-
-
-def _written(text: bytes) -> _End | None:
-    """An address as messages write it: a literal with or without a port."""
-    found = _HOST.match(text.decode("latin-1"))
-    return _end(found["host"], int(found["port"] or _SIP)) if found else None
-
-
-def _pseudo(source: _End, target: _End, protocol: int, length: int) -> bytes:
+def _pseudo(source: End, target: End, protocol: int, length: int) -> bytes:
     """What the checksum covers beside the packet itself (RFC 9293 §3.1, RFC 8200 §8.1)."""
     shape = "!BBH" if source.ip.version == 4 else "!I3xB"
     values = (0, protocol, length) if source.ip.version == 4 else (length, protocol)

@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 
 from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
-from splitter.core.net import Flow
+from splitter.core.net import Address, Flow
 from splitter.sip.message import Message, Request
 from splitter.telemetry.masking import masked
 
@@ -40,6 +40,7 @@ class TraceEvent:
         kind: "message", "state", "media", "note" or "alarm".
         direction: of a message: "in" (towards us) or "out"; else "".
         peer: of a message: network, transport and address of the other side; else "".
+        local: of a message, while it passes: the address of our socket. None in a trace that is read again.
         text: plain words; of a message its method or status (the SDP in words is made when the trace is read).
         data: of a message its bytes as they were on the wire.
         seq: 1, 2, 3 … within the call.
@@ -54,6 +55,7 @@ class TraceEvent:
     text: str
     data: bytes = b""
     seq: int = 0
+    local: Address | None = None
 
 
 class TraceSink(Protocol):
@@ -223,7 +225,9 @@ class Recorder:
         text = message.method if isinstance(message, Request) else f"{message.status} {message.reason}"
         call = self._calls.get(call_id)
         seq = call.next_seq() if call else 0
-        event = TraceEvent(call_id, self._clock.wall(), leg, "message", direction, str(flow), text, data, seq)
+        event = TraceEvent(
+            call_id, self._clock.wall(), leg, "message", direction, str(flow), text, data, seq, flow.local
+        )
         if call:
             self._emit(call, event)
         else:

@@ -23,7 +23,7 @@ from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.settings import MediaSettings
 from splitter.sms.settings import HttpSmsSettings, SipSmsSettings, SmppSettings, SmsSettings, SmsText
 from splitter.store.settings import StoreSettings
-from splitter.telemetry.settings import TelemetrySettings
+from splitter.telemetry.settings import HepSettings, TelemetrySettings
 from splitter.transport.settings import DnsSettings, Network, TlsSettings, TransportSettings
 from tests.cli.kit import splitter
 
@@ -50,6 +50,7 @@ TABLES = {
     SmsText: "sms_text",
     StoreSettings: "store",
     TelemetrySettings: "log",
+    HepSettings: "hep",
     TlsSettings: "network",
     Token: "token",
     TransportSettings: "transport",
@@ -163,6 +164,7 @@ EXAMPLES = (
     "trunk",
     "route",
     "metrics",
+    "hep",
     "token",
     "webhook",
     "rtpengine",

@@ -29,7 +29,16 @@ class TestBinding:
         scene.passes("in", INVITE)
         (event,) = scene.sink.events
         assert event == TraceEvent(
-            "call1", scene.clock.wall(), "caller", "message", "in", "access/udp 10.0.0.1:5060", "INVITE", event.data, 1
+            "call1",
+            scene.clock.wall(),
+            "caller",
+            "message",
+            "in",
+            "access/udp 10.0.0.1:5060",
+            "INVITE",
+            event.data,
+            1,
+            event.local,
         )
         assert event.data.startswith(b"INVITE sip:110@10.0.0.9 SIP/2.0\r\n")
 
