@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from splitter.calls.states import CameraState, PhonePart
+from splitter.calls.talk.aside import ChatMessage, ChatSender
+from splitter.calls.view import LocationView
 from splitter.core.errors import SplitterError
 from splitter.media.ports.rooms import Snapshot
 from splitter.sdp.model import Session
@@ -140,6 +142,48 @@ class TellCamera:
 
     party: str
     camera: CameraState
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Somebody writes to the others in the call. → Written
+
+    `party`: in the video, "" for none; `name`: of who writes, for people; `at`: Unix seconds.
+    """
+
+    sender: ChatSender
+    party: str
+    name: str
+    text: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Answer to Write. `number`: of the message in its call, from 1 on."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMessages:
+    """Tell what was written in the call after the message of this number. → MessagesRead"""
+
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesRead:
+    """Answer to ReadMessages, the oldest first; those before were forgotten."""
+
+    messages: tuple[ChatMessage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Locate:
+    """The caller's browser says where it is; None: it says so no longer. → None"""
+
+    location: LocationView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +340,7 @@ class SetPhoneVideo:
     by: str
 
 
-PartyAsk = TellCamera
+PartyAsk = TellCamera | Write | ReadMessages | Locate
 PhoneAsk = InvitePhone | RemovePhone | MuteVoice | SetPart | SetPhoneVideo | LeaveVoice
 Ask = (
     Join
@@ -315,7 +359,7 @@ Ask = (
     | PartyAsk
     | PhoneAsk
 )
-Answer = Admitted | Watched | SecureLocal | Snapshot | PhoneInvited | None
+Answer = Admitted | Watched | Written | MessagesRead | SecureLocal | Snapshot | PhoneInvited | None
 
 
 class Reply(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from splitter.calls.asks import Limits
 from splitter.calls.facts import CallerFacts
 from splitter.calls.states import (
     CallState,
@@ -17,6 +16,7 @@ from splitter.calls.states import (
     PhoneState,
     VideoState,
 )
+from splitter.sdp.video import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,16 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class LocationView:
+    """The place of the caller, as the own browser says (WGS 84): `accuracy_m` around it; `at`: Unix seconds."""
+
+    latitude: float
+    longitude: float
+    accuracy_m: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneView:
     """A phone that was invited into the voice.
 
@@ -172,6 +182,8 @@ class CallView:
     let in, `admitted`: those that were. `carried`: by its media, once it has ended. `node`: that has it, of several.
     `phones`: those that were invited, the last ones that left first; `muted`: voices that nobody hears. `silences`: the
     last times in which no voice came from somebody though it should.
+    `messages`: how many were written; `location`: of the caller by consent, None where it is not shared, and
+    once the call is over.
     """
 
     call_id: str
@@ -202,6 +214,8 @@ class CallView:
     phones: tuple[PhoneView, ...] = ()
     muted: tuple[str, ...] = ()
     silences: tuple[SilenceView, ...] = ()
+    messages: int = 0
+    location: LocationView | None = None
 
     @property
     def number(self) -> str:

@@ -3,15 +3,43 @@
 from __future__ import annotations
 
 from splitter.calls.logins.access import Scope
+from splitter.web import guest_shapes as shapes
+from splitter.web.chat import LOCATION_BODY, MESSAGE_BODY, ChatRoutes
 from splitter.web.find import Finder
 from splitter.web.guest_calls import CAMERA_TOLD_BODY, GuestCallRoutes
 from splitter.web.guest_view import GuestCallView
 from splitter.web.parties import PartyRoutes
 from splitter.web.ports import Ports
-from splitter.web.routes import GoodAnswer, Operation
+from splitter.web.routes import GoodAnswer, Operation, Query
 
 _GUEST = frozenset({Scope.GUEST})
 _CALL = "/v1/calls/{ref}"
+
+
+def chat_routes(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
+    """The operations of what people tell each other beside voice and video."""
+    chat = ChatRoutes(ports.calls, finder, ports.inviting.links, ports.clock)
+    all_of_them, place = f"{_CALL}/messages", f"{_CALL}/guest/location"
+    everybody = frozenset({Scope.CONTROL, Scope.DESK, Scope.GUEST})
+    written = GoodAnswer(201, "it is written", shapes.MessageWritten)
+    found = GoodAnswer(200, "the messages", shapes.MessageList)
+    done = GoodAnswer(204, "so it is", kind="")
+    after = Query("after", "the number of the last message that is known", "integer")
+    refused = ((403, "other-device"), (429, "too-many"))
+    return (
+        Operation(
+            *("POST", all_of_them, everybody, chat.write, "Write to the others in a call", (written,)),
+            body=MESSAGE_BODY,
+            faults=refused,
+        ),
+        Operation("GET", all_of_them, everybody, chat.read, "What was written in a call", (found,), (after,)),
+        Operation(
+            *("PUT", place, _GUEST, chat.locate, "Say where the caller is", (done,)),
+            body=LOCATION_BODY,
+            faults=((403, "not-the-caller"), *refused),
+        ),
+        Operation("DELETE", place, _GUEST, chat.withdraw, "No longer say where the caller is", (done,)),
+    )
 
 
 def guest_routes(ports: Ports, finder: Finder, parties: PartyRoutes) -> tuple[Operation, ...]:
@@ -37,4 +65,5 @@ def guest_routes(ports: Ports, finder: Finder, parties: PartyRoutes) -> tuple[Op
             body=CAMERA_TOLD_BODY,
             faults=((404, "no-such-party"), (429, "too-many")),
         ),
+        *chat_routes(ports, finder),
     )

@@ -1,13 +1,42 @@
-"""What requests and answers of guests' pages look like in JSON."""
+"""What requests and answers look like in JSON of what people tell each other beside voice and video."""
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from splitter.calls.states import CameraState
+from splitter.calls.talk.aside import ChatMessage
 
 
 class CameraTold(Struct, forbid_unknown_fields=True):
     """The state of a browser's own camera."""
 
     state: CameraState
+
+
+class MessageWish(Struct, forbid_unknown_fields=True):
+    """A message to the others in the call."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=1000)]
+
+
+class MessageWritten(Struct):
+    """`number`: of the message in its call, from 1 on."""
+
+    number: int
+
+
+class MessageList(Struct):
+    """Messages of a call, the oldest first; of very many the newest alone."""
+
+    messages: tuple[ChatMessage, ...]
+
+
+class LocationTold(Struct, forbid_unknown_fields=True):
+    """The place of a browser (WGS 84), and the distance within which that is so."""
+
+    latitude: Annotated[float, Meta(ge=-90, le=90)]
+    longitude: Annotated[float, Meta(ge=-180, le=180)]
+    accuracy_m: Annotated[float, Meta(ge=0, le=100_000)]

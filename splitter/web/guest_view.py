@@ -42,12 +42,16 @@ class GuestPartyView:
 
 @dataclass(frozen=True, slots=True)
 class GuestCallView:
-    """A call, for a guest. `parties`: those whom its own link has let in; whoever is not among them was removed."""
+    """A call, for a guest. `parties`: those whom its own link has let in; whoever is not among them was removed.
+    `messages`: how many were written; `located`: the desks see where the guest is.
+    """
 
     call_id: str
     state: CallState
     agent: AgentSight
     parties: tuple[GuestPartyView, ...] = ()
+    messages: int = 0
+    located: bool = False
 
 
 def for_guest(view: CallView, desks: Mapping[str, Desk], bearer: Bearer) -> GuestCallView:
@@ -62,6 +66,8 @@ def for_guest(view: CallView, desks: Mapping[str, Desk], bearer: Bearer) -> Gues
         view.state,
         AgentSight.AWAY if over else _agent(view),
         () if over else tuple(_party(one) for one in view.parties if _is_own(one, desks, bearer)),
+        view.messages,
+        view.location is not None,
     )
 
 

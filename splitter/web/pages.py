@@ -74,6 +74,10 @@ class Pages:
         headers = {**_FIXED, "Content-Security-Policy": self._policy(request)}
         if name.startswith("call/"):  # the one page that hears and speaks
             headers["Permissions-Policy"] = headers["Permissions-Policy"].replace("microphone=()", "microphone=(self)")
+        if name.startswith("guest/"):  # where its user may share a location
+            headers["Permissions-Policy"] = headers["Permissions-Policy"].replace(
+                "geolocation=()", "geolocation=(self)"
+            )
         return found.document.response(request, found.kind, headers)
 
     def _policy(self, request: web.Request) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from playwright.async_api import Page, Route, expect
 
+from tests.browser.console import Console
 from tests.browser.desk import Desk
 from tests.browser.test_guest import invited
 
@@ -117,4 +119,42 @@ async def test_the_rear_camera_comes_first_and_the_toggle_knows_two(make_desk: C
         )
         await guest.context.set_offline(False)
         await expect(guest.locator("#status")).to_have_text("They can see your video")
+        await desk.voice_goes_on(handset)
+
+
+async def test_messages_and_the_location_reach_the_desk_and_nobody_else(make_desk: Callable[..., Desk]) -> None:
+    async with make_desk() as desk:
+        context = await desk.context()
+        await context.grant_permissions(["geolocation"])
+        await context.set_geolocation({"latitude": 39.9075, "longitude": 116.3913, "accuracy": 15})
+        _, guest, handset, call_id = await invited(desk, context)
+        agent = (await Console.open(desk)).page
+        await guest.click("#go")
+        await expect(guest.locator("#talk")).to_be_visible()
+        await guest.click("#talk")
+        await desk.show(guest, "chat-empty")
+        await guest.fill("#chat-text", "<img src=x onerror=alert(1)> 4321")
+        await guest.press("#chat-text", "Enter")
+        await expect(agent.locator("#chat li")).to_contain_text("<img src=x onerror=alert(1)> 4321")
+        assert await agent.locator("#chat img").count() == 0
+        await agent.click("#chat-quick button >> nth=1")
+        await expect(guest.locator("#chat-list li >> nth=1")).to_contain_text("Please switch the light on")
+        await desk.show(guest, "chat")
+        await guest.click("#chat-close")
+        await agent.fill("#chat-text", "Where are you?")
+        await agent.click("#chat-send")
+        await expect(guest.locator("#talk")).to_have_text("Messages (1)")
+        await guest.click("#locate")
+        await expect(guest.locator("#note")).to_have_text("The other side sees where you are.")
+        await expect(agent.locator("#facts a")).to_have_attribute("href", re.compile(r"mlat=39\.9075&mlon=116\.3913"))
+        await context.set_geolocation({"latitude": 39.9080, "longitude": 116.3913, "accuracy": 15})
+        await expect(agent.locator("#facts a")).to_contain_text("39.90800")
+        await desk.show(agent, "console")
+        await desk.show(guest, "located")
+        await guest.click("#locate")
+        await expect(agent.locator("#facts a")).to_have_count(0)
+        status, trace, _ = await desk.gateway.ask("GET", f"/v1/calls/{call_id}/trace")
+        assert status == 200 and b"has written" in trace
+        for secret in (b"4321", b"39.90"):
+            assert secret not in trace and secret.decode() not in desk.gateway.log()
         await desk.voice_goes_on(handset)

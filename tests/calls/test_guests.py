@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from splitter.calls.asks import Admitted, Desk, Join, TellCamera
+from splitter.calls.asks import (
+    Admitted,
+    Desk,
+    Join,
+    Locate,
+    MessagesRead,
+    ReadMessages,
+    TellCamera,
+    Write,
+    Written,
+)
 from splitter.calls.states import CameraState
+from splitter.calls.talk.aside import MOST_CHARACTERS, MOST_MESSAGES, Aside, ChatSender
 from splitter.calls.talk.record import read, written
+from splitter.calls.view import LocationView
 from tests.calls.kit import browser_offer, denied, ended, told
 from tests.world import PeerCall, World
 
@@ -31,3 +43,68 @@ class TestTheCamera:
     def test_of_nobody_is_refused(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
         assert denied(world, caller, TellCamera("guest-9", CameraState.ON)) == (404, "no-such-party")
         ended(world, caller, centre)
+
+
+SECRET = "my door code is 4321"
+PLACE = LocationView(39.907512, 116.391312, 12.0, 1000.0)
+
+
+def write(text: str, sender: ChatSender = ChatSender.GUEST) -> Write:
+    return Write(
+        sender, "guest-1" if sender is ChatSender.GUEST else "", "" if sender is ChatSender.GUEST else "501", text, 1.0
+    )
+
+
+class TestMessages:
+    def test_are_read_by_number_and_outlive_the_process(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        assert told(world, caller, write(SECRET)) == Written(1)
+        assert told(world, caller, write("thank you", ChatSender.DESK)) == Written(2)
+        call = world.call_of(caller)
+        call.take_up(read(written(call.talk)))
+        found = told(world, caller, ReadMessages(0))
+        assert isinstance(found, MessagesRead)
+        assert [(one.number, one.sender, one.text) for one in found.messages] == [
+            (1, "guest", SECRET),
+            (2, "desk", "thank you"),
+        ]
+        assert told(world, caller, ReadMessages(2)) == MessagesRead(())
+        ended(world, caller, centre)
+
+    def test_are_counted_and_their_words_stand_nowhere(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        guest(world, caller)
+        told(world, caller, write(SECRET))
+        trace = world.trace_of(caller)
+        assert [notice.code for notice in world.notices if notice.code == "message"] == ["message"]
+        assert any("has written 20 characters" in event.text for event in trace)
+        view = world.call_of(caller).view()
+        assert view.messages == 1
+        for text in (repr(trace), repr(view), repr(world.notices)):
+            assert "4321" not in text
+        ended(world, caller, centre)
+
+    def test_of_very_many_the_newest_are_kept(self) -> None:
+        aside = Aside()
+        for at in range(MOST_MESSAGES + 5):
+            aside.write(float(at), ChatSender.GUEST, "", "x")
+        assert (len(aside.messages), aside.messages[-1].number) == (MOST_MESSAGES, MOST_MESSAGES + 5)
+        for at in range(40):
+            aside.write(float(at), ChatSender.GUEST, "", "y" * 1000)
+        assert sum(len(one.text) for one in aside.messages) <= MOST_CHARACTERS
+
+
+class TestTheLocation:
+    def test_is_shown_as_long_as_it_is_shared_and_stands_in_no_trace(
+        self, world: World, caller: PeerCall, centre: PeerCall
+    ) -> None:
+        told(world, caller, Locate(PLACE))
+        told(world, caller, Locate(PLACE))
+        assert world.call_of(caller).view().location == PLACE
+        told(world, caller, Locate(None))
+        assert world.call_of(caller).view().location is None
+        codes = [notice.code for notice in world.notices if notice.code.startswith("location")]
+        assert codes == ["location-shared", "location-ended"]
+        told(world, caller, Locate(PLACE))
+        trace, call_id = world.trace_of(caller), world.call_of(caller).talk.call_id
+        ended(world, caller, centre)
+        assert "116.39" not in repr(trace)
+        assert world.views[call_id].state == "ended" and world.views[call_id].location is None

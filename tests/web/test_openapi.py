@@ -11,11 +11,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from splitter.calls.asks import InvitePhone, Limits, PhoneInvited, Watched, WatchOthers
+from splitter.calls.asks import (
+    InvitePhone,
+    Limits,
+    MessagesRead,
+    PhoneInvited,
+    ReadMessages,
+    Watched,
+    WatchOthers,
+    Write,
+    Written,
+)
 from splitter.calls.desks import ClientView, DeskView
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import ApiSettings, Scope
 from splitter.calls.states import CallState, PartyKind, PartyState, VideoState
+from splitter.calls.talk.aside import ChatMessage, ChatSender
 from splitter.calls.view import PartyView, TargetView, TrunkView, VideoView
 from splitter.sdp.parse import parse
 from splitter.transport.bans import Ban
@@ -145,6 +156,8 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("POST", "/v1/calls/4711/video", "desk", {}),
     ("GET", "/v1/calls/4711/parties/seat-1/streams", "desk", {}),
     ("GET", f"/v1/calls/{CALL.call_id}/guest", GUEST, {}),
+    ("GET", "/v1/calls/4711/messages", "desk", {}),
+    ("POST", "/v1/calls/4711/messages", "desk", {"json": {"text": "hello"}}),
     ("PUT", "/v1/calls/4711/parties/seat-1/streams", "desk", {"json": {"offer": OFFER, "streams": []}}),
     ("DELETE", "/v1/calls/4711/video", "desk", {}),
     ("POST", "/v1/calls/4711/invitations", "desk", {}),
@@ -193,6 +206,8 @@ class TestAnswers:
             links._choose = lambda letters: next(code)
             await links.make("m1", FULL.call_id, parts.clock.wall() + 100)
             links._choose = lambda letters: letters[0]
+            parts.calls.answers[Write] = Written(1)
+            parts.calls.answers[ReadMessages] = MessagesRead((ChatMessage(1, 1.0, ChatSender.GUEST, "", "hello"),))
             parts.calls.answers[InvitePhone] = PhoneInvited("phone-1")
             status, body = await outside.ask(method, path, token, **more)
             answer = _answer(table(parts.ports), method, path, status)

@@ -21,8 +21,10 @@ from splitter.calls.asks import (
     InvitePhone,
     Join,
     LeaveVoice,
+    Locate,
     MuteVoice,
     RaiseVideo,
+    ReadMessages,
     Remove,
     RemovePhone,
     Restart,
@@ -32,6 +34,7 @@ from splitter.calls.asks import (
     TakeSnapshot,
     TellCamera,
     WatchOthers,
+    Write,
 )
 from splitter.calls.events import ClientPlaced, ClientRestarted, ShowFailed, ShownAsAsked, StillTaken
 from splitter.calls.flows.belonging import give_to, rank_newcomer
@@ -112,7 +115,7 @@ def _begin(call: LiveCall, asked: Asked) -> Steps[None]:
             yield from admit_desk(call, asked, ask, join_seat)
         case Dismiss():
             yield from dismiss_desk(call, asked, ask)
-        case TellCamera():
+        case TellCamera() | Write() | ReadMessages() | Locate():
             yield from on_party_ask(call, asked, ask)
         case InvitePhone() | RemovePhone() | MuteVoice() | SetPart() | SetPhoneVideo() | LeaveVoice():
             yield from on_phone_ask(call, asked, ask)

@@ -1,14 +1,27 @@
-"""What a party tells of itself beside its pictures, such as why none come. In any state of the call, beside the voice.
+"""What people in a call tell each other beside voice and video: why no pictures come, messages, a location.
+
+In any state of the call, beside the voice. What is written, and where somebody is, stands in no trace.
 
 Pure.
 """
 
 from __future__ import annotations
 
-from splitter.calls.asks import Asked, Denial, PartyAsk, TellCamera
+from splitter.calls.asks import (
+    Asked,
+    Denial,
+    Locate,
+    MessagesRead,
+    PartyAsk,
+    ReadMessages,
+    TellCamera,
+    Write,
+    Written,
+)
 from splitter.calls.parties import Party
 from splitter.calls.states import CameraState
-from splitter.calls.talk.commands import AnswerAsk, Note, Steps, Tell
+from splitter.calls.talk.aside import ChatSender
+from splitter.calls.talk.commands import AnswerAsk, Note, Notify, Steps, Tell
 from splitter.calls.talk.live import LiveCall
 
 _WORDS = {
@@ -32,6 +45,13 @@ def on_party_ask(call: LiveCall, asked: Asked, ask: PartyAsk) -> Steps[None]:
     match ask:
         case TellCamera():
             yield from _tell_camera(call, asked, ask)
+        case Write():
+            yield from _write(call, asked, ask)
+        case ReadMessages():
+            found = (one for one in call.talk.aside.messages if one.number > ask.after)
+            yield AnswerAsk(asked, MessagesRead(tuple(found)))
+        case Locate():
+            yield from _locate(call, asked, ask)
 
 
 def _tell_camera(call: LiveCall, asked: Asked, ask: TellCamera) -> Steps[None]:
@@ -40,6 +60,27 @@ def _tell_camera(call: LiveCall, asked: Asked, ask: TellCamera) -> Steps[None]:
         party.camera = ask.camera
         yield Note(_WORDS[ask.camera], party.name, "media")
         yield Tell()
+    yield AnswerAsk(asked)
+
+
+def _write(call: LiveCall, asked: Asked, ask: Write) -> Steps[None]:
+    message = call.talk.aside.write(ask.at, ask.sender, ask.name, ask.text)
+    words = f"{ask.name or ask.party or ask.sender} has written {len(ask.text)} characters"
+    if ask.sender is ChatSender.DESK:
+        yield Note(words, ask.party)
+    else:
+        yield Notify("message", words, ask.party)
+    yield Tell()
+    yield AnswerAsk(asked, Written(message.number))
+
+
+def _locate(call: LiveCall, asked: Asked, ask: Locate) -> Steps[None]:
+    before, call.talk.aside.location = call.talk.aside.location, ask.location
+    if before is None and ask.location is not None:
+        yield Notify("location-shared", "the caller's browser says where it is")
+    elif before is not None and ask.location is None:
+        yield Notify("location-ended", "the caller's browser no longer says where it is")
+    yield Tell()
     yield AnswerAsk(asked)
 
 

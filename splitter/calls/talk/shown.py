@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitter.calls.parties import limits_for
-from splitter.calls.states import Side
+from splitter.calls.states import CallState, Side
 from splitter.calls.talk.phones import Phone
 from splitter.calls.talk.state import Talk
 from splitter.calls.view import CallView, LegView
@@ -70,6 +70,8 @@ def view_of(
         ),
         muted=tuple(sorted(talk.muted)),
         silences=tuple(talk.silences),
+        messages=talk.aside.written,
+        location=None if talk.state is CallState.ENDED else talk.aside.location,
     )
 
 

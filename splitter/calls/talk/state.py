@@ -10,6 +10,7 @@ from splitter.calls.identity import Identity
 from splitter.calls.parties import Parties
 from splitter.calls.session_id import SessionId
 from splitter.calls.states import Bridge, CallState, Direction, PhoneOutcome, Side, VideoState
+from splitter.calls.talk.aside import Aside
 from splitter.calls.talk.leg import LegRecord
 from splitter.calls.talk.phones import Phone
 from splitter.calls.talk.room import RoomState
@@ -113,6 +114,7 @@ class Talk:
         phones: those that were invited and have answered, by name. past_phones: the last ones that are not there.
         muted: voices that nobody hears, by name.
         silences: the last times in which a voice was missed.
+        aside: what people tell each other beside voice and video.
     """
 
     call_id: str
@@ -152,6 +154,7 @@ class Talk:
     past_phones: list[PhoneView] = field(default_factory=list)
     muted: set[str] = field(default_factory=set)
     silences: list[SilenceView] = field(default_factory=list)
+    aside: Aside = field(default_factory=Aside)
 
     def silence_of(self, name: str) -> SilenceView | None:
         """The silence of a voice that lasts; None where there is none."""

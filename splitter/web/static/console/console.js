@@ -8,11 +8,13 @@
  *   recent.js    this desk's calls before              login.js    signing in
  *   dialogs.js   windows                               strip.js    everybody else in the video
  *   voices.js    phones that were invited              choice.js   what the caller is to see
+ *   chat.js      what is written in the call
  */
 
 import { Splitter } from "../sdk/splitter.js";
 import { hindrance, KEYS, renderControls } from "./actions.js";
 import * as dialogs from "./dialogs.js";
+import { renderChat, setUpChat } from "./chat.js";
 import { renderChoice, setUpChoice } from "./choice.js";
 import { byId, fill, make, say, translatePage } from "./elements.js";
 import { callerOf, Entry, partyName } from "./entry.js";
@@ -78,6 +80,7 @@ function render() {
     renderSide(splitter, entry, { remove: removeParty, show: showParty, open: dialogs.openStill, admit, deny, handOver, takeOver });
     renderChoice(entry);
     renderVoices(entry, mayDecide(splitter, entry.call.view), { removePhone, filmPhone, mute, leaveVoice });
+    renderChat(entry, splitter.me?.extension || splitter.me?.name || "");
     renderControls(splitter, entry);
   } else renderIdle();
 }
@@ -228,6 +231,7 @@ function open(call) {
   entries.set(call.id, entry);
   call.addEventListener("change", update);
   call.addEventListener("quality", update);
+  call.chat.addEventListener("messages", update);
   call.addEventListener("media", () => {
     entry.followMedia(splitter.now());
     update();
@@ -502,6 +506,7 @@ function begin() {
   setUpLogin(splitter);
   setUpStage();
   setUpChoice(showParty);
+  setUpChat((text) => attempt(async () => current()?.call.chat.write(text)));
   speak(stored(LANGUAGE) ?? navigator.language);
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", (event) => {

@@ -5,7 +5,7 @@ import { hasVideo } from "../sdk/splitter.js";
 import { byId, fill, icon, make } from "./elements.js";
 import { callerOf, numberOf, partyName, spoken } from "./entry.js";
 import { silent } from "./status.js";
-import { t, timeOfDay } from "./texts.js";
+import { currentLanguage, t, timeOfDay } from "./texts.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
@@ -35,10 +35,33 @@ function renderFacts(entry) {
     [t("fact.number"), hidden ? t("fact.hidden") : callerOf(view)],
     view.direction === "out" ? [t("fact.shown"), view.caller] : [t("fact.called"), view.called],
     [t("fact.place"), placeOf(facts)],
+    [t("fact.location"), pointOf(view.location), mapOf(view.location)],
     [t("fact.cell"), facts.access_network],
     [t("fact.code"), view.short_code],
   ].filter(([, value]) => value);
-  fill(byId("facts"), found, () => found.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })]));
+  fill(byId("facts"), found, () => found.flatMap(([name, value, link]) => [make("dt", { text: name }), make("dd", {}, link ? outside(link, value) : value)]));
+}
+
+/** @typedef {import("../sdk/splitter.js").CallView["location"]} Location */
+
+/** @param {Location} place  of the caller, who shares it */
+function pointOf(place) {
+  if (!place) return "";
+  const { latitude, longitude, accuracy_m: radius, at } = place;
+  return [`${latitude.toFixed(5)}, ${longitude.toFixed(5)}`, t("fact.around", { radius: Math.round(radius) }), timeOfDay(at)].join(" · ");
+}
+
+/** A map with the place: of whoever knows the country best whose language is spoken here. @param {Location} place */
+function mapOf(place) {
+  if (!place) return "";
+  const { latitude, longitude } = place;
+  if (currentLanguage() === "en") return `https://www.openstreetmap.org/?mlat=${latitude}&mlon=${longitude}#map=17/${latitude}/${longitude}`;
+  return `https://uri.amap.com/marker?position=${longitude},${latitude}&coordinate=wgs84`;
+}
+
+/** @param {string} href @param {string} text */
+function outside(href, text) {
+  return make("a", { href, text, target: "_blank", rel: "noopener noreferrer", title: t("fact.location.map"), "data-key": "map" });
 }
 
 /** @param {import("../sdk/splitter.js").CallerFacts} facts */

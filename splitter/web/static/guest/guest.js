@@ -8,7 +8,8 @@
  *
  *   early.js    what works without modules         standing.js  what is said of the video, and when (pure)
  *   feed.js     what becomes of the call           texts.js     the words
- *   others.js   everybody in the video, for experts
+ *   others.js   everybody in the video, for experts  chat.js    what is written in the call
+ *   whereabouts.js  where its user is
  */
 
 import { Http, ignore, SplitterError } from "../sdk/http.js";
@@ -17,10 +18,12 @@ import { Place } from "../sdk/place.js";
 import { play } from "../sdk/playback.js";
 import { Desk } from "../sdk/sources.js";
 import { hasH264, hasWebRtc } from "../sdk/transport.js";
+import { ChatPanel } from "./chat.js";
 import { Feed } from "./feed.js";
 import { Others } from "./others.js";
 import { standingOf, told } from "./standing.js";
 import { language, speakTo, text } from "./texts.js";
+import { Whereabouts } from "./whereabouts.js";
 
 /** @typedef {"start"|"live"|"over"|"expired"|"used"|"left"|"removed"|"no-h264"|"no-webrtc"|"in-app"|"busy"} State */
 /** @typedef {import("../sdk/types.js").Limits} Limits */
@@ -52,6 +55,10 @@ class Guest {
   #place = null;
   /** @type {Feed|null} */
   #feed = null;
+  /** @type {ChatPanel|null} */
+  #chat = null;
+  /** @type {Whereabouts|null} */
+  #where = null;
   /** @type {number|undefined} */
   #lost;
   /** @type {number|undefined} */
@@ -76,6 +83,7 @@ class Guest {
     byId("pause").addEventListener("click", () => this.#desk.setCamera(this.#paused));
     byId("leave").addEventListener("click", () => this.#leave());
     byId("swap").addEventListener("click", () => this.#swap());
+    byId("locate").addEventListener("click", () => this.#where?.toggle());
     this.#draw();
   }
 
@@ -89,9 +97,10 @@ class Guest {
       this.#gateway.token = login.token;
       this.#gateway.iceServers = login.ice_servers;
       this.#gateway.client ||= (await claimClient("guest")).client;
-      this.#place ??= this.#placeIn(login.call_id, login.kind);
-      this.#feed ??= this.#feedOf(login.call_id);
       speakTo(login.kind);
+      this.#place ??= this.#placeIn(login.call_id, login.kind);
+      this.#besides(login.call_id, login.kind);
+      this.#feed ??= this.#feedOf(login.call_id);
       this.#draw();
     } catch (error) {
       const { status, code } = SplitterError.of(error);
@@ -111,6 +120,14 @@ class Guest {
       new Others(this.#gateway, place, callId, byId("others"), agent);
     }
     return place;
+  }
+
+  /** What can be told beside the video. @param {string} callId @param {"guest"|"expert"} kind */
+  #besides(callId, kind) {
+    if (this.#chat) return;
+    this.#chat = new ChatPanel(this.#gateway, callId, kind);
+    if (kind === "guest") this.#where ??= new Whereabouts(this.#gateway, callId);
+    for (const one of [this.#chat, this.#where]) one?.addEventListener("change", () => this.#draw());
   }
 
   /** @param {string} callId */
@@ -182,6 +199,7 @@ class Guest {
 
   #onView() {
     this.#place?.listed(this.#own !== undefined);
+    if (this.#place?.party) this.#chat?.follow(this.#feed?.view?.messages ?? 0);
     this.#draw();
   }
 
@@ -250,6 +268,8 @@ class Guest {
       this.#forgive();
       this.#place?.close();
       this.#desk.need(this, false);
+      this.#where?.stop();
+      byId("chat").hidden = true;
     }
     if (["over", "expired", "used"].includes(state)) this.#feed?.close();
     this.#draw();
@@ -277,12 +297,24 @@ class Guest {
     button("turn", seen && this.#cameras > 1 ? text("turn") : "");
     button("torch", seen && torch !== null ? text("torch") : "", torch === true);
     button("pause", live ? text(this.#paused ? "resume" : "pause") : "", this.#paused);
+    this.#drawBesides(live && Boolean(this.#place?.party));
     button("leave", live ? text("leave") : "");
     own.hidden = !seen;
     own.classList.toggle("mirrored", facing === "user");
     agent.hidden = !live;
     byId("swap").hidden = !seen;
     byId("swap").setAttribute("aria-label", text(this.#large === "own" ? "swap.agent" : "swap.own"));
+  }
+
+  /** @param {boolean} inside  the gateway has let this browser in */
+  #drawBesides(inside) {
+    const [unread, where] = [this.#chat?.unread ?? 0, this.#where];
+    button("talk", inside ? text("chat") + (unread ? ` (${unread})` : "") : "");
+    byId("talk").classList.toggle("unread", unread > 0);
+    button("locate", inside && where ? text(where.sharing ? "location.stop" : "location") : "", where?.sharing ?? false);
+    const note = inside && where ? where.trouble || (where.sharing ? "location.shared" : "") : "";
+    say("note", note && text(note));
+    byId("note").hidden = !note;
   }
 
   /** @returns {"connecting"|"connected"|"interrupted"} */

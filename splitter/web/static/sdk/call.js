@@ -1,6 +1,7 @@
 // @ts-check
 /** One call at this desk. */
 
+import { Chat } from "./chat.js";
 import { Company } from "./company.js";
 import { Cover } from "./cover.js";
 import { ignore, ignoreGone, SplitterError } from "./http.js";
@@ -47,6 +48,8 @@ export class CallHandle extends EventTarget {
     this.view = view;
     /** Who is in the voice besides the caller and the agent. */
     this.voices = new Voices(splitter, this.id);
+    /** What people in the call write to each other. */
+    this.chat = new Chat(splitter, this.id);
     this.#place = new Place(splitter, view.call_id, splitter.desk, { bound: (told) => this.view.video.limits ?? told });
     this.#place.addEventListener("media", () => this.#onMedia());
     this.#place.addEventListener("admitted", () => this.#onAdmitted());
@@ -255,6 +258,7 @@ export class CallHandle extends EventTarget {
     this.#need();
     this.#followFlows();
     this.#company.follow();
+    if (view.state !== "ended") this.chat.follow(view.messages ?? 0);
     const { track, camera } = this.splitter.desk;
     if (track === null && camera.state !== "starting") this.#cover.put().catch(ignore);
     this.dispatchEvent(new Event("change"));
@@ -284,6 +288,7 @@ export class CallHandle extends EventTarget {
   /** The call is over, or no longer this desk's. */
   _drop() {
     this.#closed = true;
+    this.chat.close();
     this.#cover.drop();
     this.#place.close();
     this.#need();

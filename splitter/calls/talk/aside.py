@@ -1,0 +1,55 @@
+"""What people in a call tell each other beside voice and video. Kept with the call, and gone with it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from splitter.calls.view import LocationView
+
+MOST_MESSAGES = 100
+MOST_CHARACTERS = 20_000
+"""Of what is kept of the messages: a record of the call is written whenever something has changed."""
+
+
+class ChatSender(StrEnum):
+    """The kind of party that writes."""
+
+    DESK = "desk"
+    GUEST = "guest"
+    EXPERT = "expert"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """A message that somebody has written. `at`: Unix seconds; `name`: of who did, for people."""
+
+    number: int
+    at: float
+    sender: ChatSender
+    name: str
+    text: str
+
+
+@dataclass(slots=True)
+class Aside:
+    """Everything of that kind in one call.
+
+    Attributes:
+        messages: the newest ones; written: how many there have been.
+        location: where the caller is, as the own browser says; None where that is not shared.
+    """
+
+    messages: list[ChatMessage] = field(default_factory=list)
+    written: int = 0
+    location: LocationView | None = None
+
+    def write(self, at: float, sender: ChatSender, name: str, text: str) -> ChatMessage:
+        """Add a message; the oldest of too many are forgotten."""
+        self.written += 1
+        message = ChatMessage(self.written, at, sender, name, text)
+        kept = [*self.messages, message][-MOST_MESSAGES:]
+        while sum(len(one.text) for one in kept) > MOST_CHARACTERS:
+            kept = kept[1:]
+        self.messages = kept
+        return message
