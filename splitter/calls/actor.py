@@ -13,6 +13,7 @@ from splitter.calls.events import CallEvent, DigitPassed
 from splitter.calls.flows import converse as flow
 from splitter.calls.leg_events import DigitPressed
 from splitter.calls.legs.kinds import AnyLeg
+from splitter.calls.legs.leg import SipLeg
 from splitter.calls.media_jobs import carry_out_in_room, carry_out_voice
 from splitter.calls.show_jobs import carry_out_show
 from splitter.calls.talk import commands as c
@@ -110,6 +111,10 @@ def _on_leg(command: c.LegCommand[Any], leg: AnyLeg, call: Call) -> Any:
             _pass_info(command.pressed, leg, call.post)
         case c.AnswerInfo():
             leg.reply_info(command.txn, command.status, command.reason)
+        case c.AnswerReferral() if isinstance(leg, SipLeg):
+            leg.answer_referral(command.txn, command.status, command.reason)
+        case c.TellReferral() if isinstance(leg, SipLeg):
+            leg.tell_referral(command.subscription, command.status, command.reason)
         case c.DrawPause():
             return _pause_s(leg, call.services.ids.number)
         case _:

@@ -25,6 +25,7 @@ class AlarmKind(StrEnum):
     DIGITS = "digits have waited for the answer for too long"
     PHONE = "a phone that was invited rings for too long"  # subject: the phone
     PHONE_VIDEO = "a phone has not consented in time, or may be asked again"  # subject: the phone
+    TRANSFER = "the one to whom a call is handed rings for too long"
     MOVE_VOICE = "a relay is to be tried for again"
     POINT_VOICE = "a side of the relay is to be pointed again"
     MOVE_VIDEO = "a room is to be tried for again"

@@ -16,7 +16,7 @@ from splitter.calls.legs.kinds import AnyLeg
 from splitter.calls.legs.leg import SipLeg
 from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
 from splitter.calls.marks import marks_of
-from splitter.calls.messages import Pairs, Refusal
+from splitter.calls.messages import REPLACES, Pairs, Refusal
 from splitter.calls.services import Services
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.states import LegState, Side
@@ -26,7 +26,9 @@ from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.phone_commands import DialPhone, GiveUpInvite, PhoneCommand, PromotePhone
 from splitter.calls.talk.phones import Phone
 from splitter.calls.talk.state import Talk
-from splitter.core.errors import PeerError
+from splitter.calls.talk.transfer_commands import DialSuccessor, InstallSuccessor
+from splitter.calls.talk.transfers import Transfer
+from splitter.core.errors import LocalError, PeerError
 from splitter.sdp.model import Session
 from splitter.sip.dialog import DialogId
 from splitter.sip.events import RequestArrived
@@ -160,6 +162,10 @@ class CallLegs:
                 self._give_up(command.name, command.reason)
             case PromotePhone():
                 return self._promote(command.name)
+            case DialSuccessor():
+                return self._dial_successor(command.name, command.offer)
+            case InstallSuccessor():
+                return self._install_successor()
             case _:
                 return self.dialling.carry_out(command)
 
@@ -175,9 +181,10 @@ class CallLegs:
         return leg.key
 
     def _give_up(self, name: str, reason: str | None = None) -> None:
-        """Call a phone no longer; harmless where its INVITE has not left yet."""
-        phone = self._pending.calling.get(name)
-        if phone is not None and (leg := self.all.get(phone.leg)) is not None:
+        """Call somebody no longer; harmless where the INVITE has not left yet."""
+        transfer = self._pending.transfer
+        called = transfer if transfer is not None and transfer.name == name else self._pending.calling.get(name)
+        if called is not None and (leg := self.all.get(called.leg)) is not None:
             leg.cancel(reason)
             leg.bye()
 
@@ -188,8 +195,8 @@ class CallLegs:
             PeerError: 500 while another one waits; 488 where our voice does not reach its network; or as
                 InviteServer.
         """
-        if self._pending.newcomer:
-            raise Refusal(500, "another INVITE is about to replace it", [("Retry-After", "2")])
+        if self._pending.newcomer or self._pending.transfer is not None:
+            raise Refusal(500, "another leg is about to replace it", [("Retry-After", "2")])
         if self._talk.voice.networks[1] != trunk.network:
             raise PeerError("the voice of this call goes to another network", 488)
         self._talk.centres += 1
@@ -206,6 +213,46 @@ class CallLegs:
         """A phone is the centre from now on. Returns: the key of the leg before, still to be ended."""
         leg = self.by_key(self._talk.phones.pop(name).leg)
         return self._install(leg).key
+
+    def _dial_successor(self, name: str, offer: Session) -> str:
+        """Send our INVITE to whom the centre hands the call; ends in Answered or Refused."""
+        services, talk, transfer = self._services, self._talk, self._transfer
+        way, said = self.dialling.way(name), transfer.referral
+        to = Destination(way.trunk, way.number, services.driver.contact(way.trunk.network, way.target.transport))
+        out = talk.far is Side.CALLER
+        identity = shown_to_agent(talk.called_number, talk.identity) if out else talk.identity
+        request = voice_invite(identity, to, talk.call_id, services.ids, offer, marks_of(talk))
+        if said.replaces:
+            request.headers.add("Replaces", said.replaces)
+            request.headers.add("Require", REPLACES)
+        if said.referred_by:
+            request.headers.add("Referred-By", said.referred_by)
+        flow = services.driver.flow_to(way.trunk.network, *way.target)
+        timers, key = services.settings.session_timers, f"{name}.{len(self.all)}"
+        record = LegRecord.of(name, Opener.US, way.trunk.name, flow, request.call_id, timers, key)
+        leg = SipLeg(replace(self._context, session=transfer.session), way.trunk, record)
+        self._enlist(leg)
+        self._trace(leg, request.from_tag)
+        leg.ask_line({talk.called_number, talk.identity.number})
+        record.terms.note_answered(offer, as_offer=True)
+        transfer.leg = key
+        leg.dial(request, offer)
+        return key
+
+    def _install_successor(self) -> str:
+        """Whom the centre hands the call to is the centre from now on. Returns: the key of the leg before."""
+        transfer, talk = self._transfer, self._talk
+        leg = self.by_key(transfer.leg)
+        if isinstance(leg, SipLeg):
+            talk.session.centre = transfer.session.centre
+            leg.share(talk.session)
+        return self._install(leg).key
+
+    @property
+    def _transfer(self) -> Transfer:
+        if (transfer := self._pending.transfer) is None:
+            raise LocalError("somebody was to be called for a transfer that is not under way")
+        return transfer
 
     def _install(self, leg: AnyLeg) -> Leg:
         """This leg is the centre from now on. Returns: the one before."""
@@ -317,7 +364,8 @@ class CallLegs:
             seat.bye()
         for phone in self._talk.phones.values():
             self.by_key(phone.leg).bye()
-        for name in self._pending.calling:
+        transfer = self._pending.transfer
+        for name in (*self._pending.calling, *((transfer.name,) if transfer is not None else ())):
             self._give_up(name)
         for key in self._pending.arriving:
             self.by_key(key).refuse(480, "the call is over")

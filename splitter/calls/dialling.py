@@ -18,6 +18,7 @@ from splitter.calls.talk import phone_commands as c
 from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.state import Talk
+from splitter.calls.talk.transfer_commands import SeekSuccessor
 from splitter.calls.trunks.admission import Permit
 from splitter.calls.trunks.hunt import Hunt, Way
 from splitter.core.errors import LocalError
@@ -45,6 +46,8 @@ class Dialling:
         match command:
             case c.SeekWay():
                 return self._seek(command.name, command.number)
+            case SeekSuccessor():
+                return self._seek(command.name, command.number, command.network)
             case c.SeekNextWay():
                 return self._seek_next(command)
             case c.KeepPhone():
@@ -79,10 +82,19 @@ class Dialling:
 
     # ---- inside ----
 
-    def _seek(self, name: str, number: str) -> c.FoundWay | c.NoWay:
+    def way(self, name: str) -> Way:
+        """The way that was found to somebody who is called."""
+        return self._hunts[name][1]
+
+    def _seek(self, name: str, number: str, network: str = "") -> c.FoundWay | c.NoWay:
+        """Look for a way; `network`: only to a centre that lies in it."""
         services = self._services
         found = services.routing.destinations(number, Role.SEAT)
-        destinations = [(trunk, shown) for trunk, shown in found if routable(trunk)]
+        destinations = [
+            (trunk, shown)
+            for trunk, shown in found
+            if routable(trunk) and (not network or (trunk.role is Role.CENTRE and trunk.network == network))
+        ]
         if not destinations:
             return c.NoWay('no route with from = "seat" leads to this number')
         hunt = Hunt(
@@ -110,7 +122,7 @@ class Dialling:
         if way is None:
             self._hunts.pop(name, None)
             hunt.close()
-            return c.NoWay(hunt.denied.reason)
+            return c.NoWay(hunt.denied.reason, 503)
         self._hunts[name] = hunt, way
         trunk = way.trunk
         return c.FoundWay(trunk.name, trunk.network, way.target.transport, trunk.role is Role.CENTRE)

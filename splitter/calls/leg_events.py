@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from splitter.core.errors import LocalError
 from splitter.sdp.model import Session
 from splitter.sip.message import Request, Response
+from splitter.sip.refer import Referral
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,14 @@ class DigitPressed(LegEvent):
 
     txn: str
     request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Referred(LegEvent):
+    """REFER: the peer wants the other side to be transferred; answer it by `AnswerReferral`."""
+
+    txn: str
+    referral: Referral
 
 
 @dataclass(frozen=True, slots=True)

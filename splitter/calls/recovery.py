@@ -23,6 +23,7 @@ from splitter.calls.call import Call
 from splitter.calls.claims import VoiceClaim
 from splitter.calls.events import PlacesLost, TimeUp
 from splitter.calls.frame import VERSION, RecordKind, unframed
+from splitter.calls.legs.leg import SipLeg
 from splitter.calls.registry import Calls
 from splitter.calls.services import Services
 from splitter.calls.states import CallState
@@ -226,6 +227,13 @@ class Recovery:
                 leg.end_by(message)
             elif isinstance(message, Response) and message.status < 300 and message.cseq[1] == "INVITE":
                 leg.await_ack(one.txn, one.txn in doubt.answers_due)
+        self._calls.undertaker.part(call.talk.call_id, doubt.unwanted)
+        if (referral := doubt.referral) is not None:
+            record = call.talk.legs.get(referral.leg)
+            asked = call.legs.all.get(record.key) if record is not None else None
+            if isinstance(asked, SipLeg):
+                call.note("a transfer was under way at the restart: nothing comes of it", asked.name)
+                asked.tell_referral(referral.subscription, 503, "Service Unavailable")
         for waiting in doubt.requests:  # as if it came again
             with suppress(PeerError):
                 request = parse_message(waiting.invite)

@@ -14,6 +14,7 @@ from splitter.calls.talk.outstanding import Outstanding
 from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.record import written
 from splitter.calls.talk.state import Talk
+from splitter.calls.talk.transfers import OpenReferral
 from splitter.calls.talk.unfinished import Unfinished
 
 
@@ -63,15 +64,30 @@ def doubt_of(
     numbers = {leg.name: leg.record.dialog.local_cseq for leg in present if leg.record.dialog is not None}
     due = tuple(txn for leg in present if (txn := leg.answer_due))
     outstanding = (*outstanding, *_called(pending, legs))
-    return written(Doubt(requests, sent, numbers, outstanding, due, at_rest))
+    referral, unwanted = _transfer_of(pending, legs)
+    return written(Doubt(requests, sent, numbers, outstanding, due, at_rest, referral, unwanted))
 
 
 def _called(pending: Pending, legs: Mapping[str, AnyLeg]) -> Iterator[Outstanding]:
-    """Our INVITEs to phones that have not answered: the next process takes them back."""
-    for name, phone in pending.calling.items():
-        leg = legs.get(phone.leg)
-        if leg is not None and (waiting := leg.calling()) is not None:
+    """Our INVITEs that nobody has answered, to phones and to whom the call is handed: the next process cancels them."""
+    transfer = pending.transfer
+    called = [(name, phone.leg) for name, phone in pending.calling.items()]
+    for name, key in (*called, *(((transfer.name, transfer.leg),) if transfer is not None else ())):
+        if (leg := legs.get(key)) is not None and (waiting := leg.calling()) is not None:
             yield Outstanding(name, "", waiting.flow, waiting.invite)
+
+
+def _transfer_of(pending: Pending, legs: Mapping[str, AnyLeg]) -> tuple[OpenReferral | None, tuple[OpenDialog, ...]]:
+    """What a transfer leaves: who asked for it, and whom it has reached."""
+    if (transfer := pending.transfer) is None or transfer.alone:
+        return None, ()
+    by, leg = legs.get(transfer.by), legs.get(transfer.leg)
+    told = by is not None and transfer.referral.told
+    dialog = leg.open_dialog() if leg is not None else None
+    return (
+        OpenReferral(by.name, transfer.referral.subscription) if told and by is not None else None,
+        () if dialog is None else (dialog,),
+    )
 
 
 def _dialogs_of(talk: Talk, legs: Mapping[str, AnyLeg]) -> tuple[OpenDialog, ...]:

@@ -54,6 +54,13 @@ class MediaSources(StrEnum):
     ANY = "any"  # from anywhere
 
 
+class Transfers(StrEnum):
+    """How a centre may hand its calls on, beside re-INVITE and INVITE with Replaces, which every centre may."""
+
+    NONE = "none"
+    REFER = "refer"
+
+
 def parse_peer(text: str) -> Peer:
     """A source: an address, an address with a port, or a network, "10.0.0.0/24"."""
     if "/" in text:
@@ -145,6 +152,10 @@ class Trunk:
     """What an agent's extension looks like: a regular expression for all of it, such as '8\\d{3}'. Set it where queues
     and announcements have short numbers too: they are then never taken for agents, and a call that goes back to a queue
     is taken from the desk. Empty: the extension of an account or of a desk that is online, or 2 to 6 digits."""
+    transfers: Annotated[Transfers, Key(taken=Uptake.LIVE)] = Transfers.NONE
+    """How this centre may hand a call to another of its phones, beside re-INVITE and INVITE with Replaces: "refer", by
+    REFER (RFC 3515, RFC 5589), blind or attended: we call the number that it names, by the routes with from = "seat"
+    that lead to a centre on its network, and the agent there gets the call and its picture. "none": REFER gets 405."""
     options_interval_s: Annotated[float, Key(0, 3600, taken=Uptake.LIVE)] = 10.0
     """How often it is asked by OPTIONS whether it is alive; 0: never. See [monitor]. A trunk that is down is tried
     last."""

@@ -48,6 +48,9 @@ class LegSignalling(Protocol):
     def unregister(self, dialog_id: DialogId) -> None:
         """Forget a dialog; further requests in it get 481."""
 
+    def knows(self, dialog_id: DialogId) -> bool:
+        """True while somebody hears of the requests in this dialog."""
+
     def locate(self, network: str, uri: str, default_transport: str = "udp") -> Flow | None:
         """The flow to a URI where no name must be resolved, else None."""
 

@@ -17,6 +17,7 @@ _COUNTERS = {
     c.Counted.WEBRTC_JOINS: metrics.WEBRTC_JOINS,
     c.Counted.VIDEO_QUESTIONS: metrics.VIDEO_QUESTIONS,
     c.Counted.VOICES_MISSED: quality_counts.VOICES_MISSED,
+    c.Counted.TRANSFERS: metrics.TRANSFERS,
 }
 
 

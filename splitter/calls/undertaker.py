@@ -74,7 +74,8 @@ class Undertaker:
             self._abandon(invite, sent.flow)
         for request in call.requests:  # there is nothing any longer that it could belong to
             self._driver.received(request.flow, request.invite)
-        self._part(call.call_id, call.dialogs)
+        self.part(call.call_id, call.dialogs)
+        self._recorder.unbind(call.call_id)  # what still comes is recorded for a while
 
     def repeat(self, call_id: str, one: Outstanding) -> Message | None:
         """Say again what a former process has said, and what its peer has not confirmed. Returns: that.
@@ -101,8 +102,8 @@ class Undertaker:
             return None
         return message
 
-    def _part(self, call_id: str, dialogs: Sequence[OpenDialog]) -> None:
-        """Send a BYE in each dialog of an answered call that is not carried on."""
+    def part(self, call_id: str, dialogs: Sequence[OpenDialog]) -> None:
+        """Send a BYE in each of these dialogs, which are not carried on."""
         for one in dialogs:
             try:
                 flow = self._driver.flow_to(one.network, one.transport, Address(one.host, one.port))
@@ -111,7 +112,6 @@ class Undertaker:
                 self._say_bye(call_id, one.leg, bye, flow)
             except (LocalError, PeerError) as error:
                 self._recorder.event(call_id, one.leg, "note", f"the {one.leg} cannot be told that it is over: {error}")
-        self._recorder.unbind(call_id)  # what still comes is recorded for a while
 
     def refuses(self, request: Request) -> Response | None:
         """The answer to an INVITE of a former process, which comes again or seems to; None for any other request."""

@@ -52,7 +52,7 @@ def _check_trunk(table: Table, trunk: Trunk) -> None:
         table.problem("options_interval_s", what, "use 0 for never, or 1 or more")
     if trunk.role is Role.SEAT and trunk.max_calls:
         table.problem("max_calls", "does not count seats, which join calls that have their place", "leave it out")
-    for key in ("bind_from", "extension_pattern"):
+    for key in ("bind_from", "extension_pattern", "transfers"):
         if trunk.role is not Role.CENTRE and key in table:
             table.problem(key, "is for trunks of role centre", "leave it out")
 

@@ -31,9 +31,16 @@ def replaces(request: Request) -> Replaces | None:
     found = request.headers.get_all("replaces")
     if not found:
         return None
-    if len(found) > 1 or "," in found[0]:
+    if len(found) > 1:
         raise PeerError("more than one Replaces")
-    call_id, *words = (word.strip() for word in found[0].split(";"))
+    return read_replaces(found[0])
+
+
+def read_replaces(value: str) -> Replaces:
+    """What a Replaces header says. Raises PeerError where it cannot be read."""
+    if "," in value:
+        raise PeerError("more than one Replaces")
+    call_id, *words = (word.strip() for word in value.split(";"))
     params = {name.strip().lower(): value.strip() for name, _, value in (word.partition("=") for word in words)}
     to_tag, from_tag = params.get("to-tag", ""), params.get("from-tag", "")
     if not call_id or not to_tag or not from_tag:

@@ -337,6 +337,12 @@ API_LOGINS = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+TRANSFERS = Counter(
+    "splitter_transfers_total",
+    "Transfers that a centre has asked for by REFER, by outcome: done, failed (whom it named did not come), refused.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 BINDINGS = Counter(
     "splitter_bindings_total",
     "Calls given to an agent by the centre, CTI or a client, by outcome: bound, no-client (the agent has no video "

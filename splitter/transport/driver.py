@@ -223,6 +223,10 @@ class Driver:
         """
         self._dispatch.register(dialog_id, listener, party)
 
+    def knows(self, dialog_id: DialogId) -> bool:
+        """Tell whether somebody has this dialog."""
+        return self._dispatch.knows(dialog_id)
+
     def unregister(self, dialog_id: DialogId) -> None:
         """Forget a dialog; further requests in it get 481."""
         self._dispatch.unregister(dialog_id)

@@ -215,6 +215,13 @@ class TestOneProblem:
             ),
             ('to = ["pbx"]', 'to = ["pbx", "pbc"]', "route[1].to", 'no trunk "pbc"', 'did you mean "pbx"?'),
             ('to = ["pbx"]', 'to = ["pbx", "sbc"]', "route[1].to", "has the role access", "role centre"),
+            (
+                'role = "access"',
+                'role = "access"\ntransfers = "refer"',
+                "trunk.sbc.transfers",
+                "role centre",
+                "leave it",
+            ),
             ('to = ["pbx"]', 'to = ["pbx", "pbx"]', "route[1].to", "twice", ""),
             ('to = ["pbx"]', "to = []", "route[1].to", "names no trunk", ""),
             ("110|4(.*)", "110|4(.*", "route[1].called", "not a regular expression: missing )", ""),

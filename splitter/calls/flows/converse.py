@@ -17,6 +17,7 @@ from splitter.calls.flows.phones import hand_over, heir_of, lose_phone
 from splitter.calls.flows.reoffer import ReofferEvent, Reoffers, refresh_later
 from splitter.calls.flows.seats import leave_call
 from splitter.calls.flows.silences import reconsider
+from splitter.calls.flows.transfers import go_on_alone, settle_transfer
 from splitter.calls.leg_events import (
     AckMissing,
     Acknowledged,
@@ -52,9 +53,18 @@ def carry_on(call: LiveCall) -> Steps[None]:
     yield from pass_waiting(call)
     if not call.over:
         yield from reconsider(call)
+        yield from _settle_transfer(call)
         yield from _connect_voices(call)
         yield from Reoffers(call).pump()
         yield from _ask_phones(call)
+
+
+def _settle_transfer(call: LiveCall) -> Steps[None]:
+    try:
+        yield from settle_transfer(call)
+    except Exception as error:  # the two go on as they are
+        call.pending.transfer = None
+        yield Log("a call could not be handed on", {}, error)
 
 
 def _connect_voices(call: LiveCall) -> Steps[None]:
@@ -96,6 +106,8 @@ class _Step:
         match event:
             case Ended() | AckMissing() | Offered() if not self._is_of_a_side(event):
                 yield from meanwhile(call, event)  # a seat must never be taken for one of the two
+            case Ended() if call.leg_of(event) is call.centre and self._waits_for_successor:
+                yield from go_on_alone(call, event)
             case Ended() if call.leg_of(event) is call.centre and self._heir is not None:
                 yield from hand_over(call, self._heir, "the centre hung up", bye=False)
             case Ended():
@@ -127,6 +139,12 @@ class _Step:
                 yield from self._on_time_up(event)
             case _:
                 yield from meanwhile(call, event)
+
+    @property
+    def _waits_for_successor(self) -> bool:
+        """The centre has handed the call on, and need not be there until somebody answers."""
+        transfer = self._call.pending.transfer
+        return transfer is not None and not transfer.alone
 
     @property
     def _heir(self) -> Phone | None:

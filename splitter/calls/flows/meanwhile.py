@@ -44,6 +44,10 @@ from splitter.calls.flows.presence import on_room, on_window
 from splitter.calls.flows.seats import join_seat, on_seat, on_seat_placed, on_seat_restarted
 from splitter.calls.flows.silences import on_missed, on_returned
 from splitter.calls.flows.streams import on_streams_opened
+from splitter.calls.flows.transfers import note_named, on_referred, on_successor, on_transfer_late
+from splitter.calls.flows.transfers import on_answered as on_successor_answered
+from splitter.calls.flows.transfers import on_rang as on_successor_rang
+from splitter.calls.flows.transfers import on_refused as on_successor_refused
 from splitter.calls.leg_events import (
     AckMissing,
     Answered,
@@ -54,6 +58,7 @@ from splitter.calls.leg_events import (
     Offered,
     Overlooked,
     Rang,
+    Referred,
     Refused,
 )
 from splitter.calls.talk.commands import AskKeyFrame, Log, Note, RingAgain, Steps, Tell
@@ -93,11 +98,17 @@ def _beside_the_voice(call: LiveCall, event: CallEvent) -> Steps[None]:
             yield from _on_time_up(call, event)
         case Rang():
             yield from on_rang(call, event)
+            yield from on_successor_rang(call, event)
         case Answered():
             yield from on_answered(call, event)
+            yield from on_successor_answered(call, event)
         case Refused():
             yield from on_refused(call, event)
+            yield from on_successor_refused(call, event)
+        case Referred():
+            yield from on_referred(call, event)
         case AgentNamed():
+            note_named(call, event)
             yield from on_agent(call, event)
         case Overlooked():
             yield Note(f"overlooked: {event.words}", call.leg_of(event).name)
@@ -171,6 +182,8 @@ def _on_seat(
             yield from on_seat(call, event)
         case Ended() | AckMissing() | Offered() if call.leg_of(event).name in call.talk.phones:
             yield from on_phone(call, event)
+        case Ended() | AckMissing() | Offered():
+            yield from on_successor(call, event)
         case _:
             pass
 
@@ -189,6 +202,8 @@ def _on_time_up(call: LiveCall, event: TimeUp) -> Steps[None]:
             yield from on_phone_late(call, event)
         case AlarmKind.PHONE_VIDEO:
             yield from on_alarm(call, event.alarm.subject)
+        case AlarmKind.TRANSFER:
+            yield from on_transfer_late(call)
         case _:
             pass
 

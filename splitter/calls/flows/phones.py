@@ -89,6 +89,8 @@ def _invite(call: LiveCall, asked: Asked, ask: InvitePhone) -> Steps[None]:
     present = (*call.talk.phones.values(), *call.pending.calling.values())
     if not call.may_mix:
         raise Denial(409, "no-mixer", "the engine that carries the voice of this call cannot connect more than two")
+    if call.pending.transfer is not None:
+        raise Denial(409, "transferring", "the centre is handing this call on; ask again when that is done")
     if len(present) >= MOST:
         raise Denial(409, "full", f"as many voices as can be are in the call: {MOST + 2}")
     if any(phone.number == ask.number for phone in present):

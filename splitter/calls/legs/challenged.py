@@ -174,6 +174,10 @@ class Challenged:
         """Forget a dialog."""
         self._driver.unregister(dialog_id)
 
+    def knows(self, dialog_id: DialogId) -> bool:
+        """Tell whether somebody has this dialog."""
+        return self._driver.knows(dialog_id)
+
     def locate(self, network: str, uri: str, default_transport: str = "udp") -> Flow | None:
         """Find the flow to a URI."""
         return self._driver.locate(network, uri, default_transport)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import TypeVar
 from weakref import WeakMethod
@@ -33,7 +33,7 @@ from splitter.calls.messages import (
 )
 from splitter.calls.routing import Neighbour
 from splitter.calls.session_id import SessionId
-from splitter.calls.settings import MediaSources, Role, Trunk
+from splitter.calls.settings import MediaSources, Role, Transfers, Trunk
 from splitter.calls.signalling import LegSignalling
 from splitter.calls.states import LegState
 from splitter.calls.talk.leg import LegRecord, Opener
@@ -45,6 +45,7 @@ from splitter.sip import events as sip
 from splitter.sip import reliable
 from splitter.sip.dialog import Dialog
 from splitter.sip.message import Message, Request, Response
+from splitter.sip.refer import NOREFERSUB
 from splitter.sip.uri import parse_uri
 from splitter.transport.dispatch import EventSink
 
@@ -158,6 +159,10 @@ class DialogContext:
         """Hear of what becomes of a request of the peer."""
         self.driver.adopt(txn, self.listener, self.neighbour)
 
+    def share(self, session: SessionId) -> None:
+        """Name the session so from now on: the leg has a place in it."""
+        self.shared = replace(self.shared, session=session)
+
     def confirm(self, dialog: Dialog, message: Message) -> None:
         """The dialog is made by a 2xx; `message` is the peer's that tells its abilities."""
         self.record.state = LegState.CONFIRMED
@@ -256,7 +261,7 @@ class DialogContext:
 
     def headers(self) -> list[tuple[str, str]]:
         """What we say about ourselves in requests and answers that make or refresh a dialog."""
-        return [*self._contact(), ("Allow", ALLOW), ("Supported", self.supported()), *self._session_headers()]
+        return [*self._contact(), ("Allow", self.allow()), ("Supported", self.supported()), *self._session_headers()]
 
     def _contact(self) -> list[tuple[str, str]]:
         address = self.driver.contact(self.flow.network, self.flow.transport, self.flow.remote.host)
@@ -267,6 +272,15 @@ class DialogContext:
         scheme = "sips" if dialog is not None and dialog.secure else "sip"  # RFC 3261 §12.1.1
         features = VIDEO_FEATURES if self.trunk.role is Role.ACCESS else ""
         return [("Contact", f"<{scheme}:{self.shared.server}@{address}{transport}>{features}")]
+
+    @property
+    def takes_referrals(self) -> bool:
+        """True for a centre that may have calls transferred by REFER."""
+        return self.trunk.role is Role.CENTRE and self.trunk.transfers is Transfers.REFER
+
+    def allow(self) -> str:
+        """Our Allow header towards this peer."""
+        return f"{ALLOW}, REFER" if self.takes_referrals else ALLOW
 
     def supported(self) -> str:
         """Our Supported header towards this peer."""
@@ -281,7 +295,8 @@ class DialogContext:
         """What only a centre is told that we can."""
         if self.trunk.role is not Role.CENTRE:
             return ()
-        return (REPLACES, FROM_CHANGE) if "from" in self.trunk.bind_from else (REPLACES,)
+        named = (FROM_CHANGE,) if "from" in self.trunk.bind_from else ()
+        return (REPLACES, *named, *((NOREFERSUB,) if self.takes_referrals else ()))
 
     def named(self, message: M) -> M:
         """The same message with the name of the session, which every one carries (RFC 7989 §7)."""

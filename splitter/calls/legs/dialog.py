@@ -13,10 +13,10 @@ from splitter.calls.leg_events import AckMissing, DigitPressed, Ended, KeyFrameA
 from splitter.calls.legs.client import InviteClient
 from splitter.calls.legs.context import INFO_BODIES, DialogContext, LegContext, ignore
 from splitter.calls.legs.offers import Offers
+from splitter.calls.legs.referrals import Referrals
 from splitter.calls.legs.refresh import Refreshes
 from splitter.calls.legs.server import InviteServer
 from splitter.calls.messages import (
-    ALLOW,
     FAST_UPDATE,
     FROM_CHANGE,
     SDP,
@@ -41,7 +41,7 @@ class LegDialog:
     Attributes:
         context: where its messages go, and what they say of us.
         invite: what began it; None once that is history, and for a dialog that was made anew from its record.
-        offers, refreshes: those that are open.
+        offers, refreshes, referrals: those that are open.
         farewell_of_peer: its BYE.
     """
 
@@ -50,6 +50,7 @@ class LegDialog:
         self.invite: InviteServer | InviteClient | None = None
         self.offers = Offers(self.context)
         self.refreshes = Refreshes(self.context)
+        self.referrals = Referrals(self.context)
         self._farewell: Pairs | None = None  # the headers of a BYE that waits for an ACK
         self.farewell_of_peer: Request | None = None
 
@@ -146,10 +147,14 @@ class LegDialog:
                 raise PeerError("no reliable response waits for a PRACK", 481)
             case "INFO":
                 self._on_info(event)
+            case "REFER" if context.takes_referrals:
+                self.referrals.on_refer(event)
             case "OPTIONS":
-                context.reply(event, 200, [("Allow", ALLOW), ("Accept", SDP), ("Supported", context.supported())])
+                context.reply(
+                    event, 200, [("Allow", context.allow()), ("Accept", SDP), ("Supported", context.supported())]
+                )
             case method:
-                raise Refusal(405, f"{method[:20]} is not supported in a call", [("Allow", ALLOW)])
+                raise Refusal(405, f"{method[:20]} is not supported in a call", [("Allow", context.allow())])
 
     def _on_update(self, event: sip.RequestArrived) -> None:
         """RFC 3311 §5.2: also before the answer, once a first answer was given reliably."""

@@ -13,6 +13,7 @@ from splitter.calls.legs.infos import LegInfos
 from splitter.calls.legs.server import InviteServer
 from splitter.calls.messages import FAST_UPDATE, KEY_FRAME_BODY, Pairs, refuse_unknown_bodies, session_of
 from splitter.calls.routing import Neighbour, called_of
+from splitter.calls.session_id import SessionId
 from splitter.calls.settings import Trunk
 from splitter.calls.states import LegState
 from splitter.calls.talk.leg import LegRecord
@@ -104,7 +105,13 @@ class SipLeg:
 
     @property
     def at_rest(self) -> bool:
-        return self.settled and self._dialog.refreshes.idle and self.infos.idle and is_idle(self._context.driver)
+        return (
+            self.settled
+            and self._dialog.refreshes.idle
+            and self.infos.idle
+            and self._dialog.referrals.idle
+            and is_idle(self._context.driver)
+        )
 
     @property
     def settled(self) -> bool:
@@ -290,6 +297,20 @@ class SipLeg:
         request = dialog.request("INFO", body=body, content_type=content_type)
         context.driver.request(context.named(request), context.way(dialog), listener)
         return True
+
+    # ---- transfers ----
+
+    def answer_referral(self, txn: str, status: int, reason: str = "") -> None:
+        """Answer a REFER of the peer."""
+        self._dialog.referrals.answer(txn, status, reason)
+
+    def tell_referral(self, subscription: str, status: int, reason: str) -> None:
+        """Tell the peer how far the transfer is that it asked for."""
+        self._dialog.referrals.tell(subscription, status, reason)
+
+    def share(self, session: SessionId) -> None:
+        """Name the session so from now on; see `DialogContext.share`."""
+        self._context.share(session)
 
     # ---- the session timer ----
 

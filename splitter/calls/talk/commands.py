@@ -139,6 +139,24 @@ class AnswerInfo(LegCommand[None]):
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerReferral(LegCommand[None]):
+    """Answer a REFER of the peer."""
+
+    txn: str
+    status: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TellReferral(LegCommand[None]):
+    """Tell the peer how far the transfer is that it asked for (NOTIFY); a final status ends that."""
+
+    subscription: str
+    status: int
+    reason: str
+
+
 class DrawPause(LegCommand[float]):
     """The seconds to wait after a collision on a leg (RFC 3261 §14.1): by chance, longer for who owns the Call-ID."""
 
@@ -169,6 +187,7 @@ class Counted(StrEnum):
     WEBRTC_JOINS = "webrtc joins"
     VIDEO_QUESTIONS = "video questions"
     VOICES_MISSED = "voices missed"
+    TRANSFERS = "transfers"
 
 
 class PeopleCommand(Command[None]):

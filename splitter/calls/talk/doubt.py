@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from splitter.calls.talk.outline import OpenDialog
 from splitter.calls.talk.outstanding import Outstanding
 from splitter.calls.talk.state import Talk
+from splitter.calls.talk.transfers import OpenReferral
 from splitter.calls.talk.unfinished import Waiting
 from splitter.sdp.align import lengthened
 from splitter.sdp.model import Session
@@ -27,6 +29,8 @@ class Doubt:
         outstanding: messages of ours that their peers have not confirmed.
         answers_due: the transactions of 2xx of ours whose ACK has to answer an offer.
         at_rest: all else was agreed on; nobody has to be asked.
+        referral: who is to be told that nothing comes of the transfer that it has asked for.
+        unwanted: dialogs that have no place in the call yet, and get none any more.
     """
 
     requests: tuple[Waiting, ...] = ()
@@ -35,6 +39,8 @@ class Doubt:
     outstanding: tuple[Outstanding, ...] = ()
     answers_due: tuple[str, ...] = ()
     at_rest: bool = False
+    referral: OpenReferral | None = None
+    unwanted: tuple[OpenDialog, ...] = ()
 
     def follow_sent(self, talk: Talk) -> None:
         """Let what is sent next follow what was sent last.

@@ -76,6 +76,12 @@ class LiveCall:
         return self.legs.get(self.pending.newcomer)
 
     @property
+    def successor(self) -> LegFacts | None:
+        """A leg of the centre that is called to take the place of the present one."""
+        transfer = self.pending.transfer
+        return self.legs.get(transfer.leg) if transfer is not None else None
+
+    @property
     def seats(self) -> dict[str, LegFacts]:
         """The SIP seats in the call, by name."""
         return {name: self.legs[name] for name in self.talk.seats}
@@ -125,7 +131,7 @@ class LiveCall:
         """True while the leg is in the call, or waits to be."""
         inside = (self.legs.get(self.talk.caller), self.centre, self.newcomer)
         beside = leg.name in self.talk.seats or leg.name in self.pending.arriving
-        return leg in inside or beside or self.phone_of(leg) is not None
+        return leg in inside or beside or self.phone_of(leg) is not None or leg is self.successor
 
     def other_side(self, leg: LegFacts) -> LegFacts:
         """The side that talks with this one."""

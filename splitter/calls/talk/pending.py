@@ -12,6 +12,7 @@ from splitter.calls.asks import Asked
 from splitter.calls.events import SeatArrived
 from splitter.calls.leg_events import DigitPressed, Offered
 from splitter.calls.talk.phones import Phone
+from splitter.calls.talk.transfers import Transfer
 from splitter.sdp.model import Session
 from splitter.sdp.split import Plan
 
@@ -95,6 +96,7 @@ class Pending:
         stills: who waits for a still, by whose it is to be.
         calling: phones that are being called and have not answered, by name.
         placing: phones whose places in the room are being made. asked_phones: those to be asked for their pictures.
+        transfer: the centre is handing the call on by REFER.
     """
 
     newcomer: str = ""
@@ -113,6 +115,7 @@ class Pending:
     calling: dict[str, Phone] = field(default_factory=dict)
     placing: set[str] = field(default_factory=set)
     asked_phones: dict[str, PhoneQuestion] = field(default_factory=dict)
+    transfer: Transfer | None = None
 
     @property
     def ringing(self) -> int:
@@ -122,7 +125,7 @@ class Pending:
     @property
     def empty(self) -> bool:
         """Nothing is under way."""
-        waits = (self.consult, self.question, self.raising)
+        waits = (self.consult, self.question, self.raising, self.transfer)
         return (
             all(one is None for one in waits)
             and not (

@@ -25,9 +25,10 @@ class FoundWay:
 
 @dataclass(frozen=True, slots=True)
 class NoWay:
-    """Nothing leads to a phone, or nothing more; `reason` in plain words."""
+    """Nothing leads to a phone, or nothing more; `reason` in plain words, and the status that says it in SIP."""
 
     reason: str
+    status: int = 403
 
 
 @dataclass(frozen=True, slots=True)

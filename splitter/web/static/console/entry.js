@@ -41,6 +41,8 @@ const TONES = {
   "phone-left": "warn",
   "phone-video-on": "good",
   "phone-video-off": "warn",
+  "transferred": "good",
+  "transfer-failed": "warn",
   "no-video-client": "warn",
   "binding-unclear": "warn",
 };
