@@ -185,6 +185,7 @@ class Gateway:
         await floor.watch.stop()
         await floor.registrations.stop()
         floor.reception.stop()
+        await doors.climbing.stop()
         await doors.messaging.stop()
         await floor.driver.stop()
         doors.hub.close()

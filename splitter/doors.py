@@ -14,7 +14,7 @@ from splitter.calls.browsers.door import WebDoor
 from splitter.calls.bus import Bus
 from splitter.calls.desks import DeskView
 from splitter.calls.rows import row_of
-from splitter.calls.view import CallView, Notice, lost
+from splitter.calls.view import CallView, LinkWanted, Notice, lost
 from splitter.cluster.cabinet import SharedCabinet
 from splitter.cluster.directory import ValkeyDirectory
 from splitter.cluster.membership import Membership
@@ -33,6 +33,7 @@ from splitter.store.screenshots import ScreenshotFiles
 from splitter.telemetry import log as logs
 from splitter.web.access import Access
 from splitter.web.album import Album, ScreenshotTaken
+from splitter.web.climbing import Climbing
 from splitter.web.defences import Defences, Drains, Reloads
 from splitter.web.events import Events
 from splitter.web.evictions import Evictions
@@ -47,6 +48,7 @@ from splitter.web.ports import Ports
 from splitter.web.revocations import Revocations
 from splitter.web.secret import secret_beside, secret_or_new
 from splitter.web.server import Server
+from splitter.web.sharing import LinkSharing
 from splitter.web.status import GatewayState, StatusBoard
 from splitter.web.webhooks import Webhooks
 
@@ -125,6 +127,13 @@ class Doors:
             sip=lambda carrier: floor.carrier(carrier, self._settings),
             recorder=floor.recorder,
             publish=self._bus.publish,
+        )
+        self.climbing = Climbing(
+            floor.calls.get,
+            self.messaging.inviting,
+            LinkSharing(self.messaging.inviting.links, self.neighbours),
+            lambda: bool(self.access.settings.guest_url),
+            lambda call_id, words: floor.recorder.event(call_id, "caller", "note", words),
         )
 
     def _cabinet(self, kind: str) -> MessagingCabinet:
@@ -228,6 +237,7 @@ class Doors:
         tell("webhooks", DeskView, self.webhooks.desk)
         tell("hub", Notice, self.hub.notice)
         tell("webhooks", Notice, self.webhooks.notice)
+        tell("climbing", LinkWanted, self.climbing.on_wanted)
         tell("webhooks", ScreenshotTaken, self.webhooks.snapshot)
 
     def _include_alarms(self) -> None:

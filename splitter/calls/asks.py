@@ -188,9 +188,14 @@ class Locate:
 
 @dataclass(frozen=True, slots=True)
 class RaiseVideo:
-    """Ask the caller for video. → None once the question is on its way; what comes of it is in the call's view."""
+    """Ask the caller for video. → None once the question is on its way; what comes of it is in the call's view.
+
+    `link`: where the phone cannot, the caller is sent a link instead, in this language, "" for the usual one; None for
+    no link.
+    """
 
     by: str
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ UNSUPPORTED, REFUSED, FAILED, WITHDRAWN = "unsupported", "refused", "failed", "w
 
 _ABOUT_THE_DESCRIPTION = frozenset({415, 488})
 _ABOUT_THE_PERSON = frozenset({480, 486, 600, 603, 606})
+DECLINED = frozenset({600, 603})
+"""A person has said no (RFC 3261 §21.6.2)."""
+
 _TERMINATED = 487  # without a CANCEL of ours: the phone is about to hang up, or has taken the question away
 
 

@@ -6,7 +6,7 @@ import structlog
 
 from splitter.calls.call import Call
 from splitter.calls.talk import commands as c
-from splitter.calls.view import Notice
+from splitter.calls.view import LinkWanted, Notice
 from splitter.core.text import plain
 from splitter.telemetry import metrics, quality_counts
 
@@ -30,6 +30,8 @@ def tell_people(command: c.PeopleCommand, call: Call) -> None:
             call.tell()
         case c.Notify():
             _notify(command, call)
+        case c.WantLink():
+            call.services.bus.publish(LinkWanted(call.talk.call_id, command.by, command.language, command.reason))
         case c.Count():
             _count(command)
         case c.Log():

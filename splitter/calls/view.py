@@ -122,6 +122,21 @@ class SilenceView:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkWanted:
+    """The caller's phone cannot give video, and whoever asked for it wants the caller to be sent a link instead.
+
+    Attributes:
+        by: who asked. language: of the message; "" for the usual one.
+        reason: why the phone cannot, in plain words.
+    """
+
+    call_id: str
+    by: str
+    language: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something that people at the desk should be told now.
 

@@ -20,11 +20,20 @@ PHONE = click.argument("phone", metavar="[PHONE]", required=False)
 @click.command("raise")
 @CALL
 @PHONE
+@click.option("--else-link", is_flag=True, help="A caller whose phone cannot is sent a link.")
 @click.pass_context
-def raise_video(ctx: click.Context, reference: str, phone: str | None) -> None:
+def raise_video(ctx: click.Context, reference: str, phone: str | None, else_link: bool) -> None:
     """Ask the caller for video, or a PHONE that was invited such as phone-1; consent is given there. What came of it:
     splitter call CALL."""
-    _do(ctx, "POST", reference, *(("phones", phone) if phone else ()), "video")
+    if phone and else_link:
+        raise click.UsageError("a link is for the caller alone")
+    if else_link:
+        try:
+            open_door(ctx).send("POST", {"else_link": True}, "calls", reference, "video")
+        except RefusedByGateway as error:
+            fail(str(error))
+    else:
+        _do(ctx, "POST", reference, *(("phones", phone) if phone else ()), "video")
     say(f"{phone or 'the caller'} is asked for video")
 
 

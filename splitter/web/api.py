@@ -15,7 +15,7 @@ from splitter.sdp.fragment import CONTENT_TYPE as FRAGMENT
 from splitter.web import reloads, shapes
 from splitter.web.auth import Doorman, Strict, Trusting, guarded
 from splitter.web.caller_routes import caller_routes
-from splitter.web.calls import DESK_BODY, CallRoutes
+from splitter.web.calls import DESK_BODY, VIDEO_BODY, CallRoutes
 from splitter.web.cors import Cors
 from splitter.web.display import DISPLAY_BODY, DisplayRoutes
 from splitter.web.documents import Document
@@ -174,7 +174,9 @@ def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     client = (Query("client", "the client's own id: the same one takes its old place again"),)
     return (
         Operation(
-            "POST", f"{_CALL}/video", _ACT, calls.raise_video, "Ask the caller for video", (accepted,), faults=asked
+            *("POST", f"{_CALL}/video", _ACT, calls.raise_video, "Ask the caller for video", (accepted,)),
+            body=VIDEO_BODY,
+            faults=asked,
         ),
         Operation("DELETE", f"{_CALL}/video", _ACT, calls.drop_video, "Back to voice", (accepted,)),
         Operation(

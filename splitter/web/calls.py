@@ -17,10 +17,11 @@ from splitter.web.find import Finder, decoded, kept
 from splitter.web.ports import Archive, Elsewhere, LiveCalls
 from splitter.web.privacy import for_desk, seen
 from splitter.web.routes import JSON, JSON_BYTES, Body
-from splitter.web.shapes import CallId, DeskWish
+from splitter.web.shapes import CallId, DeskWish, VideoWish
 
 LIMIT_MOST = 1000
 DESK_BODY = Body((JSON,), JSON_BYTES, DeskWish, needed=False)
+VIDEO_BODY = Body((JSON,), JSON_BYTES, VideoWish, needed=False)
 
 _TRUE = ("1", "true", "yes")
 
@@ -104,8 +105,10 @@ class CallRoutes:
         return await self._bound(call, "", "cti" if bearer.may(Scope.CONTROL) else "client")
 
     async def raise_video(self, request: web.Request) -> web.Response:
+        wish = await read_json(request, VIDEO_BODY, VideoWish)
         call = await self._find.to_change(request)
-        await self._calls.ask(call.call_id, RaiseVideo(said_by(bearer_of(request))))
+        link = wish.language if wish.else_link else None
+        await self._calls.ask(call.call_id, RaiseVideo(said_by(bearer_of(request)), link))
         return json_response(CallId(call.call_id), 202)
 
     async def drop_video(self, request: web.Request) -> web.Response:

@@ -19,6 +19,7 @@ from splitter.store.cabinet import Cabinet
 from splitter.web.links import Links, ShortLink
 
 NO_NUMBER = "no number was given"
+_NO_MESSAGES = "that number can be sent no message"
 _UNSENT = "nothing is configured that sends messages: tell the caller the link"
 
 
@@ -94,12 +95,20 @@ class Inviting:
             created_at=wall,
             deadline=min(wall + self._settings.deadline_s, expires_at),
         )
-        why = "that number can be sent no message" if whom.number else NO_NUMBER
+        why = _NO_MESSAGES if whom.number else NO_NUMBER
         sms = await (self.post.send(sms) if number else self.post.refuse(sms, why))
         link = self.links.get(key)
         assert link is not None, "it was made"
         unsent = _UNSENT if self._settings.carrier == OUTBOX else ""
         return Made(link, url, sms, sms.reason or unsent)
+
+    def unsendable(self, number: str) -> str:
+        """Why no message reaches this number by itself, in plain words; "" where one does."""
+        if self._settings.carrier == OUTBOX:
+            return "nothing is configured that sends messages"
+        if not number:
+            return "the caller's number is not known"
+        return "" if number_for(self._settings, number) else _NO_MESSAGES
 
     async def revoke(self, key: str) -> None:
         """Let nobody in by this link any longer, and send it no more."""

@@ -168,6 +168,13 @@ class HostWish(Struct, forbid_unknown_fields=True):
     extension: _Word
 
 
+class VideoWish(Struct, forbid_unknown_fields=True):
+    """What else is done where the phone cannot: `else_link`: the caller is sent a link, in this language."""
+
+    else_link: bool = False
+    language: Literal["", "en", "zh"] = ""
+
+
 class DisplayWish(Struct, forbid_unknown_fields=True):
     """A wish for what a viewer sees.
 

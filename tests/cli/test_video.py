@@ -15,6 +15,8 @@ async def test_each_command_asks_what_it_says(tmp_path: Path) -> None:
         parts.calls.add(CALL)
         parts.calls.answers[TakeSnapshot] = Snapshot(b"png", 4, 4, 12.5)
         assert "asked for video" in (await command("raise", "4711")).stdout
+        assert "asked for video" in (await command("raise", "4711", "--else-link")).stdout
+        assert (await command("raise", "4711", "phone-1", "--else-link")).exit_code == 2, "a link is for the caller"
         assert "goes back to voice" in (await command("drop", "4711")).stdout
         assert (await command("bind", "4711", "8002")).exit_code == 0
         assert "no desk's" in (await command("bind", "4711", "--off")).stdout
@@ -24,6 +26,8 @@ async def test_each_command_asks_what_it_says(tmp_path: Path) -> None:
         assert f"{file}: 3 bytes" in (await command("snapshot", "4711", "-o", str(file))).stdout
         assert file.read_bytes() == b"png"
         asked = [ask for _, ask in parts.calls.asked]
+    assert asked[:2] == [RaiseVideo(asked[0].by), RaiseVideo(asked[0].by, "")]
+    del asked[0]
     assert [type(ask) for ask in asked] == [RaiseVideo, DropVideo, Bind, Bind, Show, Show, TakeSnapshot]
     assert isinstance(asked[2], Bind) and asked[2].extension == "8002"
     assert isinstance(asked[3], Bind) and asked[3].extension == ""

@@ -221,6 +221,15 @@ class TestBinding:
 
 
 class TestVideo:
+    async def test_is_asked_for_and_else_a_link_is_sent(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(MINE)
+        path = "/v1/calls/4711/video"
+        for wish in ({"else_link": True}, {"else_link": True, "language": "zh"}, {"language": "zh"}):
+            assert (await outside.ask("POST", path, "desk", json=wish))[0] == 202
+        assert await outside.code("POST", path, "desk", json={"else_link": True, "language": "de"}) == (400, "bad-body")
+        asked = [ask for _, ask in parts.calls.asked]
+        assert asked == [RaiseVideo("desk (501)", link) for link in ("", "zh", None)]
+
     async def test_is_asked_for_and_dropped(self, parts: Gateway, outside: Web) -> None:
         parts.calls.add(MINE)
         assert (await outside.ask("POST", "/v1/calls/4711/video", "desk"))[0] == 202

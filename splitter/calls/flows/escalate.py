@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Asked, DropVideo, RaiseVideo
-from splitter.calls.capability import FAILED, REFUSED, UNSUPPORTED, WITHDRAWN, at_first, in_words, outcome_of
+from splitter.calls.capability import DECLINED, FAILED, REFUSED, UNSUPPORTED, WITHDRAWN, at_first, in_words, outcome_of
 from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.caller_video import line_to_offer, remember_line, show_video, video_runs
 from splitter.calls.leg_events import OfferAccepted, OfferCollided, OfferRefused, RefreshFailed
@@ -35,6 +35,7 @@ from splitter.calls.talk.commands import (
     SetAlarm,
     Steps,
     StopAlarm,
+    WantLink,
     WithdrawOffer,
 )
 from splitter.calls.talk.legs import LegFacts
@@ -97,7 +98,7 @@ class Escalation:
             words = {VideoState.ASKING: "the caller is being asked already", VideoState.ON: "video is on already"}
             yield DenyAsk(asked, 409, view.state, words.get(view.state, "video is being taken down"))
         elif view.supported is False and view.outcome == UNSUPPORTED:
-            yield DenyAsk(asked, 422, UNSUPPORTED, view.reason)
+            yield from self._climb_at_once(asked, view.reason)
         elif fault := (yield from JudgeLoad()):
             yield DenyAsk(asked, 503, "overloaded", fault)
         elif self._call.pending.raising is not None:
@@ -106,6 +107,15 @@ class Escalation:
             self._call.pending.raising = asked
             self._call.pending.raised += 1
             yield from self._prepare()
+
+    def _climb_at_once(self, asked: Asked, reason: str) -> Steps[None]:
+        """The phone has said that it cannot: it is not asked again."""
+        ask = asked.ask
+        if isinstance(ask, RaiseVideo) and ask.link is not None:
+            yield WantLink(ask.by, ask.link, reason)
+            yield AnswerAsk(asked)
+        else:
+            yield DenyAsk(asked, 422, UNSUPPORTED, reason)
 
     def _prepare(self) -> Steps[None]:
         """The question needs the room and the caller's ports; it waits for them for a moment only."""
@@ -119,7 +129,7 @@ class Escalation:
             yield DenyAsk(asked, 503, "no-media", "no media resources for video")
             return
         yield Note(f"{asked.ask.by} asks the caller for video", "caller")
-        self._call.talk.video.wish = Wish(asked.ask.by)
+        self._call.talk.video.wish = Wish(asked.ask.by, link=asked.ask.link)
         yield from show_video(self._call, VideoState.ASKING, "", "")
         yield AnswerAsk(asked)
 
@@ -241,7 +251,8 @@ class Escalation:
         elif event.status == 500 and event.retry_after_s is not None:
             yield from self._rest(wish, max(1.0, event.retry_after_s), event)
         else:
-            yield from self._conclude(outcome_of(event.status), in_words(event.status, event.reason))
+            said_no = event.status in DECLINED
+            yield from self._conclude(outcome_of(event.status), in_words(event.status, event.reason), said_no)
 
     def on_collided(self, event: OfferCollided) -> None:
         """The caller offered something at the same moment; was it video, then its own attempt is waited for."""
@@ -384,9 +395,9 @@ class Escalation:
             if self._call.talk.video.wish is not None and video_runs(self._call):
                 yield from self._conclude("accepted", "the caller has had video on")
 
-    def _conclude(self, outcome: str, reason: str) -> Steps[None]:
-        """The question has its outcome."""
-        self._call.talk.video.wish = None
+    def _conclude(self, outcome: str, reason: str, said_no: bool = False) -> Steps[None]:
+        """The question has its outcome. `said_no`: it is the word of a person, who is not asked in another way."""
+        wish, self._call.talk.video.wish = self._call.talk.video.wish, None
         yield StopAlarm(_AGAIN)
         yield Count(Counted.VIDEO_QUESTIONS, outcome)
         supported = {"accepted": True, UNSUPPORTED: False}.get(outcome, self._call.talk.video.view.supported)
@@ -394,3 +405,5 @@ class Escalation:
             self._call, VideoState.ON if outcome == "accepted" else VideoState.OFF, outcome, reason, supported
         )
         yield Notify(f"video-{outcome}", reason)
+        if wish is not None and wish.link is not None and not said_no and outcome not in ("accepted", WITHDRAWN):
+            yield WantLink(wish.by, wish.link, reason)

@@ -218,6 +218,15 @@ class Notify(PeopleCommand):
 
 
 @dataclass(frozen=True, slots=True)
+class WantLink(PeopleCommand):
+    """Have the caller sent a link, for the phone cannot give video; see `LinkWanted`."""
+
+    by: str
+    language: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Count(PeopleCommand):
     """Count in /metrics."""
 

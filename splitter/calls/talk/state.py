@@ -34,6 +34,7 @@ class Wish:
         gave_way: the question was taken back once for something that concerned the voice.
         collided: an offer of the caller's own with video met ours.
         rests: until the alarm ASK_AGAIN rings.
+        link: see `RaiseVideo`.
     """
 
     by: str
@@ -41,6 +42,7 @@ class Wish:
     gave_way: bool = False
     collided: bool = False
     rests: bool = False
+    link: str | None = None
 
 
 @dataclass(slots=True)

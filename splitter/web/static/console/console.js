@@ -402,7 +402,7 @@ const ACTIONS = {
   picture: (entry) =>
     entry.call.showing.startsWith("picture:") ? entry.call.showCamera() : dialogs.openPictures(splitter, entry, (picture) => showPicture(entry, picture.id)),
   share: (entry) => (splitter.desk.sharing ? splitter.desk.stopSharing() : share(entry)),
-  ask: (entry) => (entry.call.view.video.state === "off" ? entry.call.raiseVideo() : entry.call.dropVideo()),
+  ask: (entry) => (entry.call.view.video.state === "off" ? entry.call.raiseVideo({ elseLink: true }) : entry.call.dropVideo()),
   snapshot: async (entry) => entry.keep(await entry.call.snapshot(mainOf(entry).name === "caller" ? undefined : entry.main)),
   invite: (entry) => dialogs.openInvite(entry, () => entry.remark(splitter.now(), "log.invite")),
   phone: (entry) => dialogs.openPhone(entry),

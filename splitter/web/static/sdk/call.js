@@ -173,9 +173,13 @@ export class CallHandle extends EventTarget {
     return this.splitter.uploadPicture(file, { name, callId: this.id });
   }
 
-  /** Ask the caller for video. What comes of it are notices, and `view.video`. */
-  async raiseVideo() {
-    await this.splitter.request("POST", `${this.#path}/video`);
+  /**
+   * Ask the caller for video. What comes of it are notices, and `view.video`.
+   * @param {{elseLink?: boolean, language?: string}} [wish]  elseLink: a caller whose phone cannot is sent a link
+   */
+  async raiseVideo({ elseLink = false, language = "" } = {}) {
+    const json = elseLink ? { else_link: true, language } : undefined;
+    await this.splitter.request("POST", `${this.#path}/video`, json && { json });
   }
 
   /** Back to voice alone; takes the question back while the caller is being asked. */
