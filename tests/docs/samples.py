@@ -40,7 +40,9 @@ def samples(*languages: str) -> list[Sample]:
 
 
 def _of_page(page: Path) -> Iterator[Sample]:
-    name, lines = page.relative_to(ROOT), iter(enumerate(page.read_text(encoding="utf-8").splitlines(), 1))
+    name, text = page.relative_to(ROOT), page.read_text(encoding="utf-8")
+    yield from _indented(str(name), text)
+    lines = iter(enumerate(text.splitlines(), 1))
     for number, line in lines:
         if not (opening := _OPENING.match(line)):
             continue
@@ -50,3 +52,12 @@ def _of_page(page: Path) -> Iterator[Sample]:
                 break
             inside.append(inner[indent:])
         yield Sample(f"{name}:{number + 1}", opening[3], "\n".join(inside) + "\n")
+
+
+def _indented(name: str, text: str) -> Iterator[Sample]:
+    """Blocks that are set off by four spaces, and look like a configuration or a command."""
+    for found in re.finditer(r"(?<=\n\n)(?: {4}.*\n|\n(?= {4}))+", text):
+        block = "\n".join(line[4:] for line in found[0].rstrip().split("\n")) + "\n"
+        language = "toml" if block.startswith("[") else "sh" if block.startswith("splitter ") else ""
+        if language:
+            yield Sample(f"{name}:{text.count(chr(10), 0, found.start()) + 1}", language, block)
