@@ -22,11 +22,17 @@ class SearchBoth(SearchEnglish):
     js_splitter_code = """
 var splitQuery = (query) => {
   const han = "\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff";
-  const parts = query.match(new RegExp(`[${han}]+|[^${han}\\\\s\\\\p{P}\\\\p{S}]+|_`, "gu")) || [];
+  const { terms, titleterms } = Search._index;
+  const known = (pair) => pair in terms || pair in titleterms;
   const words = [];
-  for (const part of parts) {
-    if (!new RegExp(`[${han}]`).test(part) || part.length === 1) words.push(part);
-    else for (let i = 0; i + 1 < part.length; i++) words.push(part.slice(i, i + 2));
+  for (const part of query.match(new RegExp(`[${han}]+|[^${han}\\\\W]+`, "gu")) || []) {
+    if (!new RegExp(`[${han}]`).test(part) || part.length === 1) {
+      words.push(part);
+      continue;
+    }
+    const pairs = [...part].slice(1).map((last, at) => part[at] + last);
+    // Two words typed together meet in a pair that no page has: it is not asked for.
+    words.push(...(pairs.some(known) ? pairs.filter(known) : pairs));
   }
   return words;
 };

@@ -117,6 +117,20 @@ def parse(words: list[str]) -> None:
         command.make_context(name, list(inner), parent=context)
 
 
+class TestTranslations:
+    @pytest.mark.parametrize("page", sorted(path.name for path in (DOCS / "zh").glob("*.md")))
+    def test_says_to_type_the_same(self, page: str) -> None:
+        """What is typed is no matter of language: what has changed in English alone is found here."""
+        chinese, english = (_typed(folder / page) for folder in (DOCS / "zh", DOCS))
+        assert [one for one in chinese if one not in english] == []
+
+
+def _typed(page: Path) -> list[str]:
+    """The commands and configurations of a page, without comments."""
+    found = [one.text for one in samples("sh", "toml") if one.place.startswith(f"{page.relative_to(ROOT)}:")]
+    return [re.sub(r"\s+#.*", "", text).strip() for text in found]
+
+
 class TestNames:
     def test_files_that_are_named_are_there(self) -> None:
         for page in pages():

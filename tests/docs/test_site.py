@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -80,3 +81,9 @@ class TestSite:
         families = {family.name for family in REGISTRY.collect()}
         assert len(families) > 80 and not [name for name in families if f">{name}" not in metrics]
         assert "SplitterTakesNoCalls" in metrics
+
+    def test_search_finds_chinese_by_pairs(self, site: Path) -> None:
+        index = (site / "searchindex.js").read_text(encoding="utf-8")
+        for pair in ("防火", "火墙", "排空"):
+            assert json.dumps(pair) in index, pair
+        assert 'lang="zh-CN"' in (site / "zh/index.html").read_text(encoding="utf-8")
