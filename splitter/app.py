@@ -195,6 +195,7 @@ class Gateway:
         await self._stop_looking()
         if self._releasing is not None:
             self._releasing.cancel()
+        await floor.studio.stop()
         await floor.engine.stop()
         await doors.leftovers.stop()
         await doors.webhooks.stop()
@@ -223,6 +224,7 @@ class Gateway:
     async def cut(self) -> None:
         """End the media of all calls, and nothing else: another process has them. No peer is told anything."""
         self.floor.driver.pause()
+        await self.floor.studio.stop()
         await self.floor.engine.stop()
 
     # ---- change ------------------------------------------------------------------------------------------------------

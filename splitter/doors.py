@@ -170,6 +170,7 @@ class Doors:
             floor.driver,
             floor.engine,
             floor.farm,
+            floor.studio.mosaics,
             floor.calls,
             self.health,
             settings.cluster.node,

@@ -28,6 +28,7 @@ from splitter.core.clock import SystemClock
 from splitter.core.ids import IdSource
 from splitter.former import FormerTrunks
 from splitter.media.chooser import EngineChooser
+from splitter.media.mosaic.studio import Studio
 from splitter.media.ng.engine import NgEngine
 from splitter.media.worker.engine import WorkerEngine
 from splitter.prepared import Prepared, extensions_of, tls_names
@@ -56,7 +57,7 @@ class Floor:
     Attributes:
         store, recorder: calls and traces. homer: who else is told of those; None where nobody is.
         live, records: the records of calls that live. pictures: uploaded ones.
-        engine, farm: media workers, and rtpengines.
+        engine, farm, studio: media workers, rtpengines, and what makes mosaics.
         driver: SIP. routing, watch: the neighbours. former: trunks that calls of before are on.
         reception, registrations: logins of seats, and ours elsewhere. desks: who is there.
         browsers: of web callers. calls, recovery: calls, and those of a former process.
@@ -94,6 +95,7 @@ class Floor:
         self.engine = WorkerEngine(settings.media, settings.networks, logs=settings.telemetry, ids=self._ids)
         used, limit_s = settings.rtpengines if settings.media.rtpengine_for else (), settings.media.request_limit_s
         self.farm = NgEngine(used, settings.networks, request_limit_s=limit_s, ids=self._ids)
+        self.studio = Studio(settings.media.mosaic_limit, settings.calls.bitrate_kbps, settings.telemetry, self._ids)
         self.calls = Calls()  # the driver asks it who may speak to us
         self.driver = Driver(
             Endpoint(Timers(), self._ids, self._name),
@@ -134,6 +136,7 @@ class Floor:
             driver=self.driver,
             voice=EngineChooser(self.farm, settings.media.rtpengine_for, self.engine),
             rooms=self.engine,
+            mosaics=self.studio,
             recorder=self.recorder,
             clock=self._clock,
             ids=self._ids,
@@ -212,5 +215,6 @@ class Floor:
         self.store.adopt(settings.store)
         self.recorder.adopt(settings.store.digits)
         self.engine.renew(settings.media, settings.telemetry)
+        self.studio.renew(settings.media.mosaic_limit, settings.telemetry)
         self.browsers.adopt(settings.web_calls)
         self.farm.renew(settings.rtpengines)

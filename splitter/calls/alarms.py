@@ -28,6 +28,7 @@ class AlarmKind(StrEnum):
     TRANSFER = "the one to whom a call is handed rings for too long"
     MOVE_VOICE = "a relay is to be tried for again"
     POINT_VOICE = "a side of the relay is to be pointed again"
+    MOSAIC = "a mosaic takes too long, or is to be tried for again"  # subject: which
     MOVE_VIDEO = "a room is to be tried for again"
 
 

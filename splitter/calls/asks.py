@@ -209,12 +209,14 @@ class DropVideo:
 class Show:
     """Choose what `viewer` sees. → None
 
-    `source`: a party's name, "slate", "picture:ID", "speaker" for whoever speaks, or "" for the room's own choice.
+    `source`: a party's name, "slate", "picture:ID", "speaker" for whoever speaks, "mosaic" for several at once,
+    or "" for the room's own choice. `of`: who is to be in the mosaic; () for everybody.
     """
 
     source: str
     by: str
     viewer: str = "caller"
+    of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

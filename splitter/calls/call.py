@@ -21,6 +21,7 @@ from splitter.calls.inbox import Inbox
 from splitter.calls.jobs import Jobs
 from splitter.calls.leg_events import LegEvent
 from splitter.calls.legs.port import ArrivedLeg, Leg
+from splitter.calls.mosaic import CallMosaic
 from splitter.calls.remains import doubt_of, placed_of, record_of, unfinished_of
 from splitter.calls.services import Services
 from splitter.calls.session_id import SessionId, session_id_of
@@ -50,7 +51,7 @@ class Call:
         live: its value and what is under way, as steps see it. legs: those of it.
         post: puts an event into the inbox.
         after, stop_timer: set and stop an alarm; see `Inbox`.
-        audio, video: what is asked of the media engine for the voice and for the picture.
+        audio, video, mosaic: what is asked of the media engine for the voice and for the picture.
         jobs: requests to it that are under way.
     """
 
@@ -66,6 +67,7 @@ class Call:
         self._asked: dict[Reply, Asked] = {}
         self.audio = Audio(services.voice, talk.call_id, talk.voice, self.post, self.jobs)
         self.video = Video(services.rooms, talk.call_id, talk.room, self.live.pending, self.post, self._note_in_video())
+        self.mosaic = CallMosaic(services.mosaics, services.rooms, self.video, talk.call_id, self.post)
 
     @classmethod
     def begun(
@@ -141,6 +143,7 @@ class Call:
         Raises:
             LocalError: it is on a trunk that is configured no more.
         """
+        talk.room.mosaic.begin_anew()
         call = cls(services, talk)
         call.legs.resume(cseq_gap)
         metrics.SEATS_JOINED.inc(len(talk.parties.all()))
@@ -302,6 +305,7 @@ class Call:
         report, room = await asyncio.gather(self.audio.close(), self.video.close())  # both leave in one message
         if report:
             self.note(in_words(report), kind="media")
+        await self.mosaic.close()
         for member in room.participants if room else ():
             self.note(in_words(member), member.name, "media")
         self.talk.carried = self._carried(report, room)

@@ -22,6 +22,7 @@ from splitter.calls.states import Side
 from splitter.core.errors import PeerError
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaEvent
+from splitter.media.ports.mosaics import MosaicPlan
 from splitter.media.ports.rooms import Snapshot
 from splitter.media.ports.voice import CarriedRelay, Hearing, RelayHandle, SideHandle, SideSpec
 from splitter.sdp.model import Session
@@ -255,6 +256,14 @@ class ShowFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class MosaicSet:
+    """The mosaic that was asked for is begun or changed; or it cannot be had, and `fault` says why."""
+
+    plan: MosaicPlan | None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StillTaken:
     """A still of a participant is there, or cannot be had."""
 
@@ -279,6 +288,7 @@ JobDone = (
     | StreamsOpened
     | ShownAsAsked
     | ShowFailed
+    | MosaicSet
     | StillTaken
 )
 CallEvent = LegEvent | AgentNamed | SeatArrived | HangupAsked | Asked | JobDone | TimeUp | MediaEvent

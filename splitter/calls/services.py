@@ -18,6 +18,7 @@ from splitter.calls.trunks.strangers import TrunkStrangers
 from splitter.calls.trunks.trunks import Trunks
 from splitter.core.clock import Clock
 from splitter.core.ids import IdSource
+from splitter.media.ports.mosaics import MosaicEngine, NoMosaics
 from splitter.media.ports.rooms import RoomEngine
 from splitter.media.ports.voice import VoiceEngine
 from splitter.telemetry.trace import Recorder
@@ -43,6 +44,7 @@ class Services:
     records: Records = field(default_factory=Records)
     strangers: TrunkStrangers = field(default_factory=TrunkStrangers)
     browsers: Browsers = field(default_factory=Browsers)
+    mosaics: MosaicEngine = field(default_factory=NoMosaics)
     node: str = ""  # of several gateways, this one
     boot: str = ""  # names the steady clock, where other processes have the same; see `calls.epochs`
     epochs: Epochs = field(init=False)

@@ -7,11 +7,12 @@ from functools import partial
 
 from splitter.calls.asks import Asked, Denial, Show
 from splitter.calls.call import Call
-from splitter.calls.events import ShowFailed, ShownAsAsked, StillTaken
+from splitter.calls.events import MosaicSet, ShowFailed, ShownAsAsked, StillTaken
 from splitter.calls.jobs import FAULT
 from splitter.calls.talk import media_commands as c
-from splitter.calls.talk.room import PICTURE, SLATE, SPEAKER
+from splitter.calls.talk.room import MOSAIC, PICTURE, SLATE, SPEAKER
 from splitter.core.errors import MediaError, MediaTimeout
+from splitter.media.ports.mosaics import MosaicPlan
 
 _SNAPSHOT_LIMIT_S = 7.0  # the engine's own is shorter
 _DISPLAY = "display"  # what is shown is chosen one after the other
@@ -27,7 +28,12 @@ def carry_out_show(command: c.ShowCommand, call: Call) -> None:
         case c.ShowAgain():
             start(_DISPLAY, partial(_show_again, call))
         case c.FollowSpeaker():
-            start(_DISPLAY, partial(_show_again, call, SPEAKER))
+            start(_DISPLAY, partial(_show_again, call, (SPEAKER, MOSAIC)))
+        case c.FollowMosaic():
+            start(_DISPLAY, partial(_show_again, call, (MOSAIC,)))
+        case c.SetMosaic(plan=plan):
+            call.mosaic.latest = plan
+            start("the mosaic", partial(_set_mosaic, call, plan), MosaicSet(plan, FAULT))
         case c.LiftCover():
             start(_DISPLAY, partial(_lift, call, command.viewer))
         case c.TakeStill(name=name):
@@ -50,8 +56,7 @@ async def _show(call: Call, asked: Asked, ask: Show) -> ShownAsAsked:
 
 async def _put(call: Call, viewer: str, source: str) -> None:
     image = None
-    if source == SPEAKER:
-        source = call.talk.room.speaker_for(viewer)
+    source = call.talk.room.resolved(viewer, source)
     if source.startswith(PICTURE):
         image = await call.services.pictures.image(source.removeprefix(PICTURE), call.talk.call_id)
         if image is None:
@@ -64,15 +69,25 @@ async def _put(call: Call, viewer: str, source: str) -> None:
         raise Denial(503, "no-media", f"the media worker: {error}") from None
 
 
-async def _show_again(call: Call, only: str = "") -> None:
+async def _show_again(call: Call, only: tuple[str, ...] = ()) -> None:
     for viewer, source in tuple(call.talk.room.choices.items()):
         members = call.talk.room.members
-        there = source in members or source in (SLATE, SPEAKER) or source.startswith(PICTURE)
-        if viewer in members and there and only in ("", source):
+        there = source in members or source in (SLATE, SPEAKER, MOSAIC) or source.startswith(PICTURE)
+        if viewer in members and there and (not only or source in only):
             try:
                 await _put(call, viewer, source)
             except Denial as denial:
                 call.post(ShowFailed(viewer, f"cannot be shown {source} again: {denial}"))
+
+
+async def _set_mosaic(call: Call, plan: MosaicPlan | None) -> MosaicSet | None:
+    if plan != call.mosaic.latest:
+        return None  # another one has been asked for meanwhile
+    try:
+        await call.mosaic.set(plan)
+    except MediaError as error:
+        return MosaicSet(plan, str(error))
+    return MosaicSet(plan)
 
 
 async def _lift(call: Call, viewer: str) -> ShowFailed | None:

@@ -186,19 +186,33 @@ class PhoneView:
 
 
 @dataclass(frozen=True, slots=True)
+class MosaicView:
+    """The mosaic of a call that somebody is to see.
+
+    `parties`: whose pictures are in it, () while whoever speaks is shown instead; `reason`: why that is so, "" while it
+    only begins. `of`: who was chosen to be in it, () for everybody.
+    """
+
+    parties: tuple[str, ...] = ()
+    reason: str = ""
+    of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CallView:
     """One call. Times are seconds since the Unix epoch; None where it has not happened.
 
     `direction`: "in", or "out" for a call of the centre to somebody in the network, who is the caller in all else that
     is said of it. `state`: routing, ringing, connected, ended. `showing`: what the caller sees: "none", "slate", a
-    party's name or "picture:ID"; `chosen`: what it is to see by choice, "speaker" for whoever speaks, "" for the host's
-    desk or who stands in. `extension`: of the agent whom the centre gave the call, "" while nobody knows;
-    `bound_by` says what told us: "centre" with the header, "cti", "client". `asking`: extensions whose desks ask to be
-    let in, `admitted`: those that were. `carried`: by its media, once it has ended. `node`: that has it, of several.
-    `phones`: those that were invited, the last ones that left first; `muted`: voices that nobody hears. `silences`: the
-    last times in which no voice came from somebody though it should.
-    `messages`: how many were written; `location`: of the caller by consent, None where it is not shared, and
-    once the call is over.
+    party's name, "mosaic" or "picture:ID"; `chosen`: what it is to see by choice, "speaker" for whoever speaks,
+    "mosaic" for several at once, "" for the host's desk or who stands in. `extension`: of the agent whom the centre
+    gave the call, "" while nobody knows; `bound_by` says what told us: "centre" with the header, "cti", "client".
+    `asking`: extensions whose desks ask to be let in, `admitted`: those that were. `carried`: by its media, once it has
+    ended. `node`: that has it, of several. `phones`: those that were invited, the last ones that left first; `muted`:
+    voices that nobody hears. `silences`: the last times in which no voice came from somebody though it should.
+    `mosaic`: None where nobody is to see one.
+    `messages`: how many were written; `location`: of the caller by consent, None where it is not shared, and once the
+    call is over.
     """
 
     call_id: str
@@ -231,6 +245,7 @@ class CallView:
     silences: tuple[SilenceView, ...] = ()
     messages: int = 0
     location: LocationView | None = None
+    mosaic: MosaicView | None = None
 
     @property
     def number(self) -> str:

@@ -13,6 +13,7 @@ from splitter.calls.view import (
     CallView,
     CarriedView,
     LegView,
+    MosaicView,
     PartyView,
     PhoneView,
     SilenceView,
@@ -132,6 +133,7 @@ def _facts(view: CallView) -> list[tuple[str, str]]:
         ("agent", f"{view.extension}  (by {view.bound_by})" if view.extension else "-"),
         ("video", _video(view.video)),
         ("caller sees", view.showing),
+        *([("mosaic", _mosaic(view.mosaic))] if view.mosaic is not None else []),
         *(("not taken", _stranger(stranger)) for stranger in view.strangers),
         *(("no voice", _silence(silence)) for silence in view.silences),
         ("started", clock(view.started_at)),
@@ -150,6 +152,12 @@ def _facts(view: CallView) -> list[tuple[str, str]]:
     if view.ended_at is not None:
         facts.append(("ended", f"{clock(view.ended_at)}, {view.end_status or 'no status'}: {view.end_reason}"))
     return facts
+
+
+def _mosaic(mosaic: MosaicView) -> str:
+    if mosaic.parties:
+        return ", ".join(mosaic.parties)
+    return f"not shown, but the speaker: {mosaic.reason or 'it only begins'}"
 
 
 def _stranger(stranger: StrangerView) -> str:

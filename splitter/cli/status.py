@@ -37,6 +37,7 @@ class DaemonStatus(msgspec.Struct):
     node: str = ""
     in_kernel: int = 0
     no_offload: str = ""
+    mosaics: tuple[int, int] = (0, 0)
 
 
 @click.command()
@@ -73,6 +74,8 @@ def _print(found: DaemonStatus) -> None:
     if found.no_offload:
         say(f"{'kernel':<14}cannot forward voice: {found.no_offload}")
     say(f"{'workers':<14}{found.workers[0]} of {found.workers[1]} up")
+    if any(found.mosaics):
+        say(f"{'mosaics':<14}{found.mosaics[0]} of {found.mosaics[1]} made")
     for form in found.pictures:
         say(f"{'pictures':<14}{form}")
     for one in found.rtpengines:

@@ -74,10 +74,12 @@ def bind(ctx: click.Context, reference: str, extension: str | None, off: bool) -
 @CALL
 @click.argument("source")
 @click.option("--to", "viewer", default="caller", show_default=True, help="Who is to see it: the caller, or a party.")
+@click.option("--of", multiple=True, help="Who is to be in the mosaic, once for each of two to four; else everybody.")
 @click.pass_context
-def show(ctx: click.Context, reference: str, source: str, viewer: str) -> None:
-    """Show SOURCE: a party such as desk-1, an image as picture:ID, slate for the waiting picture, or auto."""
-    wish = {"source": "" if source == "auto" else source, "viewer": viewer}
+def show(ctx: click.Context, reference: str, source: str, viewer: str, of: tuple[str, ...]) -> None:
+    """Show SOURCE: a party such as desk-1, an image as picture:ID, slate for the waiting picture, speaker for whoever
+    speaks, mosaic for several parties in one picture, or auto."""
+    wish = {"source": "" if source == "auto" else source, "viewer": viewer, "of": of}
     try:
         open_door(ctx).send("PUT", wish, "calls", reference, "display")
     except RefusedByGateway as error:

@@ -71,3 +71,14 @@ def level_of(profile_level_id: str) -> Level:
         if level.idc <= idc:
             best = level
     return best
+
+
+def lowest_level(width: int, height: int, rate: int, kbps: int) -> Level:
+    """The lowest level, 1b apart, that has room for such pictures, so many in a second and so many kbit/s; or the
+    highest."""
+    macroblocks = -(-width // 16) * -(-height // 16)
+    for level in _LEVELS[1:]:
+        enough = macroblocks * rate <= level.max_macroblocks_per_s and kbps <= level.bitrate_kbps
+        if macroblocks <= level.max_macroblocks and enough:
+            return level
+    return _LEVELS[-1]

@@ -232,6 +232,15 @@ MEDIA_WORKERS = Gauge("splitter_media_workers", "Media worker processes that are
 MEDIA_WORKER_RESTARTS = Counter(
     "splitter_media_worker_restarts_total", "Media workers that died and were started again.", registry=REGISTRY
 )
+MOSAICS = Gauge("splitter_mosaics", "Mosaics that are made now.", registry=REGISTRY)
+MOSAIC_LIMIT = Gauge("splitter_mosaic_limit", "Mosaics that may be made at a time.", registry=REGISTRY)
+MOSAICS_ENDED = Counter(
+    "splitter_mosaics_ended_total",
+    "Mosaics that were refused or ended for a reason of the machine: limit, late (it is too busy), died, failed (a "
+    "process could not be begun).",
+    ["reason"],
+    registry=REGISTRY,
+)
 MEDIA_RELAYS = Gauge("splitter_media_relays", "Audio relays open now.", registry=REGISTRY)
 MEDIA_IN_KERNEL = Gauge(
     "splitter_media_in_kernel", "Directions of voices that the kernel forwards now; two per relay.", registry=REGISTRY

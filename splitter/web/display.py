@@ -26,5 +26,5 @@ class DisplayRoutes:
     async def show(self, request: web.Request) -> web.Response:
         wish = await read_json(request, DISPLAY_BODY, DisplayWish)
         call = await self._find.to_change(request)
-        await self._calls.ask(call.call_id, Show(wish.source, said_by(bearer_of(request)), wish.viewer))
+        await self._calls.ask(call.call_id, Show(wish.source, said_by(bearer_of(request)), wish.viewer, wish.of))
         return web.Response(status=204)

@@ -143,6 +143,7 @@ class GatewayStatus:
         in_kernel: directions of voices that the kernel forwards; two for each relay that it carries.
         no_offload: why it can forward none, though it is to; empty otherwise.
         workers: media workers that are up, of how many.
+        mosaics: that are made now, and how many may be.
         pictures: how those deal with packets of pictures: "native", or "python" and why.
         rtpengines: that carry voice, if any, and how they are.
         networks: what is listened on, such as "access udp 10.0.0.5:5060".
@@ -173,6 +174,7 @@ class GatewayStatus:
     draining_since: float | None = None
     in_kernel: int = 0
     no_offload: str = ""
+    mosaics: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

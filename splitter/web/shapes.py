@@ -178,11 +178,14 @@ class VideoWish(Struct, forbid_unknown_fields=True):
 class DisplayWish(Struct, forbid_unknown_fields=True):
     """A wish for what a viewer sees.
 
-    `source`: a party's name, "slate", "picture:ID", "speaker" for whoever speaks, or "" for the room's own choice.
+    `source`: a party's name, "slate", "picture:ID", "speaker" for whoever speaks, "mosaic" for several parties in one
+    picture, or "" for the room's own choice. `of`: two to four who are to be in the mosaic, of "caller" and parties;
+    none for everybody. The mosaic is one for all who see it: who is in it is what was asked for last.
     """
 
     source: _Name
     viewer: _Word = "caller"
+    of: Annotated[tuple[_Word, ...], Meta(max_length=16)] = ()
 
 
 class StreamWish(Struct, forbid_unknown_fields=True):

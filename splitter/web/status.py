@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sized
+from collections.abc import Callable, Iterable, Sized
 from enum import StrEnum
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from splitter.cluster.membership import Membership
 from splitter.cluster.tenure import NodeStanding
 from splitter.core.clock import Clock
 from splitter.media.ports.health import EngineHealth, FarmHealth, InstanceStatus
+from splitter.media.ports.mosaics import MosaicStatus
 from splitter.telemetry import log as logs
 from splitter.telemetry import metrics, record_counts
 from splitter.transport.driver import Driver
@@ -41,6 +42,7 @@ class StatusBoard:
         driver: Driver,
         engine: EngineHealth,
         farm: FarmHealth,
+        mosaics: Callable[[], MosaicStatus],
         calls: Calls,
         health: Health,
         node: str = "",
@@ -57,6 +59,7 @@ class StatusBoard:
         self._driver = driver
         self._engine = engine
         self._farm = farm
+        self._mosaics = mosaics
         self._calls = calls
         self._health = health
         self._state = GatewayState.STARTING
@@ -85,7 +88,7 @@ class StatusBoard:
     def read(self, api: Iterable[str]) -> GatewayStatus:
         """Read the gateway's status; `api`: the URLs at which others reach the API."""
         sip, media, workers = self._driver.sizes(), self._engine.sizes(), self._engine.status()
-        rtpengines = self._farm.status()
+        rtpengines, mosaics = self._farm.status(), self._mosaics()
         return GatewayStatus(
             name=self._settings.name,
             version=__version__,
@@ -104,6 +107,7 @@ class StatusBoard:
             workers=(sum(worker.state == "ready" for worker in workers), len(workers)),
             pictures=tuple(sorted({worker.form for worker in workers if worker.form})),
             rtpengines=rtpengines,
+            mosaics=(mosaics.open, mosaics.limit),
             networks=self._networks,
             api=tuple(api),
             alarms=self._health.alarms(),

@@ -40,6 +40,7 @@ from splitter.transport.settings import Network, TransportSettings
 from tests.world.adapters import FakeAdapters
 from tests.world.loop import VirtualClock
 from tests.world.media import FakeEngine
+from tests.world.mosaics import FakeMosaics
 from tests.world.wire import Wire, WireSockets
 
 
@@ -99,6 +100,7 @@ class Life:
         engine: Any = _Connection(self, ground.engine)
         adapters: Any = _Connection(self, ground.adapters)
         self.browsers = Browsers(adapters, WebCallSettings(trunk="web"))
+        self.mosaics = FakeMosaics()
         self.calls.attach(
             services := Services(
                 driver=self.driver,
@@ -114,6 +116,7 @@ class Life:
                 records=self.records,
                 boot="virtual",
                 browsers=self.browsers,
+                mosaics=self.mosaics,
             )
         )
         self._recovery = Recovery(services, self.calls)

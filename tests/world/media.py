@@ -21,6 +21,7 @@ from splitter.core.net import Address
 from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
 from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost, RoomLost, SourceShown, TransportChanged
 from splitter.media.ports.rooms import (
+    LOOPBACK,
     PICTURE_LIMIT_BYTES,
     PICTURES_KEPT,
     CarriedParticipant,
@@ -348,7 +349,7 @@ class FakeEngine:
         return made.carried()
 
     async def join(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
-        host = self._host(network)
+        host = "127.0.0.1" if network == LOOPBACK else self._host(network)
         await self._ask("join", room.call_id)
         found = self._joinable(room, name)
         found.local[name], found.members[name] = self._local(host), None
@@ -395,7 +396,7 @@ class FakeEngine:
             room.standing.paused(name)
         else:
             room.standing.pointed(name)
-        if name != "caller" and media is not None and media.receiving:
+        if name not in ("caller", "mosaic") and media is not None and media.receiving:
             event = SourceShown(room.handle.call_id, "caller", name, "its first key frame")
             asyncio.get_running_loop().call_later(0.05, self._show, room, event)
 
@@ -438,7 +439,7 @@ class FakeEngine:
             room.restarting.discard(name)
             room.standing.left(name)
             room.chosen = {viewer: source for viewer, source in room.chosen.items() if name not in (viewer, source)}
-            if name != "caller":
+            if name != "caller" and not name.startswith("mosaic"):
                 self._emit(room, SourceShown(room.handle.call_id, "caller", "slate", f"{name} left"))
         return await self._last("leave", participant.room.call_id, _report(name) if there else None)
 

@@ -51,7 +51,7 @@ class World:
         logs: let log lines through, instead of keeping them in `logs`.
 
     Attributes:
-        adapters, browsers: of web callers.
+        adapters, browsers: of web callers. mosaics: of the present life.
         sbc: the neighbour that brings callers, and takes the centre's calls to mobile numbers. pbx, pbx2: the centre, and the one behind it when it fails (the number
             "110" goes to both in this order, "12345" and the service "sos" to pbx alone). desk: agents' seats.
         calls, engine, driver, recorder, desks: the gateway's parts.
@@ -119,7 +119,7 @@ class World:
         number = f" {len(self.lives)}" if self.lives else ""
         self.lives.append(life := Life(self._ground, f"{self.seed} gateway{number}"))
         self.calls, self.driver, self.recorder = life.calls, life.driver, life.recorder
-        self.desks, self.bus, self.browsers = life.desks, life.bus, life.browsers
+        self.desks, self.bus, self.browsers, self.mosaics = life.desks, life.bus, life.browsers, life.mosaics
 
     # ---- life ----
 

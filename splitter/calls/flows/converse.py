@@ -11,6 +11,7 @@ from splitter.calls.events import CallEvent, HangupAsked, TimeUp, VoiceCounted, 
 from splitter.calls.flows.digits import pass_waiting
 from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.mixing import advance
+from splitter.calls.flows.mosaic import follow_mosaic
 from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.flows.phone_questions import ask_phones
 from splitter.calls.flows.phones import hand_over, heir_of, lose_phone
@@ -57,6 +58,7 @@ def carry_on(call: LiveCall) -> Steps[None]:
         yield from _connect_voices(call)
         yield from Reoffers(call).pump()
         yield from _ask_phones(call)
+        yield from _follow_mosaic(call)
 
 
 def _settle_transfer(call: LiveCall) -> Steps[None]:
@@ -79,6 +81,13 @@ def _ask_phones(call: LiveCall) -> Steps[None]:
         yield from ask_phones(call)
     except Exception as error:  # of a picture alone
         yield Log("a phone could not be asked for video", {}, error)
+
+
+def _follow_mosaic(call: LiveCall) -> Steps[None]:
+    try:
+        yield from follow_mosaic(call)
+    except Exception as error:  # nor does what goes wrong with a picture
+        yield Log("the mosaic could not be followed", {}, error)
 
 
 def step(call: LiveCall, event: CallEvent) -> Steps[None]:

@@ -63,8 +63,9 @@ from splitter.calls.talk.commands import (
 )
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.media_commands import PlaceClient, RestartClient, ShowAgain, ShowChoice, TakeStill
-from splitter.calls.talk.room import PICTURE, SLATE, SPEAKER
+from splitter.calls.talk.room import MOSAIC, PICTURE, SLATE, SPEAKER
 from splitter.core.errors import PeerError
+from splitter.media.ports.mosaics import MOST
 from splitter.media.ports.rooms import Snapshot
 from splitter.sdp.model import Session
 from splitter.sdp.webrtc import (
@@ -279,9 +280,20 @@ def _show(call: LiveCall, asked: Asked, ask: Show) -> Steps[None]:
     if viewer not in call.talk.room.members:
         raise Denial(409, "no-video", f"{viewer} has no video")
     named = source == Side.CALLER or call.talk.parties.get(source) is not None
-    if source == viewer or not (source in ("", SLATE, SPEAKER) or source.startswith(PICTURE) or named):
+    if source == viewer or not (source in ("", SLATE, SPEAKER, MOSAIC) or source.startswith(PICTURE) or named):
         raise Denial(404, "no-such-source", f"{viewer} cannot be shown {source[:40]!r}")
+    if ask.of:
+        _check_pictured(call, ask)
     yield ShowChoice(asked, ask)
+
+
+def _check_pictured(call: LiveCall, ask: Show) -> None:
+    """Raises Denial where a mosaic cannot be of these."""
+    if ask.source != MOSAIC or not 2 <= len(set(ask.of)) <= MOST:
+        raise Denial(422, "bad-mosaic", f"a mosaic is of two to {MOST} pictures")
+    for name in ask.of:
+        if name != Side.CALLER and call.talk.parties.get(name) is None:
+            raise Denial(404, "no-such-source", f"nobody in the call is named {name[:40]!r}")
 
 
 def on_shown_as_asked(call: LiveCall, event: ShownAsAsked) -> Steps[None]:
@@ -296,6 +308,8 @@ def on_shown_as_asked(call: LiveCall, event: ShownAsAsked) -> Steps[None]:
     room.covers.pop(ask.viewer, None)
     if ask.source == SLATE:
         room.covers[ask.viewer] = ask.by
+    if ask.source == MOSAIC:
+        room.mosaic.of = ask.of
     if ask.source:
         room.choices[ask.viewer] = ask.source
     else:

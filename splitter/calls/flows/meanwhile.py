@@ -14,6 +14,7 @@ from splitter.calls.events import (
     ClientRestarted,
     DigitInserted,
     DigitPassed,
+    MosaicSet,
     PhonePlaced,
     SeatArrived,
     SeatPlaced,
@@ -36,6 +37,7 @@ from splitter.calls.flows.desk import (
     on_still_taken,
 )
 from splitter.calls.flows.digits import on_digit_inserted, on_digit_passed, on_digits_late, pass_digit
+from splitter.calls.flows.mosaic import on_mosaic_alarm, on_mosaic_lost, on_mosaic_set
 from splitter.calls.flows.moves import move_media
 from splitter.calls.flows.phone_questions import on_alarm
 from splitter.calls.flows.phone_way import on_answered, on_phone_late, on_phone_placed, on_rang, on_refused
@@ -68,6 +70,7 @@ from splitter.media.ports.events import (
     EnginePassedOver,
     KeyFrameWanted,
     MediaStarted,
+    MosaicLost,
     PictureStopped,
     SourceShown,
     SourceUnfit,
@@ -132,6 +135,10 @@ def _beside_the_voice(call: LiveCall, event: CallEvent) -> Steps[None]:
             yield from on_shown_as_asked(call, event)
         case ShowFailed():
             yield from on_show_failed(call, event)
+        case MosaicSet():
+            yield from on_mosaic_set(call, event)
+        case MosaicLost():
+            yield from on_mosaic_lost(call, event.reason)
         case StillTaken():
             yield from on_still_taken(call, event)
         case VideoCarriedOut():
@@ -198,6 +205,8 @@ def _on_time_up(call: LiveCall, event: TimeUp) -> Steps[None]:
             yield from on_unanswered(call, event.alarm.subject)
         case AlarmKind.DIGITS:
             yield from on_digits_late(call)
+        case AlarmKind.MOSAIC:
+            yield from on_mosaic_alarm(call, event.alarm)
         case AlarmKind.PHONE:
             yield from on_phone_late(call, event)
         case AlarmKind.PHONE_VIDEO:

@@ -7,6 +7,7 @@ Pure.
 from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
+from splitter.calls.flows.mosaic import on_mosaic_lost, on_mosaic_started
 from splitter.calls.flows.seats import forget_party, leave_call
 from splitter.calls.flows.silences import on_started
 from splitter.calls.flows.speaker import forget_speaker, on_speaker
@@ -15,6 +16,7 @@ from splitter.calls.parties import Party, owner_of
 from splitter.calls.states import PartyState, Side
 from splitter.calls.talk.commands import Note, Notify, SendBye, SetAlarm, Steps, StopAlarm, Tell
 from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.room import MOSAIC
 from splitter.media.ports.events import (
     MediaStarted,
     PictureStopped,
@@ -24,6 +26,7 @@ from splitter.media.ports.events import (
     StrangerHeard,
     TransportChanged,
 )
+from splitter.media.room.layout import is_tile
 
 RoomEvent = (
     TransportChanged | SpeakerChanged | MediaStarted | StrangerHeard | PictureStopped | SourceShown | SourceUnfit
@@ -33,6 +36,12 @@ RoomEvent = (
 def on_room(call: LiveCall, event: RoomEvent) -> Steps[None]:
     """Keep the call's view up to date and tell the people at the desks."""
     match event:
+        case MediaStarted(end=end) if end == MOSAIC:
+            yield from on_mosaic_started(call)
+        case PictureStopped(participant=name) if name == MOSAIC:
+            yield from on_mosaic_lost(call, f"its picture has stopped: {event.reason}")
+        case SourceShown(viewer=viewer) if is_tile(viewer):
+            pass
         case TransportChanged():
             yield from _on_transport(call, event)
         case SourceShown():

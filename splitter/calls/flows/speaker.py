@@ -6,7 +6,7 @@ from splitter.calls.states import Side
 from splitter.calls.talk.commands import Steps
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.media_commands import FollowSpeaker
-from splitter.calls.talk.room import SPEAKER
+from splitter.calls.talk.room import MOSAIC, SPEAKER
 from splitter.media.ports.events import SpeakerChanged
 
 _KEPT = 3  # speakers; a viewer is not shown itself, but who spoke before
@@ -29,7 +29,8 @@ def forget_speaker(call: LiveCall, name: str) -> Steps[None]:
 
 
 def _follow(call: LiveCall) -> Steps[None]:
-    if SPEAKER in call.talk.room.choices.values():
+    room = call.talk.room
+    if room.viewers_of(SPEAKER) or (room.viewers_of(MOSAIC) and not room.mosaic.shown):
         yield FollowSpeaker()
 
 

@@ -11,6 +11,7 @@ from splitter.calls.parties import Party
 from splitter.calls.states import Side
 from splitter.calls.talk.commands import Command, R
 from splitter.media.ports.ends import RemoteEnd
+from splitter.media.ports.mosaics import MosaicPlan
 from splitter.media.ports.voice import Hearing
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.model import Origin, Session
@@ -224,6 +225,17 @@ class ShowAgain(ShowCommand):
 
 class FollowSpeaker(ShowCommand):
     """Show who speaks to those who are to see that; ends in ShowFailed for each to whom it cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetMosaic(ShowCommand):
+    """Let this mosaic be in the room, or (None) none; ends in MosaicSet. The newest wish wins."""
+
+    plan: MosaicPlan | None
+
+
+class FollowMosaic(ShowCommand):
+    """Show the mosaic, or who speaks, to those who are to see it; ends in ShowFailed as FollowSpeaker does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from splitter.calls.states import Side
 from splitter.calls.view import CarriedView
 from splitter.media.ports.ends import LocalEnd
+from splitter.media.ports.mosaics import MosaicPlan
 from splitter.media.ports.rooms import (
     CarriedParticipant,
     CarriedRoom,
@@ -18,6 +19,7 @@ from splitter.sdp.video import VideoFormat
 
 SLATE, PICTURE = "slate", "picture:"  # sources beside the participants
 SPEAKER = "speaker"  # a choice that follows who speaks
+MOSAIC = "mosaic"  # a choice of several at once; also the participant that it is in the room
 # How long an answer may wait for the room: a healthy worker needs a few milliseconds; a stuck one must not delay voice.
 PATIENCE_S = 0.2
 
@@ -42,6 +44,35 @@ class Member:
 
 
 @dataclass(slots=True)
+class MosaicState:
+    """The mosaic of a call; see `flows.mosaic`.
+
+    Attributes:
+        of: who was chosen to be in it; () for everybody.
+        plan: what the engine is asked for; None for nothing. open: the engine may have one.
+        begun: its picture comes. shown: whose pictures those see who are to see it; () while they see the speaker.
+        reason: why it is not shown though somebody is to see it; "" where it is, or is about to be.
+        rests: it failed, and is not tried again yet. tries: how often it did. since: when its picture came, by the
+            clock of the process.
+    """
+
+    of: tuple[str, ...] = ()
+    plan: MosaicPlan | None = None
+    open: bool = False
+    begun: bool = False
+    shown: tuple[str, ...] = ()
+    reason: str = ""
+    rests: bool = False
+    tries: int = 0
+    since: float = 0.0
+
+    def begin_anew(self) -> None:
+        """The process that had it made is no more, and it with that: another one is made."""
+        self.plan, self.shown = None, ()
+        self.open = self.begun = self.rests = False
+
+
+@dataclass(slots=True)
 class RoomState:
     """The room of one call.
 
@@ -54,6 +85,7 @@ class RoomState:
         covers: by viewer who was given the slate, the name of who chose that; it goes with that one.
         aside: participants that are shown by choice alone; hosts: those of the host's desk; see ParticipantMedia.
         images: uploaded ones that the room has, the oldest first.
+        mosaic: several pictures in one.
         past: what those have sent and got who are no longer in it.
     """
 
@@ -67,6 +99,7 @@ class RoomState:
     hosts: set[str] = field(default_factory=set)
     images: list[str] = field(default_factory=list)
     past: list[CarriedView] = field(default_factory=list)
+    mosaic: MosaicState = field(default_factory=MosaicState)
 
     def is_on(self, room_id: str) -> bool:
         """True if the call uses this room now."""
@@ -79,8 +112,17 @@ class RoomState:
 
     def chosen_for(self, viewer: str) -> str:
         """What the engine is to show to a viewer, of whom was chosen; "" for its own choice."""
-        choice = self.choices.get(viewer, "")
-        return self.speaker_for(viewer) if choice == SPEAKER else choice
+        return self.resolved(viewer, self.choices.get(viewer, ""))
+
+    def resolved(self, viewer: str, choice: str) -> str:
+        """What the engine is to show to a viewer for whom this is chosen."""
+        if choice == SPEAKER or (choice == MOSAIC and not self.mosaic.shown):
+            return self.speaker_for(viewer)
+        return choice
+
+    def viewers_of(self, choice: str) -> tuple[str, ...]:
+        """Find those who are in it and are to see this."""
+        return tuple(one for one, chosen in self.choices.items() if chosen == choice and one in self.members)
 
     @property
     def chosen_for_caller(self) -> str:
@@ -138,4 +180,5 @@ class RoomState:
         """The room died: its members, except for `secure_members`, need places in a new one."""
         self.homeless |= {name: member.network for name, member in self.members.items() if not member.secure}
         self.members, self.room = {}, None
+        self.mosaic.begun = False
         self.images.clear()

@@ -7,8 +7,9 @@ from dataclasses import replace
 from splitter.calls.parties import limits_for
 from splitter.calls.states import CallState, Side
 from splitter.calls.talk.phones import Phone
+from splitter.calls.talk.room import MOSAIC, RoomState
 from splitter.calls.talk.state import Talk
-from splitter.calls.view import CallView, LegView
+from splitter.calls.view import CallView, LegView, MosaicView
 from splitter.core.text import plain
 from splitter.media.ports.rooms import ParticipantReport
 from splitter.media.ports.voice import RelayReport
@@ -72,7 +73,13 @@ def view_of(
         silences=tuple(talk.silences),
         messages=talk.aside.written,
         location=None if talk.state is CallState.ENDED else talk.aside.location,
+        mosaic=_mosaic_of(talk.room),
     )
+
+
+def _mosaic_of(room: RoomState) -> MosaicView | None:
+    mosaic = room.mosaic
+    return MosaicView(mosaic.shown, plain(mosaic.reason), mosaic.of) if room.viewers_of(MOSAIC) else None
 
 
 def in_words(report: RelayReport | ParticipantReport) -> str:

@@ -193,6 +193,15 @@ class AdapterLost:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class MosaicLost:
+    """The process that made this mosaic died, or could not keep up; the mosaic is gone."""
+
+    call_id: str
+    mosaic_id: str
+    reason: str
+
+
 MediaEvent = (
     MediaStarted
     | StrangerHeard
@@ -209,5 +218,6 @@ MediaEvent = (
     | RelayLost
     | RoomLost
     | AdapterLost
+    | MosaicLost
 )
 MediaListener = Callable[[MediaEvent], None]

@@ -11,6 +11,9 @@ from splitter.media.ports.events import MediaListener
 from splitter.sdp.video import VideoFormat
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
 
+LOOPBACK = "(loopback)"
+"""Name of the network inside this machine: no network of a configuration can be called so."""
+
 PICTURES_KEPT = 16
 """How many pictures a room keeps."""
 

@@ -15,7 +15,7 @@ from splitter.media.fast.plain import PlainForm
 from splitter.media.fast.way import Form
 from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.rooms import ParticipantMedia, ParticipantReport, RoomReport, Snapshot
-from splitter.media.room.layout import CALLER, SLATE, is_callers, source_for
+from splitter.media.room.layout import CALLER, SLATE, is_callers, is_tile, source_for
 from splitter.media.room.participant import Participant
 from splitter.media.room.pictures import Pictures
 from splitter.media.room.snapshot import Snapshots
@@ -298,6 +298,8 @@ class Room:
         self._arm()
 
     def _still(self, viewer: str, name: str, negotiated: VideoFormat) -> Still | None:
+        if is_tile(viewer):
+            return None  # a mosaic has something of its own for who sends nothing
         if name == SLATE:
             return self._slate.still(negotiated, for_seat=not is_callers(viewer))
         return self._pictures.still(name, negotiated)

@@ -20,6 +20,7 @@ from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
 from splitter.media.ports.events import MediaListener
 from splitter.media.ports.health import WorkerStatus
 from splitter.media.ports.rooms import (
+    LOOPBACK,
     PICTURE_LIMIT_BYTES,
     CarriedRoom,
     ParticipantHandle,
@@ -374,6 +375,8 @@ class WorkerEngine:
 
     def _host(self, network: str) -> tuple[str, str]:
         """(address to bind, address to advertise)."""
+        if network == LOOPBACK:
+            return "127.0.0.1", "127.0.0.1"
         found = self._networks.get(network)
         if found is None:
             raise LocalError(f"no network {network!r}")

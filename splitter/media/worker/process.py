@@ -21,7 +21,7 @@ def reap() -> None:
             pass
 
 
-_QUIET = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1)]
+_NOWHERE = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1)]
 
 
 class WorkerProcess:
@@ -47,10 +47,18 @@ class WorkerProcess:
         self._loop.add_reader(self._fd, self._on_ended)
 
     @classmethod
-    def spawn(cls, arguments: Sequence[str]) -> WorkerProcess:
-        """Start a worker in a session of its own: Ctrl-C at a terminal is not meant for it. Raises OSError."""
-        words = [sys.executable, "-m", "splitter.media.worker", *arguments]
-        return cls(os.posix_spawn(sys.executable, words, os.environ, file_actions=_QUIET, setsid=True))
+    def spawn(
+        cls, arguments: Sequence[str], module: str = "splitter.media.worker", control: int | None = None
+    ) -> WorkerProcess:
+        """Start one in a session of its own: Ctrl-C at a terminal is not meant for it. Raises OSError.
+
+        Args:
+            module: that it runs.
+            control: a file that is to be its standard input.
+        """
+        words = [sys.executable, "-m", module, *arguments]
+        files = _NOWHERE if control is None else [*_NOWHERE, (os.POSIX_SPAWN_DUP2, control, 0)]
+        return cls(os.posix_spawn(sys.executable, words, os.environ, file_actions=files, setsid=True))
 
     def _on_ended(self) -> None:
         self.release()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from splitter.media.room.layout import SLATE, source_for
+from splitter.media.room.layout import SLATE, in_mosaic, source_for
 
 
 @dataclass(frozen=True)
@@ -86,3 +86,43 @@ class TestAFurtherStream:
         assert shown(window, PHONE, EXPERT) == SLATE
         assert shown(window, PHONE, EXPERT, chosen="expert-1") == "expert-1"
         assert shown(window, PHONE, chosen="expert-1") == SLATE, "it has left"
+
+
+class TestTheMosaic:
+    @pytest.mark.parametrize(
+        ("present", "wanted", "viewers", "speakers", "expected"),
+        [
+            ((PHONE, HOST, EXPERT), (), ("caller",), (), ("desk-1", "expert-1")),
+            ((PHONE, EXPERT, HOST), (), ("caller",), (), ("desk-1", "expert-1")),
+            ((PHONE, HOST), (), ("caller",), (), ()),
+            ((PHONE, HOST), (), ("caller", "desk-2"), (), ("desk-1", "caller")),
+            ((PHONE, HOST, PROGRAM), (), ("desk-3",), (), ("desk-1", "caller")),
+            ((PHONE, HOST, EXPERT), ("caller", "expert-1"), ("caller",), (), ("caller", "expert-1")),
+            ((DARK, HOST, EXPERT), ("caller", "expert-1"), ("caller",), (), ()),
+            ((PAGE, HOST, SECOND), (), ("guest-1",), (), ("desk-1", "desk-2")),
+            (
+                (SECOND, EXPERT, PROGRAM, Somebody("desk-4"), Somebody("desk-5"), HOST),
+                (),
+                ("caller",),
+                ("desk-5", "desk-3", "gone"),
+                ("desk-1", "desk-2", "desk-3", "desk-5"),
+            ),
+        ],
+    )
+    def test_has_who_sends_the_host_first_and_speakers_before_others(
+        self,
+        present: tuple[Somebody, ...],
+        wanted: tuple[str, ...],
+        viewers: tuple[str, ...],
+        speakers: tuple[str, ...],
+        expected: tuple[str, ...],
+    ) -> None:
+        assert in_mosaic(present, wanted, viewers, speakers, 4) == expected
+
+    def test_is_seen_by_choice_alone_and_its_tiles_see_nothing_else(self) -> None:
+        mosaic, tile = Somebody("mosaic", aside=True), Somebody("mosaic.1", sends=False, aside=True)
+        assert shown(PHONE, mosaic) == SLATE
+        assert shown(PHONE, mosaic, HOST, chosen="mosaic") == "mosaic"
+        assert shown(HOST, mosaic, PHONE) == "caller"
+        assert shown(tile, PHONE, HOST) == SLATE
+        assert shown(tile, PHONE, HOST, chosen="desk-1") == "desk-1"

@@ -22,6 +22,7 @@ export function renderChoice(entry) {
   const options = [
     ["", t("choice.host")],
     ["speaker", t("choice.speaker")],
+    ["mosaic", t(chosen === "mosaic" && !view.mosaic?.parties.length ? "choice.mosaic.not-now" : "choice.mosaic")],
     ...shown.map((one) => [one.name, partyName(entry.call, one.name)]),
     ["slate", t("source.slate")],
   ];

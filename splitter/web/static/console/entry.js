@@ -18,7 +18,7 @@ const UNSAID = new Set(["snapshot", "video-withdrawn"]);
 /** What this desk's own transport tells as well. */
 const OWN = new Set(["party-joined", "party-interrupted", "party-left", "party-removed"]);
 /** Notices whose text says more than their code. */
-const WITH_REASON = new Set(["video-failed", "video-unsupported", "source-unfit", "video-refused", "media-from-stranger", "voice-missing"]);
+const WITH_REASON = new Set(["video-failed", "video-unsupported", "source-unfit", "video-refused", "media-from-stranger", "voice-missing", "mosaic-not-shown"]);
 /** @type {Record<string, string>} */
 const TONES = {
   "video-accepted": "good",
@@ -32,6 +32,7 @@ const TONES = {
   "media-from-stranger": "bad",
   "voice-missing": "bad",
   "voice-returned": "good",
+  "mosaic-not-shown": "warn",
   "party-interrupted": "warn",
   "media-lost": "bad",
   "link-opened": "good",
@@ -195,6 +196,7 @@ function named(call, name) {
   const party = call.view.parties.find((one) => one.name === name);
   const extension = party?.extension || name.replace(/^(seat|desk|onlooker)-/, "");
   if (name === "slate" || name === "none") return () => t(`source.${name}`);
+  if (name === "mosaic") return () => t("choice.mosaic");
   if (name === "caller") return () => t("party.caller");
   if (name && name === call.party) return () => t("party.you");
   const invited = /^(guest|expert)-(\d+)$/.exec(name);

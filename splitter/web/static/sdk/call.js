@@ -161,11 +161,20 @@ export class CallHandle extends EventTarget {
   }
 
   /**
-   * @param {string} source  a party's name, "slate", "picture:ID", or "" for what the gateway chooses
+   * @param {string} source  a party's name, "slate", "picture:ID", "speaker", "mosaic", or "" for what the gateway chooses
    * @param {string} [viewer]  the caller, where it is left out
+   * @param {string[]} [of]  of a mosaic: two to four who are to be in it; everybody, where it is left out
    */
-  async show(source, viewer = this.viewer) {
-    await this.splitter.request("PUT", `${this.#path}/display`, { json: { source, viewer } });
+  async show(source, viewer = this.viewer, of = []) {
+    await this.splitter.request("PUT", `${this.#path}/display`, { json: { source, viewer, of } });
+  }
+
+  /**
+   * Let the caller see several parties in one picture. Where that cannot be, the caller sees who speaks, and `view.mosaic`
+   * says why. @param {string[]} [of]  two to four who are to be in it; everybody, where it is left out
+   */
+  showMosaic(of = []) {
+    return this.show("mosaic", this.viewer, of);
   }
 
   /** @param {Blob} file @param {string} [name] @returns {Promise<Picture>} */
