@@ -194,6 +194,13 @@ class GatewayProcess:
         """POST on the control socket, e.g. "/v1/restart"; the JSON that comes back, be it that of a refusal."""
         return await self._ask("POST", path)
 
+    async def put(self, path: str, wish: Any) -> None:
+        """PUT on the control socket what is answered with nothing, e.g. "/v1/calls/ID/display"."""
+        assert self._http is not None
+        limit = aiohttp.ClientTimeout(total=20)
+        async with self._http.put(f"http://splitter{path}", json=wish, timeout=limit) as response:
+            response.raise_for_status()
+
     async def delete(self, path: str) -> Any:
         """DELETE on the control socket; as `post`."""
         return await self._ask("DELETE", path)
