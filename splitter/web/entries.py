@@ -23,7 +23,14 @@ def phones(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     routes = PhoneRoutes(ports.calls, finder, ports.clock)
     made = GoodAnswer(201, "it is being called", shapes.PhoneMade, headers=("Location",))
     gone, done = GoodAnswer(204, "it is gone", kind=_NO_BODY), GoodAnswer(204, "so it is", kind=_NO_BODY)
-    refused = ((403, "not-allowed"), (409, "full"), (409, "invited-already"), (409, "no-mixer"), (429, "too-many"))
+    refused = (
+        (403, "not-allowed"),
+        (409, "full"),
+        (409, "invited-already"),
+        (409, "no-mixer"),
+        (429, "too-many"),
+        (503, "no-line"),
+    )
     return (
         Operation(
             *("POST", f"{_CALL}/phones", _HEAR, routes.invite, "Call a number into the voice", (made,)),

@@ -292,6 +292,12 @@ class TestWhoMayBeInvited:
         assert denied(world, caller, InvitePhone("110", "agent 8001")) == (403, "not-allowed")
         over(world, caller, centre)
 
+    def test_is_told_from_one_to_whom_no_line_is_free(self) -> None:
+        with World(trunk={"max_calls": 1}) as world:
+            caller, centre = connected(world)
+            assert denied(world, caller, InvitePhone(OUTSIDE, "agent 8001")) == (503, "no-line")
+            over(world, caller, centre)
+
     def test_is_one_who_is_not_there_yet_and_of_four_voices_at_most(self, world: World) -> None:
         caller, centre = connected(world)
         first, second = joined(world, caller), invited(world, caller, OUTSIDE)

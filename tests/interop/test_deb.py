@@ -22,7 +22,8 @@ from tests.patience import PATIENCE_S, until
 ROOT = Path(__file__).parents[2]
 PACKAGE = "splitter-gateway"
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(900)]
+# One worker builds the package, once.
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(900), pytest.mark.xdist_group("package")]
 
 
 def release() -> Path:

@@ -98,7 +98,7 @@ def _invite(call: LiveCall, asked: Asked, ask: InvitePhone) -> Steps[None]:
     name = call.talk.parties.new_name("phone")
     way = yield from SeekWay(name, ask.number)
     if isinstance(way, NoWay):
-        raise Denial(403, "not-allowed", way.reason)
+        raise Denial(way.status, "not-allowed" if way.status == 403 else "no-line", way.reason)
     phone = Phone(name, ask.number, ask.by, ask.part)
     phone.video = VideoState.ASKING if ask.video else VideoState.OFF
     call.pending.calling[name] = phone

@@ -522,6 +522,7 @@ export const CHINESE = {
   "notice.voice-muted": "{who}已静音",
   "notice.voice-unmuted": "{who}已取消静音",
   "error.not-allowed": "这里不能呼叫此号码。",
+  "error.no-line": "目前没有通往该号码的空闲线路，请稍后再试。",
   "error.transferring": "通话正在转接，请稍后再试。",
   "error.invited-already": "此号码正在呼叫中或已在通话中。",
   "error.no-mixer": "此通话不能连接两人以上的语音。",

@@ -522,6 +522,7 @@ export const ENGLISH = {
   "notice.voice-muted": "{who} is muted",
   "notice.voice-unmuted": "{who} is heard again",
   "error.not-allowed": "This number may not be called from here.",
+  "error.no-line": "No line to this number is free now. Try again later.",
   "error.transferring": "This call is being handed on; ask again when that is done.",
   "error.invited-already": "This number is being called, or is in the call.",
   "error.no-mixer": "This call cannot connect more than two voices.",
