@@ -72,6 +72,7 @@ static struct line lines[ENDS];
 static struct coming comings[ENDS];
 static struct going goings[ENDS];
 static struct cipher ciphers[ENDS];
+static struct lane lanes[ENDS];
 static struct copies *copies[ENDS];
 
 static int bound(struct sockaddr_in *address)
@@ -95,6 +96,7 @@ static void open_end(int end)
     need(connect(peers[end], (struct sockaddr *)&ours, sizeof ours) == 0, "its peer");
     lines[end].fd = fd;
     lines[end].coming = &comings[end];
+    lines[end].lane = NULL;
     lines[end].plain = false;
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
     need(fast_watch(engine, fd, &lines[end]) == 0, "it is watched");
@@ -144,6 +146,17 @@ static void settle(int end, int secure)
     }
 }
 
+/* A port of a relay whose packets leave by another one, or by itself. */
+static void relay(int end)
+{
+    struct lane *lane = &lanes[end], *onward = &lanes[(end + (int)(chance() % ENDS)) % ENDS];
+    lane->generation = lane->settled = 1 + chance() % 5;
+    lane->line = chance() % 7 ? &lines[end] : NULL;
+    lane->onward = chance() % 7 ? onward : NULL;
+    lane->onward_generation = onward->generation;
+    lines[end].lane = lane;
+}
+
 /* ---- one input ---- */
 
 static const uint8_t *at, *end_of_input;
@@ -183,6 +196,7 @@ static void turn(void)
         struct heads heads;
         int line = (int)(chance() % ENDS);
         handed++;
+        need(lanes[line].packets >= 0 && lanes[line].packets < INT64_MAX / 2, "what is relayed is counted one by one");
         taken += (uint64_t)fast_take(&comings[line], packet, told->size, now, &heads);
         switch (chance() % 16) { /* what Python may do meanwhile */
         case 0:
@@ -197,6 +211,15 @@ static void turn(void)
         case 3:
             goings[line].line = NULL;
             break;
+        case 4:
+            lanes[line].generation++;
+            break;
+        case 5:
+            lanes[line].line = NULL;
+            break;
+        case 6:
+            lines[line].lane = NULL;
+            break;
         }
     }
 }
@@ -206,7 +229,7 @@ static void step(void)
     uint8_t packet[HEADER_SIZE + 2048 + 4];
     uint8_t many[4 * sizeof packet];
     int end = byte() % ENDS, size = 0;
-    switch (byte() % 12) {
+    switch (byte() % 14) {
     case 0:
     case 1: { /* one packet, clear */
         struct heads heads;
@@ -298,6 +321,20 @@ static void step(void)
     case 11:
         lines[end].coming = &comings[end];
         break;
+    case 12:
+        relay(end);
+        break;
+    case 13: { /* a packet of a voice, judged apart from sockets */
+        size = byte();
+        uint8_t *exact = malloc((size_t)size ? (size_t)size : 1);
+        memset(exact, byte(), (size_t)size);
+        if (fast_relays(&lanes[end], exact, size)) {
+            need(size >= HEADER_SIZE && exact[0] >> 6 == 2, "what is relayed looks like RTP");
+            fast_relayed(&lanes[end], size);
+        }
+        free(exact);
+        break;
+    }
     }
     for (int i = 0; i < ENDS; i++) { /* the peers read, now and then */
         uint8_t sink[4096];

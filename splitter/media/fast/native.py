@@ -15,8 +15,9 @@ from pylibsrtp import _binding as srtp
 
 from splitter.core.net import Address
 from splitter.media.fast.build import FOLDER, LIBRARY, digest
+from splitter.media.fast.native_lane import NativeLane
 from splitter.media.fast.state import OUTLETS, Coming, Going
-from splitter.media.fast.way import CipherCounts, Ciphered, OpenedHandler, Outlet
+from splitter.media.fast.way import CipherCounts, Ciphered, OpenedHandler, Outlet, Rider
 from splitter.rtp.cache import SentPackets
 from splitter.rtp.packet import HEADER_SIZE, Buffer
 
@@ -53,6 +54,7 @@ class NativeWay:
     What the records point to lives as long as the pointers, and so is held here.
     """
 
+    lane = None
     __slots__ = ("_cipher", "_copies", "_dispatch", "_form", "_heads", "_held", "_line", "_peer", "coming", "going")
 
     def __init__(self, form: NativeForm) -> None:
@@ -164,10 +166,12 @@ class NativeEngine:
         record.fd = -1
         return record
 
-    def tie(self, line: Any, fd: int, coming: Coming | None) -> None:
+    def tie(self, line: Any, fd: int, rider: Rider | None) -> None:
         """Say which socket a short cut has, -1 for none, and whose packets come by it. The caller holds these."""
+        null = self._form.ffi.NULL
         line.fd = fd
-        line.coming = coming if coming is not None else self._form.ffi.NULL
+        line.coming = (rider.coming if rider is not None else None) or null
+        line.lane = (rider.lane if rider is not None else None) or null
 
     def watch(self, fd: int, line: Any) -> None:
         """Read this socket from now on; it has to be in the epoll already."""
@@ -243,6 +247,9 @@ class NativeForm:
 
     def way(self) -> NativeWay:
         return NativeWay(self)
+
+    def lane(self) -> NativeLane:
+        return NativeLane(self.ffi)
 
     def copies(self) -> NativeCopies:
         return NativeCopies(self)

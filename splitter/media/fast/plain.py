@@ -163,6 +163,9 @@ class PlainForm:
     def way(self) -> PlainWay:
         return PlainWay()
 
+    def lane(self) -> None:
+        return None
+
     def copies(self) -> SentPackets:
         return SentPackets()
 

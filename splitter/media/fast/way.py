@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from splitter.core.net import Address
-from splitter.media.fast.state import Coming, Going
+from splitter.media.fast.state import Coming, Going, LaneNumbers
 from splitter.rtp.cache import SentPackets
 from splitter.rtp.packet import Buffer
 
@@ -124,6 +124,50 @@ class ShortWay(Protocol):
         ...
 
 
+class ShortLane(Protocol):
+    """One port of a relay, where a form deals with its packets: they leave by another one as they came.
+
+    Attributes:
+        numbers: of what it takes in.
+    """
+
+    numbers: LaneNumbers
+
+    def touch(self) -> None:
+        """Let nothing leave by it, nor what it takes in by another one, before somebody has looked again."""
+        ...
+
+    def settle(self, source: Address, onward: ShortLane, destination: Address) -> None:
+        """Let what comes from `source` leave to `destination` by another one, as long as nothing changes."""
+        ...
+
+    def ride(self, port: Any) -> None:
+        """Take in what comes by this port."""
+        ...
+
+    def close(self) -> None:
+        """Hold nobody any longer."""
+        ...
+
+
+class Rider(Protocol):
+    """Whatever deals with the packets of a short cut.
+
+    Attributes:
+        coming, lane: the record of a room's participant, or of a port of a relay; None for the other.
+    """
+
+    @property
+    def coming(self) -> Coming | None: ...
+
+    @property
+    def lane(self) -> Any: ...
+
+    def reach(self, line: Any, peer: Address | None) -> None:
+        """Know by which short cut packets come from and go to `peer`; None: by none."""
+        ...
+
+
 DONE, READABLE, RAW, OPENED = range(4)
 """What `ShortCuts.next` says: the turn is over; a socket that is no short cut can be read; a packet is for Python, as
 it came, or decrypted. As in native/layout.h."""
@@ -140,7 +184,7 @@ class ShortCuts(Protocol):
 
     def line(self) -> Any: ...
 
-    def tie(self, line: Any, fd: int, coming: Coming | None) -> None: ...
+    def tie(self, line: Any, fd: int, rider: Rider | None) -> None: ...
 
     def watch(self, fd: int, line: Any) -> None: ...
 
@@ -168,6 +212,10 @@ class Form(Protocol):
 
     def way(self) -> ShortWay:
         """Make the ends of a participant."""
+        ...
+
+    def lane(self) -> ShortLane | None:
+        """Make one port of a relay; None: Python deals with its packets."""
         ...
 
     def copies(self) -> SentPackets:

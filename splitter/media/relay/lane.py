@@ -7,6 +7,8 @@ from typing import Protocol
 
 from splitter.core.errors import LocalError
 from splitter.core.net import Address
+from splitter.media.fast.state import LaneNumbers
+from splitter.media.fast.way import ShortLane
 from splitter.media.offload.ports import FlowCount
 from splitter.media.relay.quality import HEADER, SAMPLE, Quality
 from splitter.media.wire.latch import Latch, LatchRules, Verdict
@@ -63,13 +65,14 @@ class Lane:
 
     Args:
         rtp: this is the port of RTP, whose packets are sampled, and not of RTCP.
+        short: deals with packets that need no thought, before they come here; None: all come here.
 
     Attributes:
         peer: where what this one takes in leaves: the lane of the other side, as a rule; set by the relay.
         send: sends from this lane's own port.
         settle: tells the port whom packets come from; None for RTCP, which is too rare for a short cut.
         destination: where this lane's own port sends to, None while the remote is unknown.
-        packets, bytes: taken in.
+        numbers: of what it took in, here or on the short way.
         dropped, dropped_bytes: of these, not sent on.
         rejected: not taken in.
     """
@@ -79,15 +82,15 @@ class Lane:
         "_digits",
         "_listener",
         "_mark_at",
+        "_peer",
+        "_short",
         "_started",
         "_strangers",
-        "bytes",
         "destination",
         "dropped",
         "dropped_bytes",
         "latch",
-        "packets",
-        "peer",
+        "numbers",
         "quality",
         "rejected",
         "rtp",
@@ -95,16 +98,18 @@ class Lane:
         "settle",
     )
 
-    peer: Egress
+    _peer: Egress
     send: SendPacket
 
-    def __init__(self, rules: LatchRules, rtp: bool, listener: LaneListener) -> None:
+    def __init__(self, rules: LatchRules, rtp: bool, listener: LaneListener, short: ShortLane | None = None) -> None:
         self.rtp = rtp
         self.latch = Latch(rules)
         self.quality = Quality()
         self.destination: Address | None = None
         self.settle: Callable[[Address], None] | None = None
-        self.packets = self.bytes = self.dropped = self.dropped_bytes = self.rejected = 0
+        self.numbers = LaneNumbers() if short is None else short.numbers
+        self.dropped = self.dropped_bytes = self.rejected = 0
+        self._short = short
         self._listener = listener
         self._mark_at = 8 if rtp else 4  # of the sender's SSRC (RFC 3550 §5.1, §6.4)
         self._accepted: Address | None = None  # settled, in the spelling of the last packet
@@ -112,28 +117,63 @@ class Lane:
         self._started = False
         self._digits: tuple[DigitStream, SendPacket] | None = None
 
+    @property
+    def peer(self) -> Egress:
+        """Where what this one takes in leaves."""
+        return self._peer
+
+    @peer.setter
+    def peer(self, egress: Egress) -> None:
+        self._peer = egress
+        self._touch()
+
+    @property
+    def packets(self) -> int:
+        """Packets taken in."""
+        return self.numbers.packets
+
+    @property
+    def bytes(self) -> int:
+        """Bytes taken in."""
+        return self.numbers.bytes
+
     def signal(self, remote: Address | None, now: float, sources: Sources = NONE) -> None:
         """The signalling named this side's remote, and whom else to believe."""
         self.latch.expect(remote, now, sources)
         self._strangers.signalled()
         self._accepted = None
         self.destination = self.latch.destination
+        self._touch()
 
     def on_packet(self, data: bytearray | memoryview, source: Address, now: float) -> None:
         """Forward one packet if its source is right."""
         if source is not self._accepted and not self._admit(data, source, now):
             return
         size = len(data)
-        self.packets += 1
-        self.bytes += size
-        if not self.packets & (SAMPLE - 1) and self.rtp and size >= HEADER.size:
-            self.quality.sample(HEADER.unpack_from(data), self.packets, now)
-        peer = self.peer
+        numbers = self.numbers
+        numbers.packets += 1
+        numbers.bytes += size
+        if not numbers.packets & (SAMPLE - 1) and self.rtp and size >= HEADER.size:
+            self.quality.sample(HEADER.unpack_from(data), numbers.packets, now)
+        peer = self._peer
         destination = peer.destination
         # Where it cannot be sent it is as if lost on the way: the next packet is due in 20 ms.
         if destination is None or not peer.send(data, destination):
             self.dropped += 1
             self.dropped_bytes += size
+        elif self._short is not None and numbers.settled != numbers.generation:
+            self._shorten(self._short, peer, destination)
+
+    def _shorten(self, short: ShortLane, peer: Egress, destination: Address) -> None:
+        """Let what comes next leave without coming here, where nothing more is done with it."""
+        source = self._accepted
+        if source is not None and isinstance(peer, Lane) and peer._short is not None and peer._digits is None:
+            short.settle(source, peer._short, destination)
+
+    def _touch(self) -> None:
+        """Something has changed: let the next packet come here, and that of the lane that leaves by this one."""
+        if self._short is not None:
+            self._short.touch()
 
     def _admit(self, data: bytearray | memoryview, source: Address, now: float) -> bool:
         """The slow path: a source other than the one in force, or one that may still give way."""
@@ -148,11 +188,13 @@ class Lane:
             if self._accepted != source and self.settle is not None:
                 self.settle(source)
             self._accepted = source
+            self._touch()
         return True
 
     def _found(self, source: Address) -> None:
         moved = source == self.latch.current and source != self.destination
         self.destination = self.latch.destination
+        self._touch()
         if not self.rtp:
             return
         if moved:
@@ -191,8 +233,8 @@ class Lane:
         """Count packets that never came here."""
         for one in taken.samples:
             self.quality.sample(HEADER.unpack(one.header), self.packets + one.packets, one.at)
-        self.packets += taken.packets
-        self.bytes += taken.size_bytes
+        self.numbers.packets += taken.packets
+        self.numbers.bytes += taken.size_bytes
 
     # ---- digits -------------------------------------------------------------------------------------------------
 
@@ -208,11 +250,14 @@ class Lane:
                 return plain(packet if event is None else event, destination)
 
             self._digits, self.send = (stream, plain), send
+            self._touch()
         if not self._digits[0].push(digit, clock()):
             raise LocalError("too many digits wait to be sent")
 
     def end(self) -> None:
         """Nothing comes any more: hold nobody."""
-        del self.peer, self.send
+        del self._peer, self.send
+        if self._short is not None:
+            self._short.close()
         self._digits = self.settle = None
         del self._listener

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.net import Address
+from splitter.media.fast.way import Form
 from splitter.media.offload.ports import Offload
 from splitter.media.ports.ends import RemoteEnd, StreamCount
 from splitter.media.ports.events import MediaEvent, MediaStarted, SpeakerChanged, StrangerHeard
@@ -58,6 +59,7 @@ class Relay:
         rules: of latching RTP.
         emit: takes MediaStarted, StrangerHeard, SpeakerChanged, VoiceMissed and VoiceReturned events.
         ports: the even port that each side had, where the relay is opened again.
+        form: of the short way, which may deal with settled voice.
         offload: the kernel, to be given the voice of the first two once it is settled; None: it stays here.
 
     Attributes:
@@ -79,13 +81,14 @@ class Relay:
         emit: Callable[[MediaEvent], None],
         ports: tuple[int, ...] = (),
         offload: Offload | None = None,
+        form: Form | None = None,
     ) -> None:
         self.call_id = call_id
         self.relay_id = relay_id
         self._host = host
         self._rules = rules
         self._emit = emit
-        self._offload = offload
+        self._offload, self._form = offload, form
         self._beneath: Beneath | None = None
         self._wired: tuple[RelaySide, ...] = ()  # the pair that is copied
         self._mix: Mix | None = None
@@ -111,13 +114,16 @@ class Relay:
         self._copy()
 
     def _open(self, number: int, name: str, at: str, port: int = 0) -> RelaySide:
-        rtp = Lane(self._rules, True, self)
+        short = self._form.lane() if self._form is not None else None
+        rtp = Lane(self._rules, True, self, short)
         rtcp = Lane(replace(self._rules, in_a_row=1), False, self)
         open_pair = partial(self._host.reopen_pair, port) if port else self._host.open_pair
         tap = RtcpTap(rtcp)
         pair = open_pair(at, rtp.on_packet, tap.on_packet)
         rtp.send, rtcp.send = pair.send_rtp, pair.send_rtcp
         rtp.settle = partial(self._on_settled, pair)
+        if short is not None:
+            short.ride(pair)
         side = RelaySide(number, name, at, rtp, rtcp, pair, tap)
         side.hold()
         return side

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from splitter.core.net import Address
-from splitter.media.fast.way import OpenedHandler, ShortWay
+from splitter.media.fast.way import OpenedHandler, Rider
 from splitter.media.wire.gate import NOBODY, drops, reopen, shut
 from splitter.media.wire.host import PacketHandler, Timer
 from splitter.media.wire.poller import Poller
@@ -93,7 +93,7 @@ class Line:
         self._read = self._read_direct = _reader(sock, buffer, self._on_other)
         self._strays = (0.0, 0)  # since when, and how many
         self._record = poller.short_cuts.line() if poller.short_cuts is not None else None
-        self._way: ShortWay | None = None
+        self._way: Rider | None = None
         self._on_opened: OpenedHandler = _nothing
         self.reopening: Timer | None = None
         self.port: int = sock.getsockname()[1]
@@ -110,7 +110,7 @@ class Line:
         """Packets the kernel would not take; lost as on the way."""
         return self._unsent + (self._record.unsent if self._record is not None else 0)
 
-    def carry(self, way: ShortWay | None, on_opened: OpenedHandler | None = None) -> None:
+    def carry(self, way: Rider | None, on_opened: OpenedHandler | None = None) -> None:
         """Let packets of the peer take this short way, as long as there is a short cut; None: no longer.
 
         Args:
@@ -128,7 +128,7 @@ class Line:
         short_cuts, fd = self._poller.short_cuts, self.direct.fileno() if self.direct is not None else -1
         if short_cuts is None:
             return
-        short_cuts.tie(self._record, fd, self._way.coming if self._way is not None else None)
+        short_cuts.tie(self._record, fd, self._way)
         if self._way is not None:
             self._way.reach(self._record if self.direct is not None else None, self._peer)
 

@@ -96,7 +96,7 @@ class Poller:
         if self.short_cuts is not None:
             self.short_cuts.close()
 
-    def _turn(self, rounds: int) -> int:
+    def turn(self, rounds: int) -> int:
         """Handle what waits, up to `rounds` packets per socket. Returns: packets handled."""
         if self.short_cuts is not None:
             return self._hand_out(self.short_cuts, self.short_cuts.begin(rounds))
@@ -152,7 +152,7 @@ class Poller:
             self.forget(fd)
 
     def _on_readable(self) -> None:
-        self._turn(1)
+        self.turn(1)
         now = time.monotonic()
         self._close_wakes = self._close_wakes + 1 if now - self._last_wake < BUSY_GAP_S else 0
         self._last_wake = now
@@ -162,7 +162,7 @@ class Poller:
             self._timer = self._loop.call_later(TICK_S, self._on_tick)
 
     def _on_tick(self) -> None:
-        self._ticked_packets += self._turn(ROUNDS)
+        self._ticked_packets += self.turn(ROUNDS)
         self._ticks += 1
         if self._ticks >= REVIEW_TICKS:
             quiet = self._ticked_packets < self._ticks

@@ -166,7 +166,7 @@ class Dispatcher:
         if ports:
             rules = replace(rules, window_s=max(rules.window_s, RESTORED_WINDOW_S))
         relay = self.relays[relay_id] = Relay(
-            call_id, relay_id, sides, loop, rules, partial(self._emit, relay_id), ports, self._offload
+            call_id, relay_id, sides, loop, rules, partial(self._emit, relay_id), ports, self._offload, self._host.form
         )
         return relay
 

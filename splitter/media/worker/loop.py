@@ -19,7 +19,7 @@ from splitter.core.errors import MediaUnavailable
 from splitter.core.freebind import bind_anywhere
 from splitter.core.net import Address
 from splitter.media.fast.plain import PlainForm
-from splitter.media.fast.way import Form, OpenedHandler, ShortWay
+from splitter.media.fast.way import Form, OpenedHandler, Rider
 from splitter.media.wire.host import PacketHandler
 from splitter.media.wire.line import Line
 from splitter.media.wire.pairs import PortPairs
@@ -166,7 +166,7 @@ class RoomPair:
         self.rtp_port, self.rtcp_port = rtp.port, rtcp.port
         self.closed = False
 
-    def carry(self, way: ShortWay | None, on_opened: OpenedHandler | None = None) -> None:
+    def carry(self, way: Rider | None, on_opened: OpenedHandler | None = None) -> None:
         """Let RTP take this short way; see `Line.carry`."""
         self._rtp.carry(way, on_opened)
 
@@ -215,7 +215,7 @@ class RoomPort:
         """Have the packets of `peer` come by a short cut."""
         self._loop.settle(self.line, peer)
 
-    def carry(self, way: ShortWay | None, on_opened: OpenedHandler | None = None) -> None:
+    def carry(self, way: Rider | None, on_opened: OpenedHandler | None = None) -> None:
         """Let media take this short way; see `Line.carry`."""
         self.line.carry(way, on_opened)
 

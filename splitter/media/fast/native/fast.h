@@ -12,6 +12,7 @@
 #define PACKET_LIMIT 2048   /* bytes of a packet that takes the short way */
 #define TRAILER_LIMIT 148   /* that SRTP may add: tag, index, master key identifier (srtp.h) */
 #define OUTLETS 4
+#define LANE_SAMPLE 16      /* splitter/media/relay/quality.py: SAMPLE */
 
 /* What a packet becomes at one outlet. */
 struct passing {
@@ -32,5 +33,11 @@ void fast_count(struct coming *coming, const uint8_t *packet, int size, double n
 /* Give out the next number of an outlet, and write the header. Returns: the number. */
 uint16_t fast_number(struct going *going, const uint8_t *packet, int size, double now,
                      const struct passing *passing, uint8_t *head);
+
+/* Whether a packet of a relayed voice leaves as it came, by `lane->onward`. One that Python has to settle anew is marked. */
+bool fast_relays(struct lane *lane, const uint8_t *packet, int size);
+
+/* Count a packet that left. */
+void fast_relayed(struct lane *lane, int size);
 
 #endif

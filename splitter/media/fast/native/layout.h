@@ -22,7 +22,18 @@ struct line {
     uint64_t unsent;       /* packets that the kernel would not take */
     int64_t turn;          /* in which it was read last */
     int32_t taken;         /* packets in that turn */
-    struct coming *coming; /* whose packets come here; NULL: Python reads them all */
+    struct coming *coming; /* whose packets come here; NULL: not those of a room */
+    struct lane *lane;     /* the same of a relay */
+};
+
+/* One port of a relay (splitter/media/relay/lane.py). What it takes in leaves as it came. */
+struct lane {
+    uint64_t generation; /* moves when something has changed that it, or another lane that leads to it, was judged by */
+    uint64_t settled;    /* in which its packets need no thought; 0: in none */
+    int64_t packets, bytes; /* taken in */
+    struct line *line;   /* by which it sends what others take in; NULL: Python sends */
+    struct lane *onward; /* the one by which its own packets leave */
+    uint64_t onward_generation; /* of that, when it was looked at */
 };
 
 struct going {

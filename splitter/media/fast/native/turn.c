@@ -263,10 +263,26 @@ static bool served(const struct coming *coming)
     return true;
 }
 
+/* Let a packet of a relayed voice leave. Returns: false where it did not; then Python has it, as if it had not been here. */
+static bool relay(struct engine *engine, struct lane *lane, const uint8_t *packet, int size)
+{
+    if (!fast_relays(lane, packet, size))
+        return false;
+    engine->told.sends++;
+    if (send(lane->onward->line->fd, packet, (size_t)size, MSG_DONTWAIT) < 0)
+        return false;
+    fast_relayed(lane, size);
+    engine->told.taken++;
+    return true;
+}
+
 /* One packet. Returns: FAST_DONE where it was dealt with, else what Python gets; its size may be another one then. */
-static int packet_in(struct engine *engine, struct coming *coming, uint8_t *packet, int *size, double now)
+static int packet_in(struct engine *engine, struct line *line, uint8_t *packet, int *size, double now)
 {
     struct passing passing[OUTLETS];
+    if (line != NULL && line->lane != NULL)
+        return relay(engine, line->lane, packet, *size) ? FAST_DONE : FAST_RAW;
+    struct coming *coming = line != NULL ? line->coming : NULL;
     if (coming == NULL || coming->admitted != coming->generation || *size > PACKET_LIMIT + TRAILER_LIMIT
         || !fast_expected(coming, packet, *size) || (packet[1] >= 192 && packet[1] <= 223) || !served(coming))
         return FAST_RAW;
@@ -380,7 +396,7 @@ int fast_next(struct engine *engine)
         int size;
         while (engine->fd >= 0 && next_packet(engine, &packet, &size)) {
             struct line *line = line_of(engine, engine->fd);
-            int kind = packet_in(engine, line != NULL ? line->coming : NULL, packet, &size, told->now);
+            int kind = packet_in(engine, line, packet, &size, told->now);
             told->total++;
             if (line != NULL)
                 line->taken++;
