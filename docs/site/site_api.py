@@ -36,9 +36,10 @@ def _operation(method: str, path: str, operation: Schema) -> str:
     scopes = sorted({scope for one in operation["security"] for scopes in one.values() for scope in scopes})
     said = [f"### {method} {plain(path)}\n", f"{plain(operation['summary'])}.\n"]
     said.append("Scope: " + (", ".join(f"`{scope}`" for scope in scopes) or "none") + ".\n")
-    if operation["parameters"]:
+    parameters = [one for one in operation["parameters"] if one["name"] != "ref"]  # the page says it once
+    if parameters:
         said.append("| parameter | in | type | meaning |\n|---|---|---|---|")
-        for one in operation["parameters"]:
+        for one in parameters:
             meaning = plain(one["description"])
             said.append(f"| `{one['name']}` | {one['in']} | {_shape(one['schema'])} | {meaning} |")
         said.append("")

@@ -12,7 +12,7 @@ from splitter.cli import COMMANDS, main
 def commands() -> str:
     """A section for each command."""
     context = click.Context(main, info_name="splitter")
-    parts = ["| option of every command | |\n|---|---|", *_options(main, context), ""]
+    parts = ["| before the command | meaning |\n|---|---|", *_options(main, context), ""]
     for name in COMMANDS:
         command = main.get_command(context, name)
         assert command is not None
@@ -20,7 +20,8 @@ def commands() -> str:
         usage = " ".join(command.collect_usage_pieces(inner))
         parts += [f"## splitter {name}", "", f"```text\nsplitter {name} {usage}\n```", ""]
         parts += [_paragraph(text) for text in inspect.cleandoc(command.help or "").split("\n\n")]
-        parts += ["| option | meaning |\n|---|---|", *_options(command, inner), ""]
+        options = _options(command, inner)
+        parts += ["| option | meaning |\n|---|---|", *options, ""] if options else []
     return "\n".join(parts)
 
 
@@ -32,8 +33,14 @@ def _paragraph(text: str) -> str:
 
 
 def _options(command: click.Command, context: click.Context) -> list[str]:
-    records = [one.get_help_record(context) for one in command.get_params(context)]
-    return [f"| `{row[0]}` | {plain(row[1])} |".replace("||", "|") for row in records if row is not None]
+    """A row for each option; --help goes without saying, and an argument is said in the text."""
+    rows = []
+    for one in command.get_params(context):
+        record = one.get_help_record(context)
+        if record is not None and "--help" not in one.opts:
+            about = record[1] or getattr(one, "prompt", None) or ""
+            rows += [f"| `{record[0]}` | {plain(about)} |"] * bool(about)
+    return rows
 
 
 def plain(text: str) -> str:

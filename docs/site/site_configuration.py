@@ -1,8 +1,10 @@
-"""The reference of the configuration, of the declared keys: what `splitter reference` prints, table by table."""
+"""The reference of the configuration, of the declared keys: what `splitter reference` prints, as a page."""
 
 from __future__ import annotations
 
 import re
+
+from site_commands import plain
 
 from splitter.config.reference import reference
 
@@ -11,33 +13,26 @@ _TABLE = re.compile(r"^\[+[a-z_.0-9]+\]+$")
 
 
 def configuration() -> str:
-    """A section for each group of tables, and in it each table as TOML."""
-    parts = ["## the gateway\n"]
-    said: list[str] = []
-    keys: list[str] = []
-
-    def close() -> None:
-        if said:
-            parts.append("\n".join(said) + "\n")
-        if any(line.strip() for line in keys):
-            parts.append("```toml\n" + "\n".join(keys).strip() + "\n```\n")
-        said.clear()
-        keys.clear()
-
-    in_table = False
-    for line in reference().split("\n\n\n", 1)[1].splitlines():
-        if heading := _HEADING.match(line):
-            close()
-            parts.append(f"## {heading[1]}\n")
-            in_table = False
-        elif not in_table and line.startswith("#"):
-            said.append(line.lstrip("# "))
-        elif _TABLE.match(line):
-            close()
-            parts.append(f"### `{line}`\n")
-            keys.append(line)
-            in_table = True
-        else:
-            keys.append(line)
-    close()
+    """A section for each table; in it each key, or few keys that belong together, behind what is said of them."""
+    parts = ["## The gateway\n"]
+    for block in re.split(r"\n\n+", reference().split("\n\n\n", 1)[1].strip()):
+        said, keys = [], []
+        for line in block.splitlines():
+            if heading := _HEADING.match(line):
+                parts.append(f"## {heading[1][0].upper()}{heading[1][1:]}\n")
+            elif _TABLE.match(line):
+                parts += _told(said)
+                said = []
+                parts.append(f"### `{line}`\n")
+            elif line.startswith("# "):
+                said.append(line.removeprefix("# "))
+            else:
+                keys.append(line)
+        parts += _told(said)
+        if keys:
+            parts.append("```toml\n" + "\n".join(keys) + "\n```\n")
     return "\n".join(parts)
+
+
+def _told(said: list[str]) -> list[str]:
+    return [plain(" ".join(said)) + "\n"] if said else []

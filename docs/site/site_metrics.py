@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import yaml
@@ -29,6 +30,13 @@ def alerts() -> str:
     rows = ["| alert | urgency | after | what it says |\n|---|---|---|---|"]
     for group in yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]:
         for rule in group["rules"]:
-            said = plain(rule["annotations"]["summary"])
+            said = plain(_in_words(rule["annotations"]["summary"]))
             rows.append(f"| `{rule['alert']}` | {rule['labels']['severity']} | {rule.get('for', 'at once')} | {said} |")
     return "\n".join(rows)
+
+
+def _in_words(summary: str) -> str:
+    """A summary without its template: "{{ $labels.trunk }}" is "TRUNK", a value is "N"."""
+    text = re.sub(r"^\{\{ \$labels\.instance \}\}: ", "", summary).replace("{{ $labels.instance }}", "the gateway")
+    text = re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda label: label[1].upper(), text)
+    return re.sub(r"\{\{[^}]*\}\}", "N", text)

@@ -45,14 +45,21 @@ MAKERS["more"] = _more
 
 
 def setup(app: Sphinx) -> None:
-    """Hook both into the build."""
+    """Hook all of it into the build."""
     app.connect("source-read", _put_in)
+    app.connect("env-get-outdated", _made_anew)
     app.connect("html-page-context", _say_language)
 
 
 def _put_in(app: Sphinx, name: str, source: list[str]) -> None:
     text = site_links.carry(source[0], f"docs/{name}.md", f"docs/{name}.md")
     source[0] = _MARK.sub(lambda mark: MAKERS[mark[1]](), text)
+
+
+def _made_anew(app: Sphinx, env: object, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
+    """The pages with a mark: what they are made of may have changed, though they have not."""
+    pages = {page: page.relative_to(DOCS).with_suffix("").as_posix() for page in DOCS.rglob("*.md")}
+    return [name for page, name in pages.items() if _MARK.search(page.read_text(encoding="utf-8"))]
 
 
 def _say_language(app: Sphinx, name: str, template: str, context: dict[str, object], tree: object) -> None:
