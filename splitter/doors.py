@@ -236,6 +236,7 @@ class Doors:
         tell("pictures", CallView, self.leftovers.on_call)
         tell("hub", DeskView, self.hub.desk)
         tell("webhooks", DeskView, self.webhooks.desk)
+        tell("records", Notice, floor.calls.on_notice)
         tell("hub", Notice, self.hub.notice)
         tell("webhooks", Notice, self.webhooks.notice)
         tell("climbing", LinkWanted, self.climbing.on_wanted)

@@ -280,6 +280,7 @@ class Call:
 
     def tell(self) -> None:
         """Something of the call's view has changed."""
+        self.talk.follow_course(self.services.clock.wall())
         self.services.bus.publish(self.view())
 
     def enter(self, state: CallState, why: str) -> None:

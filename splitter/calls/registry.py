@@ -36,7 +36,7 @@ from splitter.calls.talk.browser import BrowserRecord
 from splitter.calls.talk.state import Talk
 from splitter.calls.trunks.admission import Denied, Permit, retry_after_headers
 from splitter.calls.undertaker import Undertaker
-from splitter.calls.view import CallView, CarriedView
+from splitter.calls.view import CallView, CarriedView, Notice
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Flow
 from splitter.sip.events import RequestArrived
@@ -381,6 +381,11 @@ class Calls:
             self.forget_trunks()
             self._count(call)
             log.info("call ended", reason=call.talk.end_reason, status=call.talk.end_status)
+
+    def on_notice(self, notice: Notice) -> None:
+        """People are told something: what became of a link stands in the call's record later."""
+        if notice.code.startswith("link-") and (call := self._calls.get(notice.call_id)) is not None:
+            call.talk.course.note_link(notice.invitation, notice.code.removeprefix("link-"))
 
     def forget_trunks(self) -> None:
         """Forget former trunks that no call is on any longer."""

@@ -137,6 +137,38 @@ class LinkWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class StayView:
+    """Somebody who was in the call beside the caller and the centre. Unix seconds; `left_at`: None while it stays.
+
+    `kind`: as of PartyView, or "phone", whose `title` is its number.
+    """
+
+    name: str
+    kind: str
+    extension: str = ""
+    title: str = ""
+    joined_at: float | None = None
+    left_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CourseView:
+    """How a call went, for its record. Unix seconds; None where it has not happened.
+
+    `rang_at`: the other side rang; `bound_at`: an agent had it for the first time. `from_caller_s`, `to_caller_s`: how
+    long the caller's picture came, and a person was shown to the caller, until the last change. `links`: what became
+    of each link that was sent.
+    """
+
+    rang_at: float | None = None
+    bound_at: float | None = None
+    stays: tuple[StayView, ...] = ()
+    from_caller_s: float = 0.0
+    to_caller_s: float = 0.0
+    links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something that people at the desk should be told now.
 
@@ -212,7 +244,7 @@ class CallView:
     voices that nobody hears. `silences`: the last times in which no voice came from somebody though it should.
     `mosaic`: None where nobody is to see one.
     `messages`: how many were written; `location`: of the caller by consent, None where it is not shared, and once the
-    call is over.
+    call is over. `course`: times that its record is made of.
     """
 
     call_id: str
@@ -246,6 +278,7 @@ class CallView:
     messages: int = 0
     location: LocationView | None = None
     mosaic: MosaicView | None = None
+    course: CourseView = CourseView()
 
     @property
     def number(self) -> str:
@@ -302,4 +335,8 @@ def lost(view: CallView, at: float) -> CallView:
         legs=tuple(replace(leg, state=LegState.ENDED) for leg in view.legs),
         parties=tuple(replace(party, state=PartyState.LEFT, sends=False, showing="none") for party in view.parties),
         phones=tuple(replace(phone, state=PhoneState.LEFT) for phone in view.phones),
+        course=replace(
+            view.course,
+            stays=tuple(replace(stay, left_at=stay.left_at or at) for stay in view.course.stays),
+        ),
     )

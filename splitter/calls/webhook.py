@@ -8,7 +8,7 @@ from typing import Annotated
 
 from splitter.core.keys import Key, Uptake, ValueProblem, suggest
 
-EVENTS = ("call", "notice", "desk", "snapshot", "invitation")
+EVENTS = ("call", "ended", "notice", "desk", "snapshot", "invitation")
 
 _NAME = re.compile(r"[\w.-]{1,64}")
 
@@ -62,8 +62,8 @@ class Webhook:
     ] = field(repr=False)
     """What events are signed with, at least 16 characters: openssl rand -hex 32"""
     events: Annotated[tuple[str, ...], Key(parse=_parse_event, unique=True, taken=Uptake.LIVE)] = ("call", "invitation")
-    """What it is told: "call", every change of a call; "notice", what desks are told; "desk", who is online;
-    "snapshot", a still was taken; "invitation", a link that a caller is to get."""
+    """What it is told: "call", every change of a call; "ended", the record of a call that is over; "notice", what desks
+    are told; "desk", who is online; "snapshot", a still was taken; "invitation", a link that a caller is to get."""
     timeout_s: Annotated[float, Key(0.1, 60, taken=Uptake.LIVE)] = 5.0
     """How long an answer may take, and how often an event is tried, with pauses that double from 1 s to 300 s."""
     attempts: Annotated[int, Key(1, 1000, taken=Uptake.LIVE)] = 12

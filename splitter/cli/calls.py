@@ -7,7 +7,7 @@ import time
 import click
 import msgspec
 
-from splitter.calls.diagnosis import seen_by
+from splitter.calls.detail import OUTCOMES
 from splitter.calls.states import Direction, VideoState
 from splitter.calls.view import (
     CallView,
@@ -21,6 +21,7 @@ from splitter.calls.view import (
     VideoView,
 )
 from splitter.cli.door import RefusedByGateway, open_door
+from splitter.cli.records import moment, print_ended
 from splitter.cli.text import clock, fail, plain, say, say_json, span, table
 from splitter.web.shapes import CarriedShown
 
@@ -32,24 +33,50 @@ _MEDIA = (
 
 @click.command()
 @click.option("--ended", is_flag=True, help="Calls that ended, the newest first, instead of those alive.")
-@click.option("--number", default="", help="Only those from or to this number.")
+@click.option("--number", default="", help="Only those from or to this number, or what ends so.")
 @click.option("--agent", default="", metavar="EXTENSION", help="Only those of this desk.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
+@click.option("--outcome", type=click.Choice(OUTCOMES), help="Only those with this outcome; with --ended.")
+@click.option("--since", metavar="WHEN", help="Only those that began since: 2h, 3d, 2026-12-24, 2026-12-24T18:00.")
+@click.option("--until", metavar="WHEN", help="Only those that began before.")
+@click.option("--limit", type=click.IntRange(1), help="How many at most; 50, and with --csv and --jsonl all.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, one list.")
+@click.option("--csv", "form", flag_value="csv", help="Records of ended calls as CSV, times in UTC.")
+@click.option("--jsonl", "form", flag_value="jsonl", help="Records of ended calls, one JSON object per line.")
 @click.pass_context
-def calls(ctx: click.Context, ended: bool, number: str, agent: str, limit: int, as_json: bool) -> None:
+def calls(
+    ctx: click.Context,
+    ended: bool,
+    number: str,
+    agent: str,
+    outcome: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int | None,
+    as_json: bool,
+    form: str | None,
+) -> None:
     """List the calls that are alive, or those that ended. `splitter why` says why one had no voice or no video."""
+    if not ended and (form or outcome or since or until):
+        raise click.UsageError("--csv, --jsonl, --outcome, --since and --until go with --ended")
+    if as_json and (form or outcome or since or until):
+        raise click.UsageError("--json lists calls as they are shown; records of them are --csv and --jsonl")
     only = {name: value for name, value in (("number", number), ("extension", agent)) if value}
+    door = open_door(ctx)
     try:
-        found = open_door(ctx).listed(CallView, "calls", "calls", limit=limit, ended=int(ended), **only)
+        if ended and not as_json:
+            times = {name: str(moment(value)) for name, value in (("since", since), ("before", until)) if value}
+            wanted = {**only, **times, **({"outcome": outcome} if outcome else {})}
+            print_ended(door, wanted, limit, form)
+            return
+        found = door.listed(CallView, "calls", "calls", limit=min(limit or 50, 1000), ended=int(ended), **only)
     except RefusedByGateway as error:
         fail(str(error))
     if as_json:
         say_json(found)
     elif not found:
-        say("no call has ended yet" if ended else "no calls")
+        say("no calls")
     else:
-        say(_ended_table(found) if ended else _live_table(found))
+        say(_live_table(found))
 
 
 def _live_table(found: list[CallView]) -> str:
@@ -68,22 +95,6 @@ def _live_row(view: CallView) -> tuple[str, ...]:
     numbers = (view.caller, view.called)
     room = (view.extension or "-", view.video.state, view.showing, ", ".join(names))
     return (view.call_id, view.short_code, view.state, age, *numbers, view.route or "-", *room)
-
-
-def _ended_table(found: list[CallView]) -> str:
-    titles = ("ID", "STARTED", "TALKED", "CALLER", "CALLED", "CENTRE", "AGENT", "VIDEO", "STATUS", "ENDED BECAUSE")
-    return table(titles, [_ended_row(view) for view in found])
-
-
-def _ended_row(view: CallView) -> tuple[str, ...]:
-    end = (view.extension or "-", seen_by(view) or "-", str(view.end_status or "-"), view.end_reason)
-    return (view.call_id, clock(view.started_at), _talk_time(view), view.caller, view.called, view.route or "-", *end)
-
-
-def _talk_time(view: CallView) -> str:
-    if view.answered_at is None or view.ended_at is None:
-        return "-"
-    return span(view.ended_at - view.answered_at)
 
 
 @click.command()

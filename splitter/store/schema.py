@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from splitter.core.errors import SplitterError
@@ -69,6 +70,10 @@ INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (call_id) DO UPDATE S
 _FROM_VERSION = {1: outbox.TABLE}  # what a file of that version lacks
 
 
+NEWEST = 1e18
+"""Later than any call."""
+
+
 class StoreError(SplitterError):
     """The store could not be read."""
 
@@ -92,6 +97,28 @@ class CallRow:
     called: str
     view: bytes
     short_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedCalls:
+    """Which of the calls that ended are wanted.
+
+    Attributes:
+        number: from or to it, or to what ends so; "" for all. extension: of the desk that had it; "" for all.
+        since, before: when they started, Unix seconds: from `since` on, and before `before`.
+    """
+
+    number: str = ""
+    extension: str = ""
+    since: float = 0.0
+    before: float = NEWEST
+
+
+class KeptView(NamedTuple):
+    """A call that was kept: when it started, and its view."""
+
+    started_at: float
+    view: bytes
 
 
 Row = TraceEvent | CallRow | Delivery | Delivered

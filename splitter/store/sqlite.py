@@ -12,12 +12,15 @@ from typing import TypeVar
 from splitter.core.clock import Clock, SystemClock
 from splitter.store import outbox, schema
 from splitter.store.outbox import Delivered, Delivery
-from splitter.store.schema import CallRow, StoreError
+from splitter.store.schema import CallRow, EndedCalls, KeptView, StoreError
 from splitter.store.settings import StoreSettings
 from splitter.store.writer import Writer, kind_of
 from splitter.telemetry.trace import TraceEvent
 
 TRACE_EVENTS = 50_000  # the most of one call that is read at a time
+
+_TEXT = "CAST(view AS TEXT)"  # SQLite takes a BLOB for another form of JSON from 3.45 on
+_EXTENSION = f"CASE WHEN json_valid({_TEXT}) THEN json_extract({_TEXT}, '$.extension') END"
 
 T = TypeVar("T")
 
@@ -75,19 +78,9 @@ class Store:
 
     # ---- reading -------------------------------------------------------------------------------------------------
 
-    async def calls(self, limit: int = 50, before: float | None = None) -> list[bytes]:
-        """Views of the calls that ended, the newest first.
-
-        Args:
-            before: only calls that started before this wall time, for paging.
-        """
-        return await self._read(
-            lambda db: _views(
-                db,
-                "WHERE ended_at IS NOT NULL AND started_at < ? ORDER BY started_at DESC LIMIT ?",
-                (1e18 if before is None else before, limit),
-            )
-        )
+    async def ended(self, wanted: EndedCalls, limit: int) -> list[KeptView]:
+        """The calls that ended and are wanted, the newest first."""
+        return await self._read(lambda db: _ended(db, wanted, limit))
 
     async def find(self, reference: str, limit: int = 10) -> list[bytes]:
         """Views of the calls whose id begins with `reference`, or else whose short code it is; the newest first."""
@@ -122,6 +115,20 @@ class Store:
 
 def _views(db: sqlite3.Connection, clause: str, values: tuple[object, ...]) -> list[bytes]:
     return [bytes(view) for (view,) in db.execute(f"SELECT view FROM calls {clause}", values)]
+
+
+def _ended(db: sqlite3.Connection, wanted: EndedCalls, limit: int) -> list[KeptView]:
+    """By the view itself: what else it is searched for needs no column, and a store of any version can be asked."""
+    clause = "WHERE ended_at IS NOT NULL AND started_at >= ? AND started_at < ?"
+    values: list[object] = [wanted.since, wanted.before]
+    if wanted.number:
+        clause += " AND (substr(caller, -length(?)) = ? OR substr(called, -length(?)) = ?)"
+        values += [wanted.number] * 4
+    if wanted.extension:
+        clause += f" AND {_EXTENSION} = ?"
+        values += [wanted.extension]
+    query = f"SELECT started_at, view FROM calls {clause} ORDER BY started_at DESC LIMIT ?"
+    return [KeptView(at, bytes(view)) for at, view in db.execute(query, (*values, limit))]
 
 
 def _find(db: sqlite3.Connection, reference: str, limit: int) -> list[bytes]:

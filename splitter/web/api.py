@@ -27,6 +27,7 @@ from splitter.web.guest_routes import guest_routes
 from splitter.web.guests import GUEST_BODY, GuestRoutes
 from splitter.web.invitations import INVITATION_BODY, STATUS_BODY, InvitationRoutes
 from splitter.web.login import LOGIN_BODY, TOKEN_BODY, LoginRoutes
+from splitter.web.nodes.kept import KeptElsewhere
 from splitter.web.openapi import document
 from splitter.web.pages import FOLDERS, Pages
 from splitter.web.parties import FRAGMENT_BODY, OFFER_BODY, PartyRoutes
@@ -37,6 +38,7 @@ from splitter.web.precedence import Precedence
 from splitter.web.probes import Probes
 from splitter.web.protection import protect
 from splitter.web.receipts import RECEIPT_BODY, ReceiptRoutes
+from splitter.web.records import RecordRoutes
 from splitter.web.revoke import REVOCATION_BODY, RevocationRoutes
 from splitter.web.routes import JSON, PICTURE_BYTES, SDP, GoodAnswer, Operation, Query
 from splitter.web.security import SecurityRoutes
@@ -76,8 +78,12 @@ def build(ports: Ports, precedence: Precedence | None = None) -> web.Application
     callers = lambda: door.settings.origins if door is not None else ()  # noqa: E731
     cors, proxies = Cors(access, nodes, callers), access.proxies
 
+    kept = KeptElsewhere(ports.calls, ports.archive, ports.elsewhere)
+
     async def pass_on(request: web.Request, route: Operation) -> web.StreamResponse | None:
         node = ports.elsewhere.owner_of(request, ports.calls)
+        if node is None and ports.elsewhere.own and route.path.startswith(_CALL) and route.method == "GET":
+            node = await kept.elsewhere(request)
         return await ports.elsewhere.forward(request, route, node) if node is not None else None
 
     in_turn = [] if precedence is None else [precedence.middleware(doorman)]
@@ -154,6 +160,20 @@ def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
         ),
         Operation("PUT", f"{_CALL}/desk", _ACT, calls.bind, "Bind to a desk", (view,), body=DESK_BODY, faults=bound),
         Operation("DELETE", f"{_CALL}/desk", _ACT, calls.unbind, "Take the binding back", (view,)),
+        Operation(
+            *("GET", "/v1/records", _READ, RecordRoutes(ports.archive, ports.elsewhere).listed),
+            "Records of ended calls, a row for each",
+            (GoodAnswer(200, "the newest first; CSV and JSON lines where that is asked for", shapes.RecordList),),
+            (
+                Query("number", "from or to this one, or what ends so"),
+                Query("extension", "of the desk that had it"),
+                Query("outcome", "answered, cancelled, busy, no-answer, refused or failed"),
+                Query("since", "those that started then or later, Unix seconds", "number"),
+                Query("before", "those that started before; for paging: `next` of the last answer", "number"),
+                Query("format", "json, csv or jsonl"),
+                _LIMIT,
+            ),
+        ),
         Operation("GET", "/v1/search", _READ, calls.search, "Calls from or to a number", (listed,), search),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from aiohttp import web
 
@@ -9,12 +11,13 @@ from splitter.calls.asks import Bind, DropVideo, RaiseVideo
 from splitter.calls.logins.access import Scope
 from splitter.calls.view import CallView
 from splitter.core.errors import SplitterError
+from splitter.store.schema import NEWEST, EndedCalls
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.bodies import read_json
 from splitter.web.errors import ApiError, json_response
-from splitter.web.find import Finder, decoded, kept
-from splitter.web.ports import Archive, Elsewhere, LiveCalls
+from splitter.web.find import Finder, Found, decoded, kept
+from splitter.web.ports import Archive, Elsewhere, LiveCalls, NodeAnswer
 from splitter.web.privacy import for_desk, seen
 from splitter.web.routes import JSON, JSON_BYTES, Body
 from splitter.web.shapes import CallId, DeskWish, VideoWish
@@ -46,9 +49,10 @@ class CallRoutes:
             found = [view for view in shown if _matches(view, number, extension)]
             return json_response({"calls": found[:limit]})
         await self._archive.flush()
-        if bearer.may(Scope.READ, Scope.CONTROL) and not number and not extension:
-            rows = await self._archive.calls(limit, _before(request))
-            return json_response({"calls": [msgspec.Raw(row) for row in rows]})
+        if bearer.may(Scope.READ, Scope.CONTROL):
+            wanted = EndedCalls(number, extension, before=_before(request))
+            rows = [kept(row.view) for row in await self._archive.ended(wanted, limit)]
+            return json_response(_of_all(rows, await self._elsewhere.ask_all(request), limit))
         return json_response({"calls": await self._ended(request, bearer, number, extension)})
 
     async def one(self, request: web.Request) -> web.Response:
@@ -69,8 +73,10 @@ class CallRoutes:
             if not newest:
                 raise
             found = []  # the store is down; what lives can be shown even so
-        rows = [call.view for call in found if call.call_id not in known]
-        return json_response({"calls": [*newest, *rows][:limit]})
+        others = await self._elsewhere.ask_all(request)
+        more = _of_all([call for call in found if call.call_id not in known], others, limit)
+        more["calls"] = [*newest, *(one for one in more["calls"] if _id_of(one) not in known)][:limit]
+        return json_response(more)
 
     # ---- changing ------------------------------------------------------------------------------------------------
 
@@ -128,10 +134,41 @@ class CallRoutes:
         return json_response(now if by == "cti" else for_desk(now))
 
     async def _ended(self, request: web.Request, bearer: Bearer, number: str, extension: str) -> list[CallView]:
-        """Of the newest thousand those that match: the store knows of a call's number, but of no desk."""
-        views = [decoded(row) for row in await self._archive.calls(LIMIT_MOST, _before(request))]
+        """Those that a desk may see, of the newest thousand."""
+        newest = await self._archive.ended(EndedCalls(before=_before(request)), LIMIT_MOST)
+        views = [decoded(row.view) for row in newest]
         shown = [view for one in views if one is not None and (view := seen(one, bearer)) is not None]
         return [view for view in shown if _matches(view, number, extension)][: limit_of(request)]
+
+
+class _Head(msgspec.Struct):
+    call_id: str
+    started_at: float = 0.0
+
+
+class _Rows(msgspec.Struct):
+    calls: list[msgspec.Raw]
+
+
+def _of_all(own: list[Found], others: list[NodeAnswer], limit: int) -> dict[str, Any]:
+    """Kept calls of all nodes, the newest first; `missing`: nodes that do not answer now."""
+    rows = [one.view for one in own]
+    for answer in others:
+        if answer.body is not None:
+            rows += msgspec.json.decode(answer.body, type=_Rows).calls
+    if others:
+        heads = {_id_of(row): row for row in rows}
+        rows = sorted(heads.values(), key=_began, reverse=True)
+    missing = [answer.node for answer in others if answer.body is None]
+    return {"calls": rows[:limit], **({"missing": missing} if missing else {})}
+
+
+def _id_of(row: CallView | msgspec.Raw) -> str:
+    return row.call_id if isinstance(row, CallView) else msgspec.json.decode(row, type=_Head).call_id
+
+
+def _began(row: CallView | msgspec.Raw) -> float:
+    return row.started_at if isinstance(row, CallView) else msgspec.json.decode(row, type=_Head).started_at
 
 
 def said_by(bearer: Bearer) -> str:
@@ -157,10 +194,10 @@ def _matches(view: CallView, number: str, extension: str) -> bool:
     return (not number or number in (view.caller, view.called)) and (not extension or view.extension == extension)
 
 
-def _before(request: web.Request) -> float | None:
+def _before(request: web.Request) -> float:
     text = request.query.get("before")
     if text is None:
-        return None
+        return NEWEST
     try:
         return float(text)
     except ValueError:

@@ -19,6 +19,7 @@ from splitter.core.clock import Clock, SystemClock
 from splitter.media.ports.health import InstanceStatus
 from splitter.sms.settings import HttpSmsSettings
 from splitter.store.pictures import PictureLibrary
+from splitter.store.schema import EndedCalls, KeptView
 from splitter.telemetry.trace import Subscription, TraceEvent
 from splitter.web.access import Access, closed
 from splitter.web.album import Album
@@ -65,9 +66,9 @@ class Archive(Protocol):
 
     async def flush(self, limit_s: float = 1.0) -> bool: ...
 
-    async def calls(self, limit: int = 50, before: float | None = None) -> list[bytes]: ...
-
     async def find(self, reference: str, limit: int = 10) -> list[bytes]: ...
+
+    async def ended(self, wanted: EndedCalls, limit: int) -> list[KeptView]: ...
 
     async def search(self, number: str, limit: int = 50) -> list[bytes]: ...
 
@@ -78,6 +79,15 @@ class Live(Protocol):
     """Trace events as they happen; see `splitter.telemetry.Recorder`."""
 
     def subscribe(self, call_id: str) -> AbstractContextManager[Subscription]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAnswer:
+    """What another node said. `body`: None for no good answer; `silent`: it did not answer, or cannot now."""
+
+    node: str
+    body: bytes | None
+    silent: bool = False
 
 
 class Elsewhere(Protocol):
@@ -108,6 +118,14 @@ class Elsewhere(Protocol):
         """Ask the same of all others; the names of those that did not do it."""
         ...
 
+    async def ask_all(self, request: web.Request) -> list[NodeAnswer]:
+        """Ask all others what this one was asked; nobody, where another node asked."""
+        ...
+
+    async def keeper_of(self, request: web.Request, reference: str) -> NodeView | None:
+        """The other node that has kept a call; None where none has. Raises ApiError where nobody can say."""
+        ...
+
 
 class Alone:
     """The other gateways of one that has none."""
@@ -128,6 +146,12 @@ class Alone:
 
     async def tell_all(self, method: str, path: str, body: bytes, bearer: Bearer) -> list[str]:
         return []
+
+    async def ask_all(self, request: web.Request) -> list[NodeAnswer]:
+        return []
+
+    async def keeper_of(self, request: web.Request, reference: str) -> NodeView | None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

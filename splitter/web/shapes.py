@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from splitter.calls.desks import DeskView
+from splitter.calls.detail import CallDetail
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, CarriedView, TrunkView
 from splitter.cluster.nodes import NodeView
@@ -40,6 +41,19 @@ class CarriedShown(Struct):
 
     call_id: str
     carried: tuple[CarriedView, ...]
+
+
+class RecordList(Struct):
+    """Records of calls that ended, the newest first.
+
+    `next`: give it as `before` for those that follow; null where there are none. `left_out`: rows that another version
+    kept, which could not be read. `missing`: gateways that do not answer now; what ended there is not in the list.
+    """
+
+    records: list[CallDetail]
+    next: float | None = None
+    left_out: int = 0
+    missing: tuple[str, ...] = ()
 
 
 class ProofShown(Struct):
@@ -145,9 +159,10 @@ class Cluster(Struct):
 
 
 class CallList(Struct):
-    """Calls, the newest first."""
+    """Calls, the newest first. `missing`: gateways that do not answer now; what ended there is not in the list."""
 
     calls: list[CallView]
+    missing: tuple[str, ...] = ()
 
 
 class CallId(Struct):

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from splitter.calls.desks import DeskView
+from splitter.calls.detail import detail_of
 from splitter.calls.view import CallView, Notice
 from splitter.calls.webhook import Webhook
 from splitter.core.clock import Clock
@@ -93,6 +94,8 @@ class Webhooks:
 
     def call(self, view: CallView) -> None:
         """A call changed."""
+        if view.state == "ended" and "ended" in self._wanted:
+            self._post("ended", record=detail_of(view))
         if "call" not in self._wanted or self._calls.get(view.call_id) == view:
             return
         if view.state == "ended":

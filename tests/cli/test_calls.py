@@ -64,6 +64,44 @@ class TestCalls:
         assert line[head.index("AGENT") :].startswith("8002   caller only  200")
 
 
+class TestRecords:
+    def keep(self, parts: Gateway) -> None:
+        carried = (CarriedView("caller", "audio", 9, 9), CarriedView("centre", "audio", 9, 9))
+        busy = replace(ended(CALL), call_id="other", started_at=900.0, answered_at=None, end_status=486)
+        parts.save(ended(replace(AT_A_DESK, carried=carried)), busy)
+
+    async def test_as_csv_have_a_head_and_a_line_each(self, parts: Gateway, command: Command) -> None:
+        self.keep(parts)
+        head, *lines = (await command("calls", "--ended", "--csv")).stdout.splitlines()
+        assert head.startswith("call_id,node,direction,caller,called,trunk,route,agent,")
+        assert [line.split(",")[9] for line in lines] == ["answered", "busy"]
+        none = await command("calls", "--ended", "--csv", "--agent", "999")
+        assert none.stdout.splitlines() == [head], "an empty list is a list"
+
+    async def test_as_json_lines_are_an_object_each(self, parts: Gateway, command: Command) -> None:
+        self.keep(parts)
+        lines = (await command("calls", "--ended", "--jsonl", "--outcome", "busy")).stdout.splitlines()
+        assert [json.loads(line)["call_id"] for line in lines] == ["other"]
+
+    async def test_in_the_table_say_why_no_picture_was_seen(self, parts: Gateway, command: Command) -> None:
+        self.keep(parts)
+        head, line, _ = (await command("calls", "--ended")).stdout.splitlines()
+        assert line[head.index("VIDEO") :].startswith("none ")
+        assert "the caller declined" in line[head.index("NO PICTURE BECAUSE") :]
+
+    async def test_are_of_a_time(self, parts: Gateway, command: Command) -> None:
+        self.keep(parts)
+        since = "1970-01-01T00:15:30+00:00"
+        lines = (await command("calls", "--ended", "--jsonl", "--since", since)).stdout.splitlines()
+        assert [json.loads(line)["call_id"] for line in lines] == [CALL.call_id]
+        assert (await command("calls", "--ended", "--since", "2h")).stdout == "no call like that has ended\n"
+        wrong = await command("calls", "--ended", "--since", "soon")
+        assert wrong.exit_code == 2 and "is no time" in wrong.stderr
+
+    async def test_are_of_ended_calls(self, command: Command) -> None:
+        assert (await command("calls", "--csv")).exit_code == 2
+
+
 class TestQuality:
     async def test_of_the_voice_stands_below_the_call(self, parts: Gateway, command: Command) -> None:
         parts.calls.add(CALL)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from splitter.store import schema
 from splitter.store.outbox import Delivered, Delivery
-from splitter.store.schema import CallRow
+from splitter.store.schema import CallRow, EndedCalls
 from splitter.store.settings import StoreSettings
 from splitter.store.sqlite import Store
 from tests.patience import PATIENCE_S
@@ -77,7 +77,9 @@ class TestOlderFiles:
             store.save_call(CallRow("one", 1.0, 2.0, "110", "119", b"{}"))
             store.save_delivery(row(1))
             await store.flush()
-            assert await store.deliveries() == [row(1)] and await store.calls() == [b"{}", b'{"old":1}']
+            assert await store.deliveries() == [row(1)] and [
+                row.view for row in await store.ended(EndedCalls(), 50)
+            ] == [b"{}", b'{"old":1}']
         with sqlite3.connect(path) as db:
             assert db.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
         db.close()

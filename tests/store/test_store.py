@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from splitter.core.clock import SystemClock
 from splitter.store import schema, writer
-from splitter.store.schema import CallRow, StoreError
+from splitter.store.schema import CallRow, EndedCalls, StoreError
 from splitter.store.settings import StoreSettings
 from splitter.store.sqlite import Store
 from splitter.store.writer import Writer
@@ -136,18 +136,18 @@ class TestCalls:
         async with opened(place) as store:
             store.save_call(row("a", ended=None, view=b"1"))
             await store.flush()
-            assert await store.calls() == []
+            assert [row.view for row in await store.ended(EndedCalls(), 50)] == []
             store.save_call(row("a", view=b"2"))
             await store.flush()
-            assert await store.calls() == [b"2"]
+            assert [row.view for row in await store.ended(EndedCalls(), 50)] == [b"2"]
 
     async def test_ended_calls_come_newest_first_in_pages(self, place: str) -> None:
         async with opened(place) as store:
             for number in range(10):
                 store.save_call(row(f"c{number}", started=float(number), view=b"%d" % number))
             await store.flush()
-            assert await store.calls(3) == [b"9", b"8", b"7"]
-            assert await store.calls(3, before=7.0) == [b"6", b"5", b"4"]
+            assert [row.view for row in await store.ended(EndedCalls(), 3)] == [b"9", b"8", b"7"]
+            assert [row.view for row in await store.ended(EndedCalls(before=7.0), 3)] == [b"6", b"5", b"4"]
 
     async def test_a_number_is_searched_whole_and_else_by_its_end(self, place: str) -> None:
         async with opened(place) as store:
@@ -412,7 +412,7 @@ class TestFaultsDoNotReachCalls:
         store.start()
         await store.flush(5)
         assert [event.seq for event in await store.trace("call1")] == list(range(10))
-        assert len(await store.calls()) == 1
+        assert len([row.view for row in await store.ended(EndedCalls(), 50)]) == 1
         await store.stop()
 
     async def test_the_queue_is_bounded_in_bytes_and_empties_its_account(

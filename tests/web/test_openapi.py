@@ -153,6 +153,7 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("DELETE", "/v1/calls/4711/desk", "controller", {}),
     ("POST", "/v1/calls/4711/admissions", "desk", {}),
     ("GET", "/v1/search?number=110", "reader", {}),
+    ("GET", "/v1/records?outcome=answered", "reader", {}),
     ("POST", "/v1/calls/4711/video", "desk", {}),
     ("GET", "/v1/calls/4711/parties/seat-1/streams", "desk", {}),
     ("GET", f"/v1/calls/{CALL.call_id}/guest", GUEST, {}),

@@ -188,6 +188,14 @@ class TestDelivery:
             states = [taken.data["call"]["state"] for taken in receiver.taken]
             assert states == ["connected", "ended", "connected", "ended"]
 
+    async def test_the_record_of_a_call_is_told_once_when_it_is_over(self, store: Store) -> None:
+        async with Receiver().open() as receiver, hooks(store, hook(receiver, "ended")) as sender:
+            sender.call(CALL)
+            sender.call(ended(CALL))
+            await until(lambda: len(receiver.taken) == 1)
+            told = receiver.taken[0].data
+            assert (told["type"], told["record"]["call_id"], told["record"]["voice_s"]) == ("ended", CALL.call_id, 60.0)
+
     async def test_in_order(self, store: Store) -> None:
         answers: list[Any] = [200, 500, 503, 200, 429, 500]
         async with Receiver(answers).open() as receiver, hooks(store, hook(receiver)) as sender:

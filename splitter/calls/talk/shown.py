@@ -74,6 +74,7 @@ def view_of(
         messages=talk.aside.written,
         location=None if talk.state is CallState.ENDED else talk.aside.location,
         mosaic=_mosaic_of(talk.room),
+        course=talk.course.view(),
     )
 
 

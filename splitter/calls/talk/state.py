@@ -11,6 +11,7 @@ from splitter.calls.parties import Parties
 from splitter.calls.session_id import SessionId
 from splitter.calls.states import Bridge, CallState, Direction, PhoneOutcome, Side, VideoState
 from splitter.calls.talk.aside import Aside
+from splitter.calls.talk.course import Course
 from splitter.calls.talk.leg import LegRecord
 from splitter.calls.talk.phones import Phone
 from splitter.calls.talk.room import RoomState
@@ -117,6 +118,7 @@ class Talk:
         muted: voices that nobody hears, by name.
         silences: the last times in which a voice was missed.
         aside: what people tell each other beside voice and video.
+        course: what its record says of it later.
     """
 
     call_id: str
@@ -157,6 +159,15 @@ class Talk:
     muted: set[str] = field(default_factory=set)
     silences: list[SilenceView] = field(default_factory=list)
     aside: Aside = field(default_factory=Aside)
+    course: Course = field(default_factory=Course)
+
+    def follow_course(self, wall: float) -> None:
+        """Take down what is new in it; `wall`: Unix seconds."""
+        over = self.state is CallState.ENDED
+        self.course.reach(self.state is CallState.RINGING, bool(self.extension), wall)
+        self.course.see(self.video.sends and not over, "" if over else self.video.showing, wall)
+        phones = () if over else self.phones.values()
+        self.course.stay(() if over else self.parties.all(), ((phone.name, phone.number) for phone in phones), wall)
 
     def silence_of(self, name: str) -> SilenceView | None:
         """The silence of a voice that lasts; None where there is none."""

@@ -24,6 +24,7 @@ from splitter.web.proxies import remote_of
 from splitter.web.routes import Operation
 
 LIMIT_S = 12.0  # a call answers within 10 s
+READ_LIMIT_S = 4.0  # what is only read is not waited for as long: others have answered
 HOP = "Splitter-Forwarded"
 _ASKED = ("Accept", "Content-Type", "If-Match")
 _ANSWERED = frozenset(
@@ -86,6 +87,26 @@ class Forwarder:
                 return response.status < 300
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return False
+
+    async def read(self, node: NodeView, request: web.Request, path: str = "") -> tuple[int, bytes]:
+        """Ask a node what this one was asked, or for what stands at `path`. Returns: its status and body.
+
+        Raises:
+            ApiError: 503 "node-away" where it does not answer.
+        """
+        try:
+            async with (
+                asyncio.timeout(READ_LIMIT_S),
+                self._ways.session.get(
+                    f"{node.api_url}{path or request.path_qs}",
+                    headers=self._headers(request),
+                    allow_redirects=False,
+                    ssl=believed(node),
+                ) as response,
+            ):
+                return response.status, await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise away(node.node, str(error) or type(error).__name__) from error
 
     def _headers(self, request: web.Request) -> CIMultiDict[str]:
         headers = CIMultiDict({name: request.headers[name] for name in _ASKED if name in request.headers})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from urllib.parse import quote
 
 import structlog
 from aiohttp import web
@@ -22,7 +23,7 @@ from splitter.web.hub import Hub
 from splitter.web.nodes.feed import Feed
 from splitter.web.nodes.forward import Forwarder, was_forwarded
 from splitter.web.nodes.way import Ways
-from splitter.web.ports import LiveCalls
+from splitter.web.ports import LiveCalls, NodeAnswer
 from splitter.web.routes import Operation
 
 LOOK_S = 0.5
@@ -132,6 +133,42 @@ class Neighbours:
         done = await asyncio.gather(*(self._forwarder.tell(node, method, path, body, bearer) for node in others))
         return [node.node for node, good in zip(others, done, strict=True) if not good]
 
+    # ---- what was kept at another node ----------------------------------------------------------------------------
+
+    async def ask_all(self, request: web.Request) -> list[NodeAnswer]:
+        """Ask all other nodes what this one was asked; nobody, where it was another node that asked."""
+        if not self.own or was_forwarded(request):
+            return []
+        others = [node for node in self.nodes() if node.node != self.own]
+        return list(await asyncio.gather(*(self._answer(node, request) for node in others)))
+
+    async def keeper_of(self, request: web.Request, reference: str) -> NodeView | None:
+        """The other node that has kept a call which this one knows nothing of; None where none has.
+
+        Raises:
+            ApiError: 404 where none has, and one does not answer that may have.
+        """
+        if not self.own or was_forwarded(request):
+            return None
+        others = [node for node in self.nodes() if node.node != self.own]
+        path = f"/v1/calls/{quote(reference, safe='')}"
+        answers = await asyncio.gather(*(self._answer(node, request, path) for node in others))
+        for node, answer in zip(others, answers, strict=True):
+            if answer.body is not None:
+                return node
+        if silent := [answer.node for answer in answers if answer.silent]:
+            raise ApiError(404, "no-such-call", f"there is no call {reference[:80]} here; {in_words(silent)}")
+        return None
+
+    async def _answer(self, node: NodeView, request: web.Request, path: str = "") -> NodeAnswer:
+        if not node.api_url:
+            return NodeAnswer(node.node, None, silent=True)
+        try:
+            status, body = await self._forwarder.read(node, request, path)
+        except ApiError:
+            return NodeAnswer(node.node, None, silent=True)
+        return NodeAnswer(node.node, body if status == 200 else None, silent=status >= 500)
+
     # ---- inner ---------------------------------------------------------------------------------------------------
 
     def _named(self, reference: str, bearer: Bearer) -> list[CallView]:
@@ -182,6 +219,13 @@ class Neighbours:
         if not known:
             del self._gone_since[name]
             self._listening.pop(name).cancel()
+
+
+def in_words(silent: list[str]) -> str:
+    """Nodes that do not answer now, and what that means for what they have kept."""
+    one = len(silent) == 1
+    which = f"the gateway {silent[0]} does" if one else f"the gateways {', '.join(silent)} do"
+    return f"{which} not answer now, and calls that ended there are kept there alone"
 
 
 def _names_one_of(reference: str, own: LiveCalls) -> bool:

@@ -26,7 +26,7 @@ from splitter.web.nodes.forward import HOP
 from tests.patience import PATIENCE_S, until
 from tests.telemetry.kit import VirtualClock
 from tests.transport.pki import client, paper
-from tests.web.kit import CALL, web
+from tests.web.kit import CALL, ended, web
 from tests.web.nodes.kit import Book, Pair, node, pair
 
 FAR = {"call_id": "8zz2m0000000", "short_code": "4712", "caller": "13900139000"}
@@ -51,6 +51,69 @@ async def frames(opened: Any, until_type: str = "ready") -> list[dict[str, Any]]
 def listening(pair_node: Any, token: str = "reader", after: str = "") -> Any:
     url = f"{pair_node.outside.base}/v1/events?after={after}"
     return pair_node.outside.session.ws_connect(url, protocols=("splitter.v1", f"bearer.{token}"))
+
+
+class TestCallsThatEnded:
+    """They are kept by the node that had them."""
+
+    def kept(self, two: Pair) -> None:
+        far: dict[str, Any] = {**FAR, "node": "a", "started_at": 2000.0}
+        two.a.parts.save(ended(replace(CALL, **far), at=2060.0))
+        two.b.parts.save(ended(replace(CALL, node="b")))
+
+    @pytest.mark.parametrize("path", ["?ended=1", "?ended=1&number=13900139000"])
+    async def test_are_listed_at_every_node(self, path: str, two: Pair) -> None:
+        self.kept(two)
+        for one in (two.a, two.b):
+            _, body = await one.outside.ask("GET", f"/v1/calls{path}", "reader")
+            assert next(call["call_id"] for call in body["calls"]) == FAR["call_id"] and "missing" not in body
+
+    async def test_are_found_by_their_number_at_every_node(self, two: Pair) -> None:
+        self.kept(two)
+        for one in (two.a, two.b):
+            _, body = await one.outside.ask("GET", "/v1/search?number=3900139000", "reader")
+            assert [call["call_id"] for call in body["calls"]] == [FAR["call_id"]]
+
+    async def test_are_recorded_at_every_node(self, two: Pair) -> None:
+        self.kept(two)
+        for one in (two.a, two.b):
+            _, body = await one.outside.ask("GET", "/v1/records?format=json", "reader")
+            rows = [(row["call_id"], row["node"]) for row in body["records"]]
+            assert rows == [(FAR["call_id"], "a"), (CALL.call_id, "b")]
+            assert (body["missing"], body["next"]) == ([], None)
+
+    @pytest.mark.parametrize("reference", [FAR["call_id"], "8zz2", "4712"])
+    async def test_are_answered_for_by_the_node_that_kept_them(self, reference: str, two: Pair) -> None:
+        self.kept(two)
+        two.a.parts.begin(FAR["call_id"])
+        _, body = await two.b.outside.ask("GET", f"/v1/calls/{reference}", "reader")
+        assert (body["call_id"], body["state"]) == (FAR["call_id"], "ended")
+        async with two.b.outside.request("GET", f"/v1/calls/{reference}/trace", "reader") as response:
+            assert response.status == 200 and "routing to pbx" in await response.text()
+        status, body = await two.b.outside.ask("GET", f"/v1/calls/{reference}/why", "reader")
+        assert (status, body["call_id"]) == (200, FAR["call_id"])
+
+    async def test_and_that_nobody_knows_are_none(self, two: Pair) -> None:
+        assert await two.b.outside.code("GET", "/v1/calls/nobody", "reader") == (404, "no-such-call")
+
+    async def test_of_a_node_that_is_away_are_said_to_be_missing(self, two: Pair) -> None:
+        self.kept(two)
+        await two.a.parts.store.flush()
+        two.book.entries["a"] = replace(two.book.entries["a"], api_url="http://127.0.0.1:1", state="away")
+        for path, name in (("/v1/calls?ended=1", "calls"), ("/v1/records", "records")):
+            _, body = await two.b.outside.ask("GET", path, "reader")
+            assert [one["call_id"] for one in body[name]] == [CALL.call_id] and body["missing"] == ["a"]
+        status, body = await two.b.outside.ask("GET", f"/v1/calls/{FAR['call_id']}", "reader")
+        assert (status, body["error"]["code"]) == (404, "no-such-call")
+        assert body["error"]["message"].startswith(
+            f"there is no call {FAR['call_id']} here; the gateway a does not answer"
+        )
+        assert (await two.b.outside.ask("GET", f"/v1/calls/{CALL.call_id}", "reader"))[0] == 200
+
+    async def test_are_not_asked_for_by_desks(self, two: Pair) -> None:
+        """Who may see its own calls alone learns nothing of what others have kept."""
+        self.kept(two)
+        assert await two.b.outside.code("GET", f"/v1/calls/{FAR['call_id']}", "desk") == (404, "no-such-call")
 
 
 class TestCalls:

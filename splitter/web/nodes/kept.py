@@ -1,0 +1,44 @@
+"""Ended calls that another node has kept: whoever asks here for one is answered by that node. Reads the store."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from splitter.calls.logins.access import Scope
+from splitter.calls.view import CallView
+from splitter.cluster.nodes import NodeView
+from splitter.core.errors import SplitterError
+from splitter.web.auth import bearer_of
+from splitter.web.find import LEAST_PREFIX
+from splitter.web.ports import Archive, Elsewhere, LiveCalls
+
+
+class KeptElsewhere:
+    """The search for who has kept a call; only for those who may read all calls, so that nobody guesses by it."""
+
+    def __init__(self, calls: LiveCalls, archive: Archive, elsewhere: Elsewhere) -> None:
+        self._calls = calls
+        self._archive = archive
+        self._elsewhere = elsewhere
+
+    async def elsewhere(self, request: web.Request) -> NodeView | None:
+        """The node that is to answer; None for this one.
+
+        Raises:
+            ApiError: 404 where nobody knows the call, and a node does not answer that may know it.
+        """
+        reference = request.match_info["ref"]
+        if not bearer_of(request).may(Scope.READ, Scope.CONTROL) or len(reference) < LEAST_PREFIX:
+            return None
+        if any(reference in (one.short_code, one.number) or one.call_id.startswith(reference) for one in self._live()):
+            return None
+        try:
+            await self._archive.flush()
+            if await self._archive.find(reference, 1):
+                return None
+        except SplitterError:
+            return None  # the handler says so itself
+        return await self._elsewhere.keeper_of(request, reference)
+
+    def _live(self) -> list[CallView]:
+        return self._calls.list()
