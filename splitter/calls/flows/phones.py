@@ -47,6 +47,7 @@ from splitter.calls.talk.phone_commands import (
     GiveUpInvite,
     NoWay,
     PromotePhone,
+    ReleaseWay,
     SeekWay,
 )
 from splitter.calls.talk.phones import MOST, Phone
@@ -211,6 +212,7 @@ def hand_over(call: LiveCall, phone: Phone, why: str, bye: bool = True) -> Steps
     yield RemoveVoice(talk.voice.promote(phone.name))
     yield from forget_debts(call, before.name)
     yield from forget_picture(call, before.name)
+    yield ReleaseWay(before.name)
     if bye:
         yield SendBye(before.key, [("Reason", 'SIP;cause=200;text="the others go on"')])
     yield PointVoice(Side.CENTRE, end_of(call, call.centre_leg))

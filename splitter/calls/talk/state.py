@@ -195,7 +195,10 @@ class Talk:
         self.past_phones = [*self.past_phones, phone.view(outcome=outcome, reason=reason)][-_PAST_PHONES:]
 
     def forget_questions(self) -> None:
-        """Forget who was being asked for a picture, and the places in the room of phones that rang."""
+        """Forget who was being asked for a picture, and the places in voice and room of phones that rang.
+
+        What the engine has for these it removes as what nobody knows, when it is taken up.
+        """
         for phone in self.phones.values():
             if phone.video is not VideoState.ON:
                 phone.video = VideoState.OFF
@@ -204,6 +207,8 @@ class Talk:
                 self.room.members.pop(name, None)
                 self.room.homeless.pop(name, None)
                 self.room.forget_rank(name)
+        for name in [name for name in self.voice.added if name not in self.phones]:
+            del self.voice.added[name]
 
     def remember(self, leg: LegRecord) -> None:
         """Show a leg on after it has left the call."""

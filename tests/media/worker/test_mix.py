@@ -9,6 +9,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +92,16 @@ async def conference(workers: int) -> AsyncIterator[Conference]:
                 peer.close()
 
 
+def open_files(pid: int) -> int:
+    """The number of files and sockets that a process has open."""
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def heard(phone: Peer) -> bool:
+    """Whether something that is no silence has come since the last look."""
+    return any(packet[12:] != SILENCE for packet in waiting(phone.rtp))
+
+
 class TestAMixInAWorker:
     async def test_is_heard_by_all(self) -> None:
         async with conference(1) as stage:
@@ -122,3 +134,33 @@ class TestAMixInAWorker:
             print(f"everybody hears everybody {time.monotonic() - begun:.3f} s after the death of the worker")
             assert made.worker_of(relay.relay_id) is not None
             await made.close(relay)
+
+    async def test_of_twenty_cycles_leaves_nothing(self) -> None:
+        """A third and a fourth come and go while all talk: ports, files, tasks and numbers are as before."""
+        async with conference(1) as stage:
+            made, relay = stage.engine, stage.relay
+            await made.remove_side(relay, stage.expert.number)
+            two, pid = stage.peers[:2], worker_pid(made)
+            for peer in two:
+                waiting(peer.rtp)
+            held = made.sizes()["ports"], open_files(pid), len(asyncio.all_tasks())
+            for _ in range(20):
+                added = [await made.add_side(relay, SideSpec(name, "access")) for name in ("third", "fourth")]
+                phones = [Peer(NETWORKS["access"].media_address) for _ in added]
+                for side, phone in zip(added, phones, strict=True):
+                    await made.point(relay, side.number, replace(phone.remote, voice=ALAW))
+                for phone in phones:
+                    await until(partial(heard, phone))
+                for side in added:
+                    counts = await made.remove_side(relay, side.number)
+                    assert counts is not None and counts.packets_out > 0
+                for phone in phones:
+                    phone.close()
+            for peer in two:
+                waiting(peer.rtp)
+            await until(lambda: all(waiting(peer.rtp) for peer in two))  # the two talk on
+            # Ports have their quarantine; and whoever goes on talking may have a socket of its own by now.
+            await until(lambda: open_files(pid) <= held[1] + 4)
+            assert made.sizes()["ports"] == held[0] and len(asyncio.all_tasks()) <= held[2] + 1
+            report = await made.report(relay)
+            assert report is not None and len(report.sides) == 3 + 2 * 20, "numbers are never given again"
