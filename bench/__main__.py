@@ -15,6 +15,7 @@ NAMES = (
     "storm",
     "relay",
     "mixes",
+    "mosaics",
     "offload",
     "secure",
     "rooms",

@@ -43,7 +43,7 @@ class MediaSettings:
     mosaic_limit: Annotated[int, Key(-1, 256, taken=Uptake.LIVE)] = -1
     """How many calls may have a mosaic at a time: several parties in one picture, for phones, which have one stream. It
     is the only live video that is decoded and encoded here: by a process for each, at a lower priority than all else,
-    which takes about a fifth of a core. -1 means one for every two cores, but at least one; 0 is none. A call that
+    which takes about a tenth of a core. -1 means one for every two cores, but at least one; 0 is none. A call that
     finds no place shows the speaker until there is one."""
     offload: Annotated[KernelUse, Key(taken=Uptake.RESTART)] = KernelUse.OFF
     """With "auto" the kernel forwards the voice of calls whose two sides are known, at a fraction of the cost; "off"
