@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from splitter.calls.browsers.view import WebCallView
 from splitter.web.routes import SDP_BYTES
+from splitter.web.shapes import IceServer
 
 # "$(?!\n)": to Python "$" alone lets a line end through; "\Z" is nothing to other readers of the OpenAPI document.
 _Name = Annotated[str, Meta(max_length=64)]
@@ -34,10 +35,14 @@ class WebOffer(Struct, forbid_unknown_fields=True):
 
 
 class WebCall(Struct):
-    """A call that began: `token` is for it alone, and `call.answer` is our SDP answer."""
+    """A call that began: `token` is for it alone, and `call.answer` is our SDP answer.
+
+    `ice_servers`: relays, for networks without UDP. They are named to those alone who may call.
+    """
 
     token: str
     call: WebCallView
+    ice_servers: list[IceServer] = []
 
 
 class CameraWish(Struct, forbid_unknown_fields=True):

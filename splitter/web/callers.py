@@ -34,6 +34,7 @@ from splitter.web.caller_shapes import CameraWish, CustomerWish, WebCall, WebCal
 from splitter.web.callers_admission import CallerAdmission
 from splitter.web.errors import ApiError, json_response
 from splitter.web.proxies import remote_of
+from splitter.web.relays import relays_for
 from splitter.web.routes import JSON, SDP_BYTES, Body
 from splitter.web.shapes import Minted
 
@@ -97,8 +98,10 @@ class CallerRoutes:
         WEB_CALLS.labels("begun").inc()
         call_id = line.view.call_id
         bearer = Bearer("web caller", frozenset({Scope.CALLER}), call_id=call_id)
-        token = mint(self._access.secret, bearer, self._clock.wall() + CALL_TOKEN_S, self._clock.wall())
-        response = json_response(WebCall(token, line.view), 201)
+        wall = self._clock.wall()
+        token = mint(self._access.secret, bearer, wall + CALL_TOKEN_S, wall)
+        relays = relays_for(self._access.settings, call_id, wall + CALL_TOKEN_S, wall)
+        response = json_response(WebCall(token, line.view, relays), 201)
         response.headers["Location"] = f"/v1/web/calls/{call_id}"
         return response
 

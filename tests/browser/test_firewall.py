@@ -16,6 +16,7 @@ from tests.browser.console import Console
 from tests.browser.desk import CALLER, Desk
 from tests.browser.network import Network
 from tests.browser.relay import SECRET, Relay
+from tests.browser.test_web_caller import caller_page, heard_at_the_centre, until
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,19 @@ async def test_a_relay_by_tcp_carries_the_video_both_ways(
             await caller.rising(CALLER, 15, 20.0)
             _, trace, _ = await desk.gateway.ask("GET", f"/v1/calls/{call_id}/trace")
             assert b"a relay of the browser's" in trace, trace
+
+
+async def test_a_relay_carries_a_web_caller_too(
+    far_desk: Callable[..., Desk], network: Network, tmp_path: Path
+) -> None:
+    with Relay(network.host, tmp_path) as relay:
+        async with far_desk(relay=(relay.url, SECRET), callers="anonymous = true") as desk:
+            page = await caller_page(desk)
+            await page.click("#video")
+            await expect(page.locator("#status")).to_have_text("You are connected", timeout=90_000)
+            await heard_at_the_centre(desk)
+            await page.click("#leave")
+            await until(lambda: desk.centre.calls[-1].state == "ended", "the centre hears of the end")
 
 
 async def test_without_one_desk_and_guest_are_told_why(far_desk: Callable[..., Desk]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from splitter.calls.browsers import door
 from splitter.calls.browsers.door import WebDoor
 from splitter.calls.browsers.line import CameBack, CameraSaid, HungUp
 from splitter.calls.browsers.view import WebState
+from splitter.calls.logins.access import ApiSettings
 from splitter.media.ports.events import TransportChanged
 from splitter.sdp.write import write
 from splitter.telemetry.web_call_counts import WEB_CALLS
@@ -68,6 +70,18 @@ class TestACall:
             event, call_id = made.begun[0]
             assert call_id == body["call"]["call_id"]
             assert (event.request.from_.user, event.request.from_.display) == ("C-1", "Mrs. Wang")
+
+    async def test_is_told_of_relays_that_strangers_do_not_hear_of(self, tmp_path: Path) -> None:
+        made, relays = callers(anonymous=True), ApiSettings(turn_servers=("turn:t.example",), turn_secret="north")
+        async with web(tmp_path, relays, door=made.door) as (_, outside):
+            status, body = await outside.ask("POST", CALLS, "", **wish())
+            assert status == 201
+            [relay] = body["ice_servers"]
+            until_s, _, name = relay["username"].partition(":")
+            assert relay["urls"] == ["turn:t.example"] and name == body["call"]["call_id"]
+            assert 0 < int(until_s) - time.time() < 13 * 3600
+            status, refused = await outside.ask("POST", CALLS, "", **wish(number="999"))
+            assert status >= 400 and "turn:" not in str(refused)
 
     @pytest.mark.parametrize("more", [{"language": "zh\n"}, {"number": f"{NUMBER}\n"}])
     async def test_names_nothing_with_a_line_end(self, more: dict[str, str], tmp_path: Path) -> None:

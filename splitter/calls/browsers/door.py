@@ -6,7 +6,7 @@ Nobody is called for a browser that sends an offer and does not come: the centre
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -27,6 +27,8 @@ from splitter.sdp.write import write
 
 CONNECT_LIMIT_S = 20.0
 """So long may a browser take until its media can flow."""
+MOST_OFFERS = 6
+"""So often may a browser offer again until then."""
 _KBPS = 960
 _REASONS = {403: "refused", 404: "no-such-number"}
 
@@ -44,6 +46,7 @@ class WebDoor:
         self._calls = calls
         self.browsers = browsers
         self._beginning: set[asyncio.Task[None]] = set()
+        self._records: dict[str, _Attempt] = {}
 
     @property
     def settings(self) -> WebCallSettings:
@@ -94,13 +97,14 @@ class WebDoor:
         except PeerError:
             line.end("refused")
             raise
-        task = asyncio.get_running_loop().create_task(self._call_when_there(trunk, caller, line, record))
+        attempt = self._records[call_id] = _Attempt(record)
+        task = asyncio.get_running_loop().create_task(self._call_when_there(trunk, caller, line, attempt))
         self._beginning.add(task)
         task.add_done_callback(self._beginning.discard)
         return line
 
     async def take_back(self, line: BrowserLine, offer: Session, client: str = "") -> str:
-        """A browser offers once more: by another network, after a reload, or because its worker died.
+        """A browser offers once more: by another network or a relay, after a reload, or because its worker died.
 
         Returns: our answer.
         Raises:
@@ -113,8 +117,11 @@ class WebDoor:
 
     async def _take_back(self, line: BrowserLine, offer: Session, client: str) -> str:
         trunk = self.trunk
-        if trunk is None or line.ended or line.view.state is WebState.CONNECTING:
+        attempt = self._records.get(line.view.call_id)
+        if trunk is None or line.ended or (line.view.state is WebState.CONNECTING and attempt is None):
             raise PeerError("there is no call to come back to", 409)
+        if attempt is not None and attempt.offers >= MOST_OFFERS:
+            raise PeerError("so many offers before media flow", 429)
         record = BrowserRecord(offer, self.settings.codecs, line.adapter)
         before, now = line.setting.secure, record.secure
         afresh = before is None or set(now.fingerprints) != set(before.fingerprints)
@@ -124,7 +131,9 @@ class WebDoor:
             record.adapter = await line.restart(now)
         line.show(client=client)
         self._answer(line, record)
-        if not line.say(CameBack(offer, afresh)):
+        if attempt is not None and attempt is self._records.get(line.view.call_id):
+            attempt.take(record)  # nobody is called yet: the call begins with this offer
+        elif not line.say(CameBack(offer, afresh)):
             raise PeerError("the call is over", 409)
         return line.view.answer
 
@@ -142,11 +151,18 @@ class WebDoor:
         origin = Origin.of(adapter.public.host, 1)
         line.show(answer=write(webcaller.answer_browser(call, adapter.public, adapter.secure, origin, _KBPS)).decode())
 
-    async def _call_when_there(self, trunk: Trunk, caller: WebCaller, line: BrowserLine, record: BrowserRecord) -> None:
-        call_id, adapter = line.view.call_id, record.adapter
-        if not await line.connected(CONNECT_LIMIT_S):
-            line.end("no-path")
-            return
+    async def _call_when_there(self, trunk: Trunk, caller: WebCaller, line: BrowserLine, attempt: _Attempt) -> None:
+        call_id, offers = line.view.call_id, 0
+        try:
+            while not await line.connected(CONNECT_LIMIT_S):
+                if line.ended or offers == attempt.offers:
+                    line.end("no-path")
+                    return
+                offers = attempt.offers  # it has offered once more meanwhile: that one has its own time
+        finally:
+            del self._records[call_id]
+        record = attempt.record
+        adapter = record.adapter
         try:
             event = as_invite(caller, call_id, trunk.network, _here(adapter), _plain(record, adapter))
             self._calls.begin(trunk, event, call_id, record)
@@ -156,6 +172,21 @@ class WebDoor:
         except Exception:  # the border of one call
             log.exception("a web call could not begin", call=call_id)
             line.end("unreachable")
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """A browser whose media do not flow yet: what it offered last, and how often it has offered again."""
+
+    record: BrowserRecord
+    offers: int = 0
+
+    def take(self, record: BrowserRecord) -> None:
+        """Go by another offer of the same browser."""
+        before = self.record
+        record.camera = before.camera and record.call.picture is not None
+        record.customer, record.language = before.customer, before.language
+        self.record, self.offers = record, self.offers + 1
 
 
 def _here(adapter: AdapterHandle) -> Address:

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from splitter.calls.asks import DropVideo, RaiseVideo
+from splitter.calls.browsers.door import MOST_OFFERS
 from splitter.calls.browsers.line import CameraSaid, HungUp
 from splitter.calls.browsers.view import WebCamera, WebState
 from splitter.calls.states import VideoState
+from splitter.core.errors import PeerError
 from splitter.media.ports.events import TransportChanged
 from splitter.sdp.write import write
 from tests.calls.browsers.kit import Caller, arrived, calling, connected, offer, over
@@ -124,6 +126,36 @@ class TestACall:
         world.adapters.connects = False
         caller = calling(world)
         world.run(30.0)
+        assert caller.view.reason == "no-path" and not world.pbx.calls
+        over(world, caller)
+
+    @pytest.mark.parametrize(("fingerprint", "ufrag"), [("", "Other"), ("00", "")])
+    def test_begins_with_the_offer_that_found_a_way(self, world: World, fingerprint: str, ufrag: str) -> None:
+        """Such as by a relay, of which a browser hears only when its call was taken."""
+        world.adapters.connects = False
+        caller = calling(world)
+        world.run(19.0)
+        world.adapters.connects = True
+        caller.come_back(offer(fingerprint, ufrag))
+        centre = world.pbx.take()
+        centre.answer()
+        centre.expect("ACK")
+        world.run(0.3)
+        assert caller.voice_faults() == [] and caller.picture_faults() == []
+        assert video_state(caller) is VideoState.ON and centre.invite.from_.user == "C-4711"
+        caller.say(HungUp())
+        over(world, caller)
+
+    def test_has_a_time_for_each_offer_and_no_more_than_a_few(self, world: World) -> None:
+        world.adapters.connects = False
+        caller = calling(world)
+        for number in range(MOST_OFFERS):
+            world.run(19.0)
+            caller.come_back(offer(ufrag=f"again{number}"))
+        with pytest.raises(PeerError) as refused:
+            caller.come_back(offer(ufrag="onceMore"))
+        assert refused.value.status == 429
+        world.run(41.0)
         assert caller.view.reason == "no-path" and not world.pbx.calls
         over(world, caller)
 

@@ -21,6 +21,7 @@ import { backoffMs, Http, ignore, SplitterError } from "./http.js";
 
 const SHAKY_MS = 2_500; // a path that is gone for longer is sought anew
 const LOST_MS = 1_500;
+const NO_PATH_MS = 4_000; // without a path by then, it is sought by a relay
 const TRIES = 6;
 
 /**
@@ -63,6 +64,8 @@ export class WebCall extends EventTarget {
   /** @type {number|undefined} */
   #shaky;
   #tries = 0;
+  /** @type {RTCIceServer[]} */
+  #relays = [];
 
   /** @param {CallOptions} options */
   constructor(options) {
@@ -95,8 +98,10 @@ export class WebCall extends EventTarget {
       this.#http.token = token;
       const begun = await (await this.#http.request("POST", "/v1/web/calls", { json })).json();
       this.#http.token = begun.token;
-      keep({ call: begun.call.call_id, token: begun.token, url: this.#http.url.href });
+      this.#relays = begun.ice_servers ?? [];
+      keep({ call: begun.call.call_id, token: begun.token, url: this.#http.url.href, relays: this.#relays });
       await this.#answered(begun.call);
+      if (this.#relays.length) setTimeout(() => this.#byRelay(), NO_PATH_MS);
     } catch (error) {
       this.#close("failed");
       throw error;
@@ -104,9 +109,10 @@ export class WebCall extends EventTarget {
     this.#listen();
   }
 
-  /** @param {{call: string, token: string}} before @returns {Promise<boolean>} */
+  /** @param {import("./devices.js").Kept} before @returns {Promise<boolean>} */
   async resume(before) {
     this.#http.token = before.token;
+    this.#relays = before.relays ?? [];
     this.view = { ...this.view, call_id: before.call };
     try {
       const now = await (await this.#http.request("GET", this.#path)).json();
@@ -164,7 +170,7 @@ export class WebCall extends EventTarget {
   #connect() {
     if (typeof globalThis.RTCPeerConnection?.prototype?.addTransceiver !== "function")
       throw new SplitterError(0, "no-webrtc", "this browser has no WebRTC: use Chrome, Edge, Safari or Firefox");
-    const pc = (this.#pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" }));
+    const pc = (this.#pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: this.#relays }));
     pc.addTransceiver(this.#voice ?? "audio", { direction: "sendrecv" });
     // Always both ways: a camera that comes later needs no other offer.
     pc.addTransceiver(this.#picture ?? "video", { direction: "sendrecv" });
@@ -218,6 +224,13 @@ export class WebCall extends EventTarget {
         this.#shaky = setTimeout(() => this.#seek(), backoffMs(tries));
       }
     });
+  }
+
+  /** No path from the beginning: the relays are known only since the gateway has taken the call. */
+  #byRelay() {
+    if (this.#over || !this.#pc || this.#pc.connectionState === "connected") return;
+    this.#pc.setConfiguration({ bundlePolicy: "max-bundle", iceServers: this.#relays });
+    this.#seek();
   }
 
   async #restart() {

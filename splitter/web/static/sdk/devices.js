@@ -38,7 +38,7 @@ function troubleOf(error, none) {
   return name === "NotAllowedError" ? "denied" : name === "NotFoundError" ? none : "failed";
 }
 
-/** @typedef {{call: string, token: string, url: string}} Kept */
+/** @typedef {{call: string, token: string, url: string, relays?: RTCIceServer[]}} Kept */
 
 /** Remember the call, for when this page is reloaded. @param {Kept} call */
 export function keep(call) {
