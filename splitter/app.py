@@ -129,6 +129,8 @@ class Gateway:
         if not self._standing_by:
             await floor.engine.start()
             self._look_for_rtpengines()
+        if floor.recordings is not None:
+            floor.recordings.link.start()
         await floor.watch.find()
         await floor.driver.start(hearing=False)
         await asyncio.to_thread(doors.hub.resume)  # its folder is ours by now
@@ -150,6 +152,9 @@ class Gateway:
     async def _release(self) -> int:
         """Close what calls of before have there and none has taken up."""
         await self.floor.recovery.settled()
+        if self.floor.recordings is not None:
+            await self.floor.recordings.link.arrived()
+            self.floor.recordings.forget_unclaimed({view.call_id for view in self.floor.calls.list()})
         return await self.floor.engine.release_unclaimed()
 
     def _look_for_rtpengines(self) -> None:
@@ -197,6 +202,8 @@ class Gateway:
             self._releasing.cancel()
         await floor.studio.stop()
         await floor.engine.stop()
+        if floor.recordings is not None:
+            await floor.recordings.link.stop()
         await doors.leftovers.stop()
         await doors.webhooks.stop()
         await floor.pictures.stop()
@@ -219,11 +226,15 @@ class Gateway:
         self.doors.messaging.hold()
         self.doors.hub.leave()
         floor.records.flush()
+        if floor.recordings is not None:
+            floor.recordings.link.leave()
         await asyncio.gather(asyncio.to_thread(floor.live.stop), floor.store.stop(), asyncio.sleep(_FAREWELL_S))
 
     async def cut(self) -> None:
         """End the media of all calls, and nothing else: another process has them. No peer is told anything."""
         self.floor.driver.pause()
+        if self.floor.recordings is not None:
+            self.floor.recordings.link.leave()
         await self.floor.studio.stop()
         await self.floor.engine.stop()
 

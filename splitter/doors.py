@@ -200,6 +200,7 @@ class Doors:
             guesses=self.messaging.guesses,
             services=settings.sms.http,
             revoked=self.revoked,
+            recordings=floor.recordings,
             elsewhere=self.neighbours,
             door=WebDoor(floor.calls, floor.browsers),
             guests=self.guests,
@@ -234,6 +235,8 @@ class Doors:
         tell("messages", CallView, self.messaging.on_call)
         tell("album", CallView, self.album.on_call)
         tell("pictures", CallView, self.leftovers.on_call)
+        if floor.recordings is not None:
+            tell("recordings", CallView, floor.recordings.on_call)
         tell("hub", DeskView, self.hub.desk)
         tell("webhooks", DeskView, self.webhooks.desk)
         tell("records", Notice, floor.calls.on_notice)
@@ -253,6 +256,8 @@ class Doors:
         if membership is not None:
             ask("cluster", lambda: [membership.alarm])
         ask("records", lambda: floor.live.alarms)
+        if floor.recordings is not None:
+            ask("recordings", floor.recordings.alarms)
         ask("events", lambda: [self.journal.alarm])
         ask("other nodes", self.neighbours.alarms)
         ask("trunks", floor.watch.alarms)

@@ -13,6 +13,7 @@ from splitter.calls.epochs import boot_id
 from splitter.calls.logins.reception import Reception
 from splitter.calls.logins.registrations import Registrations
 from splitter.calls.precaution import Precaution
+from splitter.calls.recordings import NoRecordings, Recordings, Troubles
 from splitter.calls.records import Records
 from splitter.calls.recovery import Recovery
 from splitter.calls.registry import Calls
@@ -30,6 +31,7 @@ from splitter.former import FormerTrunks
 from splitter.media.chooser import EngineChooser
 from splitter.media.mosaic.studio import Studio
 from splitter.media.ng.engine import NgEngine
+from splitter.media.record.client import RecorderLink
 from splitter.media.worker.engine import WorkerEngine
 from splitter.prepared import Prepared, extensions_of, tls_names
 from splitter.sip.endpoint import Endpoint
@@ -60,6 +62,7 @@ class Floor:
         engine, farm, studio: media workers, rtpengines, and what makes mosaics.
         driver: SIP. routing, watch: the neighbours. former: trunks that calls of before are on.
         reception, registrations: logins of seats, and ours elsewhere. desks: who is there.
+        recordings: the recorder, where there is to be one.
         browsers: of web callers. calls, recovery: calls, and those of a former process.
     """
 
@@ -132,6 +135,7 @@ class Floor:
     def _take_calls(self, settings: Settings, bus: Bus) -> None:
         """The calls over all of that."""
         self.browsers = Browsers(self.engine.adapters, settings.web_calls)
+        self.recordings = self._make_recordings(settings)
         services = Services(
             driver=self.driver,
             voice=EngineChooser(self.farm, settings.media.rtpengine_for, self.engine),
@@ -150,11 +154,20 @@ class Floor:
             desks=self.desks,
             records=self.records,
             browsers=self.browsers,
+            recordings=self.recordings or NoRecordings(),
             node=settings.cluster.node,
             boot=boot_id(),
         )
         self.calls.attach(services, self.reception)
         self.recovery = Recovery(services, self.calls)
+
+    def _make_recordings(self, settings: Settings) -> Recordings | None:
+        """Make the way to the recorder, where there is to be one."""
+        if not settings.recording.folder:
+            return None
+        troubles, sockets = Troubles(lambda: self.calls.live), Path(settings.media.socket_dir)
+        link = RecorderLink(settings.recording, sockets, settings.telemetry, troubles.on_back, troubles.on_trouble)
+        return Recordings(settings.recording, link, self.engine.taps)
 
     def carrier(self, carrier: SipSmsSettings, settings: Settings) -> SmsCarrier:
         """Make a way for messages through a trunk."""
@@ -217,4 +230,6 @@ class Floor:
         self.engine.renew(settings.media, settings.telemetry)
         self.studio.renew(settings.media.mosaic_limit, settings.telemetry)
         self.browsers.adopt(settings.web_calls)
+        if self.recordings is not None:
+            self.recordings.adopt(settings.recording)
         self.farm.renew(settings.rtpengines)

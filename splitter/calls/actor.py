@@ -15,11 +15,13 @@ from splitter.calls.leg_events import DigitPressed
 from splitter.calls.legs.kinds import AnyLeg
 from splitter.calls.legs.leg import SipLeg
 from splitter.calls.media_jobs import carry_out_in_room, carry_out_voice
+from splitter.calls.recording_jobs import carry_out_record
 from splitter.calls.show_jobs import carry_out_show
 from splitter.calls.talk import commands as c
 from splitter.calls.talk.leg import Opener
 from splitter.calls.talk.media_commands import RoomCommand, ShowCommand, VoiceCommand
 from splitter.calls.talk.phone_commands import PhoneCommand
+from splitter.calls.talk.recording_commands import RecordCommand
 from splitter.calls.telling import tell_people
 
 R = TypeVar("R")
@@ -50,6 +52,7 @@ def carry_out(call: Call, steps: c.Steps[R] | c.Command[R]) -> R:
     call.live.now = call.services.clock.now()
     call.live.takes_digits, call.live.mixes = call.audio.takes_digits, call.audio.mixes
     call.live.speaks, call.live.may_mix = call.audio.can_mix, call.audio.may_mix
+    call.live.recorded = call.services.recordings.settings
     try:
         command = next(running)
         while True:
@@ -79,6 +82,8 @@ def _perform(command: c.Command[Any], call: Call) -> Any:
             carry_out_in_room(command, call)
         case ShowCommand():
             carry_out_show(command, call)
+        case RecordCommand():
+            carry_out_record(command, call)
         case _:
             return _on_call(command, call)
 

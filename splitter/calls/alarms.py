@@ -30,6 +30,7 @@ class AlarmKind(StrEnum):
     POINT_VOICE = "a side of the relay is to be pointed again"
     MOSAIC = "a mosaic takes too long, or is to be tried for again"  # subject: which
     MOVE_VIDEO = "a room is to be tried for again"
+    TAP = "what is not recorded is to be tried again"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from splitter.calls.states import CameraState, PhonePart
+from splitter.calls.states import CameraState, PhonePart, RecordingAction
 from splitter.calls.talk.aside import ChatMessage, ChatSender
 from splitter.calls.view import LocationView
 from splitter.core.errors import SplitterError
@@ -339,6 +339,18 @@ class PlacedCall:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordCall:
+    """Begin, pause, resume or end the recording of the call. → None once the recorder has done so
+
+    `may_end`: also what the configuration wants recorded.
+    """
+
+    action: RecordingAction
+    by: str
+    may_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SetPhoneVideo:
     """Ask a phone that was invited for its picture, or go back to its voice alone. → None, once it is to be asked"""
 
@@ -365,6 +377,7 @@ Ask = (
     | Dismiss
     | PartyAsk
     | PhoneAsk
+    | RecordCall
 )
 Answer = Admitted | Watched | Written | MessagesRead | SecureLocal | Snapshot | PhoneInvited | None
 

@@ -22,11 +22,13 @@ from splitter.calls.jobs import Jobs
 from splitter.calls.leg_events import LegEvent
 from splitter.calls.legs.port import ArrivedLeg, Leg
 from splitter.calls.mosaic import CallMosaic
+from splitter.calls.recordings import refuse_unrecorded
 from splitter.calls.remains import doubt_of, placed_of, record_of, unfinished_of
+from splitter.calls.routing import called_of
 from splitter.calls.services import Services
 from splitter.calls.session_id import SessionId, session_id_of
 from splitter.calls.settings import CallSettings, Role, Trunk
-from splitter.calls.states import CallState, Direction, LegState, PhoneOutcome, Side
+from splitter.calls.states import CallState, Direction, LegState, PhoneOutcome, RecordingState, Side
 from splitter.calls.talk.browser import BrowserRecord
 from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.outstanding import Outstanding
@@ -87,6 +89,9 @@ class Call:
             PeerError: the INVITE cannot be taken; see also InviteServer.
         """
         # Whatever may refuse the INVITE comes before the leg, which the driver knows from then on.
+        called, routing = called_of(event.request.uri), services.routing
+        ways = tuple(way.name for way, _ in routing.destinations(called, trunk.role))
+        refuse_unrecorded(services.recordings, (trunk.name, *ways), called)
         direction = Direction.OUT if trunk.role is Role.CENTRE else Direction.IN
         facts = facts_of(event.request, trunk.trusted) if direction is Direction.IN else CallerFacts()
         identity = identity_of(event.request, trunk.trusted)
@@ -307,6 +312,9 @@ class Call:
         if report:
             self.note(in_words(report), kind="media")
         await self.mosaic.close()
+        if recording := self.talk.recording.id_for(self.talk.call_id):
+            self.services.recordings.end(recording, self.talk.end_reason)
+        self.talk.recording.state = RecordingState.OFF
         for member in room.participants if room else ():
             self.note(in_words(member), member.name, "media")
         self.talk.carried = self._carried(report, room)

@@ -18,7 +18,7 @@ from splitter.calls.leg_events import (
     RefreshFailed,
 )
 from splitter.calls.parties import Party
-from splitter.calls.states import Side
+from splitter.calls.states import RecordingState, Side
 from splitter.core.errors import PeerError
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaEvent
@@ -271,6 +271,38 @@ class StillTaken:
     found: Snapshot | Denial
 
 
+@dataclass(frozen=True, slots=True)
+class RecorderSaid:
+    """The recorder does what was wanted of a recording, or says why not."""
+
+    recording: str
+    state: RecordingState
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TapSet:
+    """A relay or room is copied to a recording, or ("") no longer; or it cannot be."""
+
+    media_id: str
+    recording: str
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingTrouble:
+    """A recording, or ("") all, had to stop."""
+
+    recording: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderBack:
+    """The recorder can be asked, and knows nothing of what was asked before."""
+
+
+RecordingEvent = RecorderSaid | TapSet | RecordingTrouble | RecorderBack
 VoiceEvent = VoiceOpened | VoiceUnavailable | VoicePointed | VoiceAdded | HearingSet | VoiceCounted
 JobDone = (
     VoiceEvent
@@ -290,5 +322,6 @@ JobDone = (
     | ShowFailed
     | MosaicSet
     | StillTaken
+    | RecordingEvent
 )
 CallEvent = LegEvent | AgentNamed | SeatArrived | HangupAsked | Asked | JobDone | TimeUp | MediaEvent

@@ -9,6 +9,7 @@ from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
 from splitter.calls.epochs import Epochs
 from splitter.calls.pictures import NoPictures, PictureSource
+from splitter.calls.recordings import LiveRecordings, NoRecordings
 from splitter.calls.records import Records
 from splitter.calls.routing import Routing
 from splitter.calls.settings import CallSettings
@@ -45,6 +46,7 @@ class Services:
     strangers: TrunkStrangers = field(default_factory=TrunkStrangers)
     browsers: Browsers = field(default_factory=Browsers)
     mosaics: MosaicEngine = field(default_factory=NoMosaics)
+    recordings: LiveRecordings = field(default_factory=NoRecordings)
     node: str = ""  # of several gateways, this one
     boot: str = ""  # names the steady clock, where other processes have the same; see `calls.epochs`
     epochs: Epochs = field(init=False)

@@ -143,3 +143,21 @@ class VideoState(StrEnum):
     ASKING = "asking"  # the caller is being asked on the phone's screen
     ON = "on"
     DROPPING = "dropping"
+
+
+class RecordingState(StrEnum):
+    """State of a call's recording."""
+
+    OFF = "off"
+    RECORDING = "recording"
+    PAUSED = "paused"
+    STOPPED = "stopped"  # by a fault
+
+
+class RecordingAction(StrEnum):
+    """What people do with a recording."""
+
+    START = "start"
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"

@@ -14,6 +14,7 @@ from splitter.calls.states import (
     PartyState,
     PhonePart,
     PhoneState,
+    RecordingState,
     VideoState,
 )
 from splitter.sdp.video import Limits
@@ -231,6 +232,20 @@ class MosaicView:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingView:
+    """The recording of a call.
+
+    `state`: "off", "recording", "paused" or "stopped" (by a fault); `id`: of the latest one; `reason`: why it is so, in
+    plain words; `by_rule`: the configuration wants it, and only an operator may end it.
+    """
+
+    state: RecordingState = RecordingState.OFF
+    id: str = ""
+    reason: str = ""
+    by_rule: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CallView:
     """One call. Times are seconds since the Unix epoch; None where it has not happened.
 
@@ -279,6 +294,7 @@ class CallView:
     location: LocationView | None = None
     mosaic: MosaicView | None = None
     course: CourseView = CourseView()
+    recording: RecordingView = field(default_factory=RecordingView)
 
     @property
     def number(self) -> str:

@@ -10,6 +10,7 @@ Layout, one file per group:
     invite.py     invite
     phones.py     dial, redial, remove, mute, part, leave
     video.py      raise, drop, bind, show, snapshot
+    recordings.py record, recordings
     parties.py    host
     trace.py      trace
     why.py        why
@@ -71,6 +72,8 @@ COMMANDS = {
     "bind": ("splitter.cli.video:bind", "Give a call to a desk, or take it back."),
     "show": ("splitter.cli.video:show", "Choose what the caller, or somebody else, sees."),
     "snapshot": ("splitter.cli.video:snapshot", "Take a screenshot of the caller's video."),
+    "record": ("splitter.cli.recordings:record", "Begin, pause, resume or end the recording of a call."),
+    "recordings": ("splitter.cli.recordings:recordings", "List, check, export, hold and delete recordings."),
     "hangup": ("splitter.cli.calls:hangup", "End a call."),
     "demo": ("splitter.cli.demo:demo", "Run the gateway and simulated neighbours on this machine alone."),
 }

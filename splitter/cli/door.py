@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import socket
 import tomllib
 from collections.abc import Iterator
@@ -84,6 +85,13 @@ class Door:
         """Send one request with a body in JSON, and return the bytes of its answer. Raises as `read`."""
         with closing(self._connect(ANSWER_LIMIT_S)) as connection:
             return self._send(connection, method, parts, {}, msgspec.json.encode(body)).read()
+
+    def save(self, file: Path, *parts: str, **query: str | int | None) -> None:
+        """GET /v1/PARTS into a file, however large. Raises as `read`, and OSError."""
+        with closing(self._connect(SILENCE_LIMIT_S)) as connection:
+            response = self._send(connection, "GET", parts, query)
+            with file.open("wb") as out:
+                shutil.copyfileobj(response, out)
 
     def lines(self, *parts: str, **query: str | int | None) -> Iterator[bytes]:
         """A stream of lines, as they come; empty ones left out."""

@@ -26,6 +26,7 @@ from splitter.config.model import Settings
 from splitter.core.keys import Uptake
 from splitter.core.net import Address
 from splitter.media.ng.settings import RtpengineSettings
+from splitter.media.record.settings import RecordingSettings
 from splitter.media.settings import MediaSettings
 from splitter.sms.settings import SmsSettings
 from splitter.store.settings import StoreSettings
@@ -104,6 +105,7 @@ PARTS = (
     _Part("rtpengines", "rtpengine", RtpengineSettings, _name),
     _Part("transport", "transport", TransportSettings),
     _Part("store", "store", StoreSettings),
+    _Part("recording", "recording", RecordingSettings),
     _Part("telemetry", "log", TelemetrySettings),
     _Part("monitor", "monitor", MonitorSettings),
     _Part("overload", "overload", OverloadSettings),

@@ -19,6 +19,7 @@ from splitter.config.reader import Problems, Table
 from splitter.config.syntax import syntax_problem
 from splitter.core.errors import ConfigError
 from splitter.media.ng.settings import RtpengineSettings
+from splitter.media.record.settings import RecordingSettings
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.settings import HepSettings, TelemetrySettings
@@ -102,6 +103,7 @@ def _read(root: Table) -> Settings:
         overload=read(root.take_table("overload"), OverloadSettings, sections.check_overload),
         dns=read(root.take_table("dns"), DnsSettings),
         store=read(root.take_table("store"), StoreSettings),
+        recording=read(root.take_table("recording"), RecordingSettings),
         telemetry=read(root.take_table("log"), TelemetrySettings, **read_fields(metrics, TelemetrySettings, "metrics")),
         api=read(root.take_table("api"), ApiSettings, api.check_api_table),
         tokens=tuple(read(table, Token, api.check_token) for table in root.take_tables("token")),

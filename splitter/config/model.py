@@ -14,6 +14,7 @@ from splitter.calls.webhook import Webhook
 from splitter.cluster.settings import ClusterSettings
 from splitter.core.keys import Key, Uptake
 from splitter.media.ng.settings import RtpengineSettings
+from splitter.media.record.settings import RecordingSettings
 from splitter.media.settings import MediaSettings
 from splitter.sms.settings import SmsSettings
 from splitter.store.settings import StoreSettings
@@ -55,6 +56,7 @@ class Settings:
     rtpengines: tuple[RtpengineSettings, ...] = ()
     transport: TransportSettings = field(default_factory=TransportSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    recording: RecordingSettings = field(default_factory=RecordingSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
     overload: OverloadSettings = field(default_factory=OverloadSettings)

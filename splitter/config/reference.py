@@ -28,6 +28,7 @@ from splitter.config.fields import Declared, declared
 from splitter.config.model import Settings
 from splitter.core.keys import Uptake
 from splitter.media.ng.settings import RtpengineSettings
+from splitter.media.record.settings import RecordingSettings
 from splitter.media.settings import MediaSettings
 from splitter.sms.settings import HttpSmsSettings, SipSmsSettings, SmppSettings, SmsSettings, SmsText
 from splitter.store.settings import StoreSettings
@@ -180,6 +181,11 @@ _PARTS: tuple[Heading | Example, ...] = (
     Example("[dns]", (DnsSettings,)),
     Heading("store"),
     Example("[store]", (StoreSettings,)),
+    Heading(
+        "recording",
+        "Voices and pictures of calls in one file each, signed; see docs/recording.md.",
+    ),
+    Example("[recording]", (RecordingSettings,)),
     Heading("several gateways"),
     Example(
         "[cluster]",

@@ -46,6 +46,11 @@ CALL_SECONDS = Histogram(
     registry=REGISTRY,
 )
 SEATS_JOINED = Gauge("splitter_seats_joined", "Seats and guests that are in a call now.", registry=REGISTRY)
+RECORDINGS_STOPPED = Counter(
+    "splitter_recordings_stopped_total",
+    "Recordings that had to stop by a fault: no room on the disk, no recorder.",
+    registry=REGISTRY,
+)
 WEBRTC_JOINS = Counter(
     "splitter_webrtc_joins_total",
     "Browsers that wanted to join a call over HTTP, by outcome: joined; no-h264, bad-offer (of what they offered); "

@@ -19,7 +19,7 @@ from splitter.web.calls import DESK_BODY, VIDEO_BODY, CallRoutes
 from splitter.web.cors import Cors
 from splitter.web.display import DISPLAY_BODY, DisplayRoutes
 from splitter.web.documents import Document
-from splitter.web.entries import admissions, phones
+from splitter.web.entries import admissions, phones, recordings
 from splitter.web.errors import border
 from splitter.web.find import Finder
 from splitter.web.gateway import GatewayRoutes
@@ -102,6 +102,7 @@ def table(ports: Ports) -> tuple[Operation, ...]:
     finder = Finder(ports.calls, ports.archive, ports.clock)
     routes = (*_logins(ports), *_calls(ports, finder), *_video(ports, finder), *_stills(ports, finder))
     routes = (*routes, *admissions(ports, finder), *_invitations(ports, finder), *phones(ports, finder))
+    routes = (*routes, *recordings(ports, finder))
     return _document((*routes, *_gateway(ports), *_events(ports), *caller_routes(ports)))
 
 

@@ -1,20 +1,67 @@
-"""Operations on who else is in a call: phones in its voice, desks in its video, and which of them is the host."""
+"""Operations on who else is in a call (phones in its voice, desks in its video, its host), and on recordings."""
 
 from __future__ import annotations
 
 from splitter.calls.logins.access import Scope
+from splitter.media.record.index import RecordingRow
 from splitter.web import shapes
 from splitter.web.admissions import HOST_BODY, AdmissionRoutes
 from splitter.web.find import Finder
 from splitter.web.phones import PART_BODY, PHONE_BODY, VOICE_BODY, PhoneRoutes
 from splitter.web.ports import Ports
-from splitter.web.routes import GoodAnswer, Operation
+from splitter.web.recordings import HOLD_BODY, MATROSKA, RECORDING_BODY, RecordingRoutes
+from splitter.web.routes import GoodAnswer, Operation, Query
 
 _ACT = frozenset({Scope.CONTROL, Scope.DESK})
 _LISTEN = frozenset({Scope.CONTROL, Scope.SUPERVISE})
 _HEAR = _ACT | _LISTEN
 _CALL = "/v1/calls/{ref}"
 _NO_BODY = ""
+_ADMIN = frozenset({Scope.ADMIN})
+_LISTEN_LATER = frozenset({Scope.RECORDINGS})
+
+
+def recordings(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
+    """Recordings of calls."""
+    routes = RecordingRoutes(ports.calls, finder, ports.recordings, ports.clock)
+    done, gone = GoodAnswer(200, "the recorder does so", shapes.CallId), GoodAnswer(204, "it is gone", kind=_NO_BODY)
+    listed = GoodAnswer(200, "recordings, the newest first", shapes.RecordingList)
+    row, file = GoodAnswer(200, "the recording", RecordingRow), GoodAnswer(200, "the file, or a range", kind=MATROSKA)
+    missing, none = (404, "no-such-recording"), (409, "no-recording")
+    what = (
+        Query("number", "of the caller, or the called one"),
+        Query("agent", "the extension that had the call"),
+        Query("route", "the trunk of the centre"),
+        Query("call", "its id or short code"),
+        Query("since", "begun then or later: Unix seconds", "number"),
+        Query("until", "begun before: Unix seconds", "number"),
+        Query("limit", "how many at most; 50 where it is left out", "integer"),
+    )
+    path = "/v1/recordings/{id}"
+    return (
+        Operation(
+            *("POST", f"{_CALL}/recording", _ACT, routes.record, "Begin, pause, resume or end a recording", (done,)),
+            body=RECORDING_BODY,
+            faults=(none, (409, "recording-already"), (409, "not-recording"), (403, "by-rule"), (503, "no-recorder")),
+        ),
+        Operation("GET", "/v1/recordings", _LISTEN_LATER, routes.listed, "Recordings", (listed,), what, faults=(none,)),
+        Operation("GET", path, _LISTEN_LATER, routes.one, "One recording", (row,), faults=(missing, none)),
+        Operation(
+            *("GET", f"{path}/files/{{number}}", _LISTEN_LATER, routes.file, "A file of a recording", (file,)),
+            query=(Query("export", "1: it is taken out of the house; the ledger says so", "integer"),),
+            faults=(missing, none, (410, "gone"), (503, "no-recorder")),
+        ),
+        Operation(
+            *("PUT", f"{path}/hold", _ADMIN, routes.hold, "Let nothing delete a recording, or let it be", (row,)),
+            body=HOLD_BODY,
+            faults=(missing, none, (503, "no-recorder")),
+        ),
+        Operation(
+            *("DELETE", path, _ADMIN, routes.delete, "Delete the files of a recording", (gone,)),
+            query=(Query("reason", "why; it stands in the ledger"),),
+            faults=(missing, none, (409, "held"), (503, "no-recorder")),
+        ),
+    )
 
 
 def phones(ports: Ports, finder: Finder) -> tuple[Operation, ...]:

@@ -19,11 +19,12 @@ _PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 _ABOUT = {
     "ref": "a call: its id, the beginning of it, its short code, or the caller's number",
     "party": "the name of a party",
-    "number": "the number of a snapshot",
+    "number": "the number of a snapshot, or of a file of a recording",
     "picture": "the id of a picture",
     "source": "an address",
     "extension": "of a desk",
     "invitation": "its id",
+    "id": "of a recording",
     "phone": "its name, such as phone-1",
     "voice": "caller, centre, or a phone's name",
     "carrier": "the name of the service in the configuration",

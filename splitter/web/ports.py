@@ -13,6 +13,7 @@ from splitter.calls.asks import Answer, Ask, Desk, PlacedCall
 from splitter.calls.browsers.door import WebDoor
 from splitter.calls.desks import DeskView
 from splitter.calls.logins.reception import SeatView
+from splitter.calls.recordings import Recordings
 from splitter.calls.view import CallView, CarriedView, TrunkView
 from splitter.cluster.nodes import NodeView
 from splitter.core.clock import Clock, SystemClock
@@ -237,6 +238,7 @@ class Ports:
         services: of SMS, whose receipts come by HTTP.
         door: of web callers; None where there are none.
         guests: pages of guests that are told what becomes of their calls.
+        recordings: the recorder; None where there is none.
     """
 
     calls: LiveCalls
@@ -258,5 +260,6 @@ class Ports:
     services: tuple[HttpSmsSettings, ...] = ()
     door: WebDoor | None = None
     guests: GuestFeed = field(default_factory=GuestFeed)
+    recordings: Recordings | None = None
     elsewhere: Elsewhere = field(default_factory=Alone)
     revoked: Revocations = field(default_factory=lambda: Revocations(None, (), SystemClock()))

@@ -11,6 +11,7 @@ from splitter.calls.detail import CallDetail
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, CarriedView, TrunkView
 from splitter.cluster.nodes import NodeView
+from splitter.media.record.index import RecordingRow
 from splitter.sms.message import SmsState
 from splitter.web.links import MOST_DEVICES
 from splitter.web.ports import PictureView
@@ -323,6 +324,25 @@ class PhoneMade(Struct):
 
     call_id: str
     name: str
+
+
+class RecordingWish(Struct, forbid_unknown_fields=True):
+    """A wish about the recording of a call."""
+
+    action: Literal["start", "pause", "resume", "stop"]
+
+
+class HoldWish(Struct, forbid_unknown_fields=True):
+    """Whether nothing may delete a recording, and why."""
+
+    held: bool
+    reason: str = ""
+
+
+class RecordingList(Struct):
+    """Recordings, the newest first."""
+
+    recordings: list[RecordingRow]
 
 
 class PartWish(Struct, forbid_unknown_fields=True):

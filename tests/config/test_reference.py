@@ -20,6 +20,7 @@ from splitter.config.load import load, parse
 from splitter.config.model import CONTROL_SOCKET, Settings
 from splitter.config.reference import reference
 from splitter.media.ng.settings import RtpengineSettings
+from splitter.media.record.settings import RecordingSettings
 from splitter.media.settings import MediaSettings
 from splitter.sms.settings import HttpSmsSettings, SipSmsSettings, SmppSettings, SmsSettings, SmsText
 from splitter.store.settings import StoreSettings
@@ -49,6 +50,7 @@ TABLES = {
     SmsSettings: "sms",
     SmsText: "sms_text",
     StoreSettings: "store",
+    RecordingSettings: "recording",
     TelemetrySettings: "log",
     HepSettings: "hep",
     TlsSettings: "network",
@@ -140,6 +142,9 @@ def _commented(lines: list[str], index: int) -> bool:
 
 # Of keys whose text is parsed, or must fit something else in the file.
 OTHERS = {
+    "recording.trunks": '["sbc"]',
+    "recording.desks": '["8001"]',
+    "recording.keep_days": "180.0",
     "gateway.name": '"other"',
     "dns.servers": '["10.0.0.53", "10.0.0.54:5353"]',
     "api.proxies": '["127.0.0.1", "10.0.0.0/24"]',

@@ -196,6 +196,7 @@ TOKENS = {
     "admin": "admin",
     "desk": "desk",
     "maker": "web",
+    "listener": "recordings:read",
 }
 """Bearer token → its scopes; the desk is that of extension 501."""
 

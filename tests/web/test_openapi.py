@@ -36,6 +36,7 @@ from splitter.web.precedence import Precedence
 from splitter.web.routes import GoodAnswer, Operation
 from splitter.web.security import NoSecurity
 from splitter.web.shapes import ErrorBody
+from tests.media.record.kit import ABOUT, Stage, recordings_of
 from tests.web.callers_kit import OFFER as CALL_OFFER
 from tests.web.callers_kit import callers, wish
 from tests.web.kit import CALL, SEAT, SECRET, Gateway, Web, web
@@ -164,6 +165,10 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("POST", "/v1/calls/4711/invitations", "desk", {}),
     ("GET", "/v1/calls/4711/invitations", "desk", {}),
     ("POST", "/v1/calls/4711/phones", "desk", {"json": {"number": "8002"}}),
+    ("POST", "/v1/calls/4711/recording", "desk", {"json": {"action": "start"}}),
+    ("GET", "/v1/recordings", "listener", {}),
+    ("GET", "/v1/recordings/call-1", "listener", {}),
+    ("PUT", "/v1/recordings/call-1/hold", "admin", {"json": {"held": True}}),
     ("POST", "/v1/guests", "", {"json": {"code": CODE, "device": "0" * 32}}),
     ("POST", "/v1/web/tokens", "maker", {"json": {"customer": "C-1"}}),
     ("POST", "/v1/web/calls", "", wish()),
@@ -194,10 +199,16 @@ class TestAnswers:
         settings = ApiSettings(guest_url="https://video.example/guest/")
         made = callers(anonymous=True)
         await made.open("4711")
-        async with web(tmp_path, settings, security=Banning(), desks=lambda: [DESK], door=made.door) as (
-            parts,
-            outside,
-        ):
+        stage = Stage(tmp_path / "recordings")
+        recordings, _, _ = recordings_of(stage)
+        stage.studio.begin(ABOUT)
+        ports: dict[str, Any] = {
+            "security": Banning(),
+            "desks": lambda: [DESK],
+            "door": made.door,
+            "recordings": recordings,
+        }
+        async with web(tmp_path, settings, **ports) as (parts, outside):
             parts.calls.add(FULL)
             parts.save(replace(FULL, call_id="old", state=CallState.ENDED, ended_at=2.0))
             parts.trunks, parts.seats = [TRUNK], [SEAT]

@@ -20,6 +20,7 @@ from splitter.calls.browsers.switch import Browsers
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
 from splitter.calls.precaution import Precaution
+from splitter.calls.recordings import LiveRecordings, NoRecordings
 from splitter.calls.records import Records
 from splitter.calls.recovery import Recovered, Recovery
 from splitter.calls.registry import Calls
@@ -30,6 +31,7 @@ from splitter.calls.view import CallView, Notice
 from splitter.core.errors import MediaUnavailable
 from splitter.core.ids import IdSource
 from splitter.lab.counters import PlainCounters
+from splitter.media.record.settings import RecordingSettings
 from splitter.sip.endpoint import Endpoint
 from splitter.sip.events import Transmit
 from splitter.sip.timers import Timers
@@ -57,6 +59,7 @@ class Ground:
     settings: CallSettings
     adapters: FakeAdapters
     rows: dict[str, LiveRow] = field(default_factory=dict)
+    recordings: LiveRecordings = field(default_factory=NoRecordings)
     write: Callable[[TraceEvent], None] = lambda event: None
     changed: Callable[[CallView], None] = lambda view: None
     noticed: Callable[[Notice], None] = lambda notice: None
@@ -117,6 +120,7 @@ class Life:
                 boot="virtual",
                 browsers=self.browsers,
                 mosaics=self.mosaics,
+                recordings=_Recordings(self, ground),
             )
         )
         self._recovery = Recovery(services, self.calls)
@@ -210,6 +214,32 @@ class _Connection:
     def __getattr__(self, name: str) -> Any:
         its = getattr(self._engine, name)
         return its if not iscoroutinefunction(its) or self._life.does() else _unheard
+
+
+class _Recordings:
+    """The recorder, as one life asks it: what a dead process says is never heard."""
+
+    def __init__(self, life: Life, ground: Ground) -> None:
+        self._life = life
+        self._ground = ground
+
+    @property
+    def settings(self) -> RecordingSettings:
+        return self._ground.recordings.settings
+
+    @property
+    def fault(self) -> str:
+        return self._ground.recordings.fault
+
+    async def say(self, view: CallView, recording: str, paused: bool) -> str:
+        return await self._ground.recordings.say(view, recording, paused) if self._life.does() else ""
+
+    def end(self, recording: str, reason: str) -> None:
+        if self._life.does():
+            self._ground.recordings.end(recording, reason)
+
+    async def tap(self, media_id: str, recording: str) -> str:
+        return await self._ground.recordings.tap(media_id, recording) if self._life.does() else ""
 
 
 async def _unheard(*args: object, **named: object) -> None:

@@ -111,6 +111,7 @@ class World:
         self._ground = Ground(*ground)
         self._ground.write, self._ground.changed, self._ground.noticed = self.write, self._changed, self.notices.append
         self.rows, self.networks = self._ground.rows, networks
+        self.ground = self._ground
         self.lives: list[Life] = []
         self._begin_life()
 

@@ -15,6 +15,7 @@ from splitter.calls.flows.mosaic import follow_mosaic
 from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.flows.phone_questions import ask_phones
 from splitter.calls.flows.phones import hand_over, heir_of, lose_phone
+from splitter.calls.flows.recording import advance as record
 from splitter.calls.flows.reoffer import ReofferEvent, Reoffers, refresh_later
 from splitter.calls.flows.seats import leave_call
 from splitter.calls.flows.silences import reconsider
@@ -56,6 +57,7 @@ def carry_on(call: LiveCall) -> Steps[None]:
         yield from reconsider(call)
         yield from _settle_transfer(call)
         yield from _connect_voices(call)
+        yield from _record(call)
         yield from Reoffers(call).pump()
         yield from _ask_phones(call)
         yield from _follow_mosaic(call)
@@ -88,6 +90,13 @@ def _follow_mosaic(call: LiveCall) -> Steps[None]:
         yield from follow_mosaic(call)
     except Exception as error:  # nor does what goes wrong with a picture
         yield Log("the mosaic could not be followed", {}, error)
+
+
+def _record(call: LiveCall) -> Steps[None]:
+    try:
+        yield from record(call)
+    except Exception as error:  # nor must a recording
+        yield Log("the recording could not go on", {}, error)
 
 
 def step(call: LiveCall, event: CallEvent) -> Steps[None]:

@@ -25,6 +25,7 @@ from splitter.calls.asks import (
     MuteVoice,
     RaiseVideo,
     ReadMessages,
+    RecordCall,
     Remove,
     RemovePhone,
     Restart,
@@ -42,6 +43,7 @@ from splitter.calls.flows.binding import bind_call
 from splitter.calls.flows.consent import admit_desk, ask_in, dismiss_desk, hand_over, may_enter
 from splitter.calls.flows.guests import on_party_ask
 from splitter.calls.flows.phones import on_phone_ask
+from splitter.calls.flows.recording import on_record
 from splitter.calls.flows.seats import admit_party, forget_party, join_seat, uncover_viewers
 from splitter.calls.flows.streams import forget_streams, watch_others
 from splitter.calls.parties import Party, limits_for
@@ -120,6 +122,8 @@ def _begin(call: LiveCall, asked: Asked) -> Steps[None]:
             yield from on_party_ask(call, asked, ask)
         case InvitePhone() | RemovePhone() | MuteVoice() | SetPart() | SetPhoneVideo() | LeaveVoice():
             yield from on_phone_ask(call, asked, ask)
+        case RecordCall():
+            yield from on_record(call, asked, ask)
         case RaiseVideo() | DropVideo():
             raise Denial(409, "not-connected", "the call is not answered yet")
 

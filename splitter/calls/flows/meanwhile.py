@@ -16,6 +16,9 @@ from splitter.calls.events import (
     DigitPassed,
     MosaicSet,
     PhonePlaced,
+    RecorderBack,
+    RecorderSaid,
+    RecordingTrouble,
     SeatArrived,
     SeatPlaced,
     SeatRestarted,
@@ -23,6 +26,7 @@ from splitter.calls.events import (
     ShownAsAsked,
     StillTaken,
     StreamsOpened,
+    TapSet,
     TimeUp,
     VideoCarriedOut,
 )
@@ -43,6 +47,7 @@ from splitter.calls.flows.phone_questions import on_alarm
 from splitter.calls.flows.phone_way import on_answered, on_phone_late, on_phone_placed, on_rang, on_refused
 from splitter.calls.flows.phones import on_phone
 from splitter.calls.flows.presence import on_room, on_window
+from splitter.calls.flows.recording import on_recorder, on_tap_again
 from splitter.calls.flows.seats import join_seat, on_seat, on_seat_placed, on_seat_restarted
 from splitter.calls.flows.silences import on_missed, on_returned
 from splitter.calls.flows.streams import on_streams_opened
@@ -141,6 +146,8 @@ def _beside_the_voice(call: LiveCall, event: CallEvent) -> Steps[None]:
             yield from on_mosaic_lost(call, event.reason)
         case StillTaken():
             yield from on_still_taken(call, event)
+        case RecorderSaid() | RecordingTrouble() | RecorderBack() | TapSet():
+            yield from on_recorder(call, event)
         case VideoCarriedOut():
             if event.caller_changed:
                 yield Tell()
@@ -213,6 +220,8 @@ def _on_time_up(call: LiveCall, event: TimeUp) -> Steps[None]:
             yield from on_alarm(call, event.alarm.subject)
         case AlarmKind.TRANSFER:
             yield from on_transfer_late(call)
+        case AlarmKind.TAP:
+            yield from on_tap_again(call)
         case _:
             pass
 

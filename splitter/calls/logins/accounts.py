@@ -89,7 +89,7 @@ class Account:
     """What it may do beyond the calls of its own desk, for supervisors: "calls:read", see all calls; "calls:join",
     enter the picture of any call, which others do by consent of the desk that has it; "calls:supervise", listen to any
     call by one's own phone, whisper to its agent, take it over; "calls:control", hang up, take out and bind too;
-    "pictures", put up stills for all calls."""
+    "pictures", put up stills for all calls; "recordings:read", find and open recordings of all calls."""
 
     def secret(self, algorithm: str, realm: str) -> str:
         """H(user:realm:password); empty where only hashes of other algorithms are known."""

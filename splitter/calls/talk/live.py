@@ -6,7 +6,7 @@ A step reads this, changes `talk` and `pending`, and acts by commands; see `comm
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from splitter.calls.events import SeatArrived, SeatPlaced
 from splitter.calls.leg_events import LegEvent
@@ -17,6 +17,7 @@ from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.phones import Phone
 from splitter.calls.talk.state import Talk
 from splitter.core.errors import LocalError
+from splitter.media.record.settings import RecordingSettings
 from splitter.sdp.voice import VoiceFormat
 
 
@@ -37,6 +38,7 @@ class LiveCall:
         takes_digits: the media engine can put a digit into the voice. mixes: it can connect more than two voices;
             may_mix: that or another engine can.
         speaks: whether a side that speaks this can be in a mix.
+        recorded: what the operator has set about recording.
     """
 
     talk: Talk
@@ -48,6 +50,7 @@ class LiveCall:
     mixes: bool = False
     may_mix: bool = False
     speaks: Callable[[VoiceFormat], bool] = speaks_nothing
+    recorded: RecordingSettings = field(default_factory=RecordingSettings)
 
     # ---- its legs ----
 
@@ -151,6 +154,20 @@ class LiveCall:
         """
         owed = self.talk.exchange.owed
         owed.extend(leg.name for leg in legs if leg is not None and leg.terms.sent is not None and leg.name not in owed)
+
+    # ---- its recording ----
+
+    @property
+    def can_record(self) -> bool:
+        """Tell whether there is a place for recordings."""
+        return bool(self.recorded.folder)
+
+    def recorded_by_rule(self) -> str:
+        """Why the configuration wants it recorded; "" where it does not."""
+        if not self.can_record:
+            return ""
+        trunks = tuple(leg.trunk.name for leg in (self.legs.get(self.talk.caller), self.centre) if leg is not None)
+        return self.recorded.reason_for(trunks, self.talk.called_number, self.talk.extension)
 
     # ---- its end ----
 

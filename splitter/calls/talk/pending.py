@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from splitter.calls.asks import Asked
 from splitter.calls.events import SeatArrived
 from splitter.calls.leg_events import DigitPressed, Offered
+from splitter.calls.states import RecordingState
 from splitter.calls.talk.phones import Phone
 from splitter.calls.talk.transfers import Transfer
 from splitter.sdp.model import Session
@@ -97,6 +98,8 @@ class Pending:
         calling: phones that are being called and have not answered, by name.
         placing: phones whose places in the room are being made. asked_phones: those to be asked for their pictures.
         transfer: the centre is handing the call on by REFER.
+        recorder_asked, recorder_has: the recording, and how it is to be: what was asked for, and what was done.
+        recorder_asks: who waits for that. tapped: by relay and room, the recording that it was asked to be copied to.
     """
 
     newcomer: str = ""
@@ -116,6 +119,10 @@ class Pending:
     placing: set[str] = field(default_factory=set)
     asked_phones: dict[str, PhoneQuestion] = field(default_factory=dict)
     transfer: Transfer | None = None
+    recorder_asked: tuple[str, RecordingState] | None = None
+    recorder_has: tuple[str, RecordingState] | None = None
+    recorder_asks: list[Asked] = field(default_factory=list)
+    tapped: dict[str, str] = field(default_factory=dict)
 
     @property
     def ringing(self) -> int:
@@ -136,6 +143,7 @@ class Pending:
                 or self.put_aside
                 or self.digits
                 or self.stills
+                or self.recorder_asks
             )
             and not (self.calling or self.placing or self.asked_phones)
         )

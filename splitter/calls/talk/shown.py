@@ -75,6 +75,7 @@ def view_of(
         location=None if talk.state is CallState.ENDED else talk.aside.location,
         mosaic=_mosaic_of(talk.room),
         course=talk.course.view(),
+        recording=talk.recording.view(talk.call_id),
     )
 
 

@@ -14,6 +14,7 @@ from splitter.calls.talk.aside import Aside
 from splitter.calls.talk.course import Course
 from splitter.calls.talk.leg import LegRecord
 from splitter.calls.talk.phones import Phone
+from splitter.calls.talk.recording import Recording
 from splitter.calls.talk.room import RoomState
 from splitter.calls.talk.voice import VoiceState
 from splitter.calls.view import CarriedView, LegView, PhoneView, SilenceView, StrangerView, VideoView
@@ -119,6 +120,7 @@ class Talk:
         silences: the last times in which a voice was missed.
         aside: what people tell each other beside voice and video.
         course: what its record says of it later.
+        recording: of it, as it is wanted.
     """
 
     call_id: str
@@ -160,6 +162,7 @@ class Talk:
     silences: list[SilenceView] = field(default_factory=list)
     aside: Aside = field(default_factory=Aside)
     course: Course = field(default_factory=Course)
+    recording: Recording = field(default_factory=Recording)
 
     def follow_course(self, wall: float) -> None:
         """Take down what is new in it; `wall`: Unix seconds."""

@@ -44,6 +44,14 @@ class Nowhere:
 NOWHERE = Nowhere()
 
 
+class PacketTap(Protocol):
+    """Tap that takes copies."""
+
+    def take(self, data: bytes | bytearray | memoryview, now: float) -> None:
+        """Copy a packet; never raises, nor waits."""
+        ...
+
+
 class LaneListener(Protocol):
     """Listener who is told what a lane finds out."""
 
@@ -86,6 +94,7 @@ class Lane:
         "_short",
         "_started",
         "_strangers",
+        "_tap",
         "destination",
         "dropped",
         "dropped_bytes",
@@ -107,6 +116,7 @@ class Lane:
         self.quality = Quality()
         self.destination: Address | None = None
         self.settle: Callable[[Address], None] | None = None
+        self._tap: PacketTap | None = None
         self.numbers = LaneNumbers() if short is None else short.numbers
         self.dropped = self.dropped_bytes = self.rejected = 0
         self._short = short
@@ -125,6 +135,16 @@ class Lane:
     @peer.setter
     def peer(self, egress: Egress) -> None:
         self._peer = egress
+        self._touch()
+
+    @property
+    def tap(self) -> PacketTap | None:
+        """What takes a copy of each packet; none leaves by a short way meanwhile."""
+        return self._tap
+
+    @tap.setter
+    def tap(self, tap: PacketTap | None) -> None:
+        self._tap = tap
         self._touch()
 
     @property
@@ -155,13 +175,15 @@ class Lane:
         numbers.bytes += size
         if not numbers.packets & (SAMPLE - 1) and self.rtp and size >= HEADER.size:
             self.quality.sample(HEADER.unpack_from(data), numbers.packets, now)
+        if self._tap is not None:
+            self._tap.take(data, now)
         peer = self._peer
         destination = peer.destination
         # Where it cannot be sent it is as if lost on the way: the next packet is due in 20 ms.
         if destination is None or not peer.send(data, destination):
             self.dropped += 1
             self.dropped_bytes += size
-        elif self._short is not None and numbers.settled != numbers.generation:
+        elif self._short is not None and numbers.settled != numbers.generation and self._tap is None:
             self._shorten(self._short, peer, destination)
 
     def _shorten(self, short: ShortLane, peer: Egress, destination: Address) -> None:
@@ -226,8 +248,8 @@ class Lane:
 
     @property
     def steady(self) -> bool:
-        """Whether its peer is settled, and nothing is put into what its own port sends."""
-        return self.accepted is not None and self.destination is not None and self._digits is None
+        """Whether its peer is settled, nothing is put into what its own port sends, and nobody listens."""
+        return self.accepted is not None and self.destination is not None and self._digits is None and self._tap is None
 
     def carried(self, taken: FlowCount) -> None:
         """Count packets that never came here."""
@@ -259,5 +281,5 @@ class Lane:
         del self._peer, self.send
         if self._short is not None:
             self._short.close()
-        self._digits = self.settle = None
+        self._digits = self.settle = self._tap = None
         del self._listener

@@ -22,12 +22,15 @@ from splitter.media.fast.way import Form
 from splitter.media.offload.ports import Offload
 from splitter.media.ports.ends import RemoteEnd, StreamCount
 from splitter.media.ports.events import MediaEvent, MediaStarted, SpeakerChanged, StrangerHeard
+from splitter.media.ports.recording import RecordingTap
 from splitter.media.ports.voice import SIDES_LIMIT, Hearing, MixedSide, RelayReport
+from splitter.media.record.tap import TapLine
 from splitter.media.relay.beneath import Beneath
 from splitter.media.relay.copy import copy
 from splitter.media.relay.lane import Lane
 from splitter.media.relay.side import RelaySide, checked
 from splitter.media.relay.tap import RtcpTap
+from splitter.media.relay.taps import VoiceTaps
 from splitter.media.relay.watch import SilenceWatch
 from splitter.media.voice.keys import KeyPressed
 from splitter.media.voice.mode import RelayMode, among, mode_of
@@ -92,6 +95,7 @@ class Relay:
         self._beneath: Beneath | None = None
         self._wired: tuple[RelaySide, ...] = ()  # the pair that is copied
         self._mix: Mix | None = None
+        self._taps = VoiceTaps()
         self._removed: dict[int, StreamCount] = {}
         self.sides: dict[int, RelaySide] = {}
         self._watch = SilenceWatch(call_id, host, self.sides, emit)
@@ -297,6 +301,7 @@ class Relay:
         side.ticket = ticket
         self.sides[side.number] = side
         self._next += 1
+        self._taps.follow(self.sides)
         return side
 
     def remove_side(self, number: int) -> StreamCount | None:
@@ -310,6 +315,7 @@ class Relay:
             self._mix.let_hear(self.hearing)
         self._unwire(side)
         self._connect(self._mode_with(self._remotes, self.hearing))
+        self._taps.follow(self.sides)
         self._removed[number] = side.close()
         return self._removed[number]
 
@@ -346,6 +352,7 @@ class Relay:
             side.rtcp.latch.believe(side.rtp.latch.current.host)
         if remote is not None:
             self._watch.expect(side)
+        self._taps.follow(self.sides)
         self._connect(mode)
 
     def send_digit(self, number: int, digit: Digit) -> None:
@@ -364,6 +371,11 @@ class Relay:
         if self._beneath is not None:
             self._beneath.take_back(reason)
 
+    def record(self, tap: RecordingTap | None, line: TapLine | None = None) -> None:
+        """Copy what its sides send to a recorder; None: no longer."""
+        self.take_back("it is recorded")
+        self._taps.set(tap, line, self.sides)
+
     def report(self) -> RelayReport:
         """The counters now."""
         if self._beneath is not None:
@@ -379,6 +391,7 @@ class Relay:
         """Give the ports back and say what was carried."""
         self._leave_kernel()
         self._watch.close()
+        self.record(None)
         if self._mix is not None:
             self._mix.stop()
         report = self._counted()  # without a mix that may be broken

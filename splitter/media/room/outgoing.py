@@ -26,6 +26,8 @@ NO_PAYLOAD = b""
 """For a packet of padding alone, where a number left out would look like a loss to the receiver."""
 
 SendPacket = Callable[[bytes | memoryview, Address], object]
+TakeShown = Callable[[int, int, bool, Buffer, int | None], None]
+"""Takes what `Outgoing.emit` sends."""
 
 
 class Outgoing:
@@ -38,6 +40,7 @@ class Outgoing:
         format: what the participant can receive.
         oversize: packets above the size that paths are known to carry.
         resent: packets sent again.
+        tap: takes copies of what is sent; None: nobody does.
     """
 
     __slots__ = (
@@ -54,6 +57,7 @@ class Outgoing:
         "oversize",
         "resent",
         "switch",
+        "tap",
         "way",
     )
 
@@ -73,6 +77,7 @@ class Outgoing:
         self._blocks: dict[tuple[int | None, bool], bytes] = {}
         self._named_limit = 0  # packets up to this size name their m-line, as long as any do
         self._resent_now = 0
+        self.tap: TakeShown | None = None
 
     @property
     def to(self) -> Address:
@@ -118,6 +123,8 @@ class Outgoing:
             packet = self._special(second, sequence, timestamp, payload, orientation)
         going.packets += 1
         going.octets += len(payload)
+        if self.tap is not None and payload:
+            self.tap(sequence, timestamp, marker, payload, orientation)
         if self._to.port:
             self.dispatch(sequence, packet)
 

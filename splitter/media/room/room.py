@@ -14,12 +14,15 @@ from splitter.core.ids import IdSource
 from splitter.media.fast.plain import PlainForm
 from splitter.media.fast.way import Form
 from splitter.media.ports.events import MediaEvent
+from splitter.media.ports.recording import RecordingTap
 from splitter.media.ports.rooms import ParticipantMedia, ParticipantReport, RoomReport, Snapshot
+from splitter.media.record.tap import TapLine
 from splitter.media.room.layout import CALLER, SLATE, is_callers, is_tile, source_for
 from splitter.media.room.participant import Participant
 from splitter.media.room.pictures import Pictures
 from splitter.media.room.snapshot import Snapshots
 from splitter.media.room.surroundings import Surroundings
+from splitter.media.room.taps import RoomTaps
 from splitter.media.room.times import RoomTimes
 from splitter.media.slate.slate import Slate
 from splitter.media.slate.still import Still
@@ -62,6 +65,7 @@ class Room:
         self._chosen: dict[str, str] = {}
         self._pictures = Pictures(loop, self._on_still_ready)
         self._snapshots = Snapshots(loop, self._times.snapshot_limit_s)
+        self._taps: RoomTaps | None = None
         self._timer: Timer | None = None
         self._timer_at = _NEVER
 
@@ -143,6 +147,8 @@ class Room:
             wake=self._on_wake,
         )
         participant = self._participants[name] = Participant(name, around, attach)
+        if self._taps is not None:
+            self._taps.follow(self._participants)
         return participant
 
     def participant(self, name: str) -> Participant:
@@ -200,6 +206,18 @@ class Room:
         if participant is not None:
             participant.key_frame_wanted(self._loop.now())
 
+    def record(self, tap: RecordingTap | None, line: TapLine | None = None) -> None:
+        """Copy what everybody sends, and what the caller is shown, to a recorder; None: no longer."""
+        before = self._taps
+        if before is not None and before.tap == tap:
+            return
+        if before is not None:
+            before.close()
+        self._taps = RoomTaps(tap, line, self._loop) if tap is not None and line is not None else None
+        if self._taps is not None:
+            self._taps.follow(self._participants)
+        self._arm()
+
     def leave(self, name: str) -> ParticipantReport | None:
         """Take a participant out; who watched it sees the slate. None if it was not there."""
         participant = self._participants.pop(name, None)
@@ -214,6 +232,8 @@ class Room:
         self._snapshots.lose(name, f"{name} left")
         for other in self._participants.values():
             other.view.lose(participant.stream, f"{name} left", now)
+        if self._taps is not None:
+            self._taps.follow(self._participants)
         participant.close()
         self._select(f"{name} left")
         self._arm()
@@ -226,6 +246,7 @@ class Room:
     def close(self) -> RoomReport:
         """End it all; every port is given back."""
         report = self.report()
+        self.record(None)
         self._snapshots.close()
         self._pictures.close()
         if self._timer is not None:

@@ -21,6 +21,7 @@ from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.media.offload.kernel import KernelOffload, NoOffload
 from splitter.media.ports.events import AdapterLost, MediaEvent, RelayLost, RoomLost
 from splitter.media.ports.rooms import RoomReport
+from splitter.media.record.tap import TapLines
 from splitter.media.relay.relay import Relay
 from splitter.media.wire.latch import RESTORED_WINDOW_S, LatchRules
 from splitter.media.worker.books import Books
@@ -69,6 +70,7 @@ class Dispatcher:
         relays, rooms, adapters: what is open, by id.
         books: what was said of all that.
         mixes: encodings of voice that can be mixed, as far as that is known.
+        taps: the ways to recorders.
         slate: what rooms show while no seat does; None where video cannot be had, then there are no rooms.
     """
 
@@ -85,6 +87,7 @@ class Dispatcher:
         self.slate: Slate | None = None
         self.books = Books()
         self.mixes: tuple[str, ...] = ("PCMA", "PCMU")
+        self.taps = TapLines(RoomLoop(host, _taps_failed))
         self._promised: set[asyncio.Task[Message]] = set()
 
     def _emit(self, owner: str, event: MediaEvent) -> None:
@@ -264,8 +267,14 @@ class Dispatcher:
             self.close_room(room_id)
         for adapter_id in list(self.adapters):
             self.close_adapter(adapter_id)
+        self.taps.close()
         if self._offload is not None:
             self._offload.close()
+
+
+def _taps_failed(fault: Exception) -> None:
+    """Copies are lost; voice and picture go on."""
+    log.error("a tap failed", exc_info=fault)
 
 
 def _reason(fault: Exception) -> str:

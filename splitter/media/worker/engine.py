@@ -47,6 +47,7 @@ from splitter.media.worker.adapters import WorkerAdapters
 from splitter.media.worker.held import SIDE_LOAD, Held, relay_opening, room_opening
 from splitter.media.worker.pool import MediaNetwork, Pool
 from splitter.media.worker.supervisor import SupervisorTimers
+from splitter.media.worker.taps import WorkerTaps
 from splitter.media.worker.verbs.add_side import AddSide
 from splitter.media.worker.verbs.close_adapter import CloseAdapter
 from splitter.media.worker.verbs.close_relay import CloseRelay
@@ -115,6 +116,7 @@ class WorkerEngine:
         self._ids = ids or IdSource()
         self._pool = Pool(settings, timers or SupervisorTimers(), rules or LatchRules(), logs or TelemetrySettings())
         self.adapters = WorkerAdapters(self._pool, networks, self._new_id)
+        self.taps = WorkerTaps(self._pool)
 
     async def start(self) -> None:
         """Find or start the workers and wait until rooms can be opened on them at once, or the limits have passed.

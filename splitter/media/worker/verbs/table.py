@@ -33,6 +33,7 @@ from splitter.media.worker.verbs.set_remote import SetRemote
 from splitter.media.worker.verbs.set_who_hears import SetWhoHears
 from splitter.media.worker.verbs.show import ShowSource
 from splitter.media.worker.verbs.take_snapshot import TakeRoomSnapshot
+from splitter.media.worker.verbs.tap_media import TapMedia
 from splitter.media.worker.verbs.verb import Failed, Message, Verb
 
 VERBS: tuple[type[Verb[Any]], ...] = (
@@ -58,6 +59,7 @@ VERBS: tuple[type[Verb[Any]], ...] = (
     Shutdown,
     PutPicture,
     ReportRelay,
+    TapMedia,
     ReportRoom,
     RequestKeyFrame,
     RestartAdapter,

@@ -8,7 +8,7 @@
  *   recent.js    this desk's calls before              login.js    signing in
  *   dialogs.js   windows                               strip.js    everybody else in the video
  *   voices.js    phones that were invited              choice.js   what the caller is to see
- *   chat.js      what is written in the call
+ *   chat.js      what is written in the call           recording.js  whether it is recorded
  */
 
 import { Splitter } from "../sdk/splitter.js";
@@ -20,6 +20,7 @@ import { byId, fill, make, say, translatePage } from "./elements.js";
 import { callerOf, Entry, partyName } from "./entry.js";
 import { remembered, setUpLogin, showLogin, signOut } from "./login.js";
 import { renderRecent } from "./recent.js";
+import { renderRecording } from "./recording.js";
 import { mayDecide, renderSide } from "./side.js";
 import { pictureName, renderStage, setUpStage } from "./stage.js";
 import { enlargeNext, mainOf } from "./strip.js";
@@ -80,6 +81,7 @@ function render() {
     renderSide(splitter, entry, { remove: removeParty, show: showParty, open: dialogs.openStill, admit, deny, handOver, takeOver });
     renderChoice(entry);
     renderVoices(entry, mayDecide(splitter, entry.call.view), { removePhone, filmPhone, mute, leaveVoice });
+    renderRecording(entry, mayDecide(splitter, entry.call.view), record);
     renderChat(entry, splitter.me?.extension || splitter.me?.name || "");
     renderControls(splitter, entry);
   } else renderIdle();
@@ -363,6 +365,11 @@ function leaveVoice() {
 /** @param {string} voice @param {boolean} muted */
 function mute(voice, muted) {
   attempt(async () => current()?.call.voices.mute(voice, muted));
+}
+
+/** @param {import("./recording.js").Action} action */
+function record(action) {
+  attempt(async () => current()?.call.record(action));
 }
 
 /** @param {string} extension */

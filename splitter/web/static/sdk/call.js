@@ -208,6 +208,14 @@ export class CallHandle extends EventTarget {
     return { blob: await response.blob(), takenAt, location: response.headers.get("Location") ?? "" };
   }
 
+  /**
+   * Begin, pause, resume or end the recording of the call; `view.recording` says how it is.
+   * @param {"start"|"pause"|"resume"|"stop"} action
+   */
+  async record(action) {
+    await this.splitter.request("POST", `${this.#path}/recording`, { json: { action } });
+  }
+
   /** Remove a party from the call's video. @param {string} party */
   remove(party) {
     return this.#place.remove(party);

@@ -1,0 +1,154 @@
+"""The recording of a call: begun by the configuration or by people, paused, ended, and taken up again. Pure.
+
+The value says what is wanted; after each event `advance` asks for whatever is not so yet: first the recorder, and once
+that has said yes, the relay and the room. So whatever moves, dies or comes anew is recorded again, and nothing here can
+hold up or end the call.
+"""
+
+from __future__ import annotations
+
+from splitter.calls.alarms import Alarm, AlarmKind
+from splitter.calls.asks import Asked, Denial, RecordCall
+from splitter.calls.events import RecorderBack, RecorderSaid, RecordingTrouble, TapSet
+from splitter.calls.states import CallState, RecordingAction, RecordingState
+from splitter.calls.talk.commands import AnswerAsk, DenyAsk, Note, Notify, SetAlarm, Steps, Tell
+from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.recording import Recording
+from splitter.calls.talk.recording_commands import EndRecord, SayRecord, SetTap
+
+_AGAIN = Alarm(AlarmKind.TAP)
+_AGAIN_S = 2.0
+_DONE = {
+    RecordingAction.START: "recording has begun",
+    RecordingAction.PAUSE: "recording is paused",
+    RecordingAction.RESUME: "recording goes on",
+    RecordingAction.STOP: "recording has ended",
+}
+
+
+def on_record(call: LiveCall, asked: Asked, ask: RecordCall) -> Steps[None]:
+    """Somebody begins, pauses, resumes or ends it. Raises Denial."""
+    recording = call.talk.recording
+    if call.talk.state is not CallState.CONNECTED:
+        raise Denial(409, "not-connected", "the call is not answered yet")
+    if ask.action is RecordingAction.START:
+        if recording.is_open:
+            raise Denial(409, "recording-already", f"the call is {recording.state} already")
+        if not call.can_record:
+            raise Denial(409, "no-recording", "recording is not configured here")
+        _open(recording, f"begun by {ask.by}")
+        recording.chosen = True
+    elif not recording.is_open:
+        raise Denial(409, "not-recording", "the call is not being recorded")
+    elif ask.action is RecordingAction.STOP:
+        if recording.by_rule and not ask.may_end:
+            raise Denial(403, "by-rule", "the configuration wants this call recorded: only an operator ends that")
+        yield EndRecord(recording.id_for(call.talk.call_id), f"ended by {ask.by}")
+        recording.state, recording.chosen, recording.by_rule = RecordingState.OFF, True, False
+    elif ask.action is RecordingAction.PAUSE:
+        recording.state = RecordingState.PAUSED
+    else:
+        recording.state = RecordingState.RECORDING
+    recording.reason = f"{ask.action} by {ask.by}"
+    yield Note(f"{_DONE[ask.action]}: {ask.by}", kind="state")
+    yield Tell()
+    if ask.action is RecordingAction.STOP:
+        yield AnswerAsk(asked)
+    else:
+        call.pending.recorder_asks.append(asked)
+    yield from advance(call)
+
+
+def advance(call: LiveCall) -> Steps[None]:
+    """Ask for what is wanted and not so yet."""
+    recording, pending = call.talk.recording, call.pending
+    yield from _by_rule(call, recording)
+    wanted = (recording.id_for(call.talk.call_id), recording.state)
+    if recording.is_open and pending.recorder_asked != wanted:
+        pending.recorder_asked = wanted
+        yield SayRecord(*wanted)
+    runs = recording.state is RecordingState.RECORDING and pending.recorder_has == wanted
+    yield from _set_taps(call, wanted[0] if runs else "")
+
+
+def _by_rule(call: LiveCall, recording: Recording) -> Steps[None]:
+    """Begin what the configuration wants recorded."""
+    if recording.state is not RecordingState.OFF or recording.chosen or call.talk.state is not CallState.CONNECTED:
+        return
+    if reason := call.recorded_by_rule():
+        _open(recording, reason)
+        recording.by_rule = True
+        yield Note(f"recording has begun: {reason}", kind="state")
+        yield Tell()
+
+
+def _open(recording: Recording, reason: str) -> None:
+    recording.state, recording.reason = RecordingState.RECORDING, reason
+    recording.number += 1
+
+
+def _set_taps(call: LiveCall, id: str) -> Steps[None]:
+    tapped, relay, room = call.pending.tapped, call.talk.voice.relay, call.talk.room.room
+    present = {one for one in (relay and relay.relay_id, room and room.room_id) if one}
+    for gone in tapped.keys() - present:
+        del tapped[gone]
+    for media in sorted(present):
+        if tapped.get(media, "") != id:
+            tapped[media] = id
+            yield SetTap(media, id)
+
+
+def on_recorder(call: LiveCall, event: RecorderSaid | RecordingTrouble | RecorderBack | TapSet) -> Steps[None]:
+    """The recorder, or a tap, has said how it is."""
+    match event:
+        case RecorderSaid():
+            yield from _on_said(call, event)
+        case RecordingTrouble():
+            if event.recording in ("", call.talk.recording.id_for(call.talk.call_id)) and call.talk.recording.is_open:
+                yield from _stop(call, event.reason)
+        case RecorderBack():
+            recording = call.talk.recording
+            call.pending.recorder_asked = call.pending.recorder_has = None
+            if recording.state is RecordingState.STOPPED:
+                recording.state = RecordingState.RECORDING
+                yield Note("recording goes on: the recorder is back", kind="state")
+                yield Notify("recording-goes-on", "recording goes on")
+                yield Tell()
+        case TapSet(fault=fault) if fault and call.pending.tapped.get(event.media_id) == event.recording:
+            yield Note(f"{event.media_id} is not recorded: {fault}", kind="alarm")
+            yield SetAlarm(_AGAIN_S, _AGAIN)
+
+
+def on_tap_again(call: LiveCall) -> Steps[None]:
+    """Try taps anew that could not be set."""
+    call.pending.tapped.clear()
+    yield from advance(call)
+
+
+def _on_said(call: LiveCall, event: RecorderSaid) -> Steps[None]:
+    pending, recording = call.pending, call.talk.recording
+    if pending.recorder_asked != (event.recording, event.state):
+        return  # something else was wanted meanwhile
+    asks, pending.recorder_asks = pending.recorder_asks, []
+    if event.fault:
+        for asked in asks:
+            yield DenyAsk(asked, 503, "no-recorder", event.fault)
+        yield from _stop(call, event.fault)
+        return
+    pending.recorder_has = pending.recorder_asked
+    for asked in asks:
+        yield AnswerAsk(asked)
+    if recording.state is RecordingState.RECORDING:
+        yield from advance(call)
+
+
+def _stop(call: LiveCall, reason: str) -> Steps[None]:
+    """A fault ends it; whoever is at the desk must know before saying another word."""
+    recording = call.talk.recording
+    if recording.state is RecordingState.PAUSED:
+        return  # nothing is lost yet: it fails, or not, when it is to go on
+    recording.state, recording.reason = RecordingState.STOPPED, reason
+    call.pending.recorder_has = None
+    yield Note(f"recording has stopped: {reason}", kind="alarm")
+    yield Notify("recording-stopped", f"this call is no longer recorded: {reason}")
+    yield Tell()

@@ -1,0 +1,38 @@
+"""What a call's steps ask of the recorder and of taps: jobs, whose ends are events in the inbox."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from splitter.calls.call import Call
+from splitter.calls.events import RecorderSaid, TapSet
+from splitter.calls.jobs import FAULT
+from splitter.calls.states import RecordingState
+from splitter.calls.talk import recording_commands as c
+
+
+def carry_out_record(command: c.RecordCommand, call: Call) -> None:
+    """Begin what a command asks for."""
+    recordings, start = call.services.recordings, call.jobs.start
+    match command:
+        case c.SayRecord():
+            failed = RecorderSaid(command.recording, command.state, FAULT)
+            start("the recorder", partial(_say, call, command), failed)
+        case c.EndRecord():
+            recordings.end(command.recording, command.reason)
+        case c.SetTap():
+            not_set = TapSet(command.media_id, command.recording, FAULT)
+            start(f"the tap of {command.media_id}", partial(_set_tap, call, command), not_set)
+        case _:
+            raise TypeError(f"nobody carries out {type(command).__name__}")
+
+
+async def _say(call: Call, command: c.SayRecord) -> RecorderSaid:
+    paused = command.state is RecordingState.PAUSED
+    fault = await call.services.recordings.say(call.view(), command.recording, paused)
+    return RecorderSaid(command.recording, command.state, fault)
+
+
+async def _set_tap(call: Call, command: c.SetTap) -> TapSet:
+    fault = await call.services.recordings.tap(command.media_id, command.recording)
+    return TapSet(command.media_id, command.recording, fault)

@@ -1,0 +1,228 @@
+"""The recordings of live calls: what calls need of the recorder, and what they tell it. Does I/O (asyncio).
+
+Calls go on whatever becomes of a recording. What a call is, and what happens in it, is told to the recorder as its view
+changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import structlog
+
+from splitter.calls.events import CallEvent, RecorderBack, RecordingTrouble
+from splitter.calls.messages import Refusal
+from splitter.calls.states import CallState, RecordingState
+from splitter.calls.view import CallView
+from splitter.core.errors import LocalError, MediaUnavailable
+from splitter.media.ports.recording import MediaTaps, RecordingTap
+from splitter.media.record import protocol as p
+from splitter.media.record.about import RecordingAbout
+from splitter.media.record.client import RecorderLink
+from splitter.media.record.settings import RecordingSettings
+from splitter.telemetry import metrics
+
+log = structlog.get_logger(__name__)
+
+_PARTS = ("showing", "extension", "muted", "state")
+
+
+class LiveRecordings(Protocol):
+    """What a call needs of the recorder."""
+
+    @property
+    def settings(self) -> RecordingSettings:
+        """What the operator has set."""
+        ...
+
+    @property
+    def fault(self) -> str:
+        """Why nothing can be recorded now; "" where it can."""
+        ...
+
+    async def say(self, view: CallView, recording: str, paused: bool) -> str:
+        """Have a call recorded, or its recording paused. Returns: why not, or ""."""
+        ...
+
+    def end(self, recording: str, reason: str) -> None:
+        """End a recording; again is no error."""
+        ...
+
+    async def tap(self, media_id: str, recording: str) -> str:
+        """Copy what a relay or room carries; "" as the recording: no longer. Returns: why not, or ""."""
+        ...
+
+
+class NoRecordings:
+    """The recorder of a gateway that has none."""
+
+    settings = RecordingSettings()
+    fault = "recording is not configured: see [recording] folder"
+
+    async def say(self, view: CallView, recording: str, paused: bool) -> str:
+        return self.fault
+
+    def end(self, recording: str, reason: str) -> None:
+        pass
+
+    async def tap(self, media_id: str, recording: str) -> str:
+        return self.fault if recording else ""
+
+
+class Recordings:
+    """The recorder, for calls. As `LiveRecordings`.
+
+    Args:
+        settings: what the operator has set.
+        link: the recorder. taps: those of the media.
+    """
+
+    def __init__(self, settings: RecordingSettings, link: RecorderLink, taps: MediaTaps) -> None:
+        self.settings = settings
+        self.link = link
+        self._taps = taps
+        self._known: dict[str, CallView] = {}
+
+    def adopt(self, settings: RecordingSettings) -> None:
+        """Go by these settings from now on."""
+        self.settings = settings
+
+    @property
+    def fault(self) -> str:
+        return self.link.fault
+
+    def alarms(self) -> list[str]:
+        """Name what is wrong, in words."""
+        return [f"nothing is recorded: {self.link.fault}"] if self.link.fault else []
+
+    async def say(self, view: CallView, recording: str, paused: bool) -> str:
+        await self.link.arrived()
+        try:
+            await self.link.ask(p.BeginRecording(about_of(view, recording), paused))
+        except LocalError as error:
+            return str(error)
+        self._known.setdefault(view.call_id, view)
+        return ""
+
+    def end(self, recording: str, reason: str) -> None:
+        self.link.tell(p.EndRecording(recording, reason))
+
+    async def tap(self, media_id: str, recording: str) -> str:
+        tap: RecordingTap | None = self.link.tap(recording) if recording else None
+        try:
+            await self._taps.tap(media_id, tap)
+        except MediaUnavailable as error:
+            return str(error)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        return ""
+
+    # ---- what happens in calls --------------------------------------------------------------------------------------
+
+    def on_call(self, view: CallView) -> None:
+        """A call has changed; tell what is to stand beside its recording."""
+        before, recording = self._known.get(view.call_id), view.recording
+        if view.state is CallState.ENDED:
+            self._known.pop(view.call_id, None)
+        elif recording.state != RecordingState.OFF or before is not None:
+            self._known[view.call_id] = view
+        if before is None or not recording.id or recording.state == RecordingState.OFF:
+            return
+        for what, more in changes(before, view):
+            self.link.tell(p.NoteInRecording(recording.id, what, more))
+        if (before.extension, before.route) != (view.extension, view.route):
+            self.link.tell(p.ChangeRecording(about_of(view, recording.id)))
+
+    def forget_unclaimed(self, live: set[str]) -> None:
+        """End the recordings that the recorder makes for calls of before that nobody has taken up."""
+        for recording in self.link.left:
+            if recording.rpartition("-")[0] not in live:
+                self.end(recording, "its call was not taken up")
+
+    # ---- for the API ------------------------------------------------------------------------------------------------
+
+    async def enter(self, kind: str, about: dict[str, Any]) -> None:
+        """Note in the ledger who has opened, exported or listed what. Raises LocalError where it cannot be."""
+        await self.link.ask(p.EnterInLedger(kind, about))
+
+    async def hold(self, recording: str, held: bool, by: str, reason: str) -> None:
+        """Let nothing delete a recording, or let it be deleted again. Raises LocalError."""
+        await self.link.ask(p.HoldRecording(recording, held, by, reason))
+
+    async def delete(self, recording: str, by: str, reason: str) -> None:
+        """Delete the files of a recording. Raises LocalError."""
+        await self.link.ask(p.DeleteRecording(recording, by, reason))
+
+
+class TellsCall(Protocol):
+    """A call, as far as the recorder tells it something."""
+
+    @property
+    def post(self) -> Callable[[CallEvent], None]: ...
+
+
+class Troubles:
+    """The way from the recorder to the calls.
+
+    Args:
+        live: the calls that live.
+    """
+
+    def __init__(self, live: Callable[[], Iterable[TellsCall]]) -> None:
+        self._live = live
+
+    def on_trouble(self, recording: str, reason: str) -> None:
+        """A recording, or ("") every one, had to stop."""
+        metrics.RECORDINGS_STOPPED.inc()
+        self._tell(RecordingTrouble(recording, reason))
+
+    def on_back(self) -> None:
+        """The recorder can be asked again, and knows nothing of calls."""
+        self._tell(RecorderBack())
+
+    def _tell(self, event: CallEvent) -> None:
+        for call in tuple(self._live()):
+            call.post(event)
+
+
+def refuse_unrecorded(recordings: LiveRecordings, trunks: tuple[str, ...], called: str) -> None:
+    """Raise Refusal for a call that must be recorded, and cannot be."""
+    settings, fault = recordings.settings, recordings.fault
+    if settings.required and fault and settings.reason_for(trunks, called, ""):
+        metrics.CALLS_REJECTED.labels("no-recording").inc()
+        raise Refusal(503, f"it must be recorded, and cannot be: {fault}", [("Retry-After", "10")])
+
+
+def about_of(view: CallView, recording: str) -> RecordingAbout:
+    """What a recording of this call is of."""
+    return RecordingAbout(
+        recording,
+        view.call_id,
+        view.short_code,
+        view.caller,
+        view.called,
+        view.extension,
+        view.route,
+        view.direction.value,
+    )
+
+
+def changes(before: CallView, view: CallView) -> list[tuple[str, dict[str, Any]]]:
+    """What has happened between two views of a call, as it stands beside its recording."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    for name in _PARTS:
+        if getattr(before, name) != getattr(view, name):
+            found.append((name, {"is": getattr(view, name)}))
+    known = {party.name: party for party in before.parties}
+    for party in view.parties:
+        former = known.get(party.name)
+        if former is None or former.state != party.state:
+            found.append(("party", {"name": party.name, "kind": party.kind, "title": party.title, "is": party.state}))
+    phones = {phone.name: phone.state for phone in before.phones}
+    for phone in view.phones:
+        if phones.get(phone.name) != phone.state:
+            found.append(("phone", {"name": phone.name, "number": phone.number, "is": phone.state}))
+    if before.video.state != view.video.state:
+        found.append(("video", {"is": view.video.state}))
+    return found

@@ -1,0 +1,36 @@
+"""The commands of a step to the recorder and the taps; see `commands`. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from splitter.calls.states import RecordingState
+from splitter.calls.talk.commands import Command
+
+
+class RecordCommand(Command[None]):
+    """A command about the recording of the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class SayRecord(RecordCommand):
+    """Have the recorder record, or pause; ends in RecorderSaid."""
+
+    recording: str
+    state: RecordingState
+
+
+@dataclass(frozen=True, slots=True)
+class EndRecord(RecordCommand):
+    """End a recording."""
+
+    recording: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetTap(RecordCommand):
+    """Copy what a relay or room carries, or ("") no longer; ends in TapSet."""
+
+    media_id: str
+    recording: str

@@ -1,0 +1,163 @@
+"""splitter record, recordings: what is recorded, and what became of it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+import msgspec
+
+from splitter.cli.door import RefusedByGateway, open_door
+from splitter.cli.text import clock, counted, fail, say, say_json, span, table
+from splitter.core.errors import ConfigError, LocalError
+from splitter.media.record.settings import RecordingSettings
+
+ACTIONS = {
+    "start": "the call is recorded from now on",
+    "pause": "nothing is recorded, until it is resumed",
+    "resume": "the call is recorded again",
+    "stop": "the recording has ended",
+}
+_ID = click.argument("recording", metavar="ID")
+
+
+@click.command()
+@click.argument("reference", metavar="CALL")
+@click.argument("action", type=click.Choice(list(ACTIONS)))
+@click.pass_context
+def record(ctx: click.Context, reference: str, action: str) -> None:
+    """Begin, pause, resume or end the recording of a call."""
+    try:
+        open_door(ctx).send("POST", {"action": action}, "calls", reference, "recording")
+    except RefusedByGateway as error:
+        fail(str(error))
+    say(ACTIONS[action])
+
+
+@click.group()
+def recordings() -> None:
+    """List, check, export, hold and delete recordings."""
+
+
+@recordings.command("list")
+@click.option("--number", help="Of the caller, or the called one.")
+@click.option("--agent", help="The extension that had the call.")
+@click.option("--route", help="The trunk of the centre.")
+@click.option("--call", "call", help="The call's id or short code.")
+@click.option("--since", type=click.DateTime(), help="Begun then or later.")
+@click.option("--until", type=click.DateTime(), help="Begun before.")
+@click.option("--limit", default=50, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Everything that is known, as JSON.")
+@click.pass_context
+def listed(ctx: click.Context, /, as_json: bool, **query: object) -> None:
+    """List recordings, the newest first."""
+    from splitter.media.record.index import RecordingRow
+
+    asked = {name: value.timestamp() if hasattr(value, "timestamp") else value for name, value in query.items()}
+    try:
+        rows = open_door(ctx).listed(RecordingRow, "recordings", "recordings", **asked)  # type: ignore[arg-type]
+    except RefusedByGateway as error:
+        fail(str(error))
+    if as_json:
+        say_json(rows)
+        return
+    shown = [
+        (
+            row.id,
+            clock(row.began),
+            span((row.ended or time.time()) - row.began),
+            row.caller,
+            row.agent or "-",
+            f"{row.state}{', held' if row.held else ''}",
+            f"{sum(part.size for part in row.parts) / 1e6:.1f} MB",
+        )
+        for row in rows
+    ]
+    say(table(("ID", "BEGAN", "TOOK", "CALLER", "AGENT", "STATE", "SIZE"), shown))
+
+
+@recordings.command()
+@click.option("--folder", type=click.Path(path_type=Path), help="Of the recordings; by default that of [recording].")
+@click.option("--key", type=click.Path(path_type=Path), help="The public key, from where nobody could change it.")
+@click.pass_context
+def verify(ctx: click.Context, folder: Path | None, key: Path | None) -> None:
+    """Say whether recordings are as they were made: what was changed, is missing, or was added. Needs no gateway."""
+    from splitter.media.record.keys import key_file, public_of, read_public
+    from splitter.media.record.verify import examine
+
+    if folder is None or key is None:
+        settings = _settings(ctx)
+        made = key_file(settings.folder, settings.key)
+        folder = folder or Path(settings.folder)
+        key = key or public_of(made)
+    try:
+        found = examine(folder, read_public(key))
+    except LocalError as error:
+        fail(str(error))
+    for path in found.unended:
+        say(f"{path}: is being written, or was left by a recorder that was killed; not checked")
+    if found.wrong:
+        fail("\n".join([*found.wrong, f"{counted(len(found.wrong), 'finding')}: these recordings prove nothing"]))
+    say(f"{counted(found.files, 'file')} and {found.entries} entries of the ledger are as they were made")
+
+
+@recordings.command()
+@_ID
+@click.argument("target", type=click.Path(path_type=Path), default=".")
+@click.pass_context
+def export(ctx: click.Context, recording: str, target: Path) -> None:
+    """Write the files of a recording into the folder TARGET; the ledger says that you did."""
+    from splitter.media.record.index import RecordingRow
+
+    door = open_door(ctx)
+    try:
+        row = msgspec.json.decode(door.read("GET", "recordings", recording), type=RecordingRow)
+        for part in row.parts:
+            file = target / f"{row.id}.{part.number}.mkv"
+            door.save(file, "recordings", row.id, "files", str(part.number), export=1)
+            say(f"{file}: {file.stat().st_size} bytes")
+    except RefusedByGateway as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename or target} cannot be written: {error.strerror}")
+
+
+@recordings.command()
+@_ID
+@click.option("--off", is_flag=True, help="It may be deleted again.")
+@click.option("--reason", default="", help="Why; it stands in the ledger.")
+@click.pass_context
+def hold(ctx: click.Context, recording: str, off: bool, reason: str) -> None:
+    """Let nothing delete a recording, whatever its age (legal hold)."""
+    try:
+        open_door(ctx).send("PUT", {"held": not off, "reason": reason}, "recordings", recording, "hold")
+    except RefusedByGateway as error:
+        fail(str(error))
+    say(f"{recording} may be deleted again" if off else f"{recording} is held")
+
+
+@recordings.command()
+@_ID
+@click.option("--reason", default="", help="Why; it stands in the ledger.")
+@click.pass_context
+def delete(ctx: click.Context, recording: str, reason: str) -> None:
+    """Delete the files of a recording; that it was there, and who deleted it, stays known."""
+    try:
+        open_door(ctx).read("DELETE", "recordings", recording, reason=reason)
+    except RefusedByGateway as error:
+        fail(str(error))
+    say(f"{recording} is deleted")
+
+
+def _settings(ctx: click.Context) -> RecordingSettings:
+    from splitter.config.load import load
+
+    _, config_path = ctx.find_root().obj
+    try:
+        settings = load(config_path).recording
+    except ConfigError as error:
+        fail("\n".join(error.problems))
+    if not settings.folder:
+        fail("there is no [recording] folder in the configuration: name one with --folder, and its key with --key")
+    return settings

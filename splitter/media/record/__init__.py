@@ -1,0 +1,25 @@
+"""Recording of calls: taps in the media workers, and a process of its own that writes files ([0037]).
+
+Layout
+    batch      the packets of many taps in one datagram: how they are written and read
+    tap        the worker's end: one line to the recorder, and the taps that write into it
+    clock      RTP time stamps, sender reports and arrival made one clock
+    formats    what of a voice packet goes into the file, by its codec
+    pictures   packets of H.264 made whole pictures
+    ebml       elements of EBML, and Matroska's
+    matroska   a file of a recording: its head, and what follows as it comes
+    file       the file on the disk, hashed as it is written
+    keys       the key that signs them
+    take       one recording that is being made
+    studio     all of them, and what the gateway asks
+    about      what a recording is of
+    index      what was recorded, to be searched
+    ledger     what was recorded, opened and deleted, as evidence
+    verify     what has become of the files and the ledger, in words
+    protocol   what the gateway and the recorder say to each other
+    process    the recorder's process
+    client     the gateway's end: finds or starts the recorder, and hears how it is
+
+Nothing here may hold up a packet: what the recorder does not take at once is dropped and counted.
+[0037]: docs/decisions/0037-recording.md
+"""

@@ -1,0 +1,5 @@
+"""`python -m splitter.media.record`: the recorder's process."""
+
+from splitter.media.record.process import main
+
+main()

@@ -1,0 +1,18 @@
+"""What a recording is of. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class RecordingAbout(msgspec.Struct, frozen=True):
+    """What a recording is of, as the gateway says it."""
+
+    id: str
+    call_id: str
+    short_code: str = ""
+    caller: str = ""
+    called: str = ""
+    agent: str = ""
+    route: str = ""
+    direction: str = "in"

@@ -1,0 +1,199 @@
+"""The index of recordings: SQLite, written by the recorder and read by whoever lists them. Does I/O.
+
+It is for finding. What counts as evidence is the ledger; `verify` tells where they differ.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from splitter.core.errors import LocalError
+from splitter.media.record.about import RecordingAbout
+
+NAME = "index.db"
+LIMIT_MOST = 1000
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS recording (
+    id TEXT PRIMARY KEY, call_id TEXT NOT NULL, short_code TEXT NOT NULL, caller TEXT NOT NULL, called TEXT NOT NULL,
+    agent TEXT NOT NULL, route TEXT NOT NULL, direction TEXT NOT NULL, began REAL NOT NULL, ended REAL,
+    state TEXT NOT NULL, reason TEXT NOT NULL, held INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS recording_began ON recording (began);
+CREATE INDEX IF NOT EXISTS recording_caller ON recording (caller);
+CREATE INDEX IF NOT EXISTS recording_agent ON recording (agent);
+CREATE INDEX IF NOT EXISTS recording_call ON recording (call_id);
+CREATE TABLE IF NOT EXISTS part (
+    recording TEXT NOT NULL, number INTEGER NOT NULL, path TEXT NOT NULL, began REAL NOT NULL, ended REAL,
+    size INTEGER NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (recording, number));
+"""
+
+
+class RecordingPart(msgspec.Struct, frozen=True):
+    """A file of a recording. `path`: within the folder; `ended`: None while it is written."""
+
+    number: int
+    path: str
+    began: float
+    ended: float | None
+    size: int
+    hash: str
+
+
+class RecordingRow(msgspec.Struct, frozen=True):
+    """A recording.
+
+    `state`: "recording", "paused", "ended", "stopped" (by a fault, see `reason`) or "deleted". `held`: nothing may
+    delete it.
+    """
+
+    id: str
+    call_id: str
+    short_code: str
+    caller: str
+    called: str
+    agent: str
+    route: str
+    direction: str
+    began: float
+    ended: float | None
+    state: str
+    reason: str
+    held: bool
+    parts: tuple[RecordingPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingQuery:
+    """A search. Times are Unix seconds; what is empty does not matter."""
+
+    number: str = ""
+    agent: str = ""
+    route: str = ""
+    call_id: str = ""
+    since: float = 0.0
+    until: float = 0.0
+    limit: int = 50
+
+
+_COLUMNS = "id, call_id, short_code, caller, called, agent, route, direction, began, ended, state, reason, held"
+
+
+def search(folder: Path, query: RecordingQuery) -> list[RecordingRow]:
+    """The recordings that match, the newest first.
+
+    Raises:
+        LocalError: the index cannot be read.
+    """
+    tests: list[tuple[str, tuple[object, ...]]] = []
+    if query.number:
+        tests.append(("(caller = ? OR called = ?)", (query.number, query.number)))
+    for column, value in (("agent", query.agent), ("route", query.route)):
+        if value:
+            tests.append((f"{column} = ?", (value,)))
+    if query.call_id:
+        tests.append(("(call_id = ? OR id = ? OR short_code = ?)", (query.call_id,) * 3))
+    if query.since:
+        tests.append(("began >= ?", (query.since,)))
+    if query.until:
+        tests.append(("began < ?", (query.until,)))
+    where = " AND ".join(test for test, _ in tests) or "1"
+    values = [value for _, given in tests for value in given]
+    limit = max(1, min(LIMIT_MOST, query.limit))
+    return _read(folder, f"SELECT {_COLUMNS} FROM recording WHERE {where} ORDER BY began DESC LIMIT {limit}", values)
+
+
+def everything(folder: Path) -> list[RecordingRow]:
+    """All recordings that the index has. Raises LocalError."""
+    return _read(folder, f"SELECT {_COLUMNS} FROM recording ORDER BY began", ())
+
+
+def one(folder: Path, id: str) -> RecordingRow | None:
+    """The recording with this id. Raises LocalError."""
+    found = _read(folder, f"SELECT {_COLUMNS} FROM recording WHERE id = ?", (id,))
+    return found[0] if found else None
+
+
+def _read(folder: Path, statement: str, values: Iterable[Any]) -> list[RecordingRow]:
+    path = folder / NAME
+    if not path.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2.0)) as db:
+            rows = db.execute(statement, tuple(values)).fetchall()
+            return [_row(db, row) for row in rows]
+    except sqlite3.Error as error:
+        raise LocalError(f"the index of recordings cannot be read: {error}") from error
+
+
+def _row(db: sqlite3.Connection, row: tuple[Any, ...]) -> RecordingRow:
+    found = db.execute(
+        "SELECT number, path, began, ended, size, hash FROM part WHERE recording = ? ORDER BY number", (row[0],)
+    ).fetchall()
+    parts = tuple(RecordingPart(*part) for part in found)
+    row_of: Any = RecordingRow
+    found_row: RecordingRow = row_of(*row[:12], bool(row[12]), parts)
+    return found_row
+
+
+class RecordingIndex:
+    """The index, for the one process that writes it.
+
+    Raises:
+        LocalError: it cannot be opened.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._db = sqlite3.connect(folder / NAME, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.executescript(_SCHEMA)
+            (folder / NAME).chmod(0o600)
+        except (sqlite3.Error, OSError) as error:
+            raise LocalError(f"the index of recordings: {error}") from error
+
+    def begun(self, about: RecordingAbout, at: float) -> None:
+        """A recording has begun, or goes on; what it is of may have changed."""
+        self._do(
+            "INSERT INTO recording"
+            " (id, call_id, short_code, caller, called, agent, route, direction, began, state, reason) VALUES"
+            " (?, ?, ?, ?, ?, ?, ?, ?, ?, 'recording', '') ON CONFLICT (id) DO UPDATE SET"
+            " agent = excluded.agent, route = excluded.route, state = 'recording', ended = NULL",
+            (*msgspec.structs.astuple(about), at),
+        )
+
+    def changed(self, about: RecordingAbout) -> None:
+        """Note that what it is of has changed."""
+        self._do("UPDATE recording SET agent = ?, route = ? WHERE id = ?", (about.agent, about.route, about.id))
+
+    def entered(self, id: str, state: str, reason: str = "", ended: float | None = None) -> None:
+        """A recording has another state."""
+        self._do("UPDATE recording SET state = ?, reason = ?, ended = ? WHERE id = ?", (state, reason, ended, id))
+
+    def held(self, id: str, held: bool) -> None:
+        """Nothing may delete it, or that is over."""
+        self._do("UPDATE recording SET held = ? WHERE id = ?", (held, id))
+
+    def part(self, id: str, part: RecordingPart) -> None:
+        """A file of a recording has begun or ended."""
+        self._do(
+            "INSERT OR REPLACE INTO part (recording, number, path, began, ended, size, hash)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (id, *msgspec.structs.astuple(part)),
+        )
+
+    def close(self) -> None:
+        """Close it."""
+        self._db.close()
+
+    def _do(self, statement: str, values: tuple[Any, ...]) -> None:
+        try:
+            self._db.execute(statement, values)
+        except sqlite3.Error as error:
+            raise OSError(5, f"the index of recordings: {error}") from error

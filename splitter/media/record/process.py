@@ -1,0 +1,289 @@
+"""The recorder's process: it takes what taps send, and what the gateway asks, and one thread writes it. Does I/O.
+
+It outlives the gateway as the media workers do: without one it goes on for its grace time, and then ends its files.
+A slow disk holds up the thread, and not the socket: what waits is bounded, and what comes past that is dropped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from splitter.core.errors import LocalError
+from splitter.media.record import protocol as p
+from splitter.media.record.keys import read_or_make
+from splitter.media.record.place import CONTROL, TAPS
+from splitter.media.record.studio import RecordingRefused, RecordingStudio
+from splitter.media.worker.place import peer_of
+from splitter.telemetry.log import configure
+from splitter.telemetry.settings import TelemetrySettings
+
+WAITING_LIMIT_BYTES = 64_000_000
+_DATAGRAM_BYTES = 1 << 17
+_READ_AT_A_TIME = 64
+_TICK_S = 0.1
+
+log = structlog.get_logger(__name__)
+
+
+class WritingThread:
+    """The thread that writes: work is handed to it, and carried out in order.
+
+    Args:
+        studio: only this thread touches it.
+
+    Attributes:
+        lost: packets' datagrams that came while too much waited.
+    """
+
+    def __init__(self, studio: RecordingStudio) -> None:
+        self._studio = studio
+        self._work: queue.SimpleQueue[bytes | Callable[[], None] | None] = queue.SimpleQueue()
+        self._waiting = 0
+        self.lost = 0
+        self._thread = threading.Thread(target=self._run, name="recorder")
+        self._thread.start()
+
+    def take(self, datagram: bytes) -> None:
+        """Hand over what a tap sent."""
+        if self._waiting > WAITING_LIMIT_BYTES:
+            self.lost += 1
+            return
+        self._waiting += len(datagram)
+        self._work.put(datagram)
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Have something done."""
+        self._work.put(work)
+
+    def close(self) -> None:
+        """Do all that waits, end the files, and wait for that."""
+        self._work.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                work = self._work.get(timeout=_TICK_S)
+            except queue.Empty:
+                work = _nothing
+            if work is None:
+                break
+            try:
+                if isinstance(work, bytes):
+                    self._waiting -= len(work)
+                    self._studio.take(work)
+                else:
+                    work()
+                self._studio.tick()
+            except Exception:
+                log.exception("the recorder failed")
+        self._studio.close()
+
+
+def _nothing() -> None:
+    pass
+
+
+class RecorderProcess:
+    """The process.
+
+    Args:
+        folder: of its sockets. grace_s: how long it goes on without a gateway.
+    """
+
+    def __init__(self, folder: Path, grace_s: float) -> None:
+        self._folder = folder
+        self._grace_s = grace_s
+        self._loop = asyncio.get_running_loop()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._end: asyncio.TimerHandle | None = None
+        self.stopped = asyncio.Event()
+        self.writing: WritingThread | None = None
+        self._studio: RecordingStudio | None = None
+        self._taps: socket.socket | None = None
+        self._server: asyncio.Server | None = None
+
+    async def start(self, make: Callable[[Callable[[str, str], None]], RecordingStudio]) -> None:
+        """Listen. Raises LocalError where another recorder does already, or the folder cannot be used."""
+        control, taps = self._folder / CONTROL, self._folder / TAPS
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            try:
+                probe.connect(str(control))
+            except OSError:
+                pass
+            else:
+                raise LocalError(f"{control}: another recorder listens there")
+        self._studio = make(lambda recording, reason: self._tell_from_thread(recording, reason))
+        for path in (control, taps):
+            path.unlink(missing_ok=True)
+        self._taps = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self._taps.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self._taps.bind(str(taps))
+        taps.chmod(0o600)
+        self.writing = WritingThread(self._studio)
+        self._loop.add_reader(self._taps, self._read)
+        self._server = await asyncio.start_unix_server(self._serve, str(control), limit=p.LINE_LIMIT_BYTES)
+        control.chmod(0o600)
+        self._start_grace()
+
+    def _read(self) -> None:
+        assert self._taps is not None and self.writing is not None
+        for _ in range(_READ_AT_A_TIME):
+            try:
+                datagram = self._taps.recv(_DATAGRAM_BYTES)
+            except OSError:
+                return
+            self.writing.take(datagram)
+
+    # ---- the gateway -----------------------------------------------------------------------------------------------
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _, uid = peer_of(writer.transport)
+        if uid != os.geteuid():
+            log.error("control connection refused", uid=uid)
+            writer.close()
+            return
+        self._writers.add(writer)
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
+        try:
+            while line := await reader.readline():
+                self._ask(line, writer)
+        except (OSError, ValueError) as error:
+            log.error("control connection closed", reason=str(error))
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+            if not self._writers:
+                self._start_grace()
+
+    def _start_grace(self) -> None:
+        self._end = self._loop.call_later(self._grace_s, self.stopped.set)
+
+    def _ask(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+        try:
+            call = p.read_call(line)
+        except LocalError as error:
+            log.error("control message dropped", reason=str(error))
+            return
+        assert self.writing is not None and self._studio is not None
+        studio, writing, loop = self._studio, self.writing, self._loop
+
+        def work() -> None:
+            fault = ""
+            try:
+                carry_out_ask(call.ask, studio)
+            except RecordingRefused as refused:
+                fault = str(refused)
+            except OSError as error:
+                fault = f"it cannot be written: {error.strerror or error}"
+            if not fault and isinstance(call.ask, p.AskHow):
+                fault = studio.full
+            answer = p.RecorderAnswer(call.id, fault, states=studio.states, lost=writing.lost)
+            if call.id == 0:
+                return
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(_send, writer, answer)
+
+        writing.do(work)
+
+    def _tell_from_thread(self, recording: str, reason: str) -> None:
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._tell, p.RecorderAnswer(0, reason, recording))
+
+    def _tell(self, answer: p.RecorderAnswer) -> None:
+        for writer in self._writers:
+            _send(writer, answer)
+
+    async def close(self) -> None:
+        """End the files, and the sockets."""
+        if self._taps is not None:
+            self._loop.remove_reader(self._taps)
+            self._taps.close()
+        if self.writing is not None:
+            await asyncio.to_thread(self.writing.close)
+        if self._server is not None:
+            self._server.close()
+        for writer in tuple(self._writers):
+            writer.close()
+        for path in (self._folder / CONTROL, self._folder / TAPS):
+            path.unlink(missing_ok=True)
+
+
+def _send(writer: asyncio.StreamWriter, answer: p.RecorderAnswer) -> None:
+    if not writer.is_closing():
+        writer.write(p.write_line(answer))
+
+
+def carry_out_ask(ask: p.RecorderAsk, studio: RecordingStudio) -> None:
+    """Do what the gateway asks. Raises RecordingRefused, OSError."""
+    match ask:
+        case p.BeginRecording():
+            studio.begin(ask.about, ask.paused)
+        case p.ChangeRecording():
+            studio.change(ask.about)
+        case p.NoteInRecording():
+            studio.note(ask.recording, ask.what, ask.more)
+        case p.EndRecording():
+            studio.end(ask.recording, ask.reason)
+        case p.EnterInLedger():
+            studio.enter(ask.kind, ask.about)
+        case p.HoldRecording():
+            studio.hold(ask.recording, ask.held, ask.by, ask.reason)
+        case p.DeleteRecording():
+            studio.delete(ask.recording, ask.by, ask.reason)
+        case _:
+            pass
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    loop = asyncio.get_running_loop()
+    key, made = read_or_make(Path(arguments.key))
+    if made:
+        log.warning(
+            "a key was made that signs recordings: keep a copy of its public half elsewhere", file=arguments.key
+        )
+    recorder = RecorderProcess(Path(arguments.sockets), arguments.grace)
+    least, days = int(arguments.least_free * 1e6), arguments.keep_days
+    await recorder.start(lambda trouble: RecordingStudio(Path(arguments.folder), key, trouble, least, days))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, recorder.stopped.set)
+    log.info("recorder ready", folder=arguments.folder)
+    await recorder.stopped.wait()
+    await recorder.close()
+
+
+def main(words: list[str] | None = None) -> None:
+    """Run a recorder to its end."""
+    parser = argparse.ArgumentParser(prog="splitter-recorder")
+    parser.add_argument("--sockets", required=True)
+    parser.add_argument("--folder", required=True)
+    parser.add_argument("--key", required=True)
+    parser.add_argument("--least-free", type=float, default=0.0)
+    parser.add_argument("--keep-days", type=float, default=0.0)
+    parser.add_argument("--grace", type=float, default=60.0)
+    parser.add_argument("--log-format", default="json")
+    parser.add_argument("--log-level", default="info")
+    arguments = parser.parse_args(words)
+    configure(TelemetrySettings(log_format=arguments.log_format, log_level=arguments.log_level))
+    sys.setswitchinterval(0.0005)  # the thread that writes must not hold up the socket
+    with suppress(OSError):
+        os.nice(5)  # voice and picture come first
+    try:
+        asyncio.run(_run(arguments))
+    except LocalError as error:
+        log.error("the recorder cannot start", reason=str(error))
+        sys.exit(1)

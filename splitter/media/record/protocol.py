@@ -1,0 +1,133 @@
+"""What the gateway and the recorder say to each other: lines of JSON over a Unix socket. Pure.
+
+The gateway asks, and each ask is answered by its number. Between answers the recorder tells of recordings that had to
+stop. Everything may be said again: who has come anew says what is to be recorded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from splitter.core.errors import LocalError
+from splitter.media.record.about import RecordingAbout
+
+LINE_LIMIT_BYTES = 1 << 20
+
+
+class RecorderAsk(msgspec.Struct, frozen=True, tag=True):
+    """An ask to the recorder."""
+
+
+class BeginRecording(RecorderAsk, frozen=True):
+    """Record, or go on recording, unless it is `paused`."""
+
+    about: RecordingAbout
+    paused: bool = False
+
+
+class ChangeRecording(RecorderAsk, frozen=True):
+    """What a recording is of has changed."""
+
+    about: RecordingAbout
+
+
+class NoteInRecording(RecorderAsk, frozen=True):
+    """Write beside a recording what happened to its call."""
+
+    recording: str
+    what: str
+    more: dict[str, Any]
+
+
+class EndRecording(RecorderAsk, frozen=True):
+    """End a recording."""
+
+    recording: str
+    reason: str = ""
+
+
+class EnterInLedger(RecorderAsk, frozen=True):
+    """Note in the ledger who has opened, exported or listed what."""
+
+    kind: str
+    about: dict[str, Any]
+
+
+class HoldRecording(RecorderAsk, frozen=True):
+    """Let nothing delete a recording, or let it be deleted again."""
+
+    recording: str
+    held: bool
+    by: str
+    reason: str = ""
+
+
+class DeleteRecording(RecorderAsk, frozen=True):
+    """Delete the files of a recording."""
+
+    recording: str
+    by: str
+    reason: str = ""
+
+
+class AskHow(RecorderAsk, frozen=True):
+    """Say how you are."""
+
+
+class RecorderCall(msgspec.Struct, frozen=True):
+    """An ask and its number."""
+
+    id: int
+    ask: (
+        BeginRecording
+        | ChangeRecording
+        | NoteInRecording
+        | EndRecording
+        | EnterInLedger
+        | HoldRecording
+        | DeleteRecording
+        | AskHow
+    )
+
+
+class RecorderAnswer(msgspec.Struct, frozen=True):
+    """What came of the ask of this number; or, with the number 0, a recording that had to stop.
+
+    Attributes:
+        fault: why it was not done; "" where it was.
+        recording: that stopped; "" where all had to, or may begin again (without a fault).
+        states: of the recordings that are being made.
+        lost: packets that came and were given up.
+    """
+
+    id: int
+    fault: str = ""
+    recording: str = ""
+    states: dict[str, str] = {}
+    lost: int = 0
+
+
+_calls, _answers = msgspec.json.Decoder(RecorderCall), msgspec.json.Decoder(RecorderAnswer)
+
+
+def write_line(message: RecorderCall | RecorderAnswer) -> bytes:
+    """A message as it is sent."""
+    return msgspec.json.encode(message) + b"\n"
+
+
+def read_call(line: bytes) -> RecorderCall:
+    """An ask. Raises LocalError."""
+    try:
+        return _calls.decode(line)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise LocalError(f"not an ask: {error}") from error
+
+
+def read_answer(line: bytes) -> RecorderAnswer:
+    """An answer. Raises LocalError."""
+    try:
+        return _answers.decode(line)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise LocalError(f"not an answer: {error}") from error

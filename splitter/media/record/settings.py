@@ -1,0 +1,59 @@
+"""What the operator sets about recording. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+from splitter.core.keys import Key, Uptake, ValueProblem
+
+
+def _parse_numbers(text: str) -> re.Pattern[str] | None:
+    if not text:
+        return None
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise ValueProblem(f'"{text}" is no regular expression: {error}', "correct it; '.*' is all numbers") from error
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSettings:
+    """Which calls are recorded, where to, and for how long."""
+
+    folder: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
+    """Where recordings are kept, such as "/var/lib/splitter/recordings"; empty: nothing is recorded. They hold voices
+    and pictures of people: docs/recording.md says what the law may ask of you. The service's user alone may read it."""
+    key: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
+    """The key that signs what was recorded (Ed25519), outside that folder; it is made where there is none, with its
+    public half beside it (.pub). Keep a copy of that one where nobody who may change recordings can change it. Empty:
+    recordings.key beside the folder."""
+    everything: Annotated[bool, Key(name="all", taken=Uptake.LIVE)] = False
+    """Record all calls, from the answer on; or those that come from or go to these trunks, whose called number matches
+    this regular expression, or that one of these extensions has. What is not recorded by this can be on demand."""
+    trunks: Annotated[tuple[str, ...], Key(unique=True, taken=Uptake.LIVE)] = ()
+    called: Annotated[re.Pattern[str] | None, Key(parse=_parse_numbers, taken=Uptake.LIVE)] = None
+    desks: Annotated[tuple[str, ...], Key(unique=True, taken=Uptake.LIVE)] = ()
+    on_demand: Annotated[bool, Key(taken=Uptake.LIVE)] = True
+    """Agents may begin and end recordings of their own calls. They may always pause one, for card numbers; what is
+    recorded by the rules above only an operator can end."""
+    required: Annotated[bool, Key(taken=Uptake.LIVE)] = False
+    """While nothing can be recorded (no disk, no recorder), new calls that the rules for all, trunks and numbers would
+    record are refused with 503. Calls that are answered already go on, whatever happens."""
+    least_free_mb: Annotated[int, Key(0, 10_000_000, taken=Uptake.RESTART)] = 512
+    """A disk with less room stops all recordings; the desks are told before the agents go on."""
+    keep_days: Annotated[float, Key(0, 36_500, taken=Uptake.RESTART)] = 0.0
+    """Older recordings are deleted, but for those on hold; 0: none is."""
+
+    def reason_for(self, trunks: tuple[str, ...], called: str, extension: str) -> str:
+        """Why a call is recorded by these rules, in words; "" where it is not."""
+        if not self.folder:
+            return ""
+        if self.everything:
+            return "all calls are recorded"
+        if trunk := next((trunk for trunk in trunks if trunk in self.trunks), ""):
+            return f"calls of trunk {trunk} are recorded"
+        if self.called is not None and self.called.fullmatch(called):
+            return f"calls to {called} are recorded"
+        return f"calls of desk {extension} are recorded" if extension and extension in self.desks else ""

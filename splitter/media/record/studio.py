@@ -1,0 +1,385 @@
+"""All recordings that are being made: what the gateway asks becomes files, ledger and index. Does I/O, in one thread.
+
+A recording has a file for each life of the recorder: whoever finds one that was not ended writes the next one, and ends
+the one before as it was left. What a full disk does to one recording it does to all: they stop, and the gateway is
+told.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from splitter.core.errors import PeerError
+from splitter.media.record import batch
+from splitter.media.record.about import RecordingAbout
+from splitter.media.record.batch import Described, Kind
+from splitter.media.record.file import RecordingFile, events_of, hash_of, pieces_of, root_of, sums_of
+from splitter.media.record.index import RecordingIndex, RecordingPart, everything
+from splitter.media.record.keys import SigningKey
+from splitter.media.record.ledger import RecordingLedger, lines, read_line
+from splitter.media.record.matroska import HEAD_BYTES, Muxer
+from splitter.media.record.take import Take
+
+_GOOD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_FLUSH_S = 0.25
+_STREAMS_LIMIT = 20_000
+_FREE_S = 1.0
+_SWEEP_S = 600.0
+_DAY_S = 86_400.0
+
+log = structlog.get_logger(__name__)
+
+
+class RecordingRefused(Exception):
+    """A request that cannot be done, in words."""
+
+
+@dataclass(slots=True)
+class _Live:
+    """A recording that is being made; `take` and `file` are None while it is paused before its first packet."""
+
+    about: RecordingAbout
+    paused: bool = False
+    stopped: str = ""
+    part: RecordingPart | None = None
+    file: RecordingFile | None = None
+    muxer: Muxer | None = None
+    take: Take | None = None
+    events: Path | None = None
+    origin: float = 0.0
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+
+
+class RecordingStudio:
+    """The recordings of one folder.
+
+    Args:
+        folder: of the files. key: signs the ledger.
+        least_free_bytes: a disk with less stops all recordings.
+        keep_days: files that are older are deleted; 0 for never.
+        trouble: told the id of a recording that had to stop, and why; "" and a reason where none can begin.
+
+    Raises:
+        LocalError: the folder cannot be used.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        key: SigningKey,
+        trouble: Callable[[str, str], None],
+        least_free_bytes: int = 0,
+        keep_days: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._ledger = RecordingLedger(folder, key, wall)
+        self._index = RecordingIndex(folder)
+        self._trouble = trouble
+        self._least_free = least_free_bytes
+        self._keep_s = keep_days * _DAY_S
+        self._clock, self._wall = clock, wall
+        self._live: dict[str, _Live] = {}
+        self._streams: dict[tuple[bytes, int], Described] = {}
+        self._owed: list[Callable[[], None]] = []  # ends of files that are not written down yet
+        self._flushed = self._looked = float("-inf")
+        self._swept = clock() - _SWEEP_S + 5
+        self.full = ""
+        self.unknown = 0
+        self._end_what_was_left()
+
+    # ---- what the gateway asks -------------------------------------------------------------------------------------
+
+    def begin(self, about: RecordingAbout, paused: bool = False) -> None:
+        """Record, or go on recording; again is no error. Raises RecordingRefused."""
+        if not _GOOD_ID.fullmatch(about.id):
+            raise RecordingRefused(f"{about.id!r} is no name of a recording")
+        self._look_at_disk(self._clock())
+        if self.full:
+            raise RecordingRefused(self.full)
+        live = self._live.get(about.id)
+        if live is None:
+            live = self._live[about.id] = _Live(about)
+        live.about, live.stopped = about, ""
+        self._guarded(live, lambda: self._begin(live, paused))
+        if live.stopped:
+            raise RecordingRefused(live.stopped)
+
+    def _begin(self, live: _Live, paused: bool) -> None:
+        self._index.begun(live.about, self._wall())
+        if live.file is None:
+            self._open(live)
+        if paused != live.paused:
+            live.paused = paused
+            self._note(live, self._clock() - live.origin, "paused" if paused else "resumed", {})
+        if paused:
+            self._index.entered(live.about.id, "paused")
+
+    def change(self, about: RecordingAbout) -> None:
+        """What a recording is of has changed."""
+        live = self._live.get(about.id)
+        if live is not None:
+            live.about = about
+            self._guarded(live, lambda: self._index.changed(about))
+
+    def note(self, id: str, what: str, more: dict[str, Any]) -> None:
+        """Write beside a recording what happened to its call."""
+        live = self._live.get(id)
+        if live is not None and live.file is not None:
+            self._note(live, self._clock() - live.origin, what, more)
+
+    def end(self, id: str, reason: str = "") -> None:
+        """End a recording; again is no error."""
+        live = self._live.pop(id, None)
+        if live is not None:
+            self._guarded(live, lambda: self._close(live, "ended", reason))
+
+    def enter(self, kind: str, about: dict[str, Any]) -> None:
+        """Note in the ledger who has opened, exported or listed what. Raises OSError."""
+        self._ledger.add(kind, about, self._wall())
+
+    def hold(self, id: str, held: bool, by: str, reason: str) -> None:
+        """Let nothing delete a recording, or let it be deleted again. Raises OSError."""
+        self._ledger.add("held" if held else "released", {"recording": id, "by": by, "reason": reason}, self._wall())
+        self._index.held(id, held)
+
+    def delete(self, id: str, by: str, reason: str) -> None:
+        """Delete the files of a recording; ledger and index keep what they say. Raises RecordingRefused, OSError."""
+        row = next((row for row in everything(self._folder) if row.id == id), None)
+        if row is None or row.state == "deleted":
+            raise RecordingRefused(f"there is no recording {id}")
+        if row.held:
+            raise RecordingRefused(f"recording {id} is held: release it first")
+        if id in self._live:
+            raise RecordingRefused(f"recording {id} is being made")
+        paths = [part.path for part in row.parts]
+        self._ledger.add("deleted", {"recording": id, "by": by, "reason": reason, "files": paths}, self._wall())
+        for path in paths:
+            whole = self._folder / path
+            for one in (whole, sums_of(whole), events_of(whole)):
+                one.unlink(missing_ok=True)
+            for beside in whole.parent.glob(f"{id}.still-*.png"):
+                beside.unlink(missing_ok=True)
+        self._index.entered(id, "deleted", reason, row.ended)
+
+    @property
+    def states(self) -> dict[str, str]:
+        """The recordings that are being made: "recording", "paused", or why one has stopped."""
+        return {id: live.stopped or ("paused" if live.paused else "recording") for id, live in self._live.items()}
+
+    # ---- what taps send --------------------------------------------------------------------------------------------
+
+    def take(self, datagram: bytes) -> None:
+        """Take in a datagram of a tap."""
+        try:
+            worker, pieces = batch.pieces(datagram)
+        except PeerError:
+            self.unknown += 1
+            return
+        for piece in pieces:
+            key = (worker, piece.stream)
+            if piece.kind is Kind.DESCRIBED:
+                with suppress(PeerError):
+                    if len(self._streams) < _STREAMS_LIMIT:
+                        self._streams[key] = batch.read_described(piece.data)
+                continue
+            if piece.kind is Kind.ENDED:
+                self._streams.pop(key, None)
+                continue
+            what = self._streams.get(key)
+            live = self._live.get(what.recording) if what is not None else None
+            take = live.take if live is not None else None
+            if what is None or live is None or take is None or live.paused or live.stopped:
+                self.unknown += 1
+                continue
+            self._guarded(live, lambda take=take, what=what, piece=piece: take.take(what, piece))  # type: ignore[misc]
+
+    def tick(self) -> None:
+        """Do what is due; called several times a second."""
+        now = self._clock()
+        if now - self._flushed >= _FLUSH_S:
+            self._flushed = now
+            for live in tuple(self._live.values()):
+                if live.file is not None and not live.stopped:
+                    self._guarded(live, live.file.flush)
+        if now - self._looked >= _FREE_S:
+            self._look_at_disk(now)
+            if self.full:
+                for live in tuple(self._live.values()):
+                    self._stop(live, self.full)
+        if now - self._swept >= _SWEEP_S:
+            self._swept = now
+            self._sweep()
+
+    def close(self) -> None:
+        """End them all: the process ends."""
+        for id in tuple(self._live):
+            self.end(id, "the recorder was stopped")
+        self._index.close()
+
+    # ---- files -----------------------------------------------------------------------------------------------------
+
+    def _open(self, live: _Live) -> None:
+        about, now, at = live.about, self._clock(), self._wall()
+        day = self._folder / time.strftime("%Y-%m-%d", time.gmtime(at))
+        number = 1
+        while any(self._folder.glob(f"*/{about.id}.{number}.mkv")):
+            number += 1
+        path = day / f"{about.id}.{number}.mkv"
+        muxer = Muxer(f"{about.caller} {about.call_id}", at)
+        live.muxer, live.file = muxer, RecordingFile(path, muxer.head)
+        live.events, live.origin = events_of(path), now
+        live.take = Take(
+            muxer,
+            live.file.write,
+            live.file.rewrite,
+            now,
+            lambda at, what, more: self._note(live, at, what, more),
+        )
+        live.part = RecordingPart(number, str(path.relative_to(self._folder)), at, None, 0, "")
+        self._ledger.add("begun", {**msgspec.to_builtins(about), "recording": about.id, "file": live.part.path}, at)
+        self._index.part(about.id, live.part)
+        self._note(live, 0.0, "begun", {**msgspec.to_builtins(about), "unix": at, "part": number})
+
+    def _close(self, live: _Live, state: str, reason: str) -> None:
+        file, muxer, take, part = live.file, live.muxer, live.take, live.part
+        if file is None or muxer is None or take is None or part is None:
+            return
+        live.file = live.take = None
+        at = self._wall()
+        self._note(live, self._clock() - live.origin, state, {"reason": reason, "dropped": take.dropped})
+        try:
+            if not live.stopped:
+                file.write(muxer.end())
+                file.flush()
+            file.rewrite(muxer.head)
+        except OSError:
+            file.drop()  # it opens all the same
+        total = file.close()
+        part = msgspec.structs.replace(part, ended=at, size=file.size, hash=total)
+        events = _digest(live.events)
+        more = {"frames": take.frames, "dropped": take.dropped, "unknown": take.unknown, "events": events}
+        self._owed.append(lambda: self._enter_end(live.about, part, state, reason, more))
+        self._settle()
+
+    def _settle(self) -> None:
+        """Write down the ends of files that are not written down yet: a full disk may have been in the way."""
+        while self._owed:
+            try:
+                self._owed[0]()
+            except OSError as error:
+                log.error("the end of a recording is not noted yet", reason=str(error))
+                return
+            self._owed.pop(0)
+
+    def _enter_end(
+        self, about: RecordingAbout, part: RecordingPart, state: str, reason: str, more: dict[str, Any]
+    ) -> None:
+        told = {**msgspec.to_builtins(about), "recording": about.id, "file": part.path, "size": part.size}
+        self._ledger.add("ended", {**told, "hash": part.hash, "reason": reason, **more}, self._wall())
+        self._index.part(about.id, part)
+        self._index.entered(about.id, state, reason, part.ended)
+
+    def _note(self, live: _Live, at: float, what: str, more: dict[str, Any]) -> None:
+        line = msgspec.json.encode({"at": round(max(0.0, at), 3), "what": what, **more}) + b"\n"
+        if live.events is not None:
+            with suppress(OSError), live.events.open("ab") as file:
+                file.write(line)
+
+    def _end_what_was_left(self) -> None:
+        """A recorder before this one was killed: what it wrote is hashed as it is, and said to be so."""
+        begun: dict[str, dict[str, Any]] = {}
+        for _, line in lines(self._folder):
+            entry = read_line(line)
+            if entry is not None and entry.kind == "begun":
+                begun[entry.about.get("file", "")] = entry.about
+            elif entry is not None and entry.kind in ("ended", "deleted"):
+                begun.pop(entry.about.get("file", ""), None)
+                for path in entry.about.get("files", ()):
+                    begun.pop(path, None)
+        for path, about in begun.items():
+            with suppress(OSError, ValueError):
+                self._end_left(path, about)
+
+    def _end_left(self, path: str, known: dict[str, Any]) -> None:
+        whole = self._folder / path
+        about = msgspec.convert({**known, "id": known["recording"]}, RecordingAbout)
+        if not whole.exists():
+            return  # verify says that it is missing
+        hashes = pieces_of(whole, HEAD_BYTES)
+        noted = sums_of(whole).read_text().split() if sums_of(whole).exists() else []
+        apart = next((at for at, one in enumerate(noted) if hashes[1 + at : 2 + at] != [one]), None)
+        reason = "the recorder was killed; hashed as it was left"
+        if apart is not None:
+            reason = f"the recorder was killed, and piece {apart} is not as it was written"
+        stat = whole.stat()
+        number = int(path.rsplit(".", 2)[-2])
+        part = RecordingPart(number, path, stat.st_ctime, stat.st_mtime, stat.st_size, root_of(hashes))
+        self._enter_end(about, part, "ended", reason, {"events": _digest(events_of(whole))})
+
+    # ---- when something is wrong -----------------------------------------------------------------------------------
+
+    def _guarded(self, live: _Live, work: Callable[[], object]) -> None:
+        """Do something for a recording; what fails stops it, and nothing else."""
+        try:
+            work()
+        except OSError as error:
+            self._stop(live, f"it cannot be written: {error.strerror or error}")
+        except Exception as fault:
+            log.exception("a recording failed", recording=live.about.id)
+            self._stop(live, f"a fault of the recorder: {type(fault).__name__}")
+
+    def _stop(self, live: _Live, reason: str) -> None:
+        if live.stopped:
+            return
+        live.stopped = reason
+        log.error("a recording has stopped", recording=live.about.id, reason=reason)
+        if live.file is not None:
+            live.file.drop()
+        try:
+            self._close(live, "stopped", reason)
+        except OSError as error:
+            log.error("a recording was not ended in order", recording=live.about.id, reason=str(error))
+        self._trouble(live.about.id, reason)
+
+    def _look_at_disk(self, now: float) -> None:
+        self._looked = now
+        self._settle()
+        stat = os.statvfs(self._folder)
+        free = stat.f_bavail * stat.f_frsize
+        full = f"the disk of recordings is full: {free // 1_000_000} MB are left" if free < self._least_free else ""
+        if full and not self.full:
+            self._trouble("", full)
+        elif self.full and not full:
+            self._trouble("", "")
+        self.full = full
+
+    def _sweep(self) -> None:
+        """Delete what is older than it is to be kept."""
+        if not self._keep_s:
+            return
+        for row in everything(self._folder):
+            over = row.ended is not None and row.ended + self._keep_s < self._wall()
+            if over and not row.held and row.state != "deleted" and row.id not in self._live:
+                with suppress(RecordingRefused, OSError):
+                    self.delete(row.id, "retention", f"older than {self._keep_s / _DAY_S:g} days")
+
+
+def _digest(path: Path | None) -> str:
+    if path is None or not path.exists():
+        return ""
+    with suppress(OSError):
+        return hash_of(path, HEAD_BYTES)
+    return ""

@@ -1,0 +1,115 @@
+"""What the participants of a room send, and what the caller is shown, copied to the recorder. Sends by its line.
+
+A stream that is tapped takes the long way: the short one shows its packets to nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from splitter.media.ports.recording import RecordingTap
+from splitter.media.record import batch
+from splitter.media.record.batch import Described, Kind, PicturePacket
+from splitter.media.record.tap import TapFeed, TapLine
+from splitter.media.room.layout import CALLER, is_tile
+from splitter.media.room.outgoing import Outgoing
+from splitter.media.room.participant import Participant
+from splitter.media.room.stream import Stream
+from splitter.media.wire.host import Host
+from splitter.rtp.packet import Buffer
+
+_RATE = 90_000
+
+
+class RoomTaps:
+    """The taps of one room."""
+
+    def __init__(self, tap: RecordingTap, line: TapLine, host: Host) -> None:
+        self.tap = tap
+        self._line = line
+        self._host = host
+        self._streams: dict[str, StreamTap] = {}
+        self._shown: ShownTap | None = None
+
+    def follow(self, participants: Mapping[str, Participant]) -> None:
+        """Tap those who are there."""
+        for name, tapped in tuple(self._streams.items()):
+            one = participants.get(name)
+            if one is None or one.stream is not tapped.stream:
+                self._streams.pop(name).close()
+        for name, one in participants.items():
+            if name not in self._streams and not one.beside and not is_tile(name):
+                self._streams[name] = StreamTap(one.stream, self._feed(name, "picture"))
+                one.way.touch()
+        caller = participants.get(CALLER)
+        out = caller.view.out if caller is not None else None
+        if self._shown is not None and self._shown.out is not out:
+            self._shown.close()
+            self._shown = None
+        if self._shown is None and caller is not None and out is not None:
+            self._shown = ShownTap(out, self._feed(CALLER, "shown"), self._host)
+            caller.key_frame_wanted(self._host.now())
+
+    def close(self) -> None:
+        """Tap nothing any more."""
+        for tapped in self._streams.values():
+            tapped.close()
+        if self._shown is not None:
+            self._shown.close()
+        self._streams.clear()
+        self._shown = None
+
+    def _feed(self, name: str, kind: str) -> TapFeed:
+        return self._line.open(Described(self.tap.recording, name, kind, _RATE))
+
+
+class StreamTap:
+    """The tap of what one participant sends; a watcher of its stream, which is asked for a key frame to begin with."""
+
+    def __init__(self, stream: Stream, feed: TapFeed) -> None:
+        self.stream = stream
+        self._feed = feed
+        self._mapping: tuple[int, int, float] | None = None
+        stream.watchers = (*stream.watchers, self)
+        if stream.alive:
+            stream.broker.want(burst=True)
+
+    def forward(self, stream: Stream, now: float) -> None:
+        """The packet in hand."""
+        mapping = stream.mapping
+        if mapping is not self._mapping and mapping is not None:
+            self._feed.put(Kind.REPORT, now, batch.report(mapping[0], mapping[1]))
+        self._mapping = mapping
+        if not stream.payload:
+            return
+        packet = PicturePacket(
+            stream.sequence, stream.timestamp, stream.generation, stream.marker, stream.orientation, b""
+        )
+        self._feed.put(Kind.PICTURE, now, batch.picture_head(packet), stream.payload)
+
+    def close(self) -> None:
+        """Watch it no longer."""
+        self.stream.watchers = tuple(watcher for watcher in self.stream.watchers if watcher is not self)
+        self._feed.close()
+
+
+class ShownTap:
+    """The tap of what the caller is shown."""
+
+    def __init__(self, out: Outgoing, feed: TapFeed, host: Host) -> None:
+        self.out = out
+        self._feed = feed
+        self._host = host
+        self._extended = -1
+        out.tap = self.take
+
+    def take(self, sequence: int, timestamp: int, marker: bool, payload: Buffer, orientation: int | None) -> None:
+        """Copy a packet that is sent."""
+        self._extended = sequence if self._extended < 0 else self._extended + ((sequence - self._extended) & 0xFFFF)
+        packet = PicturePacket(self._extended, timestamp, 0, marker, orientation, b"")
+        self._feed.put(Kind.PICTURE, self._host.now(), batch.picture_head(packet), payload)
+
+    def close(self) -> None:
+        """Tap it no longer."""
+        self.out.tap = None
+        self._feed.close()

@@ -1,0 +1,233 @@
+"""The recording of a call: begun, paused, ended, taken up again; and never in the way of the voice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from splitter.calls.asks import Bind, RecordCall
+from splitter.calls.events import RecorderBack, RecordingTrouble
+from splitter.calls.states import RecordingAction, RecordingState
+from splitter.media.record.settings import RecordingSettings
+from tests.calls.kit import connected, denied, ended, told
+from tests.calls.table import notes
+from tests.media.record.kit import Stage, recordings_of
+from tests.world import PeerCall, World
+
+START, PAUSE, RESUME, STOP = RecordingAction
+
+
+class Scene:
+    """A world whose gateway records."""
+
+    def __init__(self, world: World, folder: Path, **rules: object) -> None:
+        self.world = world
+        self.stage = Stage(folder)
+        self.recordings, self.link, self.taps = recordings_of(self.stage, **rules)
+        world.ground.recordings = self.recordings
+        world.bus.subscribe("recordings", _view(), self.recordings.on_call)
+
+    def state(self, caller: PeerCall) -> RecordingState:
+        return self.world.call_of(caller).talk.recording.state
+
+    def tapped(self) -> set[str]:
+        return {media for media, tap in self.taps.set.items() if tap is not None}
+
+    def events(self) -> str:
+        return "".join(path.read_text() for path in self.stage.folder.glob("*/*.events.jsonl"))
+
+
+def _view() -> type:
+    from splitter.calls.view import CallView
+
+    return CallView
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with World() as world:
+        yield world
+
+
+@pytest.fixture
+def scene(world: World, tmp_path: Path) -> Scene:
+    return Scene(world, tmp_path / "recordings")
+
+
+def ask(world: World, caller: PeerCall, action: RecordingAction, may_end: bool = False) -> None:
+    told(world, caller, RecordCall(action, "agent", may_end))
+    world.run(0.1)
+
+
+class TestOnDemand:
+    def test_begins_pauses_goes_on_and_ends(self, world: World, scene: Scene) -> None:
+        caller, centre = connected(world)
+        assert scene.state(caller) is RecordingState.OFF and not scene.tapped()
+        relay = world.engine.relay_of(world.call_of(caller).talk.call_id)
+        assert relay is not None
+        ask(world, caller, START)
+        assert relay.handle.relay_id in scene.tapped()
+        ask(world, caller, PAUSE)
+        assert not scene.tapped() and scene.stage.row(f"{world.call_of(caller).talk.call_id}-1").state == "paused"
+        ask(world, caller, RESUME)
+        assert scene.tapped()
+        ask(world, caller, STOP)
+        assert not scene.tapped()
+        ask(world, caller, START)
+        assert world.call_of(caller).view().recording.id.endswith("-2")
+        ended(world, caller, centre)
+        assert [row.state for row in _rows(scene)] == ["ended", "ended"]
+        assert not scene.stage.studio.states
+
+    def test_is_refused_where_it_makes_no_sense(self, world: World, scene: Scene) -> None:
+        caller, _ = connected(world)
+        for action in (PAUSE, RESUME, STOP):
+            assert denied(world, caller, RecordCall(action, "agent")) == (409, "not-recording")
+        ask(world, caller, START)
+        assert denied(world, caller, RecordCall(START, "agent")) == (409, "recording-already")
+
+    def test_without_a_recorder_says_so_and_the_call_goes_on(self, world: World, scene: Scene) -> None:
+        caller, _ = connected(world)
+        scene.link.fault = "the disk of recordings is full"
+        assert denied(world, caller, RecordCall(START, "agent")) == (503, "no-recorder")
+        assert scene.state(caller) is RecordingState.STOPPED
+        assert world.voice_faults(caller) == []
+
+    def test_is_not_there_without_a_folder(self, world: World) -> None:
+        caller, _ = connected(world)
+        assert denied(world, caller, RecordCall(START, "agent")) == (409, "no-recording")
+
+
+def _rows(scene: Scene) -> list:  # type: ignore[type-arg]
+    from splitter.media.record.index import everything
+
+    return everything(scene.stage.folder)
+
+
+class TestByConfiguration:
+    @pytest.mark.parametrize("rules", [{"everything": True}, {"trunks": ("sbc",)}, {"trunks": ("pbx",)}])
+    def test_begins_with_the_answer(self, world: World, tmp_path: Path, rules: dict[str, object]) -> None:
+        scene = Scene(world, tmp_path / "recordings", **rules)
+        caller, centre = connected(world)
+        world.run(0.1)
+        assert scene.state(caller) is RecordingState.RECORDING and scene.tapped()
+        assert world.voice_faults(caller) == []
+        ended(world, caller, centre)
+        (row,) = _rows(scene)
+        assert (row.state, row.route) == ("ended", "pbx")
+
+    def test_of_a_desk_begins_once_it_has_the_call(self, world: World, tmp_path: Path) -> None:
+        scene = Scene(world, tmp_path / "recordings", desks=("8001",))
+        caller, _ = connected(world)
+        assert scene.state(caller) is RecordingState.OFF
+        told(world, caller, Bind("8001", "cti"))
+        world.run(0.1)
+        assert scene.state(caller) is RecordingState.RECORDING
+
+    def test_only_an_operator_ends_it_and_then_it_stays_so(self, world: World, tmp_path: Path) -> None:
+        scene = Scene(world, tmp_path / "recordings", everything=True)
+        caller, _ = connected(world)
+        world.run(0.1)
+        assert denied(world, caller, RecordCall(STOP, "agent")) == (403, "by-rule")
+        ask(world, caller, STOP, may_end=True)
+        world.run(1)
+        assert scene.state(caller) is RecordingState.OFF
+
+    def test_that_is_required_refuses_calls_that_cannot_be_recorded(self, world: World, tmp_path: Path) -> None:
+        scene = Scene(world, tmp_path / "recordings", everything=True, required=True)
+        caller, _ = connected(world)
+        scene.link.fault = "the recorder is gone"
+        other = world.sbc.invite()
+        assert other.expect("503").message.headers.get("retry-after") == "10"
+        world.run(1)
+        assert world.voice_faults(caller) == []  # the one that is answered goes on
+
+
+class TestDeaths:
+    def test_a_relay_and_a_room_that_moved_are_recorded_again(self, world: World, tmp_path: Path) -> None:
+        scene = Scene(world, tmp_path / "recordings", everything=True)
+        caller, _ = connected(world)
+        world.run(0.2)
+        before = scene.tapped()
+        for worker in (0, 1):
+            world.engine.kill(worker)
+            world.run(3)
+        after = scene.tapped() - before
+        assert len([media for media in after if media.startswith("relay")]) >= 1
+        assert scene.state(caller) is RecordingState.RECORDING
+
+    def test_the_gateways_process_goes_and_the_next_one_carries_on(self, world: World, tmp_path: Path) -> None:
+        scene = Scene(world, tmp_path / "recordings", everything=True)
+        caller, centre = connected(world)
+        world.run(1)
+        scene.taps.set.clear()
+        world.restart()
+        world.run(1)
+        assert scene.state(caller) is RecordingState.RECORDING
+        assert scene.tapped()  # said again, whatever the workers still know
+        assert len(scene.stage.files) == 1
+        ended(world, caller, centre)
+        assert [row.state for row in _rows(scene)] == ["ended"]
+
+    def test_a_pause_outlives_the_process(self, world: World, tmp_path: Path) -> None:
+        scene = Scene(world, tmp_path / "recordings", everything=True)
+        caller, _ = connected(world)
+        world.run(0.5)
+        ask(world, caller, PAUSE)
+        world.run(1)
+        world.restart()
+        world.run(1)
+        assert scene.state(caller) is RecordingState.PAUSED and not scene.tapped()
+
+    def test_the_recorder_goes_and_the_desk_is_told_both_times(self, world: World, tmp_path: Path) -> None:
+        scene = Scene(world, tmp_path / "recordings", everything=True)
+        caller, _ = connected(world)
+        world.run(0.5)
+        call = world.call_of(caller)
+        call.post(RecordingTrouble("", "the recorder is gone"))
+        world.run(0.1)
+        assert scene.state(caller) is RecordingState.STOPPED and not scene.tapped()
+        scene.stage.studio = scene.stage.started()
+        call.post(RecorderBack())
+        world.run(0.1)
+        assert scene.state(caller) is RecordingState.RECORDING and scene.tapped()
+        assert len(scene.stage.files) == 2
+        codes = [notice.code for notice in world.notices]
+        assert codes.index("recording-stopped") < codes.index("recording-goes-on")
+        assert world.voice_faults(caller) == []
+
+    def test_a_tap_that_cannot_be_set_is_tried_again(self, world: World, tmp_path: Path) -> None:
+        scene = Scene(world, tmp_path / "recordings", everything=True)
+        scene.taps.fault = "the worker does not answer"
+        caller, _ = connected(world)
+        world.run(1)
+        assert any("is not recorded: the worker does not answer" in text for text in notes(world, caller))
+        scene.taps.fault = ""
+        world.run(3)
+        assert scene.tapped()
+
+
+class TestBesideIt:
+    def test_stands_what_happened_in_the_call(self, world: World, tmp_path: Path) -> None:
+        scene = Scene(world, tmp_path / "recordings", everything=True)
+        caller, centre = connected(world)
+        world.run(0.2)
+        told(world, caller, Bind("8001", "cti"))
+        world.run(0.2)
+        ended(world, caller, centre)
+        assert '"what":"extension","is":"8001"' in scene.events()
+        assert _rows(scene)[0].agent == "8001"
+
+
+class TestRules:
+    def test_say_why(self) -> None:
+        import re
+
+        rules = RecordingSettings("x", "", False, ("sbc",), re.compile("11."), ("8001",))
+        assert rules.reason_for(("sbc",), "", "") == "calls of trunk sbc are recorded"
+        assert rules.reason_for(("web",), "110", "") == "calls to 110 are recorded"
+        assert rules.reason_for(("web",), "12", "8001") == "calls of desk 8001 are recorded"
+        assert rules.reason_for(("web",), "12", "8002") == ""
+        assert RecordingSettings("", everything=True).reason_for(("sbc",), "", "") == ""

@@ -1,0 +1,288 @@
+"""A recording from the tap to the file: what was said and seen is in it, and nothing else."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from splitter.media.record import batch
+from splitter.media.record.batch import Described, Kind, PicturePacket
+from splitter.media.record.index import RecordingQuery, search
+from splitter.media.record.ledger import lines, read_line
+from splitter.media.record.studio import RecordingRefused
+from tests.media.record.kit import ABOUT, BLOCK, RATE, Seen, Stage, pitch, played, tracks
+from tests.media.room.kit import Camera
+from tests.rtp.payloads import packetise
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path / "recordings")
+
+
+class TestVoices:
+    def test_each_has_its_tone_in_a_track_of_its_own(self, stage: Stage) -> None:
+        stage.studio.begin(ABOUT)
+        caller, centre = stage.voice("caller"), stage.voice("centre")
+        centre.tone_hz, centre.ssrc = 1000.0, 0x52
+        for _ in range(150):
+            caller.say()
+            centre.say()
+            stage.pass_time(BLOCK / RATE)
+        stage.pass_time(0.1)
+        stage.studio.end("call-1")
+        seen = played(stage.files[0])
+        assert {name: round(pitch(one.samples), -1) for name, one in seen.items()} == {"caller": 440, "centre": 1000}
+        assert [len(one.samples) for one in seen.values()] == [150 * BLOCK] * 2
+        assert {one.codec for one in seen.values()} == {"pcm_alaw"}
+
+    def test_a_gap_stays_a_gap_and_what_was_overtaken_comes_in_its_place(self, stage: Stage) -> None:
+        stage.studio.begin(ABOUT)
+        caller = stage.voice("caller")
+        packets = [caller.packet() for _ in range(100)]
+        lost = {40, 41, 42}
+        order = [index for index in range(100) if index not in lost]
+        order[20], order[21] = order[21], order[20]
+        for at, index in enumerate(order):
+            caller.say(packets[index])
+            stage.pass_time(BLOCK / RATE if at != 39 else 4 * BLOCK / RATE)
+        stage.pass_time(0.2)
+        stage.studio.end("call-1")
+        times = played(stage.files[0])["caller"].times
+        assert len(times) == 97
+        assert times == sorted(times)
+        apart = [round(after - before, 3) for before, after in pairwise(times)]
+        assert [one for one in apart if not 0.015 < one < 0.025] == [pytest.approx(0.08, abs=0.006)]
+
+    def test_keys_are_not_in_it(self, stage: Stage) -> None:
+        """They may be card numbers."""
+        stage.studio.begin(ABOUT)
+        caller = stage.voice("caller")
+        caller.talk(0.2)
+        caller.payload_type = 101
+        caller.talk(0.2)
+        stage.studio.end("call-1")
+        assert len(played(stage.files[0])["caller"].samples) == 10 * BLOCK
+
+    def test_another_codec_is_another_track(self, stage: Stage) -> None:
+        stage.studio.begin(ABOUT)
+        caller = stage.voice("caller")
+        caller.talk(0.4)
+        caller.payload_type = 0  # PCMU, as every peer may send that has offered it
+        caller.talk(0.4)
+        stage.studio.end("call-1")
+        assert [one.codec for one in _tracks(stage)] == ["pcm_alaw", "pcm_mulaw"]
+
+    def test_nonsense_is_counted_and_harms_nobody(self, stage: Stage) -> None:
+        stage.studio.begin(ABOUT)
+        caller = stage.voice("caller")
+        for data in (b"", b"\x80", b"\x00" * 40, os.urandom(60), caller.packet()[:13]):
+            caller.say(data or b"\0")
+        caller.talk(0.2)
+        stage.studio.take(b"SR1\0")
+        stage.studio.take(os.urandom(200))
+        stage.studio.end("call-1")
+        assert len(played(stage.files[0])["caller"].times) >= 10
+
+
+def _tracks(stage: Stage) -> list[Seen]:
+    return tracks(stage.files[0])
+
+
+class Film:
+    """A camera that is tapped."""
+
+    def __init__(self, stage: Stage, name: str = "caller", luma: int = 120) -> None:
+        self.stage = stage
+        self.camera = Camera(luma)
+        self.feed = stage.line.open(Described("call-1", name, "picture", 90_000))
+        self.sequence, self.timestamp = 100, 0xFFFF_0000
+
+    def show(self, pictures: int, lose: frozenset[int] = frozenset(), orientation: int | None = None) -> None:
+        for index in range(pictures):
+            payloads = packetise(self.camera.picture(), 1, 1000)
+            for at, payload in enumerate(payloads):
+                last = at == len(payloads) - 1
+                packet = PicturePacket(self.sequence, self.timestamp & 0xFFFF_FFFF, 1, last, orientation, b"")
+                self.sequence += 1
+                if index not in lose or at:
+                    self.feed.put(Kind.PICTURE, self.stage.host.time, batch.picture_head(packet), payload)
+            self.timestamp += 6000
+            self.stage.pass_time(1 / 15)
+
+
+class TestPictures:
+    def test_all_are_there_in_a_track_that_came_later(self, stage: Stage) -> None:
+        stage.studio.begin(ABOUT)
+        stage.voice("caller").talk(1.0)
+        film = Film(stage)
+        film.camera.key_frame()
+        film.show(30)
+        stage.pass_time(0.1)
+        stage.studio.end("call-1")
+        seen = [one for one in _tracks(stage) if one.codec == "h264"]
+        assert len(seen) == 1 and len(seen[0].brightness) == 30
+        assert all(abs(luma - 120) < 10 for luma in seen[0].brightness)
+        assert seen[0].times[0] == pytest.approx(1.0, abs=0.02)
+
+    def test_what_misses_a_part_is_left_out_until_the_next_key_frame(self, stage: Stage) -> None:
+        stage.studio.begin(ABOUT)
+        film = Film(stage)
+        film.camera.key_frame()
+        film.show(10, lose=frozenset({5}))
+        film.camera.key_frame()
+        film.show(10)
+        stage.pass_time(0.3)
+        film.show(1)
+        stage.studio.end("call-1")
+        seen = played(stage.files[0])["caller"]
+        assert len(seen.times) == 5 + 11
+        assert len(seen.brightness) == len(seen.times)
+
+    def test_a_picture_that_was_turned_says_so(self, stage: Stage) -> None:
+        stage.studio.begin(ABOUT)
+        film = Film(stage)
+        film.camera.key_frame()
+        film.show(5, orientation=1)
+        film.show(5, orientation=0)
+        stage.studio.end("call-1")
+        events = stage.files[0].with_suffix(".events.jsonl").read_text()
+        assert '"turned"' in events and '"degrees":0' in events
+
+
+class TestPause:
+    def test_nothing_of_it_is_written(self, stage: Stage) -> None:
+        stage.studio.begin(ABOUT)
+        caller = stage.voice("caller")
+        caller.talk(1.0)
+        stage.studio.begin(ABOUT, paused=True)
+        caller.tone_hz = 2000.0
+        caller.talk(1.0)
+        size = stage.files[0].stat().st_size
+        caller.talk(1.0)
+        stage.pass_time(1.0)
+        assert stage.files[0].stat().st_size == size
+        stage.studio.begin(ABOUT)
+        caller.tone_hz = 440.0
+        caller.talk(1.0)
+        stage.studio.end("call-1")
+        seen = played(stage.files[0])["caller"]
+        assert len(seen.samples) == pytest.approx(2 * RATE, abs=2 * BLOCK)
+        assert pitch(seen.samples) == pytest.approx(440, abs=2)
+        apart = max(after - before for before, after in pairwise(seen.times))
+        assert apart == pytest.approx(3.0, abs=0.06)  # the time of it stays
+
+
+class TestACrash:
+    def test_leaves_a_file_that_opens_and_the_next_one_goes_on(self, stage: Stage) -> None:
+        stage.studio.begin(ABOUT)
+        caller = stage.voice("caller")
+        caller.talk(2.0)
+        # killed: nothing is closed
+        stage.studio = stage.started()
+        assert len(played(stage.files[0])["caller"].samples) > 1.5 * RATE
+        caller.talk(0.5)  # for nobody yet
+        stage.studio.begin(ABOUT)
+        caller.talk(2.0)
+        stage.studio.end("call-1")
+        assert [path.name for path in stage.files] == ["call-1.1.mkv", "call-1.2.mkv"]
+        assert pitch(played(stage.files[1])["caller"].samples) == pytest.approx(440, abs=2)
+        ended = [entry for _, line in lines(stage.folder) if (entry := read_line(line)) and entry.kind == "ended"]
+        assert ["the recorder was killed" in entry.about["reason"] for entry in ended] == [True, False]
+
+
+class TestDisk:
+    def test_a_full_one_stops_the_recording_and_says_so(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        stage.studio.begin(ABOUT)
+        caller = stage.voice("caller")
+        caller.talk(1.0)
+        real = os.write
+
+        def full(fd: int, data: bytes) -> int:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("splitter.media.record.file.os.write", full)
+        caller.talk(1.0)
+        monkeypatch.setattr("splitter.media.record.file.os.write", real)
+        assert stage.troubles == [("call-1", "it cannot be written: No space left on device")]
+        stage.pass_time(1.1)
+        assert stage.row().state == "stopped"
+        assert len(played(stage.files[0])["caller"].samples) > 0.5 * RATE
+        stage.studio.begin(ABOUT)  # somebody has made room
+        caller.talk(1.0)
+        stage.studio.end("call-1")
+        assert len(stage.files) == 2
+
+    def test_little_room_stops_all_before_it_is_full(self, tmp_path: Path) -> None:
+        stage = Stage(tmp_path / "recordings", least_free_bytes=1 << 60)
+        with pytest.raises(RecordingRefused, match="the disk of recordings is full"):
+            stage.studio.begin(ABOUT)
+        assert stage.troubles and stage.troubles[0][0] == ""
+
+
+class TestSlowRecorder:
+    def test_what_it_does_not_take_is_dropped_and_counted(self, stage: Stage) -> None:
+        stage.studio.begin(ABOUT)
+        caller = stage.voice("caller")
+        caller.talk(0.5)
+        stage.stuck = True
+        caller.talk(5.0)
+        assert stage.line.dropped > 100
+        stage.stuck = False
+        caller.talk(0.5)
+        stage.studio.end("call-1")
+        events = stage.files[0].with_suffix(".events.jsonl").read_text()
+        assert f'"dropped":{stage.line.dropped}' in events
+
+    def test_one_that_is_gone_costs_nothing_but_the_recording(self, stage: Stage) -> None:
+        stage.studio.begin(ABOUT)
+        caller = stage.voice("caller")
+        stage.gone = True
+        caller.talk(1.0)
+        stage.gone = False
+        caller.talk(1.0)
+        stage.studio.end("call-1")
+        assert RATE * 0.7 < len(played(stage.files[0])["caller"].samples) <= RATE
+
+
+class TestIndex:
+    def test_finds_by_number_agent_route_and_time(self, stage: Stage) -> None:
+        stage.studio.begin(ABOUT)
+        stage.studio.end("call-1")
+        at = stage.host.wall()
+        for query, found in (
+            (RecordingQuery(number="+8613800000000"), 1),
+            (RecordingQuery(number="12345", agent="8001", route="pbx"), 1),
+            (RecordingQuery(agent="8002"), 0),
+            (RecordingQuery(since=at - 1, until=at + 1), 1),
+            (RecordingQuery(since=at + 1), 0),
+            (RecordingQuery(call_id="4711"), 1),
+        ):
+            assert len(search(stage.folder, query)) == found, query
+
+    @pytest.mark.parametrize("id", ["../etc", "", "a/b", "x" * 101, ".hidden"])
+    def test_no_id_leads_out_of_the_folder(self, stage: Stage, id: str) -> None:
+        import msgspec
+
+        with pytest.raises(RecordingRefused):
+            stage.studio.begin(msgspec.structs.replace(ABOUT, id=id))
+
+
+class TestKeeping:
+    def test_old_ones_go_but_for_those_on_hold(self, tmp_path: Path) -> None:
+        import msgspec
+
+        stage = Stage(tmp_path / "recordings", keep_days=1.0)
+        for id in ("call-1", "call-2"):
+            stage.studio.begin(msgspec.structs.replace(ABOUT, id=id))
+            stage.studio.end(id)
+        stage.studio.hold("call-2", True, "the judge", "case 7")
+        stage.host.time += 90_000
+        stage.studio.tick()
+        assert [path.name for path in stage.files] == ["call-2.1.mkv"]
+        assert stage.row("call-1").state == "deleted"
+        with pytest.raises(RecordingRefused, match="held"):
+            stage.studio.delete("call-2", "somebody", "")

@@ -1,0 +1,134 @@
+"""Taps on a relay and on a room: what goes through is copied, and goes through as ever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from splitter.media.fast.form import choose_form
+from splitter.media.ports.recording import RecordingTap
+from tests.media.record.kit import ABOUT, Stage, played
+from tests.media.relay.kit import Call
+from tests.media.room.kit import SLATE_LUMA, Camera, about
+from tests.media.room.kit import Stage as RoomStage
+
+TAP = RecordingTap("call-1", "")
+
+
+class TestARelay:
+    @pytest.fixture
+    def call(self) -> Call:
+        return Call()
+
+    @pytest.fixture
+    def stage(self, call: Call, tmp_path: Path) -> Stage:
+        stage = Stage(tmp_path / "recordings", call.host)  # type: ignore[arg-type]
+        stage.studio.begin(ABOUT)
+        return stage
+
+    def test_both_voices_are_recorded_and_nobody_misses_a_packet(self, call: Call, stage: Stage) -> None:
+        call.relay.record(TAP, stage.line)
+        call.talk(2.0)
+        call.host.pass_time(call.host.time + 1)
+        stage.studio.end("call-1")
+        assert call.heard == (list(range(1, 101)), list(range(1, 101)))
+        assert {name: len(one.times) for name, one in played(stage.files[0]).items()} == {"caller": 100, "centre": 100}
+
+    def test_the_kernel_gives_the_voice_back_as_long_as_it_is_recorded(self, call: Call, stage: Stage) -> None:
+        call.talk(1.0)
+        assert len(call.offload.flows) == 2
+        call.relay.record(TAP, stage.line)
+        assert len(call.offload.flows) == 0
+        call.talk(2.0)
+        assert len(call.offload.flows) == 0
+        call.relay.record(None)
+        call.talk(2.0)
+        assert len(call.offload.flows) == 2
+        assert (False, "it is recorded", False) in call.carried
+
+    def test_nothing_is_copied_any_more_once_that_was_said(self, call: Call, stage: Stage) -> None:
+        call.relay.record(TAP, stage.line)
+        call.talk(0.5)
+        call.relay.record(None)
+        stage.line.flush()
+        sent = stage.line.sent
+        call.talk(0.5)
+        call.host.pass_time(call.host.time + 1)
+        assert stage.line.sent == sent
+
+    def test_a_recorder_that_is_stuck_or_gone_is_not_noticed(self, call: Call, stage: Stage) -> None:
+        call.relay.record(TAP, stage.line)
+        call.talk(1.0)
+        stage.stuck = True
+        call.talk(20.0)
+        stage.gone = True
+        call.talk(1.0)
+        assert call.heard == (list(range(1, 1101)), list(range(1, 1101)))
+        assert stage.line.dropped > 0
+
+    def test_a_relay_that_closes_ends_its_taps(self, call: Call, stage: Stage) -> None:
+        call.relay.record(TAP, stage.line)
+        call.talk(0.5)
+        call.relay.close()
+        call.host.pass_time(call.host.time + 1)
+        assert not len(stage.line)
+
+
+class TestARoom:
+    @pytest.fixture(params=["python", "native"])
+    def room(self, request: pytest.FixtureRequest) -> RoomStage:
+        form = choose_form(request.param == "native")
+        if form.name != request.param:
+            pytest.skip(form.reason)
+        return RoomStage(form=form)
+
+    @pytest.fixture
+    def stage(self, room: RoomStage, tmp_path: Path) -> Stage:
+        stage = Stage(tmp_path / "recordings", room.loop)  # type: ignore[arg-type]
+        stage.studio.begin(ABOUT)
+        return stage
+
+    def test_everybody_is_recorded_and_what_the_caller_was_shown(self, room: RoomStage, stage: Stage) -> None:
+        caller = room.join("caller", Camera(150))
+        room.loop.advance(1.0)
+        room.room.record(TAP, stage.line)
+        caller.show(15)
+        desk = room.join("desk-1", Camera(100))
+        for _ in range(15):
+            desk.show(1)
+            caller.show(1)
+        room.loop.advance(0.5)
+        stage.studio.end("call-1")
+        seen = played(stage.files[0])
+        assert set(seen) == {"caller", "desk-1", "shown to the caller"}
+        assert len(seen["caller"].brightness) >= 28
+        assert all(about(luma, 150) for luma in seen["caller"].brightness)
+        assert all(about(luma, 100) for luma in seen["desk-1"].brightness)
+        shown = seen["shown to the caller"].brightness
+        assert about(shown[0], SLATE_LUMA) and about(shown[-1], 100)
+
+    def test_it_is_noticed_by_nobody(self, room: RoomStage, stage: Stage) -> None:
+        """Each viewer gets every packet, in order, with the recorder stuck."""
+        caller, desk = room.join("caller", Camera(150)), room.join("desk-1", Camera(100))
+        for turn in range(60):
+            if turn == 20:
+                room.room.record(TAP, stage.line)
+            if turn == 30:
+                stage.stuck = True
+            if turn == 50:
+                room.room.record(None)
+            desk.show(1)
+            caller.show(1)
+        for viewer, luma in ((caller, 100), (desk, 150)):
+            assert viewer.numbers() == list(range(viewer.numbers()[0], viewer.numbers()[0] + len(viewer.numbers())))
+            assert about(viewer.pictures()[-1], luma)
+
+    def test_who_leaves_is_not_held(self, room: RoomStage, stage: Stage) -> None:
+        room.join("caller", Camera(150))
+        desk = room.join("desk-1", Camera(100))
+        room.room.record(TAP, stage.line)
+        desk.show(3)
+        room.room.leave("desk-1")
+        room.room.close()
+        assert not len(stage.line)

@@ -1,0 +1,205 @@
+"""Recordings as evidence: whatever was changed, removed or added is found, and said in words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from splitter.media.record.file import events_of
+from splitter.media.record.index import NAME
+from splitter.media.record.keys import public_of, read_or_make, read_public
+from splitter.media.record.ledger import RecordingLedger, folder_of
+from splitter.media.record.verify import examine
+from tests.media.record.kit import ABOUT, Stage
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """Two recordings over two days, of which one was opened by somebody."""
+    stage = Stage(tmp_path / "recordings")
+    for id in ("call-1", "call-2"):
+        stage.studio.begin(msgspec.structs.replace(ABOUT, id=id))
+        stage.voice("caller").talk(1.0)
+        stage.studio.end(id)
+        stage.studio.enter("opened", {"recording": id, "by": "auditor"})
+        stage.host.time += 90_000
+    return stage
+
+
+def wrong(stage: Stage) -> list[str]:
+    return examine(stage.folder, read_public(public_of(stage.folder.parent / "recordings.key"))).wrong
+
+
+def test_what_nobody_touched_is_right(stage: Stage) -> None:
+    found = examine(stage.folder, read_public(public_of(stage.folder.parent / "recordings.key")))
+    assert (found.wrong, found.unended, found.files, found.entries) == ([], [], 2, 6)
+
+
+def ledger_of(stage: Stage, day: int = 0) -> Path:
+    return sorted(folder_of(stage.folder).glob("*.jsonl"))[day]
+
+
+def _bit(stage: Stage) -> None:
+    data = bytearray(stage.files[0].read_bytes())
+    data[20_000] ^= 1
+    stage.files[0].write_bytes(data)
+
+
+def _head(stage: Stage) -> None:
+    data = bytearray(stage.files[0].read_bytes())
+    data[300] ^= 1
+    stage.files[0].write_bytes(data)
+
+
+def _cut(stage: Stage) -> None:
+    stage.files[0].write_bytes(stage.files[0].read_bytes()[:-100])
+
+
+def _sql(statement: str) -> Callable[[Stage], None]:
+    def change(stage: Stage) -> None:
+        with closing(sqlite3.connect(stage.folder / NAME)) as db:
+            db.execute(statement)
+            db.commit()
+
+    return change
+
+
+def _entry(stage: Stage) -> None:
+    path = ledger_of(stage)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join((lines[0], *lines[2:])))
+
+
+def _words(stage: Stage) -> None:
+    path = ledger_of(stage)
+    path.write_bytes(path.read_bytes().replace(b"auditor", b"nobody!"))
+
+
+def _another_key(stage: Stage) -> None:
+    """Somebody writes the whole ledger anew, with a key of his own."""
+    key, _ = read_or_make(stage.folder.parent / "forged.key")
+    path = folder_of(stage.folder)
+    from splitter.media.record.ledger import lines, read_line
+
+    entries = [entry for _, line in lines(stage.folder) if (entry := read_line(line))]
+    for file in path.glob("*.jsonl"):
+        file.unlink()
+    forged = RecordingLedger(stage.folder, key)
+    for entry in entries:
+        forged.add(entry.kind, entry.about, entry.at)
+
+
+def _swap(stage: Stage) -> None:
+    one, other = stage.files
+    data = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(data)
+
+
+CASES: dict[str, tuple[Callable[[Stage], object], str]] = {
+    "one bit": (_bit, "call-1.1.mkv: the file was changed"),
+    "a bit of the head": (_head, "call-1.1.mkv: the file was changed in its head"),
+    "the end of a file": (_cut, "the file was changed: it had"),
+    "a file removed": (lambda stage: stage.files[0].unlink(), "call-1.1.mkv: the file is missing"),
+    "a file added": (
+        lambda stage: stage.files[0].with_name("call-9.1.mkv").write_bytes(b"x"),
+        "call-9.1.mkv: the file was added",
+    ),
+    "events changed": (
+        lambda stage: events_of(stage.files[0]).write_bytes(b"{}"),
+        "call-1.1.mkv: its events were changed",
+    ),
+    "files swapped": (_swap, "call-2.1.mkv: the file was changed"),
+    "a row deleted": (
+        _sql("DELETE FROM recording WHERE id = 'call-1'"),
+        "recording call-1: its row in the index was deleted",
+    ),
+    "a row changed": (_sql("UPDATE recording SET caller = '+1'"), "caller is '+1', and was '+8613800000000'"),
+    "a row added": (
+        _sql(
+            "INSERT INTO recording SELECT 'call-7',call_id,short_code,caller,called,agent,route,direction,began,ended,state,reason,held FROM recording LIMIT 1"
+        ),
+        "recording call-7: its row in the index was added",
+    ),
+    "a file's row deleted": (
+        _sql("DELETE FROM part WHERE recording = 'call-1'"),
+        "call-1.1.mkv: its row in the index was deleted",
+    ),
+    "an entry taken out": (_entry, "the chain is cut: 1 entries before it are missing"),
+    "an entry changed": (_words, "(opened): it was changed"),
+    "a day taken out": (lambda stage: ledger_of(stage).unlink(), "the chain is cut: 3 entries before it are missing"),
+    "the key swapped": (_another_key, "signed with another key"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_was_done_is_found(stage: Stage, case: str) -> None:
+    deed, words = CASES[case]
+    deed(stage)
+    assert any(words in one for one in wrong(stage)), wrong(stage)
+
+
+def test_the_place_of_a_change_in_a_long_file_is_told(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "recordings")
+    stage.studio.begin(ABOUT)
+    caller = stage.voice("caller")
+    for _ in range(8000):
+        caller.say()
+        stage.host.pass_time(0.02)
+    stage.studio.end("call-1")
+    data = bytearray(stage.files[0].read_bytes())
+    data[1_200_000] ^= 0x10
+    stage.files[0].write_bytes(data)
+    assert wrong(stage)[0].endswith("the file was changed between bytes 1064960 and " + str(len(data)))
+
+
+def test_a_deletion_is_known_and_no_fault(stage: Stage) -> None:
+    stage.studio.delete("call-1", "the operator", "asked by the caller")
+    assert wrong(stage) == []
+    kinds = folder_of(stage.folder)
+    assert b"asked by the caller" in b"".join(path.read_bytes() for path in kinds.glob("*.jsonl"))
+
+
+def test_a_writer_that_was_killed_in_a_line_is_no_fault(stage: Stage) -> None:
+    with ledger_of(stage, -1).open("ab") as file:
+        file.write(b'{"number":7,"at":1')
+    stage.studio = stage.started()
+    stage.studio.enter("opened", {"by": "auditor"})
+    assert wrong(stage) == []
+
+
+def test_a_line_that_somebody_has_spoilt_is_one(stage: Stage) -> None:
+    path = ledger_of(stage)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join((lines[0], b"spoilt\n", *lines[2:])))
+    assert any("cannot be read" in one for one in wrong(stage))
+
+
+def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    from splitter.core.errors import LocalError
+
+    read_or_make(tmp_path / "k.key")
+    (tmp_path / "k.key").chmod(0o644)
+    with pytest.raises(LocalError, match="chmod 600"):
+        read_or_make(tmp_path / "k.key")
+
+
+def test_what_a_killed_recorder_left_and_somebody_changed_is_told(tmp_path: Path) -> None:
+    """Its pieces were hashed as they were written."""
+    stage = Stage(tmp_path / "recordings")
+    stage.studio.begin(ABOUT)
+    caller = stage.voice("caller")
+    for _ in range(8000):
+        caller.say()
+        stage.host.pass_time(0.02)
+    stage.pass_time(0.3)
+    data = bytearray(stage.files[0].read_bytes())
+    data[200_000] ^= 1
+    stage.files[0].write_bytes(data)
+    stage.studio = stage.started()
+    assert "piece 0 is not as it was written" in stage.row().reason

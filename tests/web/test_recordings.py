@@ -1,0 +1,117 @@
+"""Recordings over HTTP: who may do what, and what stands in the ledger of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from splitter.calls.asks import RecordCall
+from splitter.calls.states import RecordingAction
+from splitter.media.record.ledger import lines, read_line
+from tests.media.record.kit import ABOUT, HandLink, Stage, recordings_of
+from tests.web.kit import CALL, Gateway, Web, web
+
+
+class Served:
+    """A gateway with one recording that has ended."""
+
+    def __init__(self, parts: Gateway, outside: Web, stage: Stage, link: HandLink) -> None:
+        self.parts, self.outside, self.stage, self.link = parts, outside, stage, link
+
+    @property
+    def entries(self) -> list[tuple[str, dict[str, Any]]]:
+        read = [read_line(line) for _, line in lines(self.stage.folder)]
+        return [(entry.kind, entry.about) for entry in read if entry is not None]
+
+
+async def served_in(tmp_path: Path, **rules: object) -> AsyncIterator[Served]:
+    stage = Stage(tmp_path / "recordings")
+    stage.studio.begin(ABOUT)
+    stage.voice("caller").talk(1.0)
+    stage.studio.end("call-1")
+    recordings, link, _ = recordings_of(stage, **rules)
+    async with web(tmp_path, recordings=recordings) as (parts, outside):
+        parts.calls.add(replace(CALL, extension="501"))
+        yield Served(parts, outside, stage, link)
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[Served]:
+    async for one in served_in(tmp_path):
+        yield one
+
+
+RECORD = "/v1/calls/4711/recording"
+
+
+class TestALiveCall:
+    @pytest.mark.parametrize(("token", "may_end"), [("desk", False), ("controller", True)])
+    async def test_is_recorded_by_who_has_it(self, served: Served, token: str, may_end: bool) -> None:
+        for action in RecordingAction:
+            status, _ = await served.outside.ask("POST", RECORD, token, json={"action": action})
+            assert status == 200
+        asked = [ask for _, ask in served.parts.calls.asked if isinstance(ask, RecordCall)]
+        assert [(ask.action, ask.may_end) for ask in asked] == [(action, may_end) for action in RecordingAction]
+
+    async def test_is_nobodys_else_to_record(self, served: Served) -> None:
+        for token in ("reader", "listener", "painter"):
+            assert await served.outside.code("POST", RECORD, token, json={"action": "start"}) == (403, "wrong-scope")
+
+    async def test_desks_may_be_kept_from_that_but_for_the_pause(self, tmp_path: Path) -> None:
+        async for served in served_in(tmp_path, on_demand=False):
+            for action, status in (("start", 403), ("pause", 200), ("resume", 200), ("stop", 403)):
+                got, _ = await served.outside.ask("POST", RECORD, "desk", json={"action": action})
+                assert got == status, action
+
+
+class TestFiles:
+    async def test_are_found_and_opened_and_the_ledger_says_by_whom(self, served: Served) -> None:
+        status, found = await served.outside.ask("GET", "/v1/recordings?number=12345&agent=8001", "listener")
+        assert status == 200 and [row["id"] for row in found["recordings"]] == ["call-1"]
+        status, data = await served.outside.ask("GET", "/v1/recordings/call-1/files/1", "listener")
+        assert status == 200 and data == served.stage.files[0].read_bytes()
+        kind, about = served.entries[-1]
+        assert (kind, about["by"], about["recording"]) == ("opened", "listener", "call-1")
+
+    async def test_come_in_ranges_which_are_one_opening(self, served: Served) -> None:
+        whole = served.stage.files[0].read_bytes()
+        for first in (0, 100, 5000):
+            headers = {"Range": f"bytes={first}-{first + 99}"}
+            status, data = await served.outside.ask("GET", "/v1/recordings/call-1/files/1", "listener", headers=headers)
+            assert (status, data) == (206, whole[first : first + 100])
+        assert [kind for kind, _ in served.entries].count("opened") == 1
+
+    async def test_are_given_to_nobody_whom_the_ledger_cannot_name(self, served: Served) -> None:
+        served.link.fault = "the recorder is gone"
+        code = await served.outside.code("GET", "/v1/recordings/call-1/files/1", "listener")
+        assert code == (503, "no-recorder")
+
+    async def test_are_for_those_alone_who_may_listen(self, served: Served) -> None:
+        for token in ("reader", "controller", "desk", "painter"):
+            for path in ("/v1/recordings", "/v1/recordings/call-1", "/v1/recordings/call-1/files/1"):
+                assert await served.outside.code("GET", path, token) == (403, "wrong-scope")
+
+    @pytest.mark.parametrize(
+        "path", ["/v1/recordings/call-9", "/v1/recordings/call-1/files/2", "/v1/recordings/..%2fx"]
+    )
+    async def test_that_are_not_there(self, served: Served, path: str) -> None:
+        assert await served.outside.code("GET", path, "listener") == (404, "no-such-recording")
+
+    async def test_on_hold_are_not_deleted(self, served: Served) -> None:
+        path = "/v1/recordings/call-1"
+        await served.outside.ask("PUT", f"{path}/hold", "admin", json={"held": True, "reason": "case 7"})
+        assert await served.outside.code("DELETE", path, "admin") == (409, "held")
+        await served.outside.ask("PUT", f"{path}/hold", "admin", json={"held": False})
+        assert (await served.outside.ask("DELETE", f"{path}?reason=asked", "admin"))[0] == 204
+        assert await served.outside.code("GET", f"{path}/files/1", "listener") == (410, "gone")
+        assert [kind for kind, _ in served.entries][-3:] == ["held", "released", "deleted"]
+        assert served.entries[-1][1]["reason"] == "asked"
+
+
+async def test_without_a_folder_nothing_is_recorded(tmp_path: Path) -> None:
+    async with web(tmp_path) as (_, outside):
+        assert await outside.code("GET", "/v1/recordings", "listener") == (409, "no-recording")
