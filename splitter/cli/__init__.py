@@ -7,6 +7,8 @@ Layout, one file per group:
     doctor.py     doctor: a configuration, its machine and its neighbours, which examination/ looks at
     reference.py  reference: a configuration to begin with
     calls.py      calls, call, hangup
+    records.py    calls --ended, as a table, CSV or JSON lines
+    desks.py      desks
     invite.py     invite
     phones.py     dial, redial, remove, mute, part, leave
     video.py      raise, drop, bind, show, snapshot
@@ -32,6 +34,7 @@ Exit codes: 0 done; 1 refused or failed, with the reason on standard error; 2 wr
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -53,6 +56,7 @@ COMMANDS = {
     "why": ("splitter.cli.why:why", "Say why a call had no voice or no video, and what proves it."),
     "cluster": ("splitter.cli.cluster:cluster", "Show the gateways of this cluster, or hand this one over."),
     "trunks": ("splitter.cli.trunks:trunks", "Show whether the neighbours are there, and how many calls they have."),
+    "desks": ("splitter.cli.desks:desks", "List the agents' desks: who is there, and in which call."),
     "seats": ("splitter.cli.seats:seats", "List the SIP seats that are registered."),
     "bans": ("splitter.cli.bans:bans", "List the sources that are banned because they misbehaved, or lift a ban."),
     "reload": ("splitter.cli.reload:reload", "Take what has changed in the configuration; calls go on."),
@@ -92,6 +96,17 @@ class LazyGroup(click.Group):
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant; one that there is not is refused with the nearest that there is."""
+        name = args[0] if args else ""
+        if name in COMMANDS or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        near = get_close_matches(name.lower(), COMMANDS, n=2, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`splitter --help` lists all"
+        raise click.UsageError(f'there is no command "{name}"; {hint}', ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

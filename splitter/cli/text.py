@@ -6,6 +6,7 @@ What strangers wrote (numbers, names, reasons, whole messages) passes here befor
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -22,7 +23,12 @@ NOT_RUNNING = 3
 
 def say(text: str = "", fg: str | None = None) -> None:
     """Print lines, harmless ones."""
-    click.secho("\n".join(map(plain, text.split("\n"))), fg=fg)
+    click.secho("\n".join(map(plain, text.split("\n"))), fg=fg if coloured() else None)
+
+
+def coloured() -> bool:
+    """Whether a terminal is to have colours: not where NO_COLOR says otherwise (no-color.org)."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def say_json(value: Any) -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from splitter.calls.view import CallView
 from splitter.cli.door import Door, RefusedByGateway, open_door
-from splitter.cli.text import counted, fail, plain, say_encoded
+from splitter.cli.text import coloured, counted, fail, plain, say_encoded
 from splitter.telemetry import golden
 from splitter.telemetry.ladder import Ladder, legs_of
 from splitter.telemetry.pcap import Capture
@@ -134,7 +134,7 @@ def _ladder(events: Iterator[TraceEvent], follow: bool, width: int | None) -> It
     terminal = sys.stdout.isatty()
     if width is None and terminal:
         width = shutil.get_terminal_size().columns
-    ladder = Ladder(legs, width, colour=terminal, clean=plain)
+    ladder = Ladder(legs, width, colour=terminal and coloured(), clean=plain)
     yield ladder.header()
     for event in chain([first], events):
         yield from ladder.lines(event)

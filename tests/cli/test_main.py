@@ -47,7 +47,8 @@ class TestLoading:
     def test_an_unknown_command_is_wrong_usage(self) -> None:
         result = splitter("cals")
         assert result.exit_code == 2
-        assert "No such command" in result.stderr
+        assert 'there is no command "cals"; did you mean calls or call?' in result.stderr
+        assert "`splitter --help` lists all" in splitter("xyzzy").stderr
 
     def test_the_version(self) -> None:
         assert re.fullmatch(r"splitter, version \d+\.\d+\.\d+\n", splitter("--version").stdout)

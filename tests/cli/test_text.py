@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from splitter.cli.text import plain, table
+from splitter.cli.text import coloured, plain, table
 from splitter.telemetry.ladder import Ladder
 from splitter.telemetry.trace import TraceEvent
 from tests.cli.kit import Command
@@ -91,3 +91,17 @@ class TestLadderInColour:
         for ours in ("\x1b[0m", "\x1b[2m", "\x1b[31m", "\x1b[1;31m"):
             text = text.replace(ours, "")
         assert not acts(text), text
+
+
+class TestColours:
+    @pytest.mark.parametrize(
+        ("name", "value", "has"), [("NO_COLOR", "1", False), ("NO_COLOR", "", True), ("TERM", "dumb", False)]
+    )
+    def test_are_left_out_where_that_is_wanted(
+        self, name: str, value: str, has: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """no-color.org: when NO_COLOR is present and not empty."""
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setenv(name, value)
+        assert coloured() is has

@@ -28,6 +28,7 @@ SAYS = {
     "trace": "no call",
     "trunks": "centre",
     "seats": "no seat",
+    "desks": "",
     "bans": "nobody",
     "check": "good",
     "doctor": "configuration:",

@@ -88,6 +88,14 @@ class TestRowsThatCannotBeRead:
         _, body = await outside.ask("GET", "/v1/records?extension=8002", "reader")
         assert len(body["records"]) == 1
 
+    async def test_end_no_page(self, parts: Gateway, outside: Web) -> None:
+        """More of them than a page has: what follows is there all the same."""
+        parts.save(*calls(10))
+        for number in range(10):
+            at = 1000.0 + 10 * number + 5
+            parts.store.save_call(CallRow(f"odd-{number}", at, at + 1, "1", "2", b"{}"))
+        assert len(await pages(outside, "limit=4")) == 10
+
 
 class TestForms:
     async def test_csv_is_a_line_each(self, parts: Gateway, outside: Web) -> None:
