@@ -81,8 +81,8 @@ async def _show_again(call: Call, only: tuple[str, ...] = ()) -> None:
 
 
 async def _set_mosaic(call: Call, plan: MosaicPlan | None) -> MosaicSet | None:
-    if plan != call.mosaic.latest:
-        return None  # another one has been asked for meanwhile
+    if plan not in (None, call.mosaic.latest):
+        return None  # another one has been asked for meanwhile; one that is gone must be ended all the same
     try:
         await call.mosaic.set(plan)
     except MediaError as error:

@@ -131,6 +131,19 @@ class TestWhatCannotBeHad:
         assert sees(world, caller) == "mosaic"
         ended(world, caller, centre)
 
+    def test_one_that_ends_while_it_is_taken_away_is_begun_anew(
+        self, world: World, pair: tuple[PeerCall, PeerCall]
+    ) -> None:
+        caller, centre = pair
+        call = world.call_of(caller)
+        sends(world, caller, "desk-2")
+        call.talk.video.showing = "mosaic"  # no key frame of another one has come yet
+        world.mosaics.lose("killed")
+        sends(world, caller, "desk-1", "desk-2")
+        world.run(0.5)
+        assert len(world.mosaics.open) == 1 and mosaic_of(world, caller)[0] == ("desk-1", "desk-2")
+        ended(world, caller, centre)
+
     def test_over_the_limit_it_waits_for_its_turn(self, world: World, pair: tuple[PeerCall, PeerCall]) -> None:
         other, others = with_two(world)
         sends(world, other, "desk-1", "desk-2")

@@ -61,7 +61,7 @@ class FakeMosaics:
     ) -> None:
         found = self.open.get(mosaic.mosaic_id)
         if found is None:
-            return
+            raise MediaUnavailable("the mosaic is gone")
         assert tuple(inputs) and set(inputs) == set(plan.sources)
         begins, found.plan = found.plan is None and self.begins, plan
         found.inputs = {source: number for source, (number, _) in inputs.items()}

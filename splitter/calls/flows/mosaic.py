@@ -83,10 +83,13 @@ def on_mosaic_started(call: LiveCall) -> Steps[None]:
 def on_mosaic_lost(call: LiveCall, reason: str) -> Steps[None]:
     """Take in that its process is gone, or its picture has stopped."""
     mosaic = call.talk.room.mosaic
-    if mosaic.open and mosaic.plan is not None:
-        if mosaic.begun and call.now - mosaic.since >= _STEADY_S:
-            mosaic.tries = 0
-        yield from _fail(call, reason)
+    if mosaic.plan is None:
+        if mosaic.open:  # it was to be taken away
+            yield from _take_away(call)
+        return
+    if mosaic.begun and call.now - mosaic.since >= _STEADY_S:
+        mosaic.tries = 0
+    yield from _fail(call, reason)
 
 
 def on_mosaic_alarm(call: LiveCall, alarm: Alarm) -> Steps[None]:

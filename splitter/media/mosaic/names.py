@@ -23,7 +23,7 @@ def drawn(name: str, otherwise: str, width: int, height: int) -> Plane | None:
     Args:
         otherwise: is drawn where no font here has all characters of the name; in ASCII, which all fonts have.
     """
-    size = max(_SMALLEST, height // _PART)
+    name, size = " ".join(name.split()), max(_SMALLEST, height // _PART)
     font = font_for(name, size)
     if font is None:
         log.warning(

@@ -39,7 +39,7 @@ from splitter.telemetry.settings import TelemetrySettings
 log = structlog.get_logger(__name__)
 
 HOST = "127.0.0.1"
-_NICE = 5
+_NICE = 10
 _RECEIVE_BYTES = 1 << 20  # key frames of a large picture wait here while others are decoded
 _PACKET_BYTES = 2048
 _PACKETS_AT_ONCE = 64  # of one source, before others have their turn

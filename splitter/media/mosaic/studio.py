@@ -131,7 +131,7 @@ class Studio:
     ) -> None:
         found = self._open.get(mosaic.mosaic_id)
         if found is None:
-            return
+            raise MediaUnavailable("the mosaic is gone")
         tiles = []
         for picture in plan.pictures:
             number, local = inputs[picture.source]
@@ -155,31 +155,34 @@ class Studio:
     async def _begin(self, call_id: str, on_event: MediaListener) -> _Open:
         """Begin a process. Raises MediaUnavailable."""
         mosaic_id = f"mosaic-{self._ids.tag()}"
-        ours, theirs = socket.socketpair()
-        process: WorkerProcess | None = None
         try:
-            with theirs:
-                process = WorkerProcess.spawn(self._arguments(mosaic_id), "splitter.media.mosaic", theirs.fileno())
-            ours.setblocking(False)
-            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=LINE_LIMIT_BYTES)
-            async with asyncio.timeout(_START_LIMIT_S):
-                said = read_said(await reader.readline())
-            if not isinstance(said, Ready) or len(said.inputs) != INPUTS:
-                raise LocalError("it began with something else")
-        except (OSError, LocalError, TimeoutError) as error:
-            self._kill(process, ours)
+            process, reader, writer = await self._spawn(mosaic_id)
+            try:
+                said = await _first_word(reader)
+            except BaseException:
+                writer.close()
+                process.kill(signal.SIGKILL)
+                raise
+        except (OSError, LocalError, ValueError) as error:
             why = "it did not begin in time" if isinstance(error, TimeoutError) else str(error)
             raise MediaUnavailable(f"a mosaic could not be begun: {why}") from None
-        except BaseException:
-            self._kill(process, ours)
-            raise
         handle = MosaicHandle(mosaic_id, call_id, self._output(said), self._inputs(said))
         found = self._open[mosaic_id] = _Open(handle, process, writer, on_event)
         found.watching = asyncio.create_task(self._watch(found, reader), name=mosaic_id)
         return found
 
-    def _arguments(self, name: str) -> list[str]:
-        return ["--name", name, "--log-format", self._logs.log_format, "--log-level", self._logs.log_level]
+    async def _spawn(self, name: str) -> tuple[WorkerProcess, asyncio.StreamReader, asyncio.StreamWriter]:
+        """Start a process with the other end of a pair of sockets. Raises OSError."""
+        words = ["--name", name, "--log-format", self._logs.log_format, "--log-level", self._logs.log_level]
+        ours, theirs = socket.socketpair()
+        with theirs:
+            ours.setblocking(False)
+            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=LINE_LIMIT_BYTES)
+            try:
+                return WorkerProcess.spawn(words, "splitter.media.mosaic", theirs.fileno()), reader, writer
+            except OSError:
+                writer.close()
+                raise
 
     def _output(self, ready: Ready) -> ParticipantMedia:
         return ParticipantMedia(_at(ready.output), _SENT, _SENT, sending=False, aside=True)
@@ -188,14 +191,9 @@ class Studio:
         taken = replace(_TAKEN, bitrate_kbps=self._kbps)
         return tuple(ParticipantMedia(_at(port), taken, taken, receiving=False, aside=True) for port in ready.inputs)
 
-    def _kill(self, process: WorkerProcess | None, ours: socket.socket) -> None:
-        ours.close()
-        if process is not None:
-            process.kill(signal.SIGKILL)
-
     async def _watch(self, found: _Open, reader: asyncio.StreamReader) -> None:
         """Hear what it says until it ends, and tell whose it was."""
-        with suppress(ConnectionError, LocalError):
+        with suppress(ConnectionError, LocalError, ValueError):  # of a line that is too long
             while line := await reader.readline():
                 match read_said(line):
                     case Late(reason=reason):
@@ -217,6 +215,16 @@ class Studio:
                 await found.process.ended.wait()
         if not found.process.ended.is_set():
             found.process.kill(signal.SIGKILL)
+
+
+async def _first_word(reader: asyncio.StreamReader) -> Ready:
+    """Wait until a process may begin. Raises LocalError, TimeoutError, ValueError."""
+    async with asyncio.timeout(_START_LIMIT_S):
+        line = await reader.readline()
+    said = read_said(line) if line else None
+    if not isinstance(said, Ready) or len(said.inputs) != INPUTS:
+        raise LocalError("its process ended at once" if said is None else "it began with something else")
+    return said
 
 
 def _at(port: int) -> RemoteEnd:

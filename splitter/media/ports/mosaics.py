@@ -84,11 +84,13 @@ class MosaicEngine(Protocol):
     def arrange_mosaic(
         self, mosaic: MosaicHandle, plan: MosaicPlan, output: LocalEnd, inputs: Mapping[str, tuple[int, LocalEnd]]
     ) -> None:
-        """Say what it is to be from now on; one that is gone hears nothing.
+        """Say what it is to be from now on.
 
         Args:
             output: the room's ports towards it.
             inputs: by source, the number of its input, and the room's ports towards that.
+        Raises:
+            MediaUnavailable: it is gone.
         """
         ...
 

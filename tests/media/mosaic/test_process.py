@@ -155,6 +155,20 @@ class TestItsEnd:
             assert studio.mosaics().open == 0
             await studio.close_mosaic(handle)
 
+    async def test_comes_when_it_is_later_than_real_time(self) -> None:
+        """A process that got no processor for so long: the machine is too busy for it."""
+        async with mosaic({"desk-1": 80, "desk-2": 150}) as (studio, handle, stand, told):
+            studio.arrange_mosaic(handle, plan(("desk-1", ""), ("desk-2", "")), stand.watcher.pair.local, stand.inputs)
+            await film_until(stand, [80, 150])
+            (pid,) = studio.mosaics().pids
+            os.kill(pid, signal.SIGSTOP)
+            await asyncio.sleep(4.5)  # more than what it is judged by, on any machine
+            os.kill(pid, signal.SIGCONT)
+            async with asyncio.timeout(PATIENCE_S):
+                await told.came.wait()
+            [event] = told.events
+            assert isinstance(event, MosaicLost) and "later than real time" in event.reason
+
     async def test_is_the_gateways_end(self) -> None:
         """Whoever began it is gone: nobody has to find it."""
         ours, theirs = socket.socketpair()
