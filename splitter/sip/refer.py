@@ -18,7 +18,7 @@ from splitter.sip.uri import NameAddr, parse_uri, user_of
 
 NOREFERSUB = "norefersub"  # RFC 4488: the peer may do without being told
 SIPFRAG = "message/sipfrag;version=2.0"  # RFC 3420
-_LONGEST_NUMBER, _LONGEST = 64, 512
+_LONGEST_NUMBER, _LONGEST, _LONGEST_REASON = 64, 512, 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,9 @@ def referral_of(request: Request) -> Referral:
 
 
 def sipfrag(status: int, reason: str) -> bytes:
-    """The body that tells how far a transfer is (RFC 3515 §2.4.5)."""
-    return f"SIP/2.0 {status} {reason}\r\n".encode()
+    """The body that tells how far a transfer is (RFC 3515 §2.4.5); `reason` may be whatever a peer has said."""
+    words = "".join(letter for letter in reason[:_LONGEST_REASON] if letter.isprintable())
+    return f"SIP/2.0 {status} {words}\r\n".encode(errors="replace")
 
 
 def _replaces_in(headers: str) -> str:

@@ -4,6 +4,7 @@ INVITE 110; offer: audio AMR-WB/107 AMR/105 dtmf/101 → 10.0.0.1:31018, video H
 183 Session Progress (INVITE); answer: audio AMR-WB/107 dtmf/101 → 10.9.0.1:30000, video off
 INVITE 110; offer: audio PCMA/8 → 10.0.0.1:31018, video off; overlooked: an m= line without a format: m=video 0 RTP/AVP
 BYE; reason: Q.850;cause=16;text="Normal call clearing"
+NOTIFY; told: SIP/2.0 180 Ringing
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ class Summariser:
             first = event.data.split(b"\r\n", 1)[0].decode(errors="replace")
             return Summary(event.text[:12], first or event.text, f"cannot be read: {error.reason}")
         return Summary(
-            label, line, "; ".join(filter(None, [self._session(message), *_headers(message), _odd(message)]))
+            label,
+            line,
+            "; ".join(filter(None, [self._session(message), *_headers(message), _told(message), _odd(message)])),
         )
 
     def _session(self, message: Message) -> str:
@@ -129,6 +132,13 @@ def _video(codec: Codec) -> str:
     parameters = codec.parameters
     profile = parameters.get("profile-level-id", "no profile").lower()
     return f"{codec.name}/{codec.payload_type} {profile} mode {parameters.get('packetization-mode', '0')}"
+
+
+def _told(message: Message) -> str:
+    """How far a transfer is (RFC 3515 §2.4.5)."""
+    if not (message.headers.get("content-type") or "").lower().startswith("message/sipfrag"):
+        return ""
+    return f"told: {message.body.splitlines()[0].decode(errors='replace')[:80]}" if message.body.strip() else ""
 
 
 def _odd(message: Message) -> str:

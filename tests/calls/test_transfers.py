@@ -11,7 +11,7 @@ from splitter.lab.offers import Voice
 from splitter.sip.message import Request
 from splitter.sip.parse import parse_message
 from tests.calls.kit import connected as answered
-from tests.calls.kit import relay_target
+from tests.calls.kit import relay_target, with_webrtc
 from tests.calls.test_outwards import answered as outwards
 from tests.calls.test_phones import invited, joined, over
 from tests.world import PeerCall, World
@@ -167,6 +167,24 @@ class TestABlindTransfer:
         hears(centre, "BYE")
         world.run(0.5)
         assert world.call_of(caller).view().extension == "8003"
+        over(world, caller, new)
+
+    def test_takes_the_picture_from_the_desk_before_to_the_next_one(self, world: World) -> None:
+        caller, centre = answered(world)
+        centre.update(bare=True, headers=[("P-Asserted-Identity", "<sip:7001@10.2.0.5>")])
+        hears(centre, "200 UPDATE")
+        with_webrtc(world, caller, "tab-1", "7001")
+        refer(centre)
+        new = world.pbx.take()
+        new.ring(180, headers=[("P-Asserted-Identity", f"<sip:{TO}@10.2.0.5>")])
+        world.run(0.5)
+        assert [one.desk.extension for one in world.call_of(caller).talk.parties.all()] == ["7001"], "it only rings"
+        new.answer()
+        hears(centre, "BYE")
+        world.run(0.5)
+        assert world.call_of(caller).view().extension == TO
+        assert not world.call_of(caller).talk.parties.all() and "party-removed" in codes(world)
+        with_webrtc(world, caller, "tab-2", TO)
         over(world, caller, new)
 
     def test_may_be_said_without_being_told(self, world: World) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from splitter.calls.call import Call
-from splitter.calls.settings import CallSettings
+from splitter.calls.settings import CallSettings, Transfers
 from splitter.calls.states import CallState, LegState
 from splitter.calls.talk.record import read, written
 from splitter.core.errors import MediaUnavailable
@@ -22,6 +22,7 @@ from tests.sim.browsers import astray
 from tests.sim.phones import is_phone, mix_faults, phones, phones_desk, voices
 from tests.sim.plans import mixed, mixed_centre, plain, plain_centre
 from tests.sim.scripts import Script, caller, centre
+from tests.sim.transfers import transferring_centre, transfers
 from tests.world import PeerCall, Weather, World
 
 SPREAD_S = 60.0
@@ -38,7 +39,7 @@ class Setting:
         plain: every call is wanted by everybody; else anything may happen.
         mishaps: media workers die, and requests about video fail.
         deaths: how often the gateway's process is killed and begun again.
-        phones: desks invite some, mute them, leave.
+        phones: desks invite some, mute them, leave. transfers: centres hand callers on by REFER.
         amnesia: now and then a call at rest is written down and goes on with what was read; nobody may notice.
     """
 
@@ -50,6 +51,7 @@ class Setting:
     amnesia: bool = True
     deaths: int = 0
     phones: bool = False
+    transfers: bool = False
 
     @property
     def weather(self) -> Weather:
@@ -61,6 +63,7 @@ class Setting:
         """How to play it again."""
         flags = " --plain" * self.plain + " --no-mishaps" * (not self.mishaps) + " --no-amnesia" * (not self.amnesia)
         flags += f" --deaths {self.deaths}" * bool(self.deaths) + " --phones" * self.phones
+        flags += " --transfers" * self.transfers
         return f"python -m tests.sim --seed {self.seed} --calls {self.calls} --loss {self.loss:g}{flags}"
 
 
@@ -99,10 +102,12 @@ class Run:
         self.setting = setting
         self.result = Result(setting)
         self._rng = random.Random(f"{setting.seed} sim")
-        settings, trunk = CallSettings(), {}
+        settings, trunk = CallSettings(), dict[str, Any]()
         if not setting.plain:
             settings = CallSettings(session_expires_s=self._rng.choice((90, 180, 1800)))
             trunk = {"delayed_offer": self._rng.random() < 0.2, "reliable_provisional": self._rng.random() < 0.8}
+        if setting.transfers:
+            trunk["transfers"] = Transfers.REFER
         self.world = World(setting.seed, setting.weather, settings=settings, trunk=trunk)
         self._joined_before = value(metrics.SEATS_JOINED)
         self._excused: set[str] = set()  # numbers of callers whose voice somebody else has spoilt
@@ -141,6 +146,8 @@ class Run:
                 self._begin(self._watch(name))
                 if self.setting.phones:
                     self._begin(self._desk_with_phones(name, number))
+                if self.setting.transfers:
+                    self._begin(self._transferring(name, number))
             if not world.loop.run_until(self._over, PATIENCE_S):
                 self._blame_unended()
             if self._storm is not None:
@@ -176,6 +183,11 @@ class Run:
         while (call := self._call(name)) is None:  # noqa: ASYNC110 - not told
             await asyncio.sleep(0.5)
         await phones_desk(self.world, call, phones(self.setting.seed, number))
+
+    async def _transferring(self, name: str, number: int) -> None:
+        while (call := self._call(name)) is None:  # noqa: ASYNC110 - not told
+            await asyncio.sleep(0.5)
+        await transferring_centre(self.world, call, transfers(self.setting.seed, number), number)
 
     async def _mishaps(self) -> None:
         """A media worker dies now and then."""

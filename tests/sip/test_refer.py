@@ -75,3 +75,4 @@ class TestWhatItBrings:
 
 def test_a_notice_is_a_status_line() -> None:
     assert sipfrag(180, "Ringing") == b"SIP/2.0 180 Ringing\r\n"
+    assert sipfrag(486, "B\udcffs\r\ny\x00" + "!" * 500) == b"SIP/2.0 486 Bsy" + b"!" * 73 + b"\r\n"

@@ -45,6 +45,13 @@ class TestMessages:
                 data("REFER sip:2@y SIP/2.0", cseq="2 REFER", more="Refer-To: <sip:9@z>\n"),
                 "REFER 2; refer-to: <sip:9@z>",
             ),
+            (
+                data(
+                    "NOTIFY sip:2@y SIP/2.0", cseq="3 NOTIFY", more="Content-Type: message/sipfrag;version=2.0\n"
+                ).replace(b"Content-Length: 0", b"Content-Length: 21")
+                + b"SIP/2.0 180 Ringing\r\n",
+                "NOTIFY; told: SIP/2.0 180 Ringing",
+            ),
         ],
     )
     def test_in_plain_words(self, raw: bytes, expected: str) -> None:
