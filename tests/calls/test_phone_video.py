@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from splitter.calls.asks import InvitePhone, LeaveVoice, Remove, RemovePhone, SetPhoneVideo, Show
+from splitter.calls.dialling import Dialling
+from splitter.calls.talk.phone_commands import FoundWay, PhoneCommand, SeekNextWay
 from splitter.calls.view import PhoneView
 from splitter.core.errors import MediaUnavailable
 from splitter.lab.offers import Voice
@@ -160,6 +163,25 @@ class TestWithItsInvite:
         assert view_of(world, caller).video_reason == "the centre is called by voice alone"
         assert denied(world, caller, SetPhoneVideo("phone-1", True, AGENT)) == (409, "voice-only")
         over(world, caller, centre, colleague)
+
+    def test_nor_as_the_next_way_to_a_number(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        caller, centre = connected(world)
+        call, carry_out = world.call_of(caller), Dialling.carry_out
+
+        def next_leads_to_the_centre(dialling: Dialling, command: PhoneCommand[Any]) -> Any:
+            if not isinstance(command, SeekNextWay):
+                return carry_out(dialling, command)
+            phone = call.pending.calling[command.name]
+            return FoundWay(phone.trunk, phone.network, phone.transport, centre=True)
+
+        monkeypatch.setattr(Dialling, "carry_out", next_leads_to_the_centre)
+        invited(world, caller).refuse(503)
+        again = world.sbc.take()
+        assert lines(again.offered_session()) == [("audio", True)] and placeless(world, caller)
+        again.answer()
+        again.expect("ACK")
+        world.run(0.5)
+        over(world, caller, centre, again)
 
     def test_numbers_are_allowed_by_the_same_rules(self, world: World) -> None:
         caller, centre = connected(world)

@@ -113,6 +113,8 @@ def on_phone_placed(call: LiveCall, event: PhonePlaced) -> Steps[None]:
 def _dial(call: LiveCall, phone: Phone) -> Steps[None]:
     if phone.name in call.pending.placing:
         return  # its INVITE names the ports of its picture
+    if phone.extension and phone.video is VideoState.ASKING:  # the next way to it leads to the centre
+        yield from seek_place(call, phone)
     origin = yield from MakeOrigin(phone.network, phone.transport)
     offer = phone_offer(call.talk.voice.ours(phone.name), origin)
     try:
