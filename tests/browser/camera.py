@@ -28,12 +28,12 @@ def film(folder: Path, sender: int = SENDER, width: int = WIDTH, height: int = H
     if not path.exists():
         drawn = (draw(sender, at, at * 1000 // _FRAMES_PER_S, width, height) for at in range(frames))
         made = path.with_suffix(".part")
-        made.write_bytes(b"".join(_jpeg(frame) for frame in drawn))
+        made.write_bytes(b"".join(jpeg(frame) for frame in drawn))
         made.rename(path)
     return path
 
 
-def _jpeg(picture: Plane) -> bytes:
+def jpeg(picture: Plane) -> bytes:
     """A yuv420p picture, shape (height * 3 // 2, width), as a JPEG."""
     height, width = picture.shape[0] * 2 // 3, picture.shape[1]
     small = (2, height // 2, width // 2)
