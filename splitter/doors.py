@@ -40,6 +40,7 @@ from splitter.web.evictions import Evictions
 from splitter.web.guest_feed import GuestFeed
 from splitter.web.health import Health, expiring_certificates, missing_workers, shortages
 from splitter.web.hub import Hub
+from splitter.web.late_ratings import LateRatings
 from splitter.web.leftovers import Leftovers
 from splitter.web.messaging import Messaging, MessagingCabinet
 from splitter.web.nodes.neighbours import Neighbours
@@ -103,7 +104,7 @@ class Doors:
         settings = self._settings
         path = Path(settings.api.secret_file) if settings.api.secret_file else secret_beside(settings.store.path)
         secret, self._secret_alarm = secret_or_new(path if settings.api.listen else None)
-        return Access(secret, passwords_of(settings, secret), settings.tokens, settings.api)
+        return Access(secret, passwords_of(settings, secret), settings.tokens, settings.api, settings.guest_page)
 
     def _tell_people(self, ids: IdSource) -> None:
         """Build those who tell people and programs what happens."""
@@ -204,6 +205,7 @@ class Doors:
             elsewhere=self.neighbours,
             door=WebDoor(floor.calls, floor.browsers),
             guests=self.guests,
+            late_ratings=LateRatings(floor.store.save_call, floor.recorder.event, self._bus.publish),
         )
 
     def _said(self) -> NodeView:
@@ -290,7 +292,7 @@ class Doors:
     def adopt(self, settings: Settings, prepared: Prepared) -> None:
         """Go by these settings from now on; those of them that need a restart are as they were."""
         self._settings = settings
-        self.access.adopt(prepared.passwords, settings.tokens, settings.api)
+        self.access.adopt(prepared.passwords, settings.tokens, settings.api, settings.guest_page)
         self.revoked.adopt(settings.tokens, prepared.logins)
         self.server.api.adopt(settings.api, prepared.api)
         self.webhooks.adopt(settings.webhooks)

@@ -85,13 +85,16 @@ class Admitted:
 class Join:
     """A WebRTC client wants to be in the call's room, with this offer. → Admitted
 
-    `by_rule`: it may enter every call, whosever that is.
+    `by_rule`: it may enter every call, whosever that is. `consent`: the version of the text that its user has
+    agreed to, "" for none; `at`: then, Unix seconds.
     """
 
     desk: Desk
     offer: Session
     network: str
     by_rule: bool = False
+    consent: str = ""
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +187,13 @@ class Locate:
     """The caller's browser says where it is; None: it says so no longer. → None"""
 
     location: LocationView | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The caller says how it was, 1 to 5. → None"""
+
+    stars: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +369,7 @@ class SetPhoneVideo:
     by: str
 
 
-PartyAsk = TellCamera | Write | ReadMessages | Locate
+PartyAsk = TellCamera | Write | ReadMessages | Locate | Rate
 PhoneAsk = InvitePhone | RemovePhone | MuteVoice | SetPart | SetPhoneVideo | LeaveVoice
 Ask = (
     Join

@@ -197,6 +197,15 @@ class LocationView:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentView:
+    """The consent of a guest's user to a text, before the camera was started. `at`: Unix seconds."""
+
+    party: str
+    version: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneView:
     """A phone that was invited into the voice.
 
@@ -259,7 +268,8 @@ class CallView:
     voices that nobody hears. `silences`: the last times in which no voice came from somebody though it should.
     `mosaic`: None where nobody is to see one.
     `messages`: how many were written; `location`: of the caller by consent, None where it is not shared, and once the
-    call is over. `course`: times that its record is made of.
+    call is over. `course`: times that its record is made of. `consents`: of guests, to the
+    text that their page has shown; `rating`: by the caller, 1 to 5, 0 for none.
     """
 
     call_id: str
@@ -295,6 +305,8 @@ class CallView:
     mosaic: MosaicView | None = None
     course: CourseView = CourseView()
     recording: RecordingView = field(default_factory=RecordingView)
+    consents: tuple[ConsentView, ...] = ()
+    rating: int = 0
 
     @property
     def number(self) -> str:
@@ -336,6 +348,11 @@ class TrunkView:
     jitter_ms: float | None
     targets: tuple[TargetView, ...]
     registration: str = ""
+
+
+def rated_words(stars: int) -> str:
+    """A sentence that tells of a rating."""
+    return f"the caller has rated the call with {stars} of 5"
 
 
 def lost(view: CallView, at: float) -> CallView:

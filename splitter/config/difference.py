@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from splitter.calls.browsers.settings import WebCallSettings
+from splitter.calls.guest_page import GuestPageSettings
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
@@ -117,6 +118,7 @@ PARTS = (
     _Part("webhooks", "webhook", Webhook, _name),
     _Part("sms", "sms", SmsSettings),
     _Part("web_calls", "web_calls", WebCallSettings),
+    _Part("guest_page", "guest_page", GuestPageSettings),
     _Part("hep", "hep", HepSettings),
     _Part("cluster", "cluster", ClusterSettings),
 )

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 from splitter.calls.browsers.settings import WebCallSettings
+from splitter.calls.guest_page import GuestPageSettings
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import MonitorSettings, OverloadSettings, Route
@@ -110,6 +111,7 @@ def _read(root: Table) -> Settings:
         webhooks=tuple(read(table, Webhook, webhooks.check_webhook) for table in root.take_tables("webhook")),
         sms=sms.read_sms(root.take_table("sms")),
         web_calls=read(root.take_table("web_calls"), WebCallSettings),
+        guest_page=read(root.take_table("guest_page"), GuestPageSettings),
         hep=read(root.take_table("hep"), HepSettings),
         cluster=cluster.read_cluster(root.take_table("cluster")),
         control_socket=control_socket,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from splitter.calls.browsers.settings import WebCallSettings
+from splitter.calls.guest_page import GuestPageSettings
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
@@ -44,6 +45,7 @@ class Settings:
         webhooks: other programs that are told what happens.
         sms: what sends callers their links.
         web_calls: who may call from a browser.
+        guest_page: what is the operator's own of the page behind a link.
         hep: who else is told what happens to calls.
         cluster: who else is this gateway where this one dies; its `node` is empty where nobody is.
     """
@@ -68,6 +70,7 @@ class Settings:
     webhooks: tuple[Webhook, ...] = ()
     sms: SmsSettings = field(default_factory=SmsSettings)
     web_calls: WebCallSettings = field(default_factory=WebCallSettings)
+    guest_page: GuestPageSettings = field(default_factory=GuestPageSettings)
     hep: HepSettings = field(default_factory=HepSettings)
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     control_socket: Annotated[str, Key(table="gateway", file=True, taken=Uptake.RESTART)] = CONTROL_SOCKET

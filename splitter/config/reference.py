@@ -19,6 +19,7 @@ from functools import cache
 from typing import Any
 
 from splitter.calls.browsers.settings import WebCallSettings
+from splitter.calls.guest_page import GuestPageSettings
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Route, Trunk
@@ -150,6 +151,8 @@ _PARTS: tuple[Heading | Example, ...] = (
     Example("[sms.smpp.main]", (SmppSettings,)),
     Example("[sms.http.cloud]", (HttpSmsSettings,)),
     Example("[sms.sip.ims]", (SipSmsSettings,)),
+    Heading("guests", "The page that callers see behind such a link, as far as it is yours; see docs/guest-page.md."),
+    Example("[guest_page]", (GuestPageSettings,)),
     Heading(
         "web callers",
         'Callers who have no phone, but a browser; see docs/web-callers.md. They come by a trunk of role "web", and '

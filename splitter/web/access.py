@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
+from splitter.calls.guest_page import GuestPageSettings
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.passwords import Passwords
 from splitter.web.proxies import Proxies
@@ -21,6 +22,7 @@ class Access:
         secret: that tokens are signed with.
         passwords: of the accounts.
         tokens: of the configuration.
+        page: of guests, as far as it is the operator's own.
         proxies: before us, whose word is believed.
     """
 
@@ -28,14 +30,18 @@ class Access:
     passwords: Passwords
     tokens: tuple[Token, ...] = ()
     settings: ApiSettings = field(default_factory=ApiSettings)
+    page: GuestPageSettings = field(default_factory=GuestPageSettings)
     proxies: Proxies = field(init=False)
 
     def __post_init__(self) -> None:
         self.proxies = Proxies(self.settings.proxies)
 
-    def adopt(self, passwords: Passwords, tokens: tuple[Token, ...], settings: ApiSettings) -> None:
+    def adopt(
+        self, passwords: Passwords, tokens: tuple[Token, ...], settings: ApiSettings, page: GuestPageSettings
+    ) -> None:
         """Let these in from now on."""
         self.passwords, self.tokens, self.settings = passwords, tokens, settings
+        self.page = page
         self.proxies.adopt(settings.proxies)
 
 

@@ -24,7 +24,7 @@ from splitter.web.errors import border
 from splitter.web.find import Finder
 from splitter.web.gateway import GatewayRoutes
 from splitter.web.guest_routes import guest_routes
-from splitter.web.guests import GUEST_BODY, GuestRoutes
+from splitter.web.guests import GUEST_BODY, LOGO, GuestRoutes
 from splitter.web.invitations import INVITATION_BODY, STATUS_BODY, InvitationRoutes
 from splitter.web.login import LOGIN_BODY, TOKEN_BODY, LoginRoutes
 from splitter.web.nodes.kept import KeptElsewhere
@@ -181,7 +181,7 @@ def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
 
 def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     calls = CallRoutes(ports.calls, ports.archive, finder, ports.elsewhere)
-    parties = PartyRoutes(ports.calls, finder, ports.network, ports.inviting.links)
+    parties = PartyRoutes(ports.calls, finder, ports.network, ports.inviting.links, ports.access, ports.clock)
     guests = guest_routes(ports, finder, parties)
     display, streams = DisplayRoutes(ports.calls, finder), StreamRoutes(ports.calls, parties)
     party, accepted = f"{_CALL}/parties/{{party}}", GoodAnswer(202, "it is on its way", shapes.CallId)
@@ -192,7 +192,10 @@ def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     )
     old, gone = ((412, "old-etag"), (428, "no-etag")), GoodAnswer(204, "it is gone", kind=_NO_BODY)
     asked = ((409, "asking"), (409, "on"), (422, "unsupported"))
-    client = (Query("client", "the client's own id: the same one takes its old place again"),)
+    client = (
+        Query("client", "the client's own id: the same one takes its old place again"),
+        Query("consent", "of a guest: the version of the text that its user has agreed to"),
+    )
     return (
         Operation(
             *("POST", f"{_CALL}/video", _ACT, calls.raise_video, "Ask the caller for video", (accepted,)),
@@ -205,6 +208,7 @@ def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
             body=OFFER_BODY,
             faults=(
                 (403, "not-admitted"),
+                (403, "no-consent"),
                 (406, "no-h264"),
                 (409, "full"),
                 (422, "bad-offer"),
@@ -383,4 +387,5 @@ def pages(pages: Pages) -> tuple[Operation, ...]:
     """What people see in a browser."""
     folders = [Operation("GET", f"/{name}", _EVERYBODY, pages.folder, hidden=True) for name in FOLDERS]
     files = [Operation("GET", f"/{name}/{{file:.*}}", _EVERYBODY, pages.file, hidden=True) for name in FOLDERS]
-    return (Operation("GET", "/", _EVERYBODY, pages.index, hidden=True), *folders, *files)
+    logo = Operation("GET", LOGO, _EVERYBODY, pages.logo, hidden=True)
+    return (Operation("GET", "/", _EVERYBODY, pages.index, hidden=True), logo, *folders, *files)

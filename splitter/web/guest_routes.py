@@ -10,6 +10,7 @@ from splitter.web.guest_calls import CAMERA_TOLD_BODY, GuestCallRoutes
 from splitter.web.guest_view import GuestCallView
 from splitter.web.parties import PartyRoutes
 from splitter.web.ports import Ports
+from splitter.web.ratings import RATING_BODY, RatingRoutes
 from splitter.web.routes import GoodAnswer, Operation, Query
 
 _GUEST = frozenset({Scope.GUEST})
@@ -18,6 +19,8 @@ _CALL = "/v1/calls/{ref}"
 
 def chat_routes(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     """The operations of what people tell each other beside voice and video."""
+    access, late = ports.access, ports.late_ratings
+    ratings = RatingRoutes(ports.calls, ports.archive, ports.inviting.links, access, late, ports.clock)
     chat = ChatRoutes(ports.calls, finder, ports.inviting.links, ports.clock)
     all_of_them, place = f"{_CALL}/messages", f"{_CALL}/guest/location"
     everybody = frozenset({Scope.CONTROL, Scope.DESK, Scope.GUEST})
@@ -37,6 +40,11 @@ def chat_routes(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
             *("PUT", place, _GUEST, chat.locate, "Say where the caller is", (done,)),
             body=LOCATION_BODY,
             faults=((403, "not-the-caller"), *refused),
+        ),
+        Operation(
+            *("PUT", f"{_CALL}/guest/rating", _GUEST, ratings.rate, "Say how it was", (done,)),
+            body=RATING_BODY,
+            faults=((403, "not-the-caller"), (403, "not-asked"), (409, "call-ended"), (429, "too-many")),
         ),
         Operation("DELETE", place, _GUEST, chat.withdraw, "No longer say where the caller is", (done,)),
     )

@@ -34,6 +34,12 @@ class MessageList(Struct):
     messages: tuple[ChatMessage, ...]
 
 
+class RatingWish(Struct, forbid_unknown_fields=True):
+    """What a caller says of the call: 1, bad, to 5, very good."""
+
+    stars: Annotated[int, Meta(ge=1, le=5)]
+
+
 class LocationTold(Struct, forbid_unknown_fields=True):
     """The place of a browser (WGS 84), and the distance within which that is so."""
 

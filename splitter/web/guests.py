@@ -27,9 +27,10 @@ from splitter.web.ports import LiveCalls
 from splitter.web.proxies import remote_of
 from splitter.web.relays import relays_for
 from splitter.web.routes import JSON, JSON_BYTES, Body
-from splitter.web.shapes import GuestLogin, GuestWish
+from splitter.web.shapes import GuestLogin, GuestPageShown, GuestWish
 from splitter.web.sharing import LinkSharing
 
+LOGO = "/guest/logo"
 GUEST_BODY = Body((JSON,), JSON_BYTES, GuestWish)
 
 log = structlog.get_logger(__name__)
@@ -107,4 +108,17 @@ class GuestRoutes:
         )
         token = mint(self._access.secret, guest, link.expires_at, self._clock.wall())
         relays = relays_for(self._access.settings, guest.name, link.expires_at, self._clock.wall())
-        return json_response(GuestLogin(token, link.expires_at, link.call_id, link.kind, relays), 201)
+        return json_response(GuestLogin(token, link.expires_at, link.call_id, link.kind, relays, self._page()), 201)
+
+    def _page(self) -> GuestPageShown:
+        page = self._access.page
+        return GuestPageShown(
+            page.name,
+            page.name_zh or page.name,
+            page.text,
+            page.text_zh or page.text,
+            page.privacy_url,
+            LOGO if page.logo else "",
+            page.consent,
+            page.rating,
+        )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import structlog
 from aiohttp import web
 
 from splitter.web.access import Access, closed
@@ -23,12 +24,22 @@ FOLDERS = ("console", "guest", "sdk", "call")
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml", ".json": "application/json"}
 _URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}")
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
+_LOGO_BYTES = 100_000
+_LOGOS = {
+    re.compile(rb"\x89PNG\r\n\x1a\n"): "image/png",
+    re.compile(rb"\xff\xd8\xff"): "image/jpeg",
+    re.compile(rb"RIFF....WEBP", re.DOTALL): "image/webp",
+    re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<svg[\s>]", re.DOTALL): "image/svg+xml",
+}
 _FIXED = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "camera=(self), display-capture=(self), microphone=(), geolocation=()",
     "Cache-Control": "no-cache",  # asked for each time, sent only when it is another one
 }
+
+
+log = structlog.get_logger(__name__)
 
 
 class _File(NamedTuple):
@@ -51,6 +62,7 @@ class Pages:
         folder = folder or STATIC
         self._nodes = nodes
         self._access = access or closed()
+        self._logo = _read_logo(self._access.page.logo)
         self.files = {
             path.relative_to(folder).as_posix(): _read(path)
             for name in FOLDERS
@@ -65,6 +77,13 @@ class Pages:
     async def folder(self, request: web.Request) -> web.StreamResponse:
         """Without the slash at its end the page's own links would lead elsewhere."""
         return web.Response(status=302, headers={"Location": f"{request.path}/"})
+
+    async def logo(self, request: web.Request) -> web.StreamResponse:
+        """The operator's own image on the guests' page: an image, whatever else it may be."""
+        if self._logo is None:
+            raise web.HTTPNotFound
+        policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+        return self._logo.document.response(request, self._logo.kind, {**_FIXED, "Content-Security-Policy": policy})
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         name = request.path.removeprefix("/")
@@ -94,6 +113,23 @@ class Pages:
             f"media-src 'self' blob:; connect-src 'self'{socket}; base-uri 'none'; "
             f"form-action 'none'; frame-ancestors {frames}"
         )
+
+
+def _read_logo(name: str) -> _File | None:
+    """The image of [guest_page]; None where there is none, or it is no image, which the log says."""
+    if not name:
+        return None
+    try:
+        with Path(name).open("rb") as file:
+            body = file.read(_LOGO_BYTES + 1)
+    except OSError as error:
+        log.error("the logo of the guests' page cannot be read", file=name, reason=str(error))
+        return None
+    kind = next((kind for start, kind in _LOGOS.items() if start.match(body)), "")
+    if not kind or len(body) > _LOGO_BYTES:
+        log.error("the logo of the guests' page is no PNG, JPEG, WebP or SVG image of at most 100 kB", file=name)
+        return None
+    return _File(Document(body), kind)
 
 
 def _read(path: Path) -> _File:

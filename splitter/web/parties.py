@@ -17,6 +17,7 @@ from splitter.calls.asks import Admitted, Denial, Desk, Holder, Join, Limits, Re
 from splitter.calls.logins.access import ENTERS, Scope
 from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import CallView, PartyView
+from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
 from splitter.sdp.fragment import CONTENT_TYPE as FRAGMENT
 from splitter.sdp.fragment import Fragment, read_fragment, write_fragment
@@ -24,6 +25,7 @@ from splitter.sdp.model import Session
 from splitter.sdp.parse import parse
 from splitter.sdp.webrtc import SecureLocal, tagged
 from splitter.sdp.write import write
+from splitter.web.access import Access
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.bodies import read_body
@@ -56,9 +58,14 @@ class PartyRoutes:
     Args:
         network: where browsers' video comes in.
         links: of guests: each lets in so many devices.
+        access: the text that guests agree to.
     """
 
-    def __init__(self, calls: LiveCalls, finder: Finder, network: str, links: Links) -> None:
+    def __init__(
+        self, calls: LiveCalls, finder: Finder, network: str, links: Links, access: Access, clock: Clock
+    ) -> None:
+        self._access = access
+        self._clock = clock
         self._calls = calls
         self._links = links
         self._find = finder
@@ -70,12 +77,16 @@ class PartyRoutes:
         bearer = bearer_of(request)
         offer = _offer(await read_body(request, OFFER_BODY))
         call = await self._find.to_take(request)
+        self._check_consent(request, bearer)
         fresh = bool(bearer.link) and not self._links.uses(bearer.link, bearer.device)
         if bearer.link and not await self._links.admit(bearer.link, bearer.device):
             raise ApiError(403, "other-device", "this link is used on another device, or no longer holds")
         desk = _desk(request, bearer, call)
+        join = Join(desk, offer, self._network, bearer.may(*ENTERS))
+        if bearer.link and self._access.page.consent:
+            join = replace(join, consent=self._access.page.consent, at=self._clock.wall())
         try:
-            admitted = await self._calls.ask(call.call_id, Join(desk, offer, self._network, bearer.may(*ENTERS)))
+            admitted = await self._calls.ask(call.call_id, join)
         except Denial as denial:
             if fresh:
                 await self._links.release(bearer.link, bearer.device)
@@ -93,6 +104,12 @@ class PartyRoutes:
             "Accept-Patch": FRAGMENT,
         }
         return web.Response(status=201, body=write(admitted.answer), content_type=SDP, headers=headers)
+
+    def _check_consent(self, request: web.Request, bearer: Bearer) -> None:
+        """Raises ApiError where a guest's user has not agreed to the text of now."""
+        wanted = self._access.page.consent if bearer.link else ""
+        if wanted and request.query.get("consent", "") != wanted:
+            raise ApiError(403, "no-consent", f"its user has to agree to the text {wanted} first")
 
     async def restart(self, request: web.Request) -> web.Response:
         """RFC 9725 §4.3: more candidates of a party, or new credentials."""

@@ -29,6 +29,7 @@ from splitter.web.errors import ApiError, Handler
 from splitter.web.guesses import Guesses
 from splitter.web.guest_feed import GuestFeed
 from splitter.web.inviting import Inviting, unconnected
+from splitter.web.late_ratings import LateRatings
 from splitter.web.revocations import Revocations
 from splitter.web.routes import Operation
 from splitter.web.security import NoSecurity, Security
@@ -237,6 +238,7 @@ class Ports:
         elsewhere: the other gateways of a cluster.
         services: of SMS, whose receipts come by HTTP.
         door: of web callers; None where there are none.
+        late_ratings: how a rating becomes known after its call.
         guests: pages of guests that are told what becomes of their calls.
         recordings: the recorder; None where there is none.
     """
@@ -261,5 +263,6 @@ class Ports:
     door: WebDoor | None = None
     guests: GuestFeed = field(default_factory=GuestFeed)
     recordings: Recordings | None = None
+    late_ratings: LateRatings = field(default_factory=LateRatings)
     elsewhere: Elsewhere = field(default_factory=Alone)
     revoked: Revocations = field(default_factory=lambda: Revocations(None, (), SystemClock()))

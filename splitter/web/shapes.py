@@ -378,6 +378,21 @@ class GuestWish(Struct, forbid_unknown_fields=True):
     device: Annotated[str, Meta(min_length=16, max_length=64, pattern=r"^[A-Za-z0-9_-]+$(?!\n)")]
 
 
+class GuestPageShown(Struct, frozen=True):
+    """The operator's own part of a guest's page. `logo`: where it is, empty for none; `consent`: the version of the
+    text that its user has to agree to, empty for none; `rating`: its user is asked how it was.
+    """
+
+    name: str = ""
+    name_zh: str = ""
+    text: str = ""
+    text_zh: str = ""
+    privacy_url: str = ""
+    logo: str = ""
+    consent: str = ""
+    rating: bool = True
+
+
 class GuestLogin(Struct):
     """A token for one call. `kind`: "guest", the caller's own browser, or "expert"."""
 
@@ -386,6 +401,7 @@ class GuestLogin(Struct):
     call_id: str
     kind: str = "guest"
     ice_servers: list[IceServer] = []
+    page: GuestPageShown = GuestPageShown()
 
 
 class DeskList(Struct):

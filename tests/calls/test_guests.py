@@ -8,6 +8,7 @@ from splitter.calls.asks import (
     Join,
     Locate,
     MessagesRead,
+    Rate,
     ReadMessages,
     TellCamera,
     Write,
@@ -16,7 +17,7 @@ from splitter.calls.asks import (
 from splitter.calls.states import CameraState
 from splitter.calls.talk.aside import MOST_CHARACTERS, MOST_MESSAGES, Aside, ChatSender
 from splitter.calls.talk.record import read, written
-from splitter.calls.view import LocationView
+from splitter.calls.view import ConsentView, LocationView
 from tests.calls.kit import browser_offer, denied, ended, told
 from tests.world import PeerCall, World
 
@@ -108,3 +109,22 @@ class TestTheLocation:
         ended(world, caller, centre)
         assert "116.39" not in repr(trace)
         assert world.views[call_id].state == "ended" and world.views[call_id].location is None
+
+
+class TestConsentAndRating:
+    def test_stand_in_the_record_and_the_trace(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        for _ in range(2):  # a reload of the page is the same guest
+            join = Join(Desk("phone", kind="guest", by="guest m1"), browser_offer(), "desks", consent="v2", at=7.0)
+            made = told(world, caller, join)
+            assert isinstance(made, Admitted)
+            world.run(0.2)
+        told(world, caller, Rate(4))
+        call = world.call_of(caller)
+        call.take_up(read(written(call.talk)))
+        trace, call_id = world.trace_of(caller), call.talk.call_id
+        ended(world, caller, centre)
+        view = world.views[call_id]
+        assert (view.state, view.consents, view.rating) == ("ended", (ConsentView("guest-1", "v2", 7.0),), 4)
+        texts = [event.text for event in trace]
+        assert texts.count("its user has agreed to the text v2") == 1
+        assert [notice.code for notice in world.notices if notice.code == "rated"] == ["rated"]

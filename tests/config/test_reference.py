@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from splitter.calls.browsers.settings import WebCallSettings
+from splitter.calls.guest_page import GuestPageSettings
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
@@ -36,6 +37,7 @@ TABLES = {
     CallSettings: "calls",
     ClusterSettings: "cluster",
     DnsSettings: "dns",
+    GuestPageSettings: "guest_page",
     MediaSettings: "media",
     RtpengineSettings: "rtpengine",
     MonitorSettings: "monitor",
@@ -155,6 +157,13 @@ OTHERS = {
     "api.guest_url": '"https://video.example/guest/"',
     "api.link_url": '"https://v.example/g/"',
     "sms.carrier": '"cloud"',
+    "guest_page.name": '"City Water"',
+    "guest_page.name_zh": '"市自来水公司"',
+    "guest_page.text": '"For repairs."',
+    "guest_page.text_zh": '"用于报修。"',
+    "guest_page.privacy_url": '"https://water.example/privacy"',
+    "guest_page.consent": '"2026-05"',
+    "guest_page.logo": '"/etc/splitter/logo.png"',
     "web_calls.trunk": '"web"',
     "web_calls.origins": '["https://other.example"]',
     "web_calls.captcha_url": '"https://captcha.example/verify"',

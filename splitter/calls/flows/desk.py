@@ -24,6 +24,7 @@ from splitter.calls.asks import (
     Locate,
     MuteVoice,
     RaiseVideo,
+    Rate,
     ReadMessages,
     RecordCall,
     Remove,
@@ -41,7 +42,7 @@ from splitter.calls.events import ClientPlaced, ClientRestarted, ShowFailed, Sho
 from splitter.calls.flows.belonging import give_to, rank_newcomer
 from splitter.calls.flows.binding import bind_call
 from splitter.calls.flows.consent import admit_desk, ask_in, dismiss_desk, hand_over, may_enter
-from splitter.calls.flows.guests import on_party_ask
+from splitter.calls.flows.guests import note_consent, on_party_ask
 from splitter.calls.flows.phones import on_phone_ask
 from splitter.calls.flows.recording import on_record
 from splitter.calls.flows.seats import admit_party, forget_party, join_seat, uncover_viewers
@@ -118,7 +119,7 @@ def _begin(call: LiveCall, asked: Asked) -> Steps[None]:
             yield from admit_desk(call, asked, ask, join_seat)
         case Dismiss():
             yield from dismiss_desk(call, asked, ask)
-        case TellCamera() | Write() | ReadMessages() | Locate():
+        case TellCamera() | Write() | ReadMessages() | Locate() | Rate():
             yield from on_party_ask(call, asked, ask)
         case InvitePhone() | RemovePhone() | MuteVoice() | SetPart() | SetPhoneVideo() | LeaveVoice():
             yield from on_phone_ask(call, asked, ask)
@@ -167,6 +168,7 @@ def _join(call: LiveCall, asked: Asked, ask: Join) -> Steps[None]:
     if before is None:
         rank_newcomer(call, name, kind, ask.desk)
     yield from admit_party(call, party)
+    yield from note_consent(call, name, ask)
     yield PlaceClient(asked, party, offer, ask.network)
     yield Tell()
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 from splitter.calls.asks import (
     Asked,
     Denial,
+    Join,
     Locate,
     MessagesRead,
     PartyAsk,
+    Rate,
     ReadMessages,
     TellCamera,
     Write,
@@ -23,6 +25,7 @@ from splitter.calls.states import CameraState
 from splitter.calls.talk.aside import ChatSender
 from splitter.calls.talk.commands import AnswerAsk, Note, Notify, Steps, Tell
 from splitter.calls.talk.live import LiveCall
+from splitter.calls.view import ConsentView, rated_words
 
 _WORDS = {
     CameraState.UNKNOWN: "it says nothing of its camera",
@@ -52,6 +55,17 @@ def on_party_ask(call: LiveCall, asked: Asked, ask: PartyAsk) -> Steps[None]:
             yield AnswerAsk(asked, MessagesRead(tuple(found)))
         case Locate():
             yield from _locate(call, asked, ask)
+        case Rate():
+            call.talk.aside.rating = ask.stars
+            yield Notify("rated", rated_words(ask.stars))
+            yield Tell()
+            yield AnswerAsk(asked)
+
+
+def note_consent(call: LiveCall, party: str, ask: Join) -> Steps[None]:
+    """Keep to what a guest's user has agreed, once for each text."""
+    if ask.consent and call.talk.aside.agree(ConsentView(party, ask.consent, ask.at)):
+        yield Note(f"its user has agreed to the text {ask.consent}", party)
 
 
 def _tell_camera(call: LiveCall, asked: Asked, ask: TellCamera) -> Steps[None]:

@@ -76,6 +76,8 @@ def view_of(
         mosaic=_mosaic_of(talk.room),
         course=talk.course.view(),
         recording=talk.recording.view(talk.call_id),
+        consents=tuple(talk.aside.consents),
+        rating=talk.aside.rating,
     )
 
 

@@ -36,7 +36,7 @@ export function renderChat(entry, own) {
   const list = byId("chat");
   const [last] = [chat.messages.at(-1)?.number];
   fill(list, [entry.id, last, own], () => chat.messages.map((message) => item(message, own)));
-  if (list.dataset.last !== String(last)) list.scrollTop = list.scrollHeight;
+  if (list.dataset.last !== String(last)) byId("chat-log").scrollTop = list.scrollHeight;
   list.dataset.last = String(last);
   fill(byId("chat-quick"), [entry.id], () =>
     QUICK.map((name) => {

@@ -35,6 +35,8 @@ function renderFacts(entry) {
     [t("fact.number"), hidden ? t("fact.hidden") : callerOf(view)],
     view.direction === "out" ? [t("fact.shown"), view.caller] : [t("fact.called"), view.called],
     [t("fact.place"), placeOf(facts)],
+    [t("fact.consent"), [...new Set((view.consents ?? []).map((one) => `${one.version} · ${timeOfDay(one.at)}`))].join(", ")],
+    [t("fact.rating"), view.rating ? t("fact.rating.of", { stars: view.rating }) : ""],
     [t("fact.location"), pointOf(view.location), mapOf(view.location)],
     [t("fact.cell"), facts.access_network],
     [t("fact.code"), view.short_code],

@@ -93,7 +93,7 @@ export class ChatPanel extends EventTarget {
     for (const message of fresh) list.append(this.#item(message));
     this.#drawn = messages.at(-1)?.number ?? this.#drawn;
     if (!byId("chat").hidden) this.#read = this.#drawn;
-    if (fresh.length || !byId("chat").hidden) list.scrollTop = list.scrollHeight;
+    if (fresh.length || !byId("chat").hidden) byId("chat-log").scrollTop = list.scrollHeight;
     byId("chat-trouble").textContent = this.trouble && text(this.trouble);
     this.dispatchEvent(new Event("change"));
   }

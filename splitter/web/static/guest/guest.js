@@ -8,8 +8,8 @@
  *
  *   early.js    what works without modules         standing.js  what is said of the video, and when (pure)
  *   feed.js     what becomes of the call           texts.js     the words
- *   others.js   everybody in the video, for experts  chat.js    what is written in the call
- *   whereabouts.js  where its user is
+ *   others.js   everybody, for experts             operator.js  whose page it is, and consent
+ *   besides.js  chat.js, whereabouts.js, rating.js: what can be told beside the video
  */
 
 import { Http, ignore, SplitterError } from "../sdk/http.js";
@@ -18,12 +18,12 @@ import { Place } from "../sdk/place.js";
 import { play } from "../sdk/playback.js";
 import { Desk } from "../sdk/sources.js";
 import { hasH264, hasWebRtc } from "../sdk/transport.js";
-import { ChatPanel } from "./chat.js";
+import { Besides, button, say } from "./besides.js";
 import { Feed } from "./feed.js";
+import { agreedTo, drawOperator, mayStart, showOperator } from "./operator.js";
 import { Others } from "./others.js";
 import { standingOf, told } from "./standing.js";
 import { language, speakTo, text } from "./texts.js";
-import { Whereabouts } from "./whereabouts.js";
 
 /** @typedef {"start"|"live"|"over"|"expired"|"used"|"left"|"removed"|"no-h264"|"no-webrtc"|"in-app"|"busy"} State */
 /** @typedef {import("../sdk/types.js").Limits} Limits */
@@ -55,10 +55,8 @@ class Guest {
   #place = null;
   /** @type {Feed|null} */
   #feed = null;
-  /** @type {ChatPanel|null} */
-  #chat = null;
-  /** @type {Whereabouts|null} */
-  #where = null;
+  /** @type {Besides|null} */
+  #besides = null;
   /** @type {number|undefined} */
   #lost;
   /** @type {number|undefined} */
@@ -83,7 +81,6 @@ class Guest {
     byId("pause").addEventListener("click", () => this.#desk.setCamera(this.#paused));
     byId("leave").addEventListener("click", () => this.#leave());
     byId("swap").addEventListener("click", () => this.#swap());
-    byId("locate").addEventListener("click", () => this.#where?.toggle());
     this.#draw();
   }
 
@@ -99,7 +96,8 @@ class Guest {
       this.#gateway.client ||= (await claimClient("guest")).client;
       speakTo(login.kind);
       this.#place ??= this.#placeIn(login.call_id, login.kind);
-      this.#besides(login.call_id, login.kind);
+      showOperator(login.page);
+      this.#besides ??= this.#besidesOf(login.call_id, login.kind, login.page.rating);
       this.#feed ??= this.#feedOf(login.call_id);
       this.#draw();
     } catch (error) {
@@ -112,7 +110,7 @@ class Guest {
 
   /** @param {string} callId @param {"guest"|"expert"} kind */
   #placeIn(callId, kind) {
-    const place = new Place(this.#gateway, callId, this.#desk, { bound: upright, givenUpAfterMs: REJOIN_WINDOW_MS });
+    const place = new Place(this.#gateway, callId, this.#desk, { bound: upright, givenUpAfterMs: REJOIN_WINDOW_MS, consent: agreedTo });
     place.addEventListener("media", () => this.#onMedia(place.media));
     place.addEventListener("admitted", () => this.#onAdmitted(place));
     if (kind === "expert") {
@@ -122,12 +120,11 @@ class Guest {
     return place;
   }
 
-  /** What can be told beside the video. @param {string} callId @param {"guest"|"expert"} kind */
-  #besides(callId, kind) {
-    if (this.#chat) return;
-    this.#chat = new ChatPanel(this.#gateway, callId, kind);
-    if (kind === "guest") this.#where ??= new Whereabouts(this.#gateway, callId);
-    for (const one of [this.#chat, this.#where]) one?.addEventListener("change", () => this.#draw());
+  /** @param {string} callId @param {"guest"|"expert"} kind @param {boolean} rated */
+  #besidesOf(callId, kind, rated) {
+    const besides = new Besides(this.#gateway, callId, kind, rated);
+    besides.addEventListener("change", () => this.#draw());
+    return besides;
   }
 
   /** @param {string} callId */
@@ -157,8 +154,9 @@ class Guest {
       await this.#desk.setCamera(true); // "try again" of a camera in trouble
       return;
     }
-    if (!this.#place) await this.open();
+    if (!this.#place || this.#state === "busy") await this.open(); // the link, or what is to be agreed to, may be another
     if (!this.#place) return this.#state === "start" || this.#state === "busy" ? this.#enter("busy") : undefined;
+    if (!mayStart()) return this.#enter("start");
     this.#enter("live");
     this.#desk.need(this, true, this.#place.limits);
     this.#feed?.open();
@@ -199,7 +197,7 @@ class Guest {
 
   #onView() {
     this.#place?.listed(this.#own !== undefined);
-    if (this.#place?.party) this.#chat?.follow(this.#feed?.view?.messages ?? 0);
+    if (this.#place?.party) this.#besides?.follow(this.#feed?.view?.messages ?? 0);
     this.#draw();
   }
 
@@ -268,8 +266,7 @@ class Guest {
       this.#forgive();
       this.#place?.close();
       this.#desk.need(this, false);
-      this.#where?.stop();
-      byId("chat").hidden = true;
+      this.#besides?.rest();
     }
     if (["over", "expired", "used"].includes(state)) this.#feed?.close();
     this.#draw();
@@ -297,24 +294,14 @@ class Guest {
     button("turn", seen && this.#cameras > 1 ? text("turn") : "");
     button("torch", seen && torch !== null ? text("torch") : "", torch === true);
     button("pause", live ? text(this.#paused ? "resume" : "pause") : "", this.#paused);
-    this.#drawBesides(live && Boolean(this.#place?.party));
+    drawOperator(this.#state === "start");
+    this.#besides?.draw(live && Boolean(this.#place?.party), this.#state === "over" || this.#state === "left");
     button("leave", live ? text("leave") : "");
     own.hidden = !seen;
     own.classList.toggle("mirrored", facing === "user");
     agent.hidden = !live;
     byId("swap").hidden = !seen;
     byId("swap").setAttribute("aria-label", text(this.#large === "own" ? "swap.agent" : "swap.own"));
-  }
-
-  /** @param {boolean} inside  the gateway has let this browser in */
-  #drawBesides(inside) {
-    const [unread, where] = [this.#chat?.unread ?? 0, this.#where];
-    button("talk", inside ? text("chat") + (unread ? ` (${unread})` : "") : "");
-    byId("talk").classList.toggle("unread", unread > 0);
-    button("locate", inside && where ? text(where.sharing ? "location.stop" : "location") : "", where?.sharing ?? false);
-    const note = inside && where ? where.trouble || (where.sharing ? "location.shared" : "") : "";
-    say("note", note && text(note));
-    byId("note").hidden = !note;
   }
 
   /** @returns {"connecting"|"connected"|"interrupted"} */
@@ -324,21 +311,10 @@ class Guest {
   }
 }
 
-/** What has not changed is not said again to those who have the page read out. @param {string} id @param {string} words */
-function say(id, words) {
-  if (byId(id).textContent !== words) byId(id).textContent = words;
-}
-
-/** @param {string} id @param {string} words  none: it is not there @param {boolean} [pressed] */
-function button(id, words, pressed) {
-  byId(id).hidden = !words;
-  say(id, words);
-  if (pressed !== undefined) byId(id).setAttribute("aria-pressed", String(pressed));
-}
-
 /** What a refusal means for the caller. @param {Media} media @returns {State} */
 function refusalOf({ status, code }) {
   if (code === "other-device") return "used";
+  if (code === "no-consent") return "busy"; // there is another text by now: trying again shows it
   if (status === 401 || status === 403) return "expired";
   if (status === 404 || code === "call-ended") return "over";
   return code === "no-h264" || code === "no-webrtc" ? code : "busy";
@@ -357,6 +333,7 @@ function upright(limits) {
 
 document.documentElement.lang = language;
 document.title = text("page");
+say("page", text("page"));
 say("copy", text("copy"));
 say("copied", text("copied"));
 say("app", text("app"));

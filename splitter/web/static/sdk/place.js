@@ -31,6 +31,7 @@ export class Place extends EventTarget {
   #desk;
   #bound;
   #givenUpAfterMs;
+  #consent;
   /** @type {Transport|null} */
   #transport = null;
   #wanted = false;
@@ -56,9 +57,9 @@ export class Place extends EventTarget {
    * @param {Gateway} gateway
    * @param {string} callId
    * @param {Desk} desk  what is sent
-   * @param {{bound?: (told: Limits) => Limits, givenUpAfterMs?: number}} [options]  bound: what may be sent, of what the
+   * @param {{bound?: (told: Limits) => Limits, givenUpAfterMs?: number, consent?: () => string}} [options]  bound: what may be sent, of what the
    *   gateway told. givenUpAfterMs: a place that is lost sooner after its transport was cut was removed by somebody;
-   *   later, the gateway may have given it up.
+   *   later, the gateway may have given it up. consent: the version of the text that a guest has agreed to.
    */
   constructor(gateway, callId, desk, options = {}) {
     super();
@@ -66,6 +67,7 @@ export class Place extends EventTarget {
     this.#path = `/v1/calls/${encodeURIComponent(callId)}/parties`;
     this.#desk = desk;
     this.#bound = options.bound ?? ((told) => told);
+    this.#consent = options.consent ?? (() => "");
     this.#givenUpAfterMs = options.givenUpAfterMs ?? GIVEN_UP_AFTER_MS;
     /** @type {Media} */
     this.media = { state: "out", code: "", message: "", status: 0 };
@@ -245,7 +247,8 @@ export class Place extends EventTarget {
   }
 
   #newTransport() {
-    const path = `${this.#path}?client=${encodeURIComponent(this.#gateway.client)}`;
+    const consent = this.#consent() && `&consent=${encodeURIComponent(this.#consent())}`;
+    const path = `${this.#path}?client=${encodeURIComponent(this.#gateway.client)}${consent}`;
     const transport = new Transport(this.#gateway, path, this.#desk.track);
     transport.ontrack = (track) => this.#receive(track);
     transport.onstate = (state) => this.#transport === transport && this.#onState(state);

@@ -1,0 +1,67 @@
+// @ts-check
+/** What can be told beside the video: messages, where one is, and at the end how it was. */
+
+import { ChatPanel } from "./chat.js";
+import { Rating } from "./rating.js";
+import { text } from "./texts.js";
+import { Whereabouts } from "./whereabouts.js";
+
+/** @typedef {import("../sdk/types.js").Gateway} Gateway */
+
+const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** Event: "change". */
+export class Besides extends EventTarget {
+  #chat;
+  #where;
+  #rating;
+  #entered = false;
+
+  /** @param {Pick<Gateway, "request">} gateway @param {string} callId @param {"guest"|"expert"} kind @param {boolean} rated */
+  constructor(gateway, callId, kind, rated) {
+    super();
+    this.#chat = new ChatPanel(gateway, callId, kind);
+    this.#where = kind === "guest" ? new Whereabouts(gateway, callId) : null;
+    this.#rating = kind === "guest" && rated ? new Rating(gateway, callId) : null;
+    for (const one of [this.#chat, this.#where]) one?.addEventListener("change", () => this.dispatchEvent(new Event("change")));
+    byId("locate").addEventListener("click", () => this.#where?.toggle());
+  }
+
+  /** The gateway has let this browser in. @param {number} messages  so many were written */
+  follow(messages) {
+    this.#entered = true;
+    this.#chat.follow(messages);
+  }
+
+  /** The video is over, or goes on without this page. */
+  rest() {
+    this.#where?.stop();
+    byId("chat").hidden = true;
+  }
+
+  /** @param {boolean} inside  in the video @param {boolean} over  and no longer, by its user's wish or since the call is over */
+  draw(inside, over) {
+    const { unread } = this.#chat, where = this.#where;
+    button("talk", inside ? text("chat") + (unread ? ` (${unread})` : "") : "");
+    byId("talk").classList.toggle("unread", unread > 0);
+    button("locate", inside && where ? text(where.sharing ? "location.stop" : "location") : "");
+    byId("locate").setAttribute("aria-pressed", String(where?.sharing ?? false));
+    const note = inside && where ? where.trouble || (where.sharing ? "location.shared" : "") : "";
+    say("note", note && text(note));
+    byId("note").hidden = !note;
+    this.#rating?.draw(over && this.#entered);
+  }
+}
+
+/** @param {string} id @param {string} words */
+export function say(id, words) {
+  // What has not changed is not said again to those who have the page read out.
+  if (byId(id).textContent !== words) byId(id).textContent = words;
+}
+
+/** @param {string} id @param {string} words  none: it is not there @param {boolean} [pressed] */
+export function button(id, words, pressed) {
+  byId(id).hidden = !words;
+  say(id, words);
+  if (pressed !== undefined) byId(id).setAttribute("aria-pressed", String(pressed));
+}

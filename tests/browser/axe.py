@@ -1,0 +1,33 @@
+"""axe-core in a page: what there is against WCAG 2.2 A and AA. Does I/O."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Page
+
+_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@cache
+def script() -> str:
+    """axe-core, where `make peers` has put it."""
+    cache_folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = Path(os.environ.get("SPLITTER_AXE") or cache_folder / "splitter" / "axe")
+    path = folder / "node_modules" / "axe-core" / "axe.min.js"
+    assert path.exists(), f"axe-core is not in {path}; run `make peers`"
+    return path.read_text()
+
+
+async def findings(page: Page) -> list[str]:
+    """Each thing that axe has found: its rule and where."""
+    if not await page.evaluate("typeof globalThis.axe === 'object'"):
+        await page.evaluate(script())
+    options: dict[str, Any] = {"runOnly": {"type": "tag", "values": _TAGS}, "resultTypes": ["violations"]}
+    found = await page.evaluate("async (options) => (await axe.run(document, options)).violations", options)
+    return [
+        f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:200]}" for one in found for node in one["nodes"]
+    ]

@@ -1,0 +1,129 @@
+"""Every state of the guest's page, in both languages, held upright and lying: nothing against WCAG AA, and a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.axe import findings
+from tests.browser.desk import Desk
+from tests.browser.test_guest import invited
+
+UPRIGHT, LYING = {"width": 360, "height": 640}, {"width": 640, "height": 360}
+PAGE = """
+[guest_page]
+name = "City Water"
+name_zh = "市自来水公司"
+text = "Your video helps us to find the leak. It is not recorded."
+text_zh = "您的视频帮助我们查找漏水点，不会被录制。"
+privacy_url = "https://water.example/privacy"
+consent = "2026-05"
+"""
+_CAMERA = """
+globalThis.trouble = "";
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wish) => {
+  if (globalThis.trouble) throw new DOMException("no", globalThis.trouble);
+  return open(wish);
+};
+"""
+_WITHOUT: dict[str, str] = {
+    "no-webrtc": "delete globalThis.RTCPeerConnection;",
+    "no-h264": "RTCRtpReceiver.getCapabilities = () => ({ codecs: [{ mimeType: 'video/VP8' }] });",
+}
+
+
+class Sight:
+    """Looks at a page in each of its states."""
+
+    def __init__(self, desk: Desk, locale: str) -> None:
+        self._desk = desk
+        self._locale = locale
+        self.faults: list[str] = []
+
+    async def look(self, page: Page, name: str) -> None:
+        """Take its picture, and ask axe; a page that scrolls to the side is no page for a phone."""
+        for shape, size in (("upright", UPRIGHT), ("lying", LYING)):
+            await page.set_viewport_size(size)  # type: ignore[arg-type]
+            await self._desk.show(page, f"{self._locale[:2]}-{name}-{shape}")
+            if shape == "upright" or self._locale.startswith("en"):
+                self.faults += [f"{name}, {shape}: {one}" for one in await findings(page)]
+            wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+            self.faults += [f"{name}, {shape}: it is wider than the screen"] * wide
+        await page.set_viewport_size(UPRIGHT)  # type: ignore[arg-type]
+
+
+async def _strangers(desk: Desk, sight: Sight, locale: str) -> None:
+    """States without a call."""
+    assert desk.browser is not None
+    for name, script in {"expired": "", **_WITHOUT}.items():
+        context = await desk.browser.new_context(locale=locale)
+        await context.add_init_script(script)
+        page = await context.new_page()
+        await page.goto(f"{desk.gateway.api}/guest/#0000000000")
+        await expect(page.locator("body")).to_have_attribute("data-state", name)
+        await sight.look(page, name)
+        await context.close()
+
+
+async def _troubles(guest: Page, sight: Sight) -> None:
+    """A camera that cannot be had, for one reason after the other."""
+    for error in ("NotAllowedError", "NotFoundError", "NotReadableError", "TypeError"):
+        await guest.evaluate("(name) => (globalThis.trouble = name)", error)
+        await guest.click("#pause")
+        await expect(guest.locator("#pause")).to_have_attribute("aria-pressed", "true")
+        if error == "NotAllowedError":
+            await sight.look(guest, "paused")
+        await guest.click("#pause")
+        await expect(guest.locator("#words")).to_be_visible()
+        await sight.look(guest, error)
+    await guest.evaluate("globalThis.trouble = ''")
+    await guest.click("#go")
+    await expect(guest.locator("body")).to_have_attribute("data-tone", "good")
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+async def test_states_are_for_everybody(make_desk: Callable[..., Desk], locale: str) -> None:
+    async with make_desk(routes=PAGE) as desk:
+        sight = Sight(desk, locale)
+        await _strangers(desk, sight, locale)
+        context = await desk.context(locale)
+        await context.add_init_script(_CAMERA)
+        agent, guest, handset, call_id = await invited(desk, context)
+        state = guest.locator("body")
+        await expect(guest.locator("#operator")).to_be_visible()
+        await guest.click("#go")
+        await expect(guest.locator("#agree-first")).to_be_visible()
+        await expect(state).to_have_attribute("data-state", "start")
+        await sight.look(guest, "start")
+        await guest.check("#agreed")
+        await guest.click("#go")
+        await expect(state).to_have_attribute("data-tone", "good")
+        await sight.look(guest, "live")
+        await guest.click("#talk")
+        await agent.evaluate("call.chat.write('Please go closer')")
+        await expect(guest.locator("#chat-list li")).to_have_count(1)
+        await sight.look(guest, "chat")
+        await guest.click("#chat-close")
+        await _troubles(guest, sight)
+        view: dict[str, Any] = await desk.gateway.call(call_id)
+        assert [(one["party"], one["version"]) for one in view["consents"]] == [("guest-1", "2026-05")]
+        await agent.evaluate("call.remove('guest-1')")
+        await expect(state).to_have_attribute("data-state", "removed")
+        await sight.look(guest, "removed")
+        await guest.click("#go")
+        await expect(state).to_have_attribute("data-tone", "good")
+        await guest.click("#leave")
+        await expect(guest.locator("#rating")).to_be_visible()
+        await sight.look(guest, "left")
+        await handset.hang_up()
+        await expect(state).to_have_attribute("data-state", "over")
+        await sight.look(guest, "over")
+        await guest.click("#stars button >> nth=3")
+        await expect(guest.locator("#stars")).to_be_hidden()
+        await sight.look(guest, "rated")
+        assert (await desk.gateway.call(call_id))["rating"] == 4
+        assert not sight.faults, "\n".join(sight.faults)
