@@ -13,7 +13,7 @@ from splitter.calls.asks import Answer, Ask, Asked, Reply
 from splitter.calls.audio import Audio
 from splitter.calls.browsers.invite import TRANSPORT
 from splitter.calls.call_legs import CallLegs
-from splitter.calls.carried import by_video, by_voice, parties, summed
+from splitter.calls.carried import by_video, by_voice, parties, summed, with_skew
 from splitter.calls.events import CallEvent, HangupAsked, SeatArrived, SeatPlaced
 from splitter.calls.facts import CallerFacts, facts_of
 from splitter.calls.identity import Identity, identity_of
@@ -341,7 +341,9 @@ class Call:
         present = map(by_video, parties(room.participants)) if room is not None else ()
         voices = self.talk.voice
         sides = [(name, voices.number(name), self._codec(name)) for name in voices.names]
-        return summed((*by_voice(voice, sides), *self.talk.room.past, *present))
+        caller = next((one.stream for one in room.participants if one.name == Side.CALLER), None) if room else None
+        heard = voice.sides[at] if voice and 0 <= (at := voices.number(Side.CALLER)) < len(voice.sides) else None
+        return with_skew(summed((*by_voice(voice, sides), *self.talk.room.past, *present)), heard, caller)
 
     def _codec(self, name: str) -> str:
         leg = self.live.voice(name)

@@ -6,13 +6,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from splitter.calls.parties import owner_of
+from splitter.calls.states import Side
 from splitter.calls.view import CarriedView
 from splitter.media.ports.ends import StreamCount
 from splitter.media.ports.rooms import ParticipantReport
 from splitter.media.ports.voice import RelayReport
 from splitter.rtp.mos import mos
+from splitter.rtp.transit import skew_s
 
 AUDIO, VIDEO = "audio", "video"
+_CALLERS = (Side.CALLER, VIDEO)
+_PACKET_MS = 20.0  # a packet stands for so much of the voice
 
 
 def by_voice(report: RelayReport | None, sides: Iterable[tuple[str, int, str]]) -> tuple[CarriedView, ...]:
@@ -70,6 +74,31 @@ def by_video(report: ParticipantReport) -> CarriedView:
         lost_there=count.lost_there,
         jitter_there_ms=round(count.jitter_there_ms, 1),
     )
+
+
+def with_skew(
+    parts: tuple[CarriedView, ...], voice: StreamCount | None, picture: StreamCount | None
+) -> tuple[CarriedView, ...]:
+    """Say how much later the caller's picture comes than the caller's voice (RFC 3550 §6.4.1, lip sync).
+
+    Args:
+        voice, picture: of the caller, as the engine counts now.
+    """
+    skew = _skew_ms(voice, picture)
+    if skew is None or voice is None or picture is None:
+        return parts
+    unsure = _PACKET_MS + max(voice.jitter_ms, 0.0) + max(picture.jitter_ms, 0.0)
+    return tuple(
+        replace(one, skew_ms=skew, skew_uncertainty_ms=round(unsure, 1)) if (one.name, one.kind) == _CALLERS else one
+        for one in parts
+    )
+
+
+def _skew_ms(voice: StreamCount | None, picture: StreamCount | None) -> float | None:
+    if voice is None or picture is None or voice.cname != picture.cname:
+        return None  # of two clocks, perhaps
+    skew = skew_s(picture.transit_s, voice.transit_s)
+    return None if skew is None else round(1000 * skew, 1)
 
 
 def summed(parts: Iterable[CarriedView]) -> tuple[CarriedView, ...]:

@@ -36,6 +36,8 @@ def _observe(one: CarriedView, role: str) -> None:
             q.LEG_JITTER.labels(*went).observe(one.jitter_there_ms / 1000)
     if one.round_trip_ms >= 0:
         q.LEG_ROUND_TRIP.labels(one.kind, role).observe(one.round_trip_ms / 1000)
+    if one.skew_ms is not None:
+        q.SKEW.labels(role).observe(one.skew_ms / 1000)
     if one.kind != AUDIO:
         return
     for direction, score in (("from", one.mos), ("to", one.mos_there)):

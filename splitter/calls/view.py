@@ -81,6 +81,8 @@ class CarriedView:
     (RFC 3550 §6.4.1) and `mos`, how good a voice sounds by the E-model (ITU-T G.107), 1 to 4.4, are of what came from
     it, as we count; `lost_there`, `jitter_there_ms` and `mos_there` of what it was sent, as its RTCP says: from one end
     to the other. `round_trip_ms`: to it and back. -1 is unknown; a MOS of 0 is none.
+    `skew_ms`, of the caller's video: by so much it comes later than the caller's voice (earlier, if below 0), give or
+    take `skew_uncertainty_ms`, by the sender reports of both; None where those do not say.
     """
 
     name: str
@@ -96,6 +98,8 @@ class CarriedView:
     lost_there: int = -1
     jitter_there_ms: float = -1.0
     mos_there: float = 0.0
+    skew_ms: float | None = None
+    skew_uncertainty_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

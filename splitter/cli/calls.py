@@ -131,6 +131,11 @@ def call(ctx: click.Context, reference: str, as_json: bool) -> None:
     if carried:
         say()
         say(table(_MEDIA, [_carried(one) for one in carried]))
+    for one in carried:
+        if one.skew_ms is not None:
+            when = "later" if one.skew_ms >= 0 else "earlier"
+            unsure = f"give or take {one.skew_uncertainty_ms:.0f} ms"
+            say(f"the picture of the {one.name} comes {abs(one.skew_ms):.0f} ms {when} than the voice, {unsure}")
 
 
 def _facts(view: CallView) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 Layout:
     packet      one RTP packet: header, header extensions, timestamp arithmetic (RFC 3550, RFC 8285)
     rtcp        reports, SDES, BYE and the compound packet (RFC 3550 §6, RFC 5506)
+    transit     how long packets of a stream are under way, by its reports: the skew of voice and picture
     reports     what a peer reports, read as it passes through: round trip, what it missed (RFC 3550 §6.4.1)
     feedback    NACK, PLI, FIR, TMMBR, TMMBN, REMB (RFC 4585, RFC 5104)
     h264        NAL units in RTP payloads: look inside, take apart, put together (RFC 6184)

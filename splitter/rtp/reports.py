@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from splitter.core.errors import PeerError
 from splitter.rtp.packet import Buffer
-from splitter.rtp.rtcp import ReceiverReport, ReportBlock, SenderReport, parse
+from splitter.rtp.rtcp import ReceiverReport, ReportBlock, SenderReport, SourceDescription, parse
 
 SENT_KEPT = 8
 """Sender reports that a report may still be about."""
@@ -33,14 +33,21 @@ class PeerReports:
         jitter: as it says, in units of the timestamps that it gets; -1 while unknown.
         sent: packets that it says it has sent; -1 while unknown. It may begin anew.
         heard_at: when its latest RTCP came; None before the first.
+        latest: its latest sender report, and when that came; None before the first.
+        cname: as it calls itself; "" while unknown.
     """
 
-    __slots__ = ("_due", "_lost_before", "_sent", "_ssrc", "heard_at", "jitter", "lost", "round_trip_s", "sent")
+    __slots__ = (
+        *("_due", "_lost_before", "_sent", "_ssrc"),
+        *("cname", "heard_at", "jitter", "latest", "lost", "round_trip_s", "sent"),
+    )
 
     def __init__(self) -> None:
         self.round_trip_s: float | None = None
         self.lost = self.jitter = self.sent = -1
         self.heard_at: float | None = None
+        self.latest: tuple[SenderReport, float] | None = None
+        self.cname = ""
         self._sent: dict[tuple[int, int], float] = {}  # SSRC and LSR of sender reports that it got, and when
         self._ssrc: int | None = None  # of the stream that it reported on
         self._lost_before = 0
@@ -68,9 +75,11 @@ class PeerReports:
             return
         for message in messages:
             if isinstance(message, SenderReport):
-                self.sent = message.packets
+                self.sent, self.latest = message.packets, (message, now)
                 if beyond is not None:
                     beyond.note_sent(message.ssrc, message.ntp, now)
+            elif isinstance(message, SourceDescription):
+                self.cname = message.cname or self.cname
             if isinstance(message, SenderReport | ReceiverReport):
                 for block in message.blocks[:_BLOCKS]:
                     self._take_block(block, now, len(message.blocks) == 1)

@@ -40,6 +40,14 @@ VOICE_MOS = Histogram(
     buckets=(1.5, 2, 2.5, 3, 3.25, 3.5, 3.75, 4, 4.2, 4.4),
     registry=REGISTRY,
 )
+SKEW = Histogram(
+    "splitter_skew_seconds",
+    "By how much the caller's picture came later than the caller's voice (below 0: earlier), by the sender reports of "
+    "both, as it was when the call ended; by role (access, web).",
+    ["role"],
+    buckets=(-0.5, -0.2, -0.1, -0.045, 0, 0.045, 0.125, 0.2, 0.5, 1),
+    registry=REGISTRY,
+)
 VOICES_MISSED = Counter(
     "splitter_voices_missed_total",
     "Voices of answered calls that did not come for 5 s after the answer, or stopped for 10 s, though nobody was "

@@ -114,6 +114,12 @@ class TestQuality:
         untold = ["centre", "audio", "-", "990", "1.0%", "2.5", "ms", "4.31", "500", "-", "-", "-", "3"]
         assert lines[-1].split() == untold
 
+    async def test_of_voice_and_picture_together_is_said(self, parts: Gateway, command: Command) -> None:
+        parts.calls.add(CALL)
+        parts.calls.counted = (CarriedView("caller", "video", 9, 9, skew_ms=-60.0, skew_uncertainty_ms=33.0),)
+        lines = (await command("call", CALL.call_id)).stdout.splitlines()
+        assert lines[-1] == "the picture of the caller comes 60 ms earlier than the voice, give or take 33 ms"
+
 
 class TestWhy:
     async def test_is_a_sentence_on_each_with_its_proof(self, parts: Gateway, command: Command) -> None:

@@ -38,7 +38,8 @@ class StreamCount:
     """Counters of one direction-pair at one end. Times are in milliseconds; -1 is unknown, everywhere.
 
     `lost` and `jitter_ms` (RFC 3550 §6.4.1) are ours, of what came in. What the peer's RTCP says of what went out is
-    `lost_there` and `jitter_there_ms`, and how long it takes to it and back `round_trip_ms`.
+    `lost_there` and `jitter_there_ms`, and how long it takes to it and back `round_trip_ms`. `transit_s` and `cname`,
+    None and "" while unknown, are of what comes in: see `splitter.rtp.transit`.
     """
 
     packets_in: int = 0
@@ -51,3 +52,5 @@ class StreamCount:
     round_trip_ms: float = -1.0
     lost_there: int = -1
     jitter_there_ms: float = -1.0
+    transit_s: float | None = None
+    cname: str = ""

@@ -60,6 +60,11 @@ class Quality:
         return self._clock
 
     @property
+    def latest(self) -> tuple[int, float, int]:
+        """The SSRC, the arrival and the timestamp of the latest packet that was looked at, digits aside."""
+        return self._ssrc, *self._start
+
+    @property
     def jitter_ms(self) -> float:
         return self._jitter * 1000 if self._clock else -1.0
 

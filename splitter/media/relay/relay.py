@@ -122,7 +122,7 @@ class Relay:
         rtp = Lane(self._rules, True, self, short)
         rtcp = Lane(replace(self._rules, in_a_row=1), False, self)
         open_pair = partial(self._host.reopen_pair, port) if port else self._host.open_pair
-        tap = RtcpTap(rtcp)
+        tap = RtcpTap(rtcp, rtp)
         pair = open_pair(at, rtp.on_packet, tap.on_packet)
         rtp.send, rtcp.send = pair.send_rtp, pair.send_rtcp
         rtp.settle = partial(self._on_settled, pair)

@@ -123,6 +123,8 @@ class RelaySide:
             round_trip_ms=-1.0 if told.round_trip_s is None else 1000 * told.round_trip_s,
             lost_there=told.lost,
             jitter_there_ms=1000 * told.jitter / self._clock if told.jitter >= 0 and self._clock else -1.0,
+            transit_s=self.tap.transit.least_s,
+            cname=told.cname,
         )
 
     @property

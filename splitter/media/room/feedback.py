@@ -18,6 +18,7 @@ from splitter.rtp.allowance import Allowance, Capacity
 from splitter.rtp.broker import KeyFrameRequest, Means
 from splitter.rtp.feedback import BitrateLimit, Fir, Nack, Pli, Remb, Tmmbn, Tmmbr
 from splitter.rtp.rtcp import Bye, ReceiverReport, ReportBlock, RtcpPacket, SenderReport, SourceDescription
+from splitter.rtp.transit import Transit
 from splitter.sdp.video import VideoFormat
 
 NEVER = float("inf")
@@ -39,6 +40,7 @@ class Feedback:
         allowance: what the peer may send. capacity: what it can receive.
         rtt_s: of the leg; None while unknown. loss: fraction of our packets that the peer missed; None while unknown.
         lost_there, jitter_there_ms: of all of them, as it says; -1 while unknown.
+        transit, cname: of what it sends, by its reports; see `splitter.rtp.transit`.
         report_at: when the next report is due.
         wake: what the peer said changes what others are told, or makes something due; whoever arms timers looks here.
     """
@@ -64,11 +66,13 @@ class Feedback:
         "_wire",
         "allowance",
         "capacity",
+        "cname",
         "jitter_there_ms",
         "loss",
         "lost_there",
         "report_at",
         "rtt_s",
+        "transit",
         "wake",
     )
 
@@ -89,6 +93,7 @@ class Feedback:
         self.rtt_s: float | None = None
         self.loss: float | None = None
         self.lost_there, self.jitter_there_ms = -1, -1.0
+        self.transit, self.cname = Transit(), ""
         self.report_at = NEVER
         self.wake = False
         self._limits: tuple[BitrateLimit, ...] = ()
@@ -131,9 +136,12 @@ class Feedback:
         if isinstance(message, SenderReport | ReceiverReport):
             if isinstance(message, SenderReport):
                 self._stream.sender_report(message, now)
+                self._time(message)
             for block in message.blocks:
                 if block.ssrc == ours:
                     self._take_block(block, now)
+        elif isinstance(message, SourceDescription):
+            self.cname = message.cname or self.cname
         elif isinstance(message, Nack):
             if message.media == ours:
                 self._view.out.resend(message.lost)
@@ -158,6 +166,12 @@ class Feedback:
     @property
     def _receivable_kbps(self) -> int:
         return self._view.out.format.bitrate_kbps if self._view.out.format is not None else 0
+
+    def _time(self, report: SenderReport) -> None:
+        """See how long the picture beside a sender report was under way."""
+        coming = self._stream.coming
+        if report.ssrc == self._stream.ssrc:
+            self.transit.report(report, coming.last_at, coming.timestamp, 90_000)
 
     def _take_block(self, block: ReportBlock, now: float) -> None:
         """How our stream arrives (RFC 3550 §6.4.1). Our reports carry the source's clock, so it is looked up."""

@@ -150,6 +150,8 @@ class Participant:
             jitter_ms=stream.reception.jitter_ms if stream.reception else -1.0,
             lost_there=feedback.lost_there,
             jitter_there_ms=feedback.jitter_there_ms,
+            transit_s=feedback.transit.least_s,
+            cname=feedback.cname,
         )
         return ParticipantReport(
             self.name,

@@ -6,7 +6,7 @@ import pytest
 
 from splitter.core.net import Address
 from splitter.media.ports.ends import StreamCount
-from splitter.rtp.rtcp import ReceiverReport, ReportBlock, SenderReport, build, ntp_time
+from splitter.rtp.rtcp import ReceiverReport, ReportBlock, SenderReport, SourceDescription, build, ntp_time
 from tests.media.relay.kit import CALLER, CENTRE, Call
 
 NTP = ntp_time(1_700_000_000.0)
@@ -55,3 +55,21 @@ class TestWhatIsTold:
     def test_is_known_until_the_end(self, call: Call) -> None:
         said(call, 1, REPORT, after_s=1.1)
         assert call.relay.close().sides[1].lost_there == 25
+
+
+class TestTheTransitOfAVoice:
+    def test_is_known_by_its_reports(self, call: Call) -> None:
+        """The caller's clock says 0 at our 100 s, and its voice takes no time."""
+        call.talk(1.1)  # the rate of its timestamps is known by now
+        ntp = ntp_time(call.host.time - 100)
+        said(call, 0, build([SenderReport(1, ntp, call.sequence * 160, 9, 9), SourceDescription(1, "phone")]))
+        side = told(call)[0]
+        assert side.cname == "phone" and side.transit_s is not None
+        assert side.transit_s - (100 - 2_208_988_800) == pytest.approx(0, abs=0.001)
+        assert told(call)[1].transit_s is None
+
+    def test_is_not_told_by_another_stream(self, call: Call) -> None:
+        said(call, 0, build([SenderReport(9, NTP, 0, 250, 40_000)]))
+        before = told(call)[0].transit_s
+        said(call, 0, build([SenderReport(9, NTP + (7 << 32), 0, 250, 40_000)]), after_s=1)
+        assert told(call)[0].transit_s == before

@@ -157,6 +157,16 @@ class TestReports:
             assert 0 <= elapsed <= stage.loop.time - sent_at
             assert abs(timestamp_delta(one.rtp, (inside + shift) & 0xFFFF_FFFF) - elapsed * 90_000) < 50
 
+    def test_say_how_long_its_picture_is_under_way(self) -> None:
+        stage = Stage()
+        caller = stage.join("caller", Camera(90))
+        caller.show(30)
+        report = SenderReport(caller.ssrc, ntp_time(5_000.25), caller.timestamp, 10, 1000)
+        caller.feed(report, SourceDescription(caller.ssrc, "phone"))
+        told = next(one.stream for one in stage.room.report().participants if one.name == "caller")
+        assert told.cname == "phone" and told.transit_s is not None
+        assert abs(told.transit_s - (stage.loop.time - ntp_time(5_000.25) / 2**32)) < 0.1
+
     def test_without_a_sources_report_there_is_none_of_ours(self) -> None:
         stage = Stage()
         caller, seat = stage.join("caller", Camera(90)), stage.join("seat-1")
