@@ -112,9 +112,11 @@ def parse(words: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch, suppress(click.exceptions.Exit):  # --help and --version leave
         patch.setattr(click.Option, "prompt_for_value", lambda *_: "192.0.2.1")
         context = main.make_context("splitter", list(words))
-        name, command, inner = main.resolve_command(context, [*context._protected_args, *context.args])
-        assert command is not None
-        command.make_context(name, list(inner), parent=context)
+        command: click.Command | None = main
+        while isinstance(command, click.Group):
+            name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+            assert command is not None
+            context = command.make_context(name, rest, parent=context)
 
 
 class TestTranslations:
