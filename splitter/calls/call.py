@@ -21,7 +21,6 @@ from splitter.calls.inbox import Inbox
 from splitter.calls.jobs import Jobs
 from splitter.calls.leg_events import LegEvent
 from splitter.calls.legs.port import ArrivedLeg, Leg
-from splitter.calls.mosaic import CallMosaic
 from splitter.calls.recordings import refuse_unrecorded
 from splitter.calls.remains import doubt_of, placed_of, record_of, unfinished_of
 from splitter.calls.routing import called_of
@@ -53,7 +52,7 @@ class Call:
         live: its value and what is under way, as steps see it. legs: those of it.
         post: puts an event into the inbox.
         after, stop_timer: set and stop an alarm; see `Inbox`.
-        audio, video, mosaic: what is asked of the media engine for the voice and for the picture.
+        audio, video: what is asked of the media engine for the voice and for the picture.
         jobs: requests to it that are under way.
     """
 
@@ -68,8 +67,15 @@ class Call:
         self.jobs = Jobs(talk.call_id, self.post)
         self._asked: dict[Reply, Asked] = {}
         self.audio = Audio(services.voice, talk.call_id, talk.voice, self.post, self.jobs)
-        self.video = Video(services.rooms, talk.call_id, talk.room, self.live.pending, self.post, self._note_in_video())
-        self.mosaic = CallMosaic(services.mosaics, services.rooms, self.video, talk.call_id, self.post)
+        self.video = Video(
+            services.rooms,
+            services.mosaics,
+            talk.call_id,
+            talk.room,
+            self.live.pending,
+            self.post,
+            self._note_in_video(),
+        )
 
     @classmethod
     def begun(
@@ -311,7 +317,7 @@ class Call:
         report, room = await asyncio.gather(self.audio.close(), self.video.close())  # both leave in one message
         if report:
             self.note(in_words(report), kind="media")
-        await self.mosaic.close()
+        await self.video.mosaic.close()
         if recording := self.talk.recording.id_for(self.talk.call_id):
             self.services.recordings.end(recording, self.talk.end_reason)
         self.talk.recording.state = RecordingState.OFF

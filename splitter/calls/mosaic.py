@@ -9,8 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from splitter.calls.talk.room import MOSAIC
-from splitter.calls.video import Video
+from splitter.calls.talk.room import MOSAIC, RoomState
 from splitter.core.errors import MediaError, MediaUnavailable
 from splitter.media.ports.events import MediaListener
 from splitter.media.ports.mosaics import MosaicEngine, MosaicHandle, MosaicPlan
@@ -32,6 +31,7 @@ class CallMosaic:
     """The mosaic of one call.
 
     Args:
+        state: of its room.
         post: is told what becomes of it.
 
     Attributes:
@@ -39,9 +39,9 @@ class CallMosaic:
     """
 
     def __init__(
-        self, engine: MosaicEngine, rooms: RoomEngine, video: Video, call_id: str, post: MediaListener
+        self, engine: MosaicEngine, rooms: RoomEngine, state: RoomState, call_id: str, post: MediaListener
     ) -> None:
-        self._engine, self._rooms, self._video = engine, rooms, video
+        self._engine, self._rooms, self._state = engine, rooms, state
         self._call_id, self._post = call_id, post
         self._placed: _Placed | None = None
         self.latest: MosaicPlan | None = None
@@ -66,7 +66,7 @@ class CallMosaic:
         placed, self._placed = self._placed, None
         if placed is None:
             return
-        if placed.room == self._video.state.room:
+        if placed.room == self._state.room:
             for participant in (placed.output, *(one for _, one in placed.inputs.values())):
                 with suppress(MediaError):
                     await self._rooms.leave(participant)
@@ -74,7 +74,7 @@ class CallMosaic:
 
     async def _in_room(self) -> _Placed:
         """The mosaic in the room that the call has now. Raises MediaError."""
-        room = self._video.state.room
+        room = self._state.room
         if room is None:
             raise MediaUnavailable("the call has no video room")
         if self._placed is not None and self._placed.room != room:

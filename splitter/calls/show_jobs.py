@@ -32,7 +32,7 @@ def carry_out_show(command: c.ShowCommand, call: Call) -> None:
         case c.FollowMosaic():
             start(_DISPLAY, partial(_show_again, call, (MOSAIC,)))
         case c.SetMosaic(plan=plan):
-            call.mosaic.latest = plan
+            call.video.mosaic.latest = plan
             start("the mosaic", partial(_set_mosaic, call, plan), MosaicSet(plan, FAULT))
         case c.LiftCover():
             start(_DISPLAY, partial(_lift, call, command.viewer))
@@ -81,10 +81,10 @@ async def _show_again(call: Call, only: tuple[str, ...] = ()) -> None:
 
 
 async def _set_mosaic(call: Call, plan: MosaicPlan | None) -> MosaicSet | None:
-    if plan not in (None, call.mosaic.latest):
+    if plan not in (None, call.video.mosaic.latest):
         return None  # another one has been asked for meanwhile; one that is gone must be ended all the same
     try:
-        await call.mosaic.set(plan)
+        await call.video.mosaic.set(plan)
     except MediaError as error:
         return MosaicSet(plan, str(error))
     return MosaicSet(plan)

@@ -13,12 +13,14 @@ from typing import TypeVar
 
 from splitter.calls.carried import by_video, summed
 from splitter.calls.events import CallEvent, RoomPrepared
+from splitter.calls.mosaic import CallMosaic
 from splitter.calls.states import Side
 from splitter.calls.talk.media_commands import SettleVideo
 from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.room import PATIENCE_S, Member, RoomState
 from splitter.calls.talk.voice import remote_end
 from splitter.core.errors import MediaError, MediaUnavailable, PeerError
+from splitter.media.ports.mosaics import MosaicEngine
 from splitter.media.ports.rooms import PICTURES_KEPT, ParticipantMedia, RoomEngine, RoomReport, Snapshot
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import answer_direction
@@ -38,12 +40,14 @@ class Video:
 
     Attributes:
         state: what is known of it; see RoomState.
+        mosaic: in it.
         wishes: what was negotiated for participants and waits for the engine, by name; the newest wins.
     """
 
     def __init__(
         self,
         engine: RoomEngine,
+        mosaics: MosaicEngine,
         call_id: str,
         state: RoomState,
         pending: Pending,
@@ -51,6 +55,7 @@ class Video:
         note: Note,
     ) -> None:
         self.state = state
+        self.mosaic = CallMosaic(mosaics, engine, state, call_id, post)
         self._engine = engine
         self._call_id = call_id
         self._pending = pending

@@ -15,9 +15,11 @@ SDK = "".join(path.read_text() for path in sorted((ROOT / "splitter" / "web" / "
 
 
 def blocks(document: str) -> list[str]:
-    """The indented blocks of a document."""
-    found = re.findall(r"(?m)(?:^(?: {4}.*)?\n)+", (ROOT / document).read_text())
-    return [re.sub(r"(?m)^ {4}", "", block) for block in found]
+    """The blocks of a document: those between fences, and those that are indented."""
+    text = (ROOT / document).read_text()
+    indented = re.findall(r"(?m)(?:^(?: {4}.*)?\n)+", text)
+    fenced = re.findall(r"(?ms)^```\w*\n(.*?)^```$", text)
+    return [*fenced, *(re.sub(r"(?m)^ {4}", "", block) for block in indented)]
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/desk.md"])

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
-from pathlib import Path
-
 import pytest
 
 from splitter.config.load import parse
 from splitter.config.sms import carrier_of, longest_link, text_warnings
 from splitter.core.errors import ConfigError
 from splitter.sms.http import request_of
+from tests.config.test_documents import blocks
 from tests.sms.kit import WALL, sms
 
 HEAD = """[network.core]
@@ -29,7 +26,6 @@ called = ".*"
 to = ["pbx"]
 """
 
-_SAMPLE = r"(?m)(?:^    .*\n|^\n(?=    ))+"
 GUESTS = '[api]\nlisten = ["127.0.0.1:8080"]\nguest_url = "https://video.example.org/guest/"\n'
 HOOK = '[[webhook]]\nname = "sms"\nurl = "https://s.example/"\nsecret = "0123456789abcdef"\n'
 SMPP = '[sms.smpp.main]\nhost = "smpp.example.com"\nsystem_id = "gateway"\npassword = "secret"\nsource = "12345"\n'
@@ -86,9 +82,8 @@ class TestCarriers:
 class TestTheDocument:
     @pytest.mark.parametrize("name", ["main", "plain", "tencent", "aliyun"])
     def test_has_services_that_can_be_used(self, name: str) -> None:
-        lines = (Path(__file__).parents[2] / "docs" / "sms.md").read_text().split("\n\n")
-        [sample] = [block for block in re.findall(_SAMPLE, "\n\n".join(lines)) if f".{name}]" in block]
-        settings = parse(HEAD + GUESTS + textwrap.dedent(sample)).sms
+        [sample] = [block for block in blocks("docs/sms.md") if f".{name}]" in block]
+        settings = parse(HEAD + GUESTS + sample).sms
         assert name in settings.names
         for service in settings.http:
             request = request_of(service, sms(), "nonce", WALL, "https://video.example/receipt")

@@ -66,7 +66,7 @@ def on_mosaic_set(call: LiveCall, event: MosaicSet) -> Steps[None]:
     if event.fault:
         yield from _fail(call, event.fault)
     elif mosaic.begun:
-        yield from _show(call)
+        yield from _show(call, event.plan)
     else:
         yield SetAlarm(_BEGIN_S, _BEGIN)
 
@@ -77,7 +77,7 @@ def on_mosaic_started(call: LiveCall) -> Steps[None]:
     yield StopAlarm(_BEGIN)
     if mosaic.plan is not None:
         mosaic.begun, mosaic.since = True, call.now
-        yield from _show(call)
+        yield from _show(call, mosaic.plan)
 
 
 def on_mosaic_lost(call: LiveCall, reason: str) -> Steps[None]:
@@ -149,10 +149,9 @@ def _is_seen(call: LiveCall) -> bool:
     return MOSAIC in (call.talk.video.showing, *(one.showing for one in call.talk.parties.all()))
 
 
-def _show(call: LiveCall) -> Steps[None]:
+def _show(call: LiveCall, plan: MosaicPlan) -> Steps[None]:
     mosaic = call.talk.room.mosaic
-    assert mosaic.plan is not None
-    before, mosaic.shown, mosaic.reason = mosaic.shown, mosaic.plan.sources, ""
+    before, mosaic.shown, mosaic.reason = mosaic.shown, plan.sources, ""
     words = f"a mosaic of {', '.join(mosaic.shown)} is shown"
     if before:
         yield Note(words, MOSAIC, "media")

@@ -74,8 +74,8 @@ class Scene:
 async def scene() -> AsyncIterator[Scene]:
     events, studio = Events(), Studio(1, 960)
     async with engine() as made:
-        video = Video(made, "call-1", RoomState(), Pending(), cast(Any, events), lambda leg, text: None)
-        mosaic = CallMosaic(studio, made, video, "call-1", events)
+        video = Video(made, studio, "call-1", RoomState(), Pending(), cast(Any, events), lambda leg, text: None)
+        mosaic = video.mosaic
         stage = Scene(made, video, mosaic, studio, events, [Filmed(80, 9), Filmed(150, 9)], Watcher())
         try:
             for number, desk in enumerate(stage.desks, 1):
