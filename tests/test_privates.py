@@ -25,6 +25,7 @@ ALLOWED = {
     **dict.fromkeys(("_decode", "_encode", "_limit_sources"), _COUNTED),
     **dict.fromkeys(("_before", "_forget"), "the time of a real wire is moved on by hand"),
     **dict.fromkeys(("_pool", "_supervisors"), "which ports rest, and who draws, is the supervisors' own affair"),
+    "_protected_args": "of click: the words that a group has left for its commands",
     "_own": "a number is left out in the middle of a stream, as if a frame were lost",
     **dict.fromkeys(("_look", "_feeds"), "neighbours are looked for every few seconds, and a test does not wait"),
     "_choose": "chance is led, so that two short links come out alike",
