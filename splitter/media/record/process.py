@@ -50,17 +50,18 @@ class WritingThread:
     def __init__(self, studio: RecordingStudio) -> None:
         self._studio = studio
         self._work: queue.SimpleQueue[bytes | Callable[[], None] | None] = queue.SimpleQueue()
-        self._waiting = 0
+        # One counter for each thread: what two threads add to and take from would drift.
+        self._handed_bytes = self._done_bytes = 0
         self.lost = 0
         self._thread = threading.Thread(target=self._run, name="recorder")
         self._thread.start()
 
     def take(self, datagram: bytes) -> None:
         """Hand over what a tap sent."""
-        if self._waiting > WAITING_LIMIT_BYTES:
+        if self._handed_bytes - self._done_bytes > WAITING_LIMIT_BYTES:
             self.lost += 1
             return
-        self._waiting += len(datagram)
+        self._handed_bytes += len(datagram)
         self._work.put(datagram)
 
     def do(self, work: Callable[[], None]) -> None:
@@ -82,7 +83,7 @@ class WritingThread:
                 break
             try:
                 if isinstance(work, bytes):
-                    self._waiting -= len(work)
+                    self._done_bytes += len(work)
                     self._studio.take(work)
                 else:
                     work()
