@@ -39,6 +39,7 @@ class Party:
         lost: its transport is gone for good: it has to join again.
         camera: what its browser says of its camera.
         origin: the o= line of our last answer to it over HTTP; None where nobody remembers it.
+        hidden: desks are not shown that it is there.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Party:
     former_ufrag: str = ""
     lost: bool = False
     origin: Origin | None = None
+    hidden: bool = False
     camera: CameraState = CameraState.UNKNOWN
 
     @property
@@ -64,7 +66,7 @@ class Party:
         """The party as operators see it."""
         extension, title = plain(self.desk.extension), plain(self.desk.title)
         state = (self.state, self.sends, self.showing)
-        return PartyView(self.name, self.kind, extension, self.desk.client, *state, title, self.camera)
+        return PartyView(self.name, self.kind, extension, self.desk.client, *state, title, self.camera, self.hidden)
 
 
 @dataclass(slots=True)

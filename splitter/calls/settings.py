@@ -312,6 +312,10 @@ class CallSettings:
     go_on_without_agent: Annotated[bool, Key(taken=Uptake.LIVE)] = False
     """When the agent hangs up while a phone that was invited is in the call, the caller and the phone go on. Without
     it that ends the call for all, and who wants the others to go on says so before ("Leave" in the console)."""
+    show_supervisors: Annotated[bool, Key(taken=Uptake.LIVE)] = True
+    """Agents are shown which supervisors look on in their calls, or listen. Without it they see nobody until a
+    supervisor whispers, talks or takes over; whoever may read all calls (calls:read) sees all the same. What the law
+    or your agreements with staff ask for is for you to know."""
     bitrate_kbps: Annotated[int, Key(64, 20_000, taken=Uptake.LIVE)] = 960
     """Video bandwidth that we ask callers and seats for (b=AS), in kbit/s."""
     session_expires_s: Annotated[int, Key(0, _DAY_S, taken=Uptake.LIVE)] = 1800

@@ -40,7 +40,7 @@ class PartyView:
     `name`: "seat-1", "desk-1", "guest-1", "expert-1" …; `kind`: "sip", "webrtc", "guest" (the caller's own browser) or
     "expert"; `state`: "joining", "connected", "interrupted" (it may come back) or "left". `sends`: a picture of it
     comes. `showing`: what it sees. `title`: what people call it, "" where nobody has said. `camera`: what its browser
-    says of its camera, "" where it has said nothing.
+    says of its camera, "" where it has said nothing. `hidden`: a supervisor, of whom desks are told nothing.
     """
 
     name: str
@@ -52,6 +52,7 @@ class PartyView:
     showing: str = "none"
     title: str = ""
     camera: CameraState = CameraState.UNKNOWN
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +218,7 @@ class PhoneView:
     of one that has left, or never came: "busy", "refused", "no-answer", "unreachable", "withdrawn", "hung-up",
     "removed", "no-codec", "no-media" or "promoted"; `reason` in plain words. `part`: "talks", "listens" or "whispers".
     `video`: "off", "asking", "on" or "dropping"; `video_reason`: why it is off, though somebody has wanted it.
+    `hidden`: from desks.
     """
 
     name: str
@@ -229,6 +231,7 @@ class PhoneView:
     part: PhonePart = PhonePart.TALKS
     video: VideoState = VideoState.OFF
     video_reason: str = ""
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

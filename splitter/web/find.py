@@ -171,7 +171,7 @@ def _names(view: CallView, bearer: Bearer) -> bool:
 def _own(rows: list[bytes], bearer: Bearer) -> list[Found]:
     """A desk's own calls of before."""
     views = [view for row in rows if (view := decoded(row)) is not None and bearer.takes_part(view)]
-    return [Found(view.call_id, for_desk(view)) for view in views]
+    return [Found(view.call_id, for_desk(view, bearer.may(Scope.SUPERVISE))) for view in views]
 
 
 def _one(matches: list[Found], reference: str, bearer: Bearer) -> Found:

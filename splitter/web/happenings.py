@@ -49,10 +49,11 @@ class CallChanged:
         if not bearer.takes_part(self.view) and (before is None or self.view.state != "ended"):
             # Its last sight of the call: what became of it since is somebody else's.
             return None if before is None else self._text("gone", for_desk(before), gone=True)
-        shown = for_desk(self.view)
-        if before is not None and for_desk(before) == shown:
+        supervises = bearer.may(Scope.SUPERVISE)
+        shown = for_desk(self.view, supervises)
+        if before is not None and for_desk(before, supervises) == shown:
             return None  # what changed is nothing that a desk sees
-        return self._text("desk", shown)
+        return self._text("supervisor" if supervises else "desk", shown)
 
     def _text(self, sight: str, view: CallView, **more: bool) -> str:
         text = self._texts.get(sight)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import Scope
-from splitter.calls.view import CallView, LegView, Notice
+from splitter.calls.view import CallView, CarriedView, LegView, Notice
 from splitter.web.bearer import Bearer
 
 
@@ -18,11 +18,16 @@ def seen(view: CallView, bearer: Bearer) -> CallView | None:
     """The call as this one may see it; None for not at all."""
     if bearer.may(Scope.READ, Scope.CONTROL):
         return view
-    return for_desk(view) if bearer.takes_part(view) else None
+    return for_desk(view, bearer.may(Scope.SUPERVISE)) if bearer.takes_part(view) else None
 
 
-def for_desk(view: CallView) -> CallView:
-    """The call without what the network told in confidence: a hidden number, cell and charging, addresses of peers."""
+def for_desk(view: CallView, supervises: bool = False) -> CallView:
+    """The call without what the network told in confidence: a hidden number, cell and charging, addresses of peers.
+
+    Args:
+        supervises: it is shown hidden supervisors as well.
+    """
+    view = view if supervises else _without_hidden(view)
     return replace(
         view,
         caller="" if view.facts.private else view.caller,
@@ -34,7 +39,38 @@ def for_desk(view: CallView) -> CallView:
 
 def hears(notice: Notice, view: CallView | None, bearer: Bearer) -> bool:
     """True for a bearer that is told of this notice; `view` is its call, None where that is gone."""
-    return bearer.may(Scope.READ, Scope.CONTROL) or (view is not None and bearer.takes_part(view))
+    if bearer.may(Scope.READ, Scope.CONTROL):
+        return True
+    if view is None or not bearer.takes_part(view):
+        return False
+    return bearer.may(Scope.SUPERVISE) or not notice.party or notice.party not in _hidden(view)
+
+
+def carried_seen(carried: tuple[CarriedView, ...], view: CallView, bearer: Bearer) -> tuple[CarriedView, ...]:
+    """The media of a call as this one may see them; `view`: the whole call."""
+    names = set() if bearer.may(Scope.READ, Scope.CONTROL, Scope.SUPERVISE) else _hidden(view)
+    return tuple(one for one in carried if one.name not in names)
+
+
+def _hidden(view: CallView) -> set[str]:
+    """The names of those of whom desks know nothing."""
+    parties = {party.name for party in view.parties if party.hidden}
+    return parties | {phone.name for phone in view.phones if phone.hidden}
+
+
+def _without_hidden(view: CallView) -> CallView:
+    if not (names := _hidden(view)):
+        return view
+    shown = tuple(party for party in view.parties if party.name not in names)
+    return replace(
+        view,
+        parties=shown,
+        phones=tuple(phone for phone in view.phones if phone.name not in names),
+        legs=tuple(leg for leg in view.legs if leg.name not in names),
+        carried=tuple(one for one in view.carried if one.name not in names),
+        strangers=tuple(one for one in view.strangers if one.leg not in names),
+        muted=tuple(one for one in view.muted if one not in names),
+    )
 
 
 def _facts(facts: CallerFacts) -> CallerFacts:

@@ -9,9 +9,11 @@ from splitter.calls.states import CallState
 from splitter.calls.view import CallView, CarriedView
 from splitter.telemetry.summary import Summariser
 from splitter.telemetry.trace import TraceEvent
+from splitter.web.auth import bearer_of
 from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder, decoded
 from splitter.web.ports import Archive, LiveCalls
+from splitter.web.privacy import carried_seen
 from splitter.web.shapes import CarriedShown, DiagnosisShown, FindingShown, ProofShown
 
 
@@ -32,7 +34,9 @@ class WhyRoutes:
 
     async def quality(self, request: web.Request) -> web.Response:
         view = await self._view(request)
-        return json_response(CarriedShown(view.call_id, await self._carried(view)))
+        carried, live = await self._carried(view), self._calls.get(view.call_id)
+        shown = carried if live is None else carried_seen(carried, live, bearer_of(request))
+        return json_response(CarriedShown(view.call_id, shown))
 
     async def _view(self, request: web.Request) -> CallView:
         found = await self._find.to_read(request)

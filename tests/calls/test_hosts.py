@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.calls.asks import Admit, Admitted, Bind, Desk, HandOver, Join, Remove, Show, Watched, WatchOthers
+from splitter.calls.asks import (
+    Admit,
+    Admitted,
+    Bind,
+    Desk,
+    HandOver,
+    InvitePhone,
+    Join,
+    Remove,
+    SetPart,
+    Show,
+    Watched,
+    WatchOthers,
+)
+from splitter.calls.settings import CallSettings
+from splitter.calls.states import PhonePart
 from splitter.media.ports.events import SpeakerChanged
 from tests.calls.kit import browser_offer, connected, denied, ended, told
 from tests.calls.test_desk import party, room_of
 from tests.calls.test_experts import ranks
+from tests.calls.test_phones import over
 from tests.calls.test_streams import offer_with
 from tests.world import PeerCall, World
 
@@ -75,6 +91,28 @@ class TestASupervisor:
         assert isinstance(watched, Watched)
         assert [line.direction for line in watched.answer.media] == ["sendonly", "sendonly"]
         ended(world, caller, centre)
+
+    def test_is_hidden_from_desks_where_that_is_configured(self) -> None:
+        with World(settings=CallSettings(show_supervisors=False)) as world:
+            caller, centre = with_two(world)
+            told(world, caller, join(BOSS, "onlooker"))
+            told(world, caller, InvitePhone("8002", BOSS, PhonePart.LISTENS))
+            phone = world.pbx.take()
+            phone.answer()
+            phone.expect("ACK")
+            world.run(0.5)
+            view = world.call_of(caller).view()
+            assert {party.name: party.hidden for party in view.parties} == {
+                "desk-1": False,
+                "desk-2": False,
+                "onlooker-1": True,
+            }
+            assert [phone.hidden for phone in view.phones] == [True]
+            told(world, caller, SetPart("phone-1", PhonePart.WHISPERS, BOSS))
+            view = world.call_of(caller).view()
+            assert not view.phones[0].hidden, "who is heard is seen"
+            assert "8002" not in view.admitted, "its desk looks on, as before"
+            over(world, caller, centre, phone)
 
     def test_takes_over_and_is_seen_then(self, world: World) -> None:
         caller, centre = with_two(world)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from splitter.calls.desks import ClientView, DeskView
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import Scope
-from splitter.calls.states import PartyKind, PartyState
-from splitter.calls.view import CallView, Notice, PartyView, lost
+from splitter.calls.states import LegState, PartyKind, PartyState, PhonePart, PhoneState
+from splitter.calls.view import CallView, LegView, Notice, PartyView, PhoneView, lost
 from splitter.store.journal import Journal, KeptEvent
 from splitter.web.audience import MOST_WAITING, SLOW, EventListener
 from splitter.web.bearer import CONSOLE, Bearer
@@ -159,6 +159,34 @@ class TestWhoHears:
         stand.call(extension="8001")
         stand.call(extension="8001", facts=CallerFacts(access_network="3GPP-NR;cell=2"))
         assert len(news(wang)) == 1
+
+    def test_a_desk_is_told_nothing_of_a_hidden_supervisor_who_is_told_of_itself(self) -> None:
+        stand, boss = Stand(), Bearer("boss", frozenset({Scope.DESK, Scope.SUPERVISE}), "500")
+        agent, reader, supervisor = (stand.hub.attach(one) for one in (WANG, READER, boss))
+        stand.call(extension="8001")
+        for listener in (agent, reader, supervisor):
+            heard(listener)
+        looks_on = PartyView("onlooker-1", PartyKind.ONLOOKER, "500", state=PartyState.CONNECTED, hidden=True)
+        listens = PhoneView("phone-1", "500", state=PhoneState.JOINED, part=PhonePart.LISTENS, hidden=True)
+        there: dict[str, Any] = {"extension": "8001", "parties": (*CALL.parties, looks_on), "phones": (listens,)}
+        stand.call(
+            **there,
+            legs=(
+                *CALL.legs,
+                LegView("phone-1", "pbx", "10.0.0.9", "x", LegState.CONFIRMED, "PCMA/8000", ""),
+            ),
+        )
+        stand.hub.notice(Notice(CALL.call_id, "phone-joined", "500 is in the call", "phone-1"))
+        stand.hub.notice(Notice(CALL.call_id, "party-joined", "500 is connected", "onlooker-1"))
+        assert news(agent) == []
+        for other in (reader, supervisor):
+            changed, *told = news(other)
+            assert changed["call"]["parties"][-1]["name"] == "onlooker-1"
+            assert [one["notice"]["code"] for one in told] == ["phone-joined", "party-joined"]
+        stand.call(**{**there, "phones": (replace(listens, part=PhonePart.WHISPERS, hidden=False),)})
+        [changed] = news(agent)
+        assert [one["number"] for one in changed["call"]["phones"]] == ["500"]
+        assert "onlooker-1" not in [one["name"] for one in changed["call"]["parties"]]
 
     def test_notices_go_where_the_call_goes(self) -> None:
         stand = Stand()

@@ -18,7 +18,7 @@ from splitter.calls.asks import (
 )
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import PhonePart, PhoneState
-from splitter.calls.view import PhoneView
+from splitter.calls.view import CarriedView, PhoneView
 from splitter.web import phones
 from splitter.web.bearer import Bearer, mint
 from tests.web.kit import CALL, SECRET, Gateway, Web
@@ -102,6 +102,16 @@ class TestAPhone:
         assert isinstance(dropped, SetPhoneVideo) and not dropped.wanted
         parts.calls.add(replace(OWN, extension="502"))
         assert await outside.code("POST", f"{call}/phone-1/video", "desk") == (403, "not-your-call")
+
+    async def test_that_is_hidden_is_in_nothing_that_its_desk_reads(self, parts: Gateway, outside: Web) -> None:
+        listens = PhoneView("phone-1", "500", "boss", PhoneState.JOINED, part=PhonePart.LISTENS, hidden=True)
+        parts.calls.add(replace(OWN, phones=(listens,)))
+        parts.calls.counted = (CarriedView("caller", "audio", 50), CarriedView("phone-1", "audio", 50))
+        for who, names, counted in (("desk", [], ["caller"]), ("reader", ["phone-1"], ["caller", "phone-1"])):
+            _, view = await outside.ask("GET", "/v1/calls/4711", who)
+            assert [one["name"] for one in view["phones"]] == names
+            _, quality = await outside.ask("GET", "/v1/calls/4711/quality", who)
+            assert [one["name"] for one in quality["carried"]] == counted
 
     async def test_is_not_called_again_and_again(self, parts: Gateway, outside: Web) -> None:
         begun(parts)

@@ -163,7 +163,8 @@ def _join(call: LiveCall, asked: Asked, ask: Join) -> Steps[None]:
     if before is not None:
         yield StopAlarm(Alarm(AlarmKind.REJOIN, before.name))
     name = before.name if before else call.talk.parties.new_name(ask.desk.kind)
-    party = Party(name, kind, ask.desk, remote=remote, met=before is not None and before.met)
+    hidden = kind is PartyKind.ONLOOKER and not call.settings.show_supervisors
+    party = Party(name, kind, ask.desk, remote=remote, met=before is not None and before.met, hidden=hidden)
     forget_streams(call, name)
     if before is None:
         rank_newcomer(call, name, kind, ask.desk)

@@ -18,7 +18,7 @@ from splitter.calls.flows.phone_video import (
     settle_picture,
 )
 from splitter.calls.leg_events import Answered, Rang, Refused
-from splitter.calls.states import PhoneOutcome, PhoneState, VideoState
+from splitter.calls.states import PhoneOutcome, PhonePart, PhoneState, VideoState
 from splitter.calls.talk.commands import (
     MakeOrigin,
     Note,
@@ -209,8 +209,8 @@ def on_answered(call: LiveCall, event: Answered) -> Steps[None]:
     yield from settle_picture(call, leg, session)
     if _moved(call, leg):
         call.owe(leg)
-    if phone.extension:
-        call.talk.admitted.add(phone.number)  # whose desk may see what it talks about
+    if phone.extension and phone.part is PhonePart.TALKS:
+        call.talk.admitted.add(phone.number)  # whose desk may see what it talks about; a supervisor's looks on
     yield Notify("phone-answered", f"{phone.number} has answered", phone.name, phone.number if phone.extension else "")
     yield Tell()
 

@@ -102,6 +102,7 @@ def _invite(call: LiveCall, asked: Asked, ask: InvitePhone) -> Steps[None]:
         raise Denial(way.status, "not-allowed" if way.status == 403 else "no-line", way.reason)
     phone = Phone(name, ask.number, ask.by, ask.part)
     phone.video = VideoState.ASKING if ask.video else VideoState.OFF
+    phone.discreet = not call.settings.show_supervisors
     call.pending.calling[name] = phone
     yield from prepare_call(call, phone, way)
     yield AnswerAsk(asked, PhoneInvited(name))

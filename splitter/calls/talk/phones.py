@@ -25,6 +25,7 @@ class Phone:
         trunk, network, transport: by which it is called. extension: it is one of the centre's.
         session: the two halves of its own Session-ID (RFC 7989).
         state: how far it is. video: how far its picture is; video_reason: why it has none, though somebody wants it.
+        discreet: desks are not shown that it is there, as long as it only listens.
         line: of ours, with its index, that was offered for it: the next one keeps its payload types.
     """
 
@@ -42,10 +43,12 @@ class Phone:
     video: VideoState = VideoState.OFF
     video_reason: str = ""
     line: tuple[int, Media] | None = None
+    discreet: bool = False
 
     def view(self, muted: bool = False, outcome: PhoneOutcome | None = None, reason: str = "") -> PhoneView:
         """The phone as operators see it; with an outcome, one that is not there any more."""
         state = self.state if outcome is None else PhoneState.LEFT
         said = "" if outcome is None else outcome.value
         what = (self.name, plain(self.number), plain(self.by), state, said, plain(reason), muted, self.part)
-        return PhoneView(*what, self.video if outcome is None else VideoState.OFF, plain(self.video_reason))
+        video = self.video if outcome is None else VideoState.OFF
+        return PhoneView(*what, video, plain(self.video_reason), self.discreet and self.part is PhonePart.LISTENS)

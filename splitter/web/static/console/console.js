@@ -78,7 +78,7 @@ function render() {
   if (entry) {
     renderNow(entry);
     renderStage(splitter, entry);
-    renderSide(splitter, entry, { remove: removeParty, show: showParty, open: dialogs.openStill, admit, deny, handOver, takeOver });
+    renderSide(splitter, entry, { remove: removeParty, show: showParty, open: dialogs.openStill, admit, deny, handOver, supervise });
     renderChoice(entry);
     renderVoices(entry, mayDecide(splitter, entry.call.view), { removePhone, filmPhone, mute, leaveVoice });
     renderRecording(entry, mayDecide(splitter, entry.call.view), record);
@@ -393,8 +393,19 @@ function handOver(extension) {
   if (entry) dialogs.confirmHandOver(extension, () => attempt(() => entry.call.handOver(extension)));
 }
 
-function takeOver() {
-  attempt(async () => current()?.call.takeOver());
+/** @type {import("./supervise.js").Supervise} */
+function supervise(step, phone) {
+  const call = current()?.call;
+  if (!call) return;
+  const parts = /** @type {const} */ ({ whisper: "whispers", talk: "talks", silent: "listens" });
+  attempt(async () => {
+    if (step === "listen") await call.voices.invite(undefined, { part: "listens" });
+    else if (step === "hang-up") await call.voices.remove(phone);
+    else if (step === "take-over") await call.takeOver();
+    else if (step === "look") await call.join();
+    else if (step === "leave") await call.leave();
+    else await call.voices.setPart(phone, parts[step]);
+  });
 }
 
 /** @param {string} party */

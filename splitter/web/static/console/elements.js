@@ -62,7 +62,9 @@ export function fill(element, what, build) {
   shown.set(element, key);
   const focused = element.contains(document.activeElement) ? document.activeElement?.getAttribute("data-key") : null;
   element.replaceChildren(...build());
-  if (focused) /** @type {HTMLElement|null} */ (element.querySelector(`[data-key="${CSS.escape(focused)}"]`))?.focus();
+  if (!focused) return;
+  const again = /** @type {HTMLElement|null} */ (element.querySelector(`[data-key="${CSS.escape(focused)}"]`));
+  (again ?? (element.hasAttribute("tabindex") ? element : null))?.focus(); // never on another button: it may be pressed twice
 }
 
 /** Say everything that stands in the page itself in the language of now. */

@@ -5,13 +5,14 @@ import { hasVideo } from "../sdk/splitter.js";
 import { byId, fill, icon, make } from "./elements.js";
 import { callerOf, numberOf, partyName, spoken } from "./entry.js";
 import { silent } from "./status.js";
+import { superviseItem, supervision } from "./supervise.js";
 import { currentLanguage, t, timeOfDay } from "./texts.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
 /**
  * @typedef {{remove: (party: string) => void, show: (party: string) => void, admit: (extension: string) => void,
- *   deny: (extension: string) => void, handOver: (extension: string) => void, takeOver: () => void, open: (still: import("./entry.js").Still) => void}} Doing
+ *   deny: (extension: string) => void, handOver: (extension: string) => void, supervise: import("./supervise.js").Supervise, open: (still: import("./entry.js").Still) => void}} Doing
  */
 
 /** @type {Record<string, string>} what is said otherwise where it is oneself */
@@ -80,9 +81,9 @@ function renderParties(splitter, entry, doing) {
   const parties = view.parties.filter((party) => party.state !== "left");
   const rules = mayDecide(splitter, view);
   const asking = rules && !entry.over ? (view.asking ?? []) : [];
-  const looksOn = !entry.over && view.state === "connected" && splitter.looksOn(view);
+  const looksOn = supervision(splitter, entry);
   fill(byId("parties"), [parties, own, entry.call.showing, entry.over, asking, rules, looksOn, view.extension], () => [
-    ...(looksOn ? [takeOverItem(doing)] : []),
+    ...(looksOn ? [superviseItem(splitter, entry, doing.supervise)] : []),
     ...asking.map((extension) => askingItem(extension, doing)),
     ...(parties.length && !entry.over
       ? parties.map((party) => partyItem(entry, party, rules, doing))
@@ -147,11 +148,6 @@ function stateOf(party) {
 /** Whether this desk can be made the host. @param {Entry} entry @param {import("../sdk/splitter.js").PartyView} party @param {boolean} rules */
 function mayHost(entry, { kind, extension, state }, rules) {
   return rules && extension && extension !== entry.call.view.extension && state === "connected" && (kind === "webrtc" || kind === "sip");
-}
-
-/** For a supervisor who looks on. @param {Doing} doing */
-function takeOverItem(doing) {
-  return make("li", { class: "asking" }, make("span", { class: "grow", text: t("onlooker.text") }), make("button", { type: "button", class: "primary", text: t("onlooker.take"), "data-key": "take-over", onclick: doing.takeOver }));
 }
 
 /** @param {Entry} entry */

@@ -41,7 +41,7 @@ function item(phone, rules, doing) {
   };
   const here = state === "joined";
   const seen = here && (video !== "off" || video_reason) ? t(`phone.video.${video}`) : "";
-  const words = [stateOf(phone), part === "talks" ? "" : t(`phone.${part}`), muted ? t("phone.muted") : "", seen].filter(Boolean).join(", ");
+  const words = [here && part !== "talks" ? t(`phone.${part}`) : stateOf(phone), muted ? t("phone.muted") : "", seen].filter(Boolean).join(", ");
   const films = video === "on" || video === "asking";
   return make(
     "li",
