@@ -22,7 +22,7 @@ HOST = "127.0.0.1"
 # What each says to somebody who has no call yet; those that ask for more, or wait, are not given.
 SAYS = {
     "status": "running",
-    "calls": "no call",
+    "calls": "call",
     "call": "no call",
     "why": "no call",
     "trace": "no call",
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.slow
 def commands() -> list[str]:
     """Each command of ours that the pages have in a sample, once."""
     lines = [line for one in samples("sh", "console") for line in one.text.replace("\\\n", " ").splitlines()]
-    found = [re.sub(r"\s+#.*", "", line.removeprefix("$ ")) for line in lines]
+    found = [re.sub(r"\s+(#|>|\|).*", "", line.removeprefix("$ ")) for line in lines]
     return sorted({line.removeprefix("splitter ") for line in found if line.startswith("splitter ")})
 
 
