@@ -78,6 +78,7 @@ class TapLine:
         self._feeds: dict[int, TapFeed] = {}
         self._next = 0
         self._untold = 0
+        self._failed = False
         self.sent = self.dropped = 0
 
     def open(self, described: Described) -> TapFeed:
@@ -183,6 +184,12 @@ class TapLine:
         if way is not None:
             way.close()
 
+    def fail(self) -> bool:
+        """Count a packet that a fault kept from the recorder. Returns: whether it is the first one."""
+        self._drop(1)
+        first, self._failed = not self._failed, True
+        return first
+
     def _drop(self, count: int) -> None:
         self.dropped += count
         self._untold += count
@@ -204,11 +211,16 @@ class TapFeed:
         self.described = described
 
     def put(self, kind: Kind, at: float, *parts: Buffer) -> None:
-        """Pass on a copy. Never raises."""
+        """Pass on a copy."""
         if at - self._told_at >= _DESCRIBE_S:
             self._told_at = at
             self.describe(at)
         self._line.put(kind, self._number, at, *parts)
+
+    def fail(self) -> None:
+        """A fault of a tap: the packet that it was about is not recorded, and goes on its way."""
+        if self._line.fail():
+            log.exception("a tap failed", name=self.described.name, kind=self.described.kind)
 
     def describe(self, at: float = 0.0) -> None:
         """Say what it is."""

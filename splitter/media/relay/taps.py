@@ -55,8 +55,11 @@ class LaneTap:
         self._feed, self._kind = feed, kind
 
     def take(self, data: Buffer, now: float) -> None:
-        """Copy a packet."""
-        self._feed.put(self._kind, now, data)
+        """Copy a packet; no fault of that holds it up."""
+        try:
+            self._feed.put(self._kind, now, data)
+        except Exception:
+            self._feed.fail()
 
 
 def _described(recording: str, side: RelaySide) -> Described:

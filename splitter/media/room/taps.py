@@ -75,7 +75,13 @@ class StreamTap:
             stream.broker.want(burst=True)
 
     def forward(self, stream: Stream, now: float) -> None:
-        """The packet in hand."""
+        """The packet in hand; no fault of the tap holds it up."""
+        try:
+            self._copy(stream, now)
+        except Exception:
+            self._feed.fail()
+
+    def _copy(self, stream: Stream, now: float) -> None:
         mapping = stream.mapping
         if mapping is not self._mapping and mapping is not None:
             self._feed.put(Kind.REPORT, now, batch.report(mapping[0], mapping[1]))
@@ -104,7 +110,13 @@ class ShownTap:
         out.tap = self.take
 
     def take(self, sequence: int, timestamp: int, marker: bool, payload: Buffer, orientation: int | None) -> None:
-        """Copy a packet that is sent."""
+        """Copy a packet that is sent; no fault of that holds it up."""
+        try:
+            self._copy(sequence, timestamp, marker, payload, orientation)
+        except Exception:
+            self._feed.fail()
+
+    def _copy(self, sequence: int, timestamp: int, marker: bool, payload: Buffer, orientation: int | None) -> None:
         self._extended = sequence if self._extended < 0 else self._extended + ((sequence - self._extended) & 0xFFFF)
         packet = PicturePacket(self._extended, timestamp, 0, marker, orientation, b"")
         self._feed.put(Kind.PICTURE, self._host.now(), batch.picture_head(packet), payload)

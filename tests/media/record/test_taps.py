@@ -8,6 +8,7 @@ import pytest
 
 from splitter.media.fast.form import choose_form
 from splitter.media.ports.recording import RecordingTap
+from splitter.media.record import batch
 from tests.media.record.kit import ABOUT, Stage, played
 from tests.media.relay.kit import Call
 from tests.media.room.kit import SLATE_LUMA, Camera, about
@@ -56,6 +57,15 @@ class TestARelay:
         call.talk(0.5)
         call.host.pass_time(call.host.time + 1)
         assert stage.line.sent == sent
+
+    def test_a_fault_of_the_tap_costs_what_it_would_have_copied(
+        self, call: Call, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        call.relay.record(TAP, stage.line)
+        monkeypatch.setattr(batch, "piece", lambda *_: 1 / 0)
+        call.talk(1.0)
+        assert call.heard == (list(range(1, 51)), list(range(1, 51)))
+        assert stage.line.dropped >= 100
 
     def test_a_recorder_that_is_stuck_or_gone_is_not_noticed(self, call: Call, stage: Stage) -> None:
         call.relay.record(TAP, stage.line)
