@@ -13,6 +13,8 @@ from tests.calls.test_phones import EXTENSION, OUTSIDE, heard_by, invited, joine
 from tests.calls.test_transfers import hears, refer
 from tests.world import PeerCall, World
 
+pytestmark = pytest.mark.slow
+
 CYCLES = 20
 _REST_S = 40.0  # every transaction has run out by then
 
