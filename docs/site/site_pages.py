@@ -21,17 +21,6 @@ from sphinx.application import Sphinx
 
 DOCS = Path(__file__).parents[1]
 _MARK = re.compile(r"^<!-- made: ([a-z]+) -->$", re.M)
-MAKERS: dict[str, Callable[[], str]] = {
-    "commands": site_commands.commands,
-    "api": site_api.api,
-    "configuration": site_configuration.configuration,
-    "metrics": site_metrics.metrics,
-    "alerts": site_metrics.alerts,
-    "sizing": site_sizing.sizing,
-    "changes": partial(site_links.whole, "CHANGELOG.md"),
-    "neighbours": partial(site_links.whole, "sipconf/README.md"),
-    "sdk": partial(site_links.whole, "splitter/web/static/sdk/README.md"),
-}
 
 
 def _more() -> str:
@@ -41,7 +30,18 @@ def _more() -> str:
     return "\n".join(["```{toctree}", ":caption: More", ":hidden:", "", *new, "```"]) if new else ""
 
 
-MAKERS["more"] = _more
+MAKERS: dict[str, Callable[[], str]] = {
+    "commands": site_commands.commands,
+    "api": site_api.api,
+    "configuration": site_configuration.configuration,
+    "metrics": site_metrics.metrics,
+    "alerts": site_metrics.alerts,
+    "sizing": site_sizing.sizing,
+    "changes": partial(site_links.whole, "CHANGELOG.md"),
+    "neighbours": partial(site_links.whole, "sipconf/README.md"),
+    "more": _more,
+    "sdk": partial(site_links.whole, "splitter/web/static/sdk/README.md"),
+}
 
 
 def setup(app: Sphinx) -> None:
