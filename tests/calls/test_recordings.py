@@ -203,9 +203,12 @@ class TestDeaths:
         scene.taps.fault = "the worker does not answer"
         caller, _ = connected(world)
         world.run(1)
-        assert any("is not recorded: the worker does not answer" in text for text in notes(world, caller))
+        world.run(60)
+        told = [text for text in notes(world, caller) if text == "relay-1 is not recorded: the worker does not answer"]
+        assert len(told) == 1  # once each, however often it is tried
+        assert "recording-incomplete" in [notice.code for notice in world.notices]
         scene.taps.fault = ""
-        world.run(3)
+        world.run(61)
         assert scene.tapped()
 
 

@@ -15,9 +15,10 @@ from splitter.calls.talk.commands import AnswerAsk, DenyAsk, Note, Notify, SetAl
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.recording import Recording
 from splitter.calls.talk.recording_commands import EndRecord, SayRecord, SetTap
+from splitter.core.pauses import doubled_s
 
 _AGAIN = Alarm(AlarmKind.TAP)
-_AGAIN_S = 2.0
+_AGAIN_S, _LAST_AGAIN_S = 2.0, 60.0
 _DONE = {
     RecordingAction.START: "recording has begun",
     RecordingAction.PAUSE: "recording is paused",
@@ -92,6 +93,7 @@ def _set_taps(call: LiveCall, id: str) -> Steps[None]:
     present = {one for one in (relay and relay.relay_id, room and room.room_id) if one}
     for gone in tapped.keys() - present:
         del tapped[gone]
+        call.pending.tap_faults.pop(gone, None)
     for media in sorted(present):
         if tapped.get(media, "") != id:
             tapped[media] = id
@@ -114,14 +116,27 @@ def on_recorder(call: LiveCall, event: RecorderSaid | RecordingTrouble | Recorde
                 yield Note("recording goes on: the recorder is back", kind="state")
                 yield Notify("recording-goes-on", "recording goes on")
                 yield Tell()
-        case TapSet(fault=fault) if fault and call.pending.tapped.get(event.media_id) == event.recording:
-            yield Note(f"{event.media_id} is not recorded: {fault}", kind="alarm")
-            yield SetAlarm(_AGAIN_S, _AGAIN)
+        case TapSet() if call.pending.tapped.get(event.media_id) == event.recording:
+            yield from _on_tap(call, event)
+
+
+def _on_tap(call: LiveCall, event: TapSet) -> Steps[None]:
+    faults = call.pending.tap_faults
+    before = faults.pop(event.media_id, None)
+    if not event.fault or not event.recording:
+        return
+    tries = before[1] + 1 if before is not None else 0
+    faults[event.media_id] = (event.fault, tries)
+    if before is None or before[0] != event.fault:
+        yield Note(f"{event.media_id} is not recorded: {event.fault}", kind="alarm")
+        yield Notify("recording-incomplete", f"a part of this call is not recorded: {event.fault}")
+    yield SetAlarm(doubled_s(_AGAIN_S, _LAST_AGAIN_S, tries), _AGAIN)
 
 
 def on_tap_again(call: LiveCall) -> Steps[None]:
     """Try taps anew that could not be set."""
-    call.pending.tapped.clear()
+    for media_id in call.pending.tap_faults:
+        call.pending.tapped.pop(media_id, None)
     yield from advance(call)
 
 

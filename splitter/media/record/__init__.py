@@ -15,6 +15,7 @@ Layout
     about      what a recording is of
     index      what was recorded, to be searched
     ledger     what was recorded, opened and deleted, as evidence
+    remains    what a recorder that was killed has left
     verify     what has become of the files and the ledger, in words
     protocol   what the gateway and the recorder say to each other
     process    the recorder's process

@@ -173,13 +173,17 @@ class RecorderLink:
             log.info("recorder found")
             return found
         self._process = WorkerProcess.spawn(self._arguments(), "splitter.media.record")
-        async with asyncio.timeout(_START_LIMIT_S):
-            while True:
-                with suppress(OSError):
-                    return await asyncio.open_unix_connection(path, limit=p.LINE_LIMIT_BYTES)
-                if self._process.ended.is_set():
-                    raise LocalError("it ended while starting; its log says why")
-                await asyncio.sleep(_LOOK_S)
+        try:
+            async with asyncio.timeout(_START_LIMIT_S):
+                while True:
+                    with suppress(OSError):
+                        return await asyncio.open_unix_connection(path, limit=p.LINE_LIMIT_BYTES)
+                    if self._process.ended.is_set():
+                        raise LocalError("it ended while starting; its log says why")
+                    await asyncio.sleep(_LOOK_S)
+        except TimeoutError:
+            self._process.kill()  # there must not be two
+            raise LocalError("it did not start in time") from None
 
     def _arguments(self) -> list[str]:
         settings = self._settings

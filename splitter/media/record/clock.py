@@ -60,6 +60,12 @@ class StreamClock:
         self._windows: deque[float] = deque(maxlen=_WINDOWS)
         self._mapping: float | None = None  # the sender's clock less the time stamps, in seconds
 
+    def follow(self, rate: int) -> None:
+        """Take in that its time stamps have another rate from now on."""
+        if rate != self._rate:
+            self._rate = rate
+            self.restart()
+
     def restart(self) -> None:
         """Other time stamps begin: another source."""
         self._offset = self._mapping = None

@@ -15,7 +15,7 @@ from splitter.media.voice import amr
 from splitter.sdp.voice import VoiceFormat
 
 _ACM = "A_MS/ACM"
-_TAGS = {"PCMA": (0x0006, 8), "PCMU": (0x0007, 8), "G722": (0x028F, 4), "AMR": (0x0057, 0)}
+_TAGS = {"PCMA": (0x0006, 8), "PCMU": (0x0007, 8), "G722": (0x028F, 4), "AMR": (0x0057, 0), "AMR-WB": (0x0058, 0)}
 _OPUS_RATE = 48_000
 _OPUS_SKIP = 312  # samples that a decoder needs to settle (RFC 7845 §4.2)
 
@@ -36,9 +36,10 @@ def kept(name: str, voice: VoiceFormat) -> KeptVoice:
     encoding = voice.encoding
     if encoding == "OPUS":
         return KeptVoice(_opus(name), _whole)
-    if encoding == "AMR":
-        aligned = voice.parameters.get("octet-align", "0") == "1"
-        return KeptVoice(_acm(name, "AMR", 8000, 1), lambda payload: _amr(payload, aligned))
+    if encoding in ("AMR", "AMR-WB"):
+        aligned, wide = voice.parameters.get("octet-align", "0") == "1", encoding == "AMR-WB"
+        rate = 16_000 if wide else 8000
+        return KeptVoice(_acm(name, encoding, rate, 1), lambda payload: _amr(payload, aligned, wide))
     if encoding in _TAGS:
         rate = 16_000 if encoding == "G722" else voice.clock_rate  # RFC 3551 §4.5.2: its clock is said to be half
         return KeptVoice(_acm(name, encoding, rate, voice.channels), _whole)
@@ -53,8 +54,9 @@ def _whole(payload: bytes) -> list[tuple[int, bytes]]:
     return [(0, payload)] if payload else []
 
 
-def _amr(payload: bytes, aligned: bool) -> list[tuple[int, bytes]]:
-    return [(160 * index, frame) for index, frame in enumerate(amr.frames(payload, aligned))]
+def _amr(payload: bytes, aligned: bool, wide: bool) -> list[tuple[int, bytes]]:
+    samples = 320 if wide else 160  # of 20 ms
+    return [(samples * index, frame) for index, frame in enumerate(amr.frames(payload, aligned, wide))]
 
 
 def _acm(name: str, encoding: str, rate: int, channels: int) -> Track:

@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -259,12 +260,16 @@ async def _run(arguments: argparse.Namespace) -> None:
         )
     recorder = RecorderProcess(Path(arguments.sockets), arguments.grace)
     least, days = int(arguments.least_free * 1e6), arguments.keep_days
-    await recorder.start(lambda trouble: RecordingStudio(Path(arguments.folder), key, trouble, least, days))
+    beside = ThreadPoolExecutor(1, "hashes")
+    await recorder.start(
+        lambda trouble: RecordingStudio(Path(arguments.folder), key, trouble, least, days, beside=beside)
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, recorder.stopped.set)
     log.info("recorder ready", folder=arguments.folder)
     await recorder.stopped.wait()
     await recorder.close()
+    beside.shutdown(wait=False, cancel_futures=True)
 
 
 def main(words: list[str] | None = None) -> None:

@@ -11,8 +11,10 @@ import os
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +25,12 @@ from splitter.core.errors import PeerError
 from splitter.media.record import batch
 from splitter.media.record.about import RecordingAbout
 from splitter.media.record.batch import Described, Kind
-from splitter.media.record.file import RecordingFile, events_of, hash_of, pieces_of, root_of, sums_of
+from splitter.media.record.file import RecordingFile, events_of, sums_of
 from splitter.media.record.index import RecordingIndex, RecordingPart, everything
 from splitter.media.record.keys import SigningKey
-from splitter.media.record.ledger import RecordingLedger, lines, read_line
-from splitter.media.record.matroska import HEAD_BYTES, Muxer
+from splitter.media.record.ledger import RecordingLedger
+from splitter.media.record.matroska import Muxer
+from splitter.media.record.remains import LeftFile, digest, look_at, unended
 from splitter.media.record.take import Take
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -57,7 +60,6 @@ class _Live:
     take: Take | None = None
     events: Path | None = None
     origin: float = 0.0
-    waiting: list[dict[str, Any]] = field(default_factory=list)
 
 
 class RecordingStudio:
@@ -68,6 +70,7 @@ class RecordingStudio:
         least_free_bytes: a disk with less stops all recordings.
         keep_days: files that are older are deleted; 0 for never.
         trouble: told the id of a recording that had to stop, and why; "" and a reason where none can begin.
+        beside: hashes what a recorder before has left; None: it is waited for.
 
     Raises:
         LocalError: the folder cannot be used.
@@ -82,8 +85,11 @@ class RecordingStudio:
         keep_days: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        beside: Executor | None = None,
     ) -> None:
         self._folder = folder
+        self._beside = beside
+        self._looking: list[Future[LeftFile | None]] = []
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._ledger = RecordingLedger(folder, key, wall)
         self._index = RecordingIndex(folder)
@@ -170,8 +176,6 @@ class RecordingStudio:
             whole = self._folder / path
             for one in (whole, sums_of(whole), events_of(whole)):
                 one.unlink(missing_ok=True)
-            for beside in whole.parent.glob(f"{id}.still-*.png"):
-                beside.unlink(missing_ok=True)
         self._index.entered(id, "deleted", reason, row.ended)
 
     @property
@@ -192,8 +196,9 @@ class RecordingStudio:
             key = (worker, piece.stream)
             if piece.kind is Kind.DESCRIBED:
                 with suppress(PeerError):
-                    if len(self._streams) < _STREAMS_LIMIT:
-                        self._streams[key] = batch.read_described(piece.data)
+                    self._streams[key] = batch.read_described(piece.data)
+                    if len(self._streams) > _STREAMS_LIMIT:  # of workers that were killed
+                        del self._streams[next(iter(self._streams))]
                 continue
             if piece.kind is Kind.ENDED:
                 self._streams.pop(key, None)
@@ -209,6 +214,8 @@ class RecordingStudio:
     def tick(self) -> None:
         """Do what is due; called several times a second."""
         now = self._clock()
+        while self._looking and self._looking[0].done():
+            self._end_left(self._looking.pop(0).result())
         if now - self._flushed >= _FLUSH_S:
             self._flushed = now
             for live in tuple(self._live.values()):
@@ -269,7 +276,7 @@ class RecordingStudio:
             file.drop()  # it opens all the same
         total = file.close()
         part = msgspec.structs.replace(part, ended=at, size=file.size, hash=total)
-        events = _digest(live.events)
+        events = digest(live.events)
         more = {"frames": take.frames, "dropped": take.dropped, "unknown": take.unknown, "events": events}
         self._owed.append(lambda: self._enter_end(live.about, part, state, reason, more))
         self._settle()
@@ -290,7 +297,9 @@ class RecordingStudio:
         told = {**msgspec.to_builtins(about), "recording": about.id, "file": part.path, "size": part.size}
         self._ledger.add("ended", {**told, "hash": part.hash, "reason": reason, **more}, self._wall())
         self._index.part(about.id, part)
-        self._index.entered(about.id, state, reason, part.ended)
+        live = self._live.get(about.id)
+        if live is None or live.file is None:  # or it goes on in another file
+            self._index.entered(about.id, state, reason, part.ended)
 
     def _note(self, live: _Live, at: float, what: str, more: dict[str, Any]) -> None:
         line = msgspec.json.encode({"at": round(max(0.0, at), 3), "what": what, **more}) + b"\n"
@@ -299,35 +308,22 @@ class RecordingStudio:
                 file.write(line)
 
     def _end_what_was_left(self) -> None:
-        """A recorder before this one was killed: what it wrote is hashed as it is, and said to be so."""
-        begun: dict[str, dict[str, Any]] = {}
-        for _, line in lines(self._folder):
-            entry = read_line(line)
-            if entry is not None and entry.kind == "begun":
-                begun[entry.about.get("file", "")] = entry.about
-            elif entry is not None and entry.kind in ("ended", "deleted"):
-                begun.pop(entry.about.get("file", ""), None)
-                for path in entry.about.get("files", ()):
-                    begun.pop(path, None)
-        for path, about in begun.items():
-            with suppress(OSError, ValueError):
-                self._end_left(path, about)
+        """A recorder before this one was killed: what it wrote is hashed as it is, beside all else, and ended."""
+        left = unended(self._folder)
+        looks = (partial(look_at, self._folder, path, about) for path, about in left.items())
+        if self._beside is None:
+            for look in looks:
+                self._end_left(look())
+            return
+        for look in looks:
+            self._looking.append(self._beside.submit(look))
 
-    def _end_left(self, path: str, known: dict[str, Any]) -> None:
-        whole = self._folder / path
-        about = msgspec.convert({**known, "id": known["recording"]}, RecordingAbout)
-        if not whole.exists():
-            return  # verify says that it is missing
-        hashes = pieces_of(whole, HEAD_BYTES)
-        noted = sums_of(whole).read_text().split() if sums_of(whole).exists() else []
-        apart = next((at for at, one in enumerate(noted) if hashes[1 + at : 2 + at] != [one]), None)
-        reason = "the recorder was killed; hashed as it was left"
-        if apart is not None:
-            reason = f"the recorder was killed, and piece {apart} is not as it was written"
-        stat = whole.stat()
-        number = int(path.rsplit(".", 2)[-2])
-        part = RecordingPart(number, path, stat.st_ctime, stat.st_mtime, stat.st_size, root_of(hashes))
-        self._enter_end(about, part, "ended", reason, {"events": _digest(events_of(whole))})
+    def _end_left(self, left: LeftFile | None) -> None:
+        if left is not None:
+            self._owed.append(
+                lambda: self._enter_end(left.about, left.part, "ended", left.reason, {"events": left.events})
+            )
+            self._settle()
 
     # ---- when something is wrong -----------------------------------------------------------------------------------
 
@@ -375,11 +371,3 @@ class RecordingStudio:
             if over and not row.held and row.state != "deleted" and row.id not in self._live:
                 with suppress(RecordingRefused, OSError):
                     self.delete(row.id, "retention", f"older than {self._keep_s / _DAY_S:g} days")
-
-
-def _digest(path: Path | None) -> str:
-    if path is None or not path.exists():
-        return ""
-    with suppress(OSError):
-        return hash_of(path, HEAD_BYTES)
-    return ""

@@ -157,6 +157,7 @@ class RecordedVoice:
     def learn(self, what: Described) -> None:
         """Take in what it is made of from now on."""
         self.what = what
+        self.clock.follow(what.clock_rate)
         formats = {
             kind: VoiceFormat(name, kind, rate, channels, fmtp=fmtp)
             for kind, name, rate, channels, fmtp in what.encodings

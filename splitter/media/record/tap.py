@@ -162,7 +162,9 @@ class TapLine:
         if self._untold:
             untold, self._untold = self._untold, 0
             now = self._host.now()
-            for number in self._feeds:
+            once = {feed.described.recording: number for number, feed in self._feeds.items()}
+            for number in once.values():
+                self._feeds[number].describe(now)
                 self.put(Kind.LOST, number, now, batch.lost(untold))
 
     def _connected(self) -> TapWay | None:

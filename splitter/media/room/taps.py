@@ -5,6 +5,7 @@ A stream that is tapped takes the long way: the short one shows its packets to n
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 
 from splitter.media.ports.recording import RecordingTap
@@ -69,6 +70,7 @@ class StreamTap:
     def __init__(self, stream: Stream, feed: TapFeed) -> None:
         self.stream = stream
         self._feed = feed
+        self._begun = secrets.randbits(32)  # packets of another tap, and its numbers, are no part of these
         self._mapping: tuple[int, int, float] | None = None
         stream.watchers = (*stream.watchers, self)
         if stream.alive:
@@ -88,9 +90,8 @@ class StreamTap:
         self._mapping = mapping
         if not stream.payload:
             return
-        packet = PicturePacket(
-            stream.sequence, stream.timestamp, stream.generation, stream.marker, stream.orientation, b""
-        )
+        generation = self._begun + stream.generation
+        packet = PicturePacket(stream.sequence, stream.timestamp, generation, stream.marker, stream.orientation, b"")
         self._feed.put(Kind.PICTURE, now, batch.picture_head(packet), stream.payload)
 
     def close(self) -> None:
@@ -106,6 +107,7 @@ class ShownTap:
         self.out = out
         self._feed = feed
         self._host = host
+        self._begun = secrets.randbits(32)
         self._extended = -1
         out.tap = self.take
 
@@ -118,7 +120,7 @@ class ShownTap:
 
     def _copy(self, sequence: int, timestamp: int, marker: bool, payload: Buffer, orientation: int | None) -> None:
         self._extended = sequence if self._extended < 0 else self._extended + ((sequence - self._extended) & 0xFFFF)
-        packet = PicturePacket(self._extended, timestamp, 0, marker, orientation, b"")
+        packet = PicturePacket(self._extended, timestamp, self._begun, marker, orientation, b"")
         self._feed.put(Kind.PICTURE, self._host.now(), batch.picture_head(packet), payload)
 
     def close(self) -> None:

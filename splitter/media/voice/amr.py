@@ -5,18 +5,27 @@ from __future__ import annotations
 BITS = (95, 103, 118, 134, 148, 159, 204, 244)
 """Bits of a frame of 20 ms, by mode."""
 
+WIDE_BITS = (132, 177, 253, 285, 317, 365, 397, 461, 477, 40)
+"""Likewise of AMR-WB; the last is silence (3GPP TS 26.201 §4.1)."""
+
 RATES = (4750, 5150, 5900, 6700, 7400, 7950, 10200, 12200)
 """Bits a second, by mode."""
 
 _SILENCE, _SILENCE_BITS = 8, 39
-_NO_DATA = 15
+_LOST, _NO_DATA = 14, 15
 _GOOD = 0x04  # the Q bit: the frame is not damaged
 _ANY_MODE = 15  # we ask for none
 _FRAMES_LIMIT = 12  # of a packet: 240 ms
 
 
-def _bits_of(kind: int) -> int:
+def _bits_of(kind: int, wide: bool = False) -> int:
     """Raises ValueError for a type that there is not."""
+    if wide:
+        if kind < len(WIDE_BITS):
+            return WIDE_BITS[kind]
+        if kind in (_LOST, _NO_DATA):
+            return 0
+        raise ValueError(f"AMR-WB has no frames of type {kind}")
     if kind < len(BITS):
         return BITS[kind]
     if kind == _SILENCE:
@@ -26,11 +35,12 @@ def _bits_of(kind: int) -> int:
     raise ValueError(f"AMR has no frames of type {kind}")
 
 
-def frames(payload: bytes, aligned: bool) -> list[bytes]:
+def frames(payload: bytes, aligned: bool, wide: bool = False) -> list[bytes]:
     """Take a payload apart; those without data are left out.
 
     Args:
         aligned: octet-aligned, else bandwidth-efficient.
+        wide: it is AMR-WB.
     Raises:
         ValueError: it contradicts itself.
     """
@@ -56,7 +66,7 @@ def frames(payload: bytes, aligned: bool) -> list[bytes]:
     found = []
     for head in kinds:
         kind = head >> 1 & 0x0F
-        bits = _bits_of(kind)
+        bits = _bits_of(kind, wide)
         data = read(at, bits)
         octets = -(-bits // 8)
         at += 8 * octets if aligned else bits

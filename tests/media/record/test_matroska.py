@@ -23,6 +23,7 @@ VOICES = {
     "pcm_mulaw": (VoiceFormat("PCMU", 0), b"\xff" * 160),
     "g722": (VoiceFormat("G722", 9), bytes(160)),
     "opus": (VoiceFormat("OPUS", 111, 48_000, 2), b"\xf8\xff\xfe"),
+    "amrwb": (VoiceFormat("AMR-WB", 97, 16_000, fmtp="octet-align=1"), bytes((0xF0, 0x14)) + bytes(32)),
     "amrnb": (VoiceFormat("AMR", 96, fmtp="octet-align=1"), bytes((0xF0, 0x3C)) + bytes(31)),
 }
 

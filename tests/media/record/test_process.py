@@ -137,7 +137,7 @@ class TestKilled:
             await asyncio.sleep(0.3)
             await made.link.ask(p.EndRecording("call-1"))
             assert [path.name for path in made.files] == ["call-1.1.mkv", "call-1.2.mkv"]
-            assert len(made.ended) == 2
+            await until(lambda: len(made.ended) == 2)
             seconds = heard_in(made)
             assert len(seconds) == 2 and 2.3 < seconds[0] <= seconds[1] <= 4.5
             found = examine(made.folder, read_public(public_of(made.folder.parent / "recordings.key")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from itertools import pairwise
 from pathlib import Path
 
@@ -112,6 +113,24 @@ class Film:
                     self.feed.put(Kind.PICTURE, self.stage.host.time, batch.picture_head(packet), payload)
             self.timestamp += 6000
             self.stage.pass_time(1 / 15)
+
+
+class TestAnotherCodec:
+    def test_of_another_rate_keeps_the_time_of_the_call(self, stage: Stage) -> None:
+        stage.studio.begin(ABOUT)
+        caller = stage.voice("caller")
+        caller.talk(1.0)
+        wide = Described("call-1", "caller", "voice", 48_000, ((111, "OPUS", 48_000, 2, ""),))
+        caller.feed.change(wide)
+        for step in range(50):
+            head = struct.pack("!BBHII", 0x80, 111, step, 960 * step, 0x77)
+            caller.say(head + b"\xf8\xff\xfe")
+            stage.pass_time(0.02)
+        stage.pass_time(0.2)
+        stage.studio.end("call-1")
+        opus = next(one for one in _tracks(stage) if one.codec == "opus")
+        assert opus.times[-1] - opus.times[0] == pytest.approx(0.98, abs=0.03)
+        assert opus.times[0] == pytest.approx(1.0, abs=0.03)
 
 
 class TestPictures:
@@ -231,6 +250,7 @@ class TestSlowRecorder:
         stage.stuck = True
         caller.talk(5.0)
         assert stage.line.dropped > 100
+        stage.voice("centre")  # another stream of the same recording: what was dropped is counted once
         stage.stuck = False
         caller.talk(0.5)
         stage.studio.end("call-1")

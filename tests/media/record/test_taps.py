@@ -134,6 +134,26 @@ class TestARoom:
             assert viewer.numbers() == list(range(viewer.numbers()[0], viewer.numbers()[0] + len(viewer.numbers())))
             assert about(viewer.pictures()[-1], luma)
 
+    def test_a_room_of_another_worker_goes_on_in_the_same_tracks(self, room: RoomStage, stage: Stage) -> None:
+        """Its numbers begin anew, below those of before."""
+        room.room.record(TAP, stage.line)
+        caller = room.join("caller", Camera(150))
+        caller.show(40)
+        room.room.close()
+        other = RoomStage()
+        other.loop.time = room.loop.time
+        other.room.record(TAP, stage.line)
+        again = other.join("caller", Camera(100))
+        for _ in range(30):
+            again.show(1)
+            room.loop.advance(1 / 15)
+        stage.line.flush()
+        stage.studio.end("call-1")
+        seen = played(stage.files[0])
+        assert set(seen) == {"caller", "shown to the caller"}
+        assert sum(about(luma, 100) for luma in seen["caller"].brightness) >= 28
+        assert len(seen["shown to the caller"].times) > 2
+
     def test_who_leaves_is_not_held(self, room: RoomStage, stage: Stage) -> None:
         room.join("caller", Camera(150))
         desk = room.join("desk-1", Camera(100))

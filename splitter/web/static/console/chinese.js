@@ -577,4 +577,5 @@ export const CHINESE = {
   "error.no-such-recording": "没有这个录像。",
   "error.not-recording": "本次通话没有在录制。",
   "error.recording-already": "本次通话已在录制。",
+  "notice.recording-incomplete": "本次通话有一部分未录制",
 };

@@ -577,4 +577,5 @@ export const ENGLISH = {
   "error.no-such-recording": "There is no such recording.",
   "error.not-recording": "The call is not being recorded.",
   "error.recording-already": "The call is recorded already.",
+  "notice.recording-incomplete": "Part of this call is not recorded",
 };
