@@ -166,6 +166,7 @@ class _Abandoned:
             self._driver.acknowledge(self._txn, ack, self._flow)
             if self._invite.to_tag is not None:
                 return  # a change of a call that lives: what was agreed on is settled by the next offer
+            dialog.local_cseq += CSEQ_GAP  # it may have confirmed provisional responses (PRACK)
             bye = dialog.request("BYE", headers=[("Reason", _REASON)])
             self._sender.request(bye, self._flow, lambda event: None)
 

@@ -398,6 +398,24 @@ class TestWhatDies:
         assert world.voice_faults(caller) == []
         over(world, caller, again)
 
+    def test_the_gateway_as_whom_it_calls_answers(self, world: World) -> None:
+        """What it has confirmed until then took numbers that its record does not have (RFC 3262 §4)."""
+        caller, centre = answered(world)
+        refer(centre)
+        new = world.pbx.take()
+        for status in (183, 180):
+            new.ring(status, media=status == 183, reliable=True)
+            hears(new, "PRACK")
+        world.run(0.5)
+        world.lives[-1].records.flush()
+        world.kill()
+        new.answer()
+        world.begin_again()
+        hears(new, "BYE")
+        world.run(2.0)
+        assert new.state == "ended" and centre.state == "confirmed"
+        over(world, caller, centre)
+
     def test_the_gateway_while_an_answer_waits(self, world: World) -> None:
         caller, centre, new = transferring(world)
         caller.on_reinvite = lambda call: None
