@@ -72,3 +72,28 @@ def test_asterisk_transfers_a_call_blindly(gateway: Gateway, asterisk: Asterisk,
     said = asterisk.log()
     assert "TRANSFER TO 8009: FAILURE" in said and "TRANSFER TO 8002: SUCCESS" in said, said
     assert gateway.metric("splitter_transfers_total") == 2
+
+
+def test_a_phone_transfers_a_call_to_whom_it_has_asked(make_gateway: Callable[..., Gateway], scene: Scene) -> None:
+    """Attended: the dialog of its consultation is named to the other phone (RFC 3891), and it is told how far it is."""
+    gateway = make_gateway(pbx_login='transfers = "refer"', accounts=ROUTE.replace('"pbx"', '"pbx2"'))
+    ours = scene.voices()[0]
+    host = scene.desk.second_centre
+    theirs = scene.voice(host, CENTRE_PORT, 770.0)
+    consultation = "Replaces=consult%40phones%3Bto-tag%3Da%3Bfrom-tag%3Db"
+    agent = scene.centre("centre-transfers", held_ms=500, refer_to=f"sip:8002@{host}?{consultation}")
+    colleague = scene.centre("centre-answers", name="colleague", host=host, ring_ms=300)
+    caller = scene.caller("caller-hangs-up", "transcoded", held_ms=5000)
+    ours.talk_to(until(caller, "INVITE", 200).sdp.address_of(0))
+    invite = until(colleague, "INVITE")
+    assert (invite.get("replaces"), invite.get("require")) == ("consult@phones;to-tag=a;from-tag=b", "replaces")
+    assert invite.get("referred-by") == f"<sip:8001@{scene.desk.centre}>"
+    theirs.talk_to(invite.sdp.address_of(0))
+    eventually(lambda: ours.hears(770.0), "the caller hears the colleague", 8, ours.in_words)
+    eventually(lambda: theirs.hears(CALLER_TONE), "the colleague hears the caller", 8, theirs.in_words)
+    assert gateway.calls()[0]["extension"] == "8002"
+    agent.finish()
+    told = [message.body.split()[1] for message in agent.all_received("NOTIFY")]
+    assert told == ["100", "180", "200"]
+    caller.finish()
+    colleague.finish()
