@@ -68,6 +68,7 @@ class CallDetail:
         consent: what came of the last question for video; consent_reason in words.
         links: links to browsers, by what became of each: "delivered", "opened", "failed" …
         stays: who else was in it.
+        recording: the id of its latest recording; "" where there is none.
     """
 
     call_id: str
@@ -103,6 +104,7 @@ class CallDetail:
     stays: tuple[Stay, ...]
     caller_leg: LegQuality
     centre_leg: LegQuality
+    recording: str = ""
 
 
 def detail_of(view: CallView) -> CallDetail:
@@ -145,6 +147,7 @@ def detail_of(view: CallView) -> CallDetail:
         stays=tuple(_stay(stay) for stay in course.stays),
         caller_leg=_quality(view, Side.CALLER),
         centre_leg=_quality(view, Side.CENTRE),
+        recording=view.recording.id,
     )
 
 
@@ -200,12 +203,13 @@ _LEGS = ("caller_leg", "centre_leg")
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def _columns() -> tuple[str, ...]:
-    plain = [one.name for one in fields(CallDetail) if one.name not in _LEGS]
-    return (*plain, *(f"{leg.removesuffix('_leg')}_{one.name}" for leg in _LEGS for one in fields(LegQuality)))
+_PLAIN = tuple(one.name for one in fields(CallDetail) if one.name not in (*_LEGS, "recording"))
 
-
-COLUMNS = _columns()
+COLUMNS = (
+    *_PLAIN,
+    *(f"{leg.removesuffix('_leg')}_{one.name}" for leg in _LEGS for one in fields(LegQuality)),
+    "recording",
+)
 """The first line of a CSV file; new ones may come at its end."""
 
 
@@ -219,10 +223,9 @@ def to_csv(rows: Iterable[CallDetail], head: bool = True) -> str:
     if head:
         writer.writerow(COLUMNS)
     for row in rows:
-        plain = [getattr(row, one.name) for one in fields(CallDetail) if one.name not in _LEGS]
         quality = [getattr(getattr(row, leg), one.name) for leg in _LEGS for one in fields(LegQuality)]
-        names = [one.name for one in fields(CallDetail) if one.name not in _LEGS]
-        writer.writerow([*(_cell(name, value) for name, value in zip(names, plain, strict=True)), *map(_text, quality)])
+        plain = [_cell(name, getattr(row, name)) for name in _PLAIN]
+        writer.writerow([*plain, *map(_text, quality), _harmless(row.recording)])
     return out.getvalue()
 
 
