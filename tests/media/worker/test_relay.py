@@ -17,6 +17,7 @@ from splitter.core.net import Address
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaStarted, StrangerHeard
 from splitter.media.worker.engine import WorkerEngine
+from splitter.rtp.rtcp import ReceiverReport, ReportBlock, SenderReport, build, ntp_time
 from tests.media.worker.stand import (
     FIRST_PORT,
     LIMIT_S,
@@ -339,6 +340,27 @@ class TestEventsAndCounters:
             assert (caller.packets_in, caller.bytes_in, caller.lost) == (150, 150 * 172, 10)
             assert (centre.packets_out, centre.bytes_out, centre.packets_in) == (150, 150 * 172, 0)
             assert caller.rejected == centre.rejected == 0
+
+    async def test_the_report_says_what_the_other_end_reports(self, shared: WorkerEngine) -> None:
+        """RFC 3550 §6.4.1: the centre says that it waited 0.1 s, of which the relay takes the rest for the way."""
+        async with talk(shared) as call:
+            ntp = ntp_time(time.time())
+            sent = build([SenderReport(0xCA11, ntp, 160, 1, 160)])
+            call.caller.rtcp.sendto(sent, (call.host(call.relay.local[0]), call.relay.local[0].rtcp_port))
+            assert (await receive(call.centre.rtcp))[0] == sent
+            began = time.monotonic()
+            await asyncio.sleep(0.15)
+            block = ReportBlock(0xCA11, 0, 7, 1, 0, ntp >> 16 & 0xFFFF_FFFF, int(0.1 * 65536))
+            told = build([ReceiverReport(9, (block,))])
+            call.centre.rtcp.sendto(told, (call.host(call.relay.local[1]), call.relay.local[1].rtcp_port))
+            assert (await receive(call.caller.rtcp))[0] == told
+            most_ms = 1000 * (time.monotonic() - began) - 100
+            await call.report_until(lambda caller, centre: centre.lost_there == 7)
+            report = await shared.report(call.relay)
+            assert report is not None
+            caller, centre = report.sides
+            assert 45 <= centre.round_trip_ms <= most_ms + 50
+            assert (caller.round_trip_ms, caller.lost_there) == (-1, -1)
 
     async def test_closing_twice_is_no_error(self, shared: WorkerEngine) -> None:
         async with talk(shared) as call:
