@@ -20,7 +20,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvloop
@@ -32,19 +32,11 @@ from splitter.media.offload.kernel import open_offload
 from splitter.media.ports.events import MediaEvent
 from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortPairs
+from splitter.media.worker.control import Control
 from splitter.media.worker.dispatch import Answer, Dispatcher
 from splitter.media.worker.loop import PacketHost
-from splitter.media.worker.notices import ProtocolError
-from splitter.media.worker.place import WorkerPlace, peer_of
-from splitter.media.worker.protocol import (
-    FRAME_LIMIT_BYTES,
-    Framer,
-    VerbCall,
-    read_call,
-    read_verb,
-    write_event,
-    write_reply,
-)
+from splitter.media.worker.place import WorkerPlace
+from splitter.media.worker.protocol import VerbCall
 from splitter.media.worker.verbs.process import PROTOCOL, DrawSlate, Hello, Renew, Shutdown
 from splitter.media.worker.verbs.verb import Done, Failed, Message, Need, Verb
 from splitter.telemetry.log import configure, set_level
@@ -53,8 +45,6 @@ from splitter.telemetry.settings import TelemetrySettings
 if TYPE_CHECKING:
     from splitter.media.slate.slate import Slate
 
-UNREAD_LIMIT_BYTES = 4 * FRAME_LIMIT_BYTES  # what comes past this is dropped: the gateway does not read
-
 CALLERS_LIMIT = 8  # connections that have not said Hello
 HELLO_LIMIT_S = 10.0  # and how long each may take
 
@@ -62,69 +52,6 @@ FLOWS_AT_LEAST = 64  # that the kernel has room for; else one per port, twice as
 
 SWITCH_INTERVAL_S = 0.0005  # how long a thread that works on a picture may hold up packets, at most
 log = structlog.get_logger(__name__)
-
-
-class Control(asyncio.Protocol):
-    """One control connection.
-
-    Attributes:
-        pid, uid: of who connected.
-    """
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self.pid = self.uid = -1
-        self._framer = Framer()
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
-        self.pid, self.uid = peer_of(transport)
-        self._worker.connected(self)
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            for body in self._framer.feed(data):
-                self._call(body)
-        except ProtocolError as error:
-            log.error("control connection closed", reason=str(error))
-            self.close()
-
-    def _call(self, body: bytes) -> None:
-        try:
-            call = read_call(body)
-        except ProtocolError as error:
-            log.error("control message dropped", reason=str(error))
-            return
-        try:
-            verb = read_verb(call)
-        except ProtocolError as error:
-            self.reply(call, Failed("fault", str(error)))
-            return
-        self._worker.execute(call, verb, self)
-
-    def reply(self, call: VerbCall, answer: Message) -> None:
-        self._write(write_reply(call.id, answer))
-
-    def notify(self, owner: str, event: MediaEvent) -> None:
-        self._write(write_event(owner, event))
-
-    def _write(self, frame: bytes) -> None:
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        if transport.get_write_buffer_size() > UNREAD_LIMIT_BYTES:
-            log.error("control message dropped", reason="the gateway does not read")
-            return
-        transport.write(frame)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        self._worker.disconnected(self)
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
 
 
 class Worker:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from splitter.media.ports.health import WorkerStatus
 from splitter.media.worker.supervisor import Supervisor
@@ -22,8 +22,11 @@ def slice_of(first: int, last: int, index: int, count: int) -> tuple[int, int]:
     return even + 2 * begin, even + 2 * end - 1
 
 
-def mixes_of(supervisors: Iterable[Supervisor]) -> frozenset[str]:
-    """The encodings of voice that one of these workers can mix."""
+def mixes_of(supervisors: Sequence[Supervisor]) -> frozenset[str]:
+    """The encodings of voice that one of these workers can mix; asked for before each step of a call."""
+    if len(supervisors) == 1:
+        status = supervisors[0].status
+        return frozenset(status.mixes) if status is not None else frozenset()
     return frozenset(name for one in supervisors if one.status is not None for name in one.status.mixes)
 
 
