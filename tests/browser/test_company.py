@@ -12,6 +12,7 @@ from tests.browser import camera, chromium
 from tests.browser.camera import SENDER
 from tests.browser.console import Console
 from tests.browser.desk import CALLER, Desk
+from tests.lab.tiles import Tiles
 from tests.patience import patient
 
 COLLEAGUE, EXPERT = 8, 9
@@ -86,6 +87,19 @@ async def test_each_sees_every_other_one_and_the_caller_whom_the_agent_chooses(
         # The agent chooses in the list as well, and makes the colleague the host.
         await console.page.select_option("#choice", "desk-2")
         await desk.caller_sees(handset, COLLEAGUE, _SHORT, _LONG)
+
+        # Several at once: the phone reads the counters of all three in their places of one picture.
+        await console.page.select_option("#choice", "mosaic")
+        await desk.view(call_id, lambda view: view["showing"] == "mosaic", "the mosaic is shown")
+        log, shape = handset.video.sight, (camera.WIDTH, camera.HEIGHT)
+        tiles = handset.video.sight = Tiles(log, SENDER, COLLEAGUE, EXPERT, shape=shape)
+        await tiles.shows_all()
+        handset.video.sight = log
+        await expect(console.page.locator("#choice option:checked")).to_have_text("Several at once")
+        await desk.show(console.page, "mosaic")
+        await console.page.select_option("#choice", "desk-2")
+        await desk.caller_sees(handset, COLLEAGUE, _SHORT, _LONG)
+
         await console.page.locator("[data-party=desk-2] button[data-key^='party.hand-over']").click()
         await desk.show(console.page, "hand-over")
         await console.page.locator("[data-confirm=hand-over]").click()

@@ -9,38 +9,12 @@ from typing import Any
 
 import pytest
 
-from splitter.lab.picture import Plane
-from splitter.lab.sight import Sight
-from splitter.media.mosaic.grid import cells, within
 from tests.lab.test_restart import killed
 from tests.lab.test_through_gateway import CALLER, SEAT, Scene, conversation
+from tests.lab.tiles import Tiles
 from tests.patience import until
 
 pytestmark = pytest.mark.interop
-
-
-class Tiles(Sight):
-    """What the handset sees, and what it sees in each of the two places of a mosaic."""
-
-    def __init__(self, before: Sight) -> None:
-        super().__init__()
-        self.senders = before.senders
-        self.tiles = (Sight(), Sight())
-        self.sizes: set[tuple[int, ...]] = set()
-
-    def frame(self, luma: Plane, now: float, clock_ms: int | None = None) -> None:
-        super().frame(luma, now, clock_ms)
-        self.sizes.add(luma.shape)
-        height, width = luma.shape
-        for cell, tile in zip(cells(2, width, height), self.tiles, strict=True):
-            at = within(cell, 4, 3)
-            tile.frame(luma[at.y : at.y + at.height, at.x : at.x + at.width], now, clock_ms)
-
-    async def shows_both(self) -> None:
-        """Fresh pictures of both come from now on: of the seat, which is the host's, and then of the handset."""
-        expected = tuple(zip(self.tiles, (SEAT, CALLER), strict=True))
-        before = [tile.rising(sender) for tile, sender in expected]
-        await until(lambda: all(one.rising(who) > was + 4 for (one, who), was in zip(expected, before, strict=True)))
 
 
 def process_of(scene: Scene) -> int:
@@ -63,11 +37,11 @@ async def view_of(scene: Scene) -> Any:
 async def test_is_seen_and_survives_its_own_end_and_the_gateways() -> None:
     async with conversation() as scene:
         gateway, video = scene.stage.gateway, scene.handset.video
-        sight = video.sight = Tiles(video.sight)
+        sight = video.sight = Tiles(video.sight, SEAT, CALLER)
         call = await view_of(scene)
         wish = {"source": "mosaic", "of": ["caller", call["parties"][0]["name"]]}
         await gateway.put(f"/v1/calls/{call['call_id']}/display", wish)
-        await sight.shows_both()
+        await sight.shows_all()
         assert (await gateway.get("/v1/status"))["mosaics"] == [1, 1]
         assert (video.decoder.errors, video.counts.lost, len(video.counts.sources)) == (0, 0, 1)
 
@@ -75,9 +49,9 @@ async def test_is_seen_and_survives_its_own_end_and_the_gateways() -> None:
         os.kill(process_of(scene), signal.SIGKILL)
         await until(lambda: sight.rising(SEAT) > seen + 4)
         assert (await view_of(scene))["mosaic"]["reason"].startswith("its process killed by SIGKILL")
-        await sight.shows_both()
+        await sight.shows_all()
 
         await killed(gateway)
-        await sight.shows_both()
+        await sight.shows_all()
         await scene.heard_again()
         assert (await view_of(scene))["showing"] == "mosaic"
