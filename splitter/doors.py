@@ -238,7 +238,10 @@ class Doors:
         tell("album", CallView, self.album.on_call)
         tell("pictures", CallView, self.leftovers.on_call)
         if floor.recordings is not None:
-            tell("recordings", CallView, floor.recordings.on_call)
+            recordings = floor.recordings
+            tell("recordings", CallView, recordings.on_call)
+            shot = lambda taken: recordings.on_still(taken.call_id, taken.number, taken.snapshot.png)  # noqa: E731
+            tell("recordings", ScreenshotTaken, shot)
         tell("hub", DeskView, self.hub.desk)
         tell("webhooks", DeskView, self.webhooks.desk)
         tell("records", Notice, floor.calls.on_notice)

@@ -134,6 +134,12 @@ class Recordings:
         if (before.extension, before.route) != (view.extension, view.route):
             self.link.tell(p.ChangeRecording(about_of(view, recording.id)))
 
+    def on_still(self, call_id: str, number: int, png: bytes) -> None:
+        """A screenshot of a call was taken: it is kept beside the recording, where one is being made."""
+        view = self._known.get(call_id)
+        if view is not None and view.recording.state == RecordingState.RECORDING:
+            self.link.tell(p.KeepStill(view.recording.id, number, png))
+
     def forget_unclaimed(self, live: set[str]) -> None:
         """End the recordings that the recorder makes for calls of before that nobody has taken up."""
         for recording in self.link.left:

@@ -223,6 +223,14 @@ class TestBesideIt:
         assert '"what":"extension","is":"8001"' in scene.events()
         assert _rows(scene)[0].agent == "8001"
 
+    def test_stands_a_screenshot_that_was_taken_meanwhile(self, world: World, scene: Scene) -> None:
+        caller, _ = connected(world)
+        call_id = world.call_of(caller).talk.call_id
+        scene.recordings.on_still(call_id, 1, b"before it")
+        ask(world, caller, START)
+        scene.recordings.on_still(call_id, 2, b"a picture")
+        assert [path.name for path in scene.stage.folder.glob("*/*.png")] == [f"{call_id}-1.still-2.png"]
+
 
 class TestRules:
     def test_say_why(self) -> None:

@@ -239,6 +239,8 @@ def carry_out_ask(ask: p.RecorderAsk, studio: RecordingStudio) -> None:
             studio.change(ask.about)
         case p.NoteInRecording():
             studio.note(ask.recording, ask.what, ask.more)
+        case p.KeepStill():
+            studio.keep_still(ask.recording, ask.number, ask.png)
         case p.EndRecording():
             studio.end(ask.recording, ask.reason)
         case p.EnterInLedger():

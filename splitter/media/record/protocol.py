@@ -13,7 +13,7 @@ import msgspec
 from splitter.core.errors import LocalError
 from splitter.media.record.about import RecordingAbout
 
-LINE_LIMIT_BYTES = 1 << 20
+LINE_LIMIT_BYTES = 1 << 24  # a screenshot fits
 
 
 class RecorderAsk(msgspec.Struct, frozen=True, tag=True):
@@ -39,6 +39,14 @@ class NoteInRecording(RecorderAsk, frozen=True):
     recording: str
     what: str
     more: dict[str, Any]
+
+
+class KeepStill(RecorderAsk, frozen=True):
+    """Keep a screenshot of the call beside its recording."""
+
+    recording: str
+    number: int
+    png: bytes
 
 
 class EndRecording(RecorderAsk, frozen=True):
@@ -84,6 +92,7 @@ class RecorderCall(msgspec.Struct, frozen=True):
         BeginRecording
         | ChangeRecording
         | NoteInRecording
+        | KeepStill
         | EndRecording
         | EnterInLedger
         | HoldRecording

@@ -146,6 +146,19 @@ class RecordingStudio:
         if live is not None and live.file is not None:
             self._note(live, self._clock() - live.origin, what, more)
 
+    def keep_still(self, id: str, number: int, png: bytes) -> None:
+        """Keep a screenshot beside a recording that is being made. Raises OSError."""
+        live = self._live.get(id)
+        if live is None or live.file is None or live.paused:
+            return
+        path = live.file.path.with_name(f"{id}.still-{number}.png")
+        with path.open("xb") as file:
+            file.write(png)
+        path.chmod(0o600)
+        told = {"recording": id, "file": str(path.relative_to(self._folder)), "hash": digest(path)}
+        self._ledger.add("still", told, self._wall())
+        self._note(live, self._clock() - live.origin, "still", {"file": path.name})
+
     def end(self, id: str, reason: str = "") -> None:
         """End a recording; again is no error."""
         live = self._live.pop(id, None)
@@ -170,7 +183,8 @@ class RecordingStudio:
             raise RecordingRefused(f"recording {id} is held: release it first")
         if id in self._live:
             raise RecordingRefused(f"recording {id} is being made")
-        paths = [part.path for part in row.parts]
+        stills = [str(path.relative_to(self._folder)) for path in self._folder.glob(f"*/{id}.still-*.png")]
+        paths = [*(part.path for part in row.parts), *stills]
         self._ledger.add("deleted", {"recording": id, "by": by, "reason": reason, "files": paths}, self._wall())
         for path in paths:
             whole = self._folder / path

@@ -45,7 +45,11 @@ def examine(folder: Path, key: CheckingKey) -> Examination:
         for path in begun:
             if path not in deleted:
                 _look_at(folder, path, ended.get(path), found)
-        _look_for_strangers(folder, {*begun, *ended}, found)
+        stills = {str(entry.about.get("file", "")): entry.about for entry in ledger if entry.kind == "still"}
+        for path, about in stills.items():
+            if path not in deleted:
+                _look_at_still(folder, path, str(about.get("hash", "")), found)
+        _look_for_strangers(folder, {*begun, *ended, *stills}, found)
         _look_at_index(folder, begun, ended, found)
     except OSError as error:
         raise LocalError(f"{error.filename or folder}: {error.strerror or error}") from error
@@ -120,6 +124,15 @@ def _look_at(folder: Path, path: str, end: dict[str, Any] | None, found: Examina
     _look_beside(whole, path, str(end.get("events", "")), found)
 
 
+def _look_at_still(folder: Path, path: str, expected: str, found: Examination) -> None:
+    whole = folder / path
+    found.files += 1
+    if not whole.exists():
+        found.wrong.append(f"{path}: the screenshot is missing")
+    elif root_of(pieces_of(whole, HEAD_BYTES)) != expected:
+        found.wrong.append(f"{path}: the screenshot was changed")
+
+
 def _look_beside(whole: Path, path: str, events: str, found: Examination) -> None:
     beside = events_of(whole)
     if not events:
@@ -143,7 +156,7 @@ def _place(whole: Path, hashes: list[str], size: int) -> str:
 
 
 def _look_for_strangers(folder: Path, known: set[str], found: Examination) -> None:
-    for path in sorted(folder.glob("*/*.mkv")):
+    for path in sorted((*folder.glob("*/*.mkv"), *folder.glob("*/*.png"))):
         name = str(path.relative_to(folder))
         if name not in known:
             found.wrong.append(f"{name}: the file was added: the ledger knows nothing of it")

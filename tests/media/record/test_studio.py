@@ -13,6 +13,7 @@ from splitter.media.record import batch
 from splitter.media.record.batch import Described, Kind, PicturePacket
 from splitter.media.record.index import RecordingQuery, search
 from splitter.media.record.ledger import lines, read_line
+from splitter.media.record.protocol import LINE_LIMIT_BYTES, KeepStill, RecorderCall, read_call, write_line
 from splitter.media.record.studio import RecordingRefused
 from tests.media.record.kit import ABOUT, BLOCK, RATE, Seen, Stage, pitch, played, tracks
 from tests.media.room.kit import Camera
@@ -193,6 +194,23 @@ class TestPause:
         assert pitch(seen.samples) == pytest.approx(440, abs=2)
         apart = max(after - before for before, after in pairwise(seen.times))
         assert apart == pytest.approx(3.0, abs=0.06)  # the time of it stays
+
+
+class TestStills:
+    def test_are_kept_beside_the_recording_but_not_in_a_pause(self, stage: Stage) -> None:
+        stage.studio.keep_still("call-1", 1, b"before it")
+        stage.studio.begin(ABOUT)
+        stage.studio.keep_still("call-1", 2, b"a picture")
+        stage.studio.begin(ABOUT, paused=True)
+        stage.studio.keep_still("call-1", 3, b"a card")
+        stage.studio.end("call-1")
+        kept = {path.name: path.read_bytes() for path in stage.folder.glob("*/*.png")}
+        assert kept == {"call-1.still-2.png": b"a picture"}
+
+    def test_go_over_the_wire_as_they_are(self) -> None:
+        call = RecorderCall(7, KeepStill("call-1", 1, bytes(range(256)) * 9000))
+        line = write_line(call)
+        assert len(line) < LINE_LIMIT_BYTES and read_call(line.rstrip(b"\n")) == call
 
 
 class TestACrash:

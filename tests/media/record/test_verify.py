@@ -25,6 +25,8 @@ def stage(tmp_path: Path) -> Stage:
     for id in ("call-1", "call-2"):
         stage.studio.begin(msgspec.structs.replace(ABOUT, id=id))
         stage.voice("caller").talk(1.0)
+        if id == "call-1":
+            stage.studio.keep_still(id, 1, b"a picture")
         stage.studio.end(id)
         stage.studio.enter("opened", {"recording": id, "by": "auditor"})
         stage.host.time += 90_000
@@ -37,7 +39,7 @@ def wrong(stage: Stage) -> list[str]:
 
 def test_what_nobody_touched_is_right(stage: Stage) -> None:
     found = examine(stage.folder, read_public(public_of(stage.folder.parent / "recordings.key")))
-    assert (found.wrong, found.unended, found.files, found.entries) == ([], [], 2, 6)
+    assert (found.wrong, found.unended, found.files, found.entries) == ([], [], 3, 7)
 
 
 def ledger_of(stage: Stage, day: int = 0) -> Path:
@@ -132,7 +134,19 @@ CASES: dict[str, tuple[Callable[[Stage], object], str]] = {
     ),
     "an entry taken out": (_entry, "the chain is cut: 1 entries before it are missing"),
     "an entry changed": (_words, "(opened): it was changed"),
-    "a day taken out": (lambda stage: ledger_of(stage).unlink(), "the chain is cut: 3 entries before it are missing"),
+    "a day taken out": (lambda stage: ledger_of(stage).unlink(), "the chain is cut: 4 entries before it are missing"),
+    "a screenshot changed": (
+        lambda stage: next(stage.folder.glob("*/*.png")).write_bytes(b"other"),
+        "call-1.still-1.png: the screenshot was changed",
+    ),
+    "a screenshot removed": (
+        lambda stage: next(stage.folder.glob("*/*.png")).unlink(),
+        "call-1.still-1.png: the screenshot is missing",
+    ),
+    "a screenshot added": (
+        lambda stage: stage.files[0].with_name("call-1.still-9.png").write_bytes(b"x"),
+        "call-1.still-9.png: the file was added",
+    ),
     "the key swapped": (_another_key, "signed with another key"),
 }
 
@@ -160,14 +174,14 @@ def test_the_place_of_a_change_in_a_long_file_is_told(tmp_path: Path) -> None:
 
 def test_a_deletion_is_known_and_no_fault(stage: Stage) -> None:
     stage.studio.delete("call-1", "the operator", "asked by the caller")
-    assert wrong(stage) == []
+    assert wrong(stage) == [] and not list(stage.folder.glob("*/call-1.*"))
     kinds = folder_of(stage.folder)
     assert b"asked by the caller" in b"".join(path.read_bytes() for path in kinds.glob("*.jsonl"))
 
 
 def test_a_writer_that_was_killed_in_a_line_is_no_fault(stage: Stage) -> None:
     with ledger_of(stage, -1).open("ab") as file:
-        file.write(b'{"number":7,"at":1')
+        file.write(b'{"number":8,"at":1')
     stage.studio = stage.started()
     stage.studio.enter("opened", {"by": "auditor"})
     assert wrong(stage) == []
