@@ -371,6 +371,7 @@ def lost(view: CallView, at: float) -> CallView:
         ended_at=at,
         end_reason=f"the gateway was restarted{' before it was answered' if unanswered else ', and could not go on'}",
         end_status=480 if unanswered else 200,
+        location=None,
         showing="none",
         legs=tuple(replace(leg, state=LegState.ENDED) for leg in view.legs),
         parties=tuple(replace(party, state=PartyState.LEFT, sends=False, showing="none") for party in view.parties),

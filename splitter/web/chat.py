@@ -66,7 +66,7 @@ class ChatRoutes:
             raise _too_many("you write too often")
         if not self._of_call.permit(call.call_id, now):
             raise _too_many("too much is written in this call")
-        party = _party_of(call, bearer, self._calls)
+        party = self._inside(call, bearer)
         sender = ChatSender(bearer.guest) if bearer.link or bearer.call_id else ChatSender.DESK
         name = bearer.title if sender is not ChatSender.DESK else (bearer.extension or said_by(bearer))
         written = await self._calls.ask(call.call_id, Write(sender, party, plain(name), text, self._clock.wall()))
@@ -108,11 +108,19 @@ class ChatRoutes:
             raise ApiError(403, "other-device", "this device is not in the call by this link")
         return call
 
+    def _inside(self, call: CallView, bearer: Bearer) -> str:
+        """The party by which who asks is in the video; "" for a desk that is not. Raises ApiError for such a guest."""
+        party = _party_of(call, bearer, self._calls)
+        if not party and bearer.call_id:
+            raise ApiError(403, "not-in-call", "whoever has left the call, or was removed, has no say in it")
+        return party
+
     async def _of_caller(self, request: web.Request) -> CallView:
         """The same for the caller's own browser alone: an expert is somewhere else."""
         call = await self._own(request)
         if bearer_of(request).guest != ChatSender.GUEST:
             raise ApiError(403, "not-the-caller", "only the caller's own browser says where the caller is")
+        self._inside(call, bearer_of(request))
         return call
 
 

@@ -66,9 +66,11 @@ async def _write(
                 await socket.close(code=EXPIRED)
             return
         view, last = found
-        with suppress(ConnectionError):
+        try:
             async with asyncio.timeout(SEND_LIMIT_S):
                 await socket.send_str(msgspec.json.encode(view).decode())
+        except (ConnectionError, TimeoutError):
+            return  # nobody reads there
         if last:
             return
 

@@ -10,6 +10,7 @@ from splitter.calls.asks import (
     MessagesRead,
     Rate,
     ReadMessages,
+    Remove,
     TellCamera,
     Write,
     Written,
@@ -17,7 +18,7 @@ from splitter.calls.asks import (
 from splitter.calls.states import CameraState
 from splitter.calls.talk.aside import MOST_CHARACTERS, MOST_MESSAGES, Aside, ChatSender
 from splitter.calls.talk.record import read, written
-from splitter.calls.view import ConsentView, LocationView
+from splitter.calls.view import ConsentView, LocationView, lost
 from tests.calls.kit import browser_offer, denied, ended, told
 from tests.world import PeerCall, World
 
@@ -109,6 +110,20 @@ class TestTheLocation:
         ended(world, caller, centre)
         assert "116.39" not in repr(trace)
         assert world.views[call_id].state == "ended" and world.views[call_id].location is None
+
+
+class TestLeaving:
+    def test_takes_the_location_along(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        name = guest(world, caller)
+        told(world, caller, Locate(PLACE))
+        told(world, caller, Remove(name, "7001"))
+        assert world.call_of(caller).view().location is None
+        ended(world, caller, centre)
+
+    def test_for_ever_leaves_no_place_behind(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        told(world, caller, Locate(PLACE))
+        assert lost(world.call_of(caller).view(), 5.0).location is None, "a process that died tells the archive nothing"
+        ended(world, caller, centre)
 
 
 class TestConsentAndRating:

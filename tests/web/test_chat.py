@@ -53,6 +53,13 @@ class TestWriting:
         assert await links.admit("m1", "a" * 32)
         assert (await outside.ask("POST", MESSAGES, mine, json={"text": "hi"}))[0] == 201
 
+    async def test_is_not_for_a_guest_who_was_removed(self, parts: Gateway, outside: Web) -> None:
+        ready(parts)
+        del parts.calls.desks[CALL.call_id]["guest-1"]
+        assert await outside.code("POST", MESSAGES, token(parts), json={"text": "hi"}) == (403, "not-in-call")
+        assert await outside.code("PUT", PLACE, token(parts), json=HERE) == (403, "not-in-call")
+        assert not parts.calls.asked
+
     @pytest.mark.parametrize("text", ["", "   ", "x" * 1001, 7, None, "y" * 20_000])
     async def test_takes_text_of_some_length(self, text: object, parts: Gateway, outside: Web) -> None:
         ready(parts)

@@ -141,6 +141,15 @@ def forget_party(call: LiveCall, name: str) -> Steps[None]:
     for viewer in [viewer for viewer, source in choices.items() if source == name]:
         del choices[viewer]
     yield RemoveParticipant(name)
+    yield from forget_location(call)
+
+
+def forget_location(call: LiveCall) -> Steps[None]:
+    """Whoever has said where it is has left: what was agreed to ends with that."""
+    talk = call.talk
+    if talk.aside.location is not None and not any(one.kind is PartyKind.GUEST for one in talk.parties.all()):
+        talk.aside.location = None
+        yield Notify("location-ended", "the caller's browser has left, and no longer says where it is")
 
 
 def uncover_viewers(call: LiveCall, party: Party) -> Steps[None]:

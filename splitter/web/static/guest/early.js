@@ -71,7 +71,9 @@
       "error",
       function (event) {
         var target = event.target;
-        if (!target || target === window || target.tagName === "SCRIPT") fail("stuck");
+        // What is not understood of a script is of a browser before its time; a file that did not come may come yet.
+        if (!target || target === window) fail("old");
+        else if (target.tagName === "SCRIPT") fail("stuck");
       },
       true
     );

@@ -17,6 +17,8 @@ export class Whereabouts extends EventTarget {
   #newest = null;
   /** @type {number|undefined} */
   #timer;
+  /** @type {Promise<unknown>} one request after the other: what is taken back must not arrive before what was told */
+  #turn = Promise.resolve();
   /** What is wrong, in a word for `texts.js`; "" for nothing. */
   trouble = "";
 
@@ -46,7 +48,7 @@ export class Whereabouts extends EventTarget {
   stop() {
     if (!this.sharing) return;
     this.#rest();
-    this.#gateway.request("DELETE", this.#path).catch(ignore);
+    this.#turn = this.#turn.then(() => this.#gateway.request("DELETE", this.#path)).catch(ignore);
     this.#changed();
   }
 
@@ -67,14 +69,16 @@ export class Whereabouts extends EventTarget {
     if (this.#timer === undefined) this.#tell();
   }
 
-  async #tell() {
+  #tell() {
     const position = this.#newest;
     this.#newest = null;
     if (!position || !this.sharing) return (this.#timer = undefined);
     this.#timer = setTimeout(() => this.#tell(), EVERY_MS);
     const { latitude, longitude, accuracy } = position.coords;
     const json = { latitude, longitude, accuracy_m: Math.min(100_000, accuracy) };
-    await this.#gateway.request("PUT", this.#path, { json }).catch(() => (this.#newest ??= position));
+    this.#turn = this.#turn
+      .then(() => (this.sharing ? this.#gateway.request("PUT", this.#path, { json }) : undefined))
+      .catch(() => (this.#newest ??= this.sharing ? position : null));
   }
 
   /** @param {GeolocationPositionError} error */

@@ -43,7 +43,10 @@ export class Chat extends EventTarget {
       this.dispatchEvent(new Event("messages"));
     } catch (error) {
       const { status } = SplitterError.of(error);
-      if (status >= 400 && status < 500 && status !== 429) return; // it is over, or not ours
+      if (status >= 400 && status < 500 && status !== 429) {
+        this.#count = this.#known; // it is over, or not ours: not asked again before more is written
+        return;
+      }
       setTimeout(() => this.follow(0), AGAIN_MS);
     } finally {
       this.#reading = false;

@@ -93,6 +93,7 @@ export class Desk extends EventTarget {
       camera.deviceId = choice;
       this.#stopCamera();
     }
+    if (camera.trouble === "muted") this.#stopCamera(); // some systems never give it back: it is opened anew
     camera.trouble = "";
     await this.#adjust();
   }
