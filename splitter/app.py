@@ -140,7 +140,9 @@ class Gateway:
         floor.driver.hear()  # before all that the voice can do without
         await doors.messaging.start()  # and hears next of the calls that are gone: nothing is sent for those
         doors.tell_lost()
-        await doors.album.start({view.call_id for view in floor.calls.list()})
+        live = {view.call_id for view in floor.calls.list()}
+        await doors.album.start(live)
+        await doors.photos.start(live)
         self._releasing = asyncio.create_task(self._release())
         await doors.neighbours.start()
         if not self._standing_by:
@@ -197,6 +199,7 @@ class Gateway:
         await doors.neighbours.stop()
         await doors.server.stop()
         doors.album.close()
+        doors.photos.close()
         await self._stop_looking()
         if self._releasing is not None:
             self._releasing.cancel()

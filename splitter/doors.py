@@ -28,6 +28,7 @@ from splitter.floor import Floor
 from splitter.prepared import Prepared, login_marks, passwords_of
 from splitter.store.cabinet import Cabinet
 from splitter.store.journal import Journal
+from splitter.store.photos import Photos
 from splitter.store.schema import beside
 from splitter.store.screenshots import ScreenshotFiles
 from splitter.telemetry import log as logs
@@ -71,7 +72,7 @@ class Doors:
 
     Attributes:
         hub, journal: the event sockets, and what they were told. webhooks, messaging, guests: who else is told.
-        album: screenshots. leftovers: pictures that went with their calls.
+        album: screenshots. photos: of callers. leftovers: pictures that went with their calls.
         neighbours: other nodes of the cluster.
         access, revoked: who may use the API.
         board, health: how the gateway is. server: HTTP.
@@ -148,6 +149,7 @@ class Doors:
         """Build the album, and who clears up after calls."""
         shots = ScreenshotFiles(beside(self._settings.store.path, "screenshots"))
         self.album = Album(taken=self._bus.publish, files=shots, wall=self._clock.wall)
+        self.photos = Photos(beside(self._settings.store.path, "photos"), self._clock)
         self.leftovers = Leftovers(self._floor.pictures)
 
     def _guard(self, orders: Orders) -> None:
@@ -205,6 +207,7 @@ class Doors:
             elsewhere=self.neighbours,
             door=WebDoor(floor.calls, floor.browsers),
             guests=self.guests,
+            photos=self.photos,
             late_ratings=LateRatings(floor.store.save_call, floor.recorder.event, self._bus.publish),
         )
 
@@ -237,6 +240,7 @@ class Doors:
         tell("messages", CallView, self.messaging.on_call)
         tell("album", CallView, self.album.on_call)
         tell("pictures", CallView, self.leftovers.on_call)
+        tell("photos", CallView, lambda view: self.photos.ended(view.call_id) if view.state == "ended" else None)
         if floor.recordings is not None:
             recordings = floor.recordings
             tell("recordings", CallView, recordings.on_call)

@@ -190,6 +190,16 @@ class Locate:
 
 
 @dataclass(frozen=True, slots=True)
+class TellPhoto:
+    """The caller's browser has sent a photo, which is kept under this number. → None"""
+
+    party: str
+    number: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
     """The caller says how it was, 1 to 5. → None"""
 
@@ -369,7 +379,7 @@ class SetPhoneVideo:
     by: str
 
 
-PartyAsk = TellCamera | Write | ReadMessages | Locate | Rate
+PartyAsk = TellCamera | Write | ReadMessages | Locate | TellPhoto | Rate
 PhoneAsk = InvitePhone | RemovePhone | MuteVoice | SetPart | SetPhoneVideo | LeaveVoice
 Ask = (
     Join

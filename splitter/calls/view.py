@@ -276,7 +276,8 @@ class CallView:
     `mosaic`: None where nobody is to see one.
     `messages`: how many were written; `location`: of the caller by consent, None where it is not shared, and once the
     call is over. `course`: times that its record is made of. `consents`: of guests, to the
-    text that their page has shown; `rating`: by the caller, 1 to 5, 0 for none.
+    text that their page has shown; `rating`: by the caller, 1 to 5, 0 for none; `photos`: that the caller
+    has sent.
     """
 
     call_id: str
@@ -314,6 +315,7 @@ class CallView:
     recording: RecordingView = field(default_factory=RecordingView)
     consents: tuple[ConsentView, ...] = ()
     rating: int = 0
+    photos: int = 0
 
     @property
     def number(self) -> str:

@@ -31,8 +31,9 @@ async def read_body(request: web.Request, body: Body) -> bytes:
     if (request.content_length or 0) > body.limit_bytes:
         raise _too_large(body)
     pieces, size = [], 0
+    limit_s = body.arrival_s or ARRIVAL_LIMIT_S
     try:
-        async with asyncio.timeout(ARRIVAL_LIMIT_S):
+        async with asyncio.timeout(limit_s):
             while piece := await request.content.read(_PIECE):
                 size += len(piece)
                 if size > body.limit_bytes:
@@ -40,7 +41,7 @@ async def read_body(request: web.Request, body: Body) -> bytes:
                 pieces.append(piece)
     except TimeoutError:
         metrics.API_REFUSED.labels("slow").inc()
-        raise ApiError(408, "too-slow", f"it did not arrive within {ARRIVAL_LIMIT_S:g} s", _CLOSE) from None
+        raise ApiError(408, "too-slow", f"it did not arrive within {limit_s:g} s", _CLOSE) from None
     if not size and body.needed:
         raise _refused(400, "no-body", f"send {' or '.join(body.types)}")
     return b"".join(pieces)

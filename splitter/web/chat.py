@@ -86,7 +86,7 @@ class ChatRoutes:
     async def locate(self, request: web.Request) -> web.Response:
         """Take where the caller's browser is."""
         told = await read_json(request, LOCATION_BODY, LocationTold)
-        call = await self._of_caller(request)
+        call, _ = await self.caller_of(request)
         if not self._places.permit(call.call_id, self._clock.now()):
             raise _too_many("the location changes too often")
         place = LocationView(
@@ -97,7 +97,7 @@ class ChatRoutes:
 
     async def withdraw(self, request: web.Request) -> web.Response:
         """Forget where the caller's browser is."""
-        call = await self._of_caller(request)
+        call, _ = await self.caller_of(request)
         await self._calls.ask(call.call_id, Locate(None))
         return web.Response(status=204)
 
@@ -115,13 +115,12 @@ class ChatRoutes:
             raise ApiError(403, "not-in-call", "whoever has left the call, or was removed, has no say in it")
         return party
 
-    async def _of_caller(self, request: web.Request) -> CallView:
-        """The same for the caller's own browser alone: an expert is somewhere else."""
+    async def caller_of(self, request: web.Request) -> tuple[CallView, str]:
+        """The call of the path and the party that asks: the caller's own browser. Raises ApiError for anybody else."""
         call = await self._own(request)
         if bearer_of(request).guest != ChatSender.GUEST:
-            raise ApiError(403, "not-the-caller", "only the caller's own browser says where the caller is")
-        self._inside(call, bearer_of(request))
-        return call
+            raise ApiError(403, "not-the-caller", "only the caller's own browser may do that")
+        return call, self._inside(call, bearer_of(request))
 
 
 def _party_of(call: CallView, bearer: Bearer, calls: LiveCalls) -> str:

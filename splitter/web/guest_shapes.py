@@ -40,6 +40,22 @@ class RatingWish(Struct, forbid_unknown_fields=True):
     stars: Annotated[int, Meta(ge=1, le=5)]
 
 
+class PhotoShown(Struct):
+    """A photo of the caller, as it is kept. `taken_at`: when it came, Unix seconds."""
+
+    number: int
+    width: int
+    height: int
+    size_bytes: int
+    taken_at: float
+
+
+class PhotoList(Struct):
+    """Photos of a call, the oldest first."""
+
+    photos: list[PhotoShown]
+
+
 class LocationTold(Struct, forbid_unknown_fields=True):
     """The place of a browser (WGS 84), and the distance within which that is so."""
 

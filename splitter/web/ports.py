@@ -19,6 +19,7 @@ from splitter.cluster.nodes import NodeView
 from splitter.core.clock import Clock, SystemClock
 from splitter.media.ports.health import InstanceStatus
 from splitter.sms.settings import HttpSmsSettings
+from splitter.store.photos import Photos
 from splitter.store.pictures import PictureLibrary
 from splitter.store.schema import EndedCalls, KeptView
 from splitter.telemetry.trace import Subscription, TraceEvent
@@ -238,6 +239,7 @@ class Ports:
         elsewhere: the other gateways of a cluster.
         services: of SMS, whose receipts come by HTTP.
         door: of web callers; None where there are none.
+        photos: that callers have sent; None where none are kept.
         late_ratings: how a rating becomes known after its call.
         guests: pages of guests that are told what becomes of their calls.
         recordings: the recorder; None where there is none.
@@ -263,6 +265,7 @@ class Ports:
     door: WebDoor | None = None
     guests: GuestFeed = field(default_factory=GuestFeed)
     recordings: Recordings | None = None
+    photos: Photos | None = None
     late_ratings: LateRatings = field(default_factory=LateRatings)
     elsewhere: Elsewhere = field(default_factory=Alone)
     revoked: Revocations = field(default_factory=lambda: Revocations(None, (), SystemClock()))

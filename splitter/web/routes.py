@@ -26,12 +26,15 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a request carries: one of these content types, at most `limit_bytes` of it; `shape` of JSON."""
+    """What a request carries: one of these content types, at most `limit_bytes` of it, within
+    `arrival_s`, 0 for the usual time; `shape` of JSON.
+    """
 
     types: tuple[str, ...]
     limit_bytes: int
     shape: Any = None
     needed: bool = True
+    arrival_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from playwright.async_api import Page, Route, expect
 from tests.browser.console import Console
 from tests.browser.desk import Desk
 from tests.browser.test_guest import invited
+from tests.store.test_photos import jpeg
 
 WECHAT = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 MicroMessenger/8.0.40"
 _NO_LINK = "/guest/#0000000000"
@@ -144,8 +145,13 @@ async def test_messages_and_the_location_reach_the_desk_and_nobody_else(make_des
         await agent.fill("#chat-text", "Where are you?")
         await agent.click("#chat-send")
         await expect(guest.locator("#talk")).to_have_text("Messages (1)")
+        await guest.set_input_files(
+            "#photo-file", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": jpeg((2000, 1500))}
+        )
+        await expect(guest.locator("#note")).to_have_text("The photo was sent.")
+        await expect(agent.locator("#stills img")).to_have_js_property("naturalWidth", 2000)
         await guest.click("#locate")
-        await expect(guest.locator("#note")).to_have_text("The other side sees where you are.")
+        await expect(guest.locator("#note")).to_contain_text("The other side sees where you are.")
         await expect(agent.locator("#facts a")).to_have_attribute("href", re.compile(r"mlat=39\.9075&mlon=116\.3913"))
         await context.set_geolocation({"latitude": 39.9080, "longitude": 116.3913, "accuracy": 15})
         await expect(agent.locator("#facts a")).to_contain_text("39.90800")

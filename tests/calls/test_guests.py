@@ -12,6 +12,7 @@ from splitter.calls.asks import (
     ReadMessages,
     Remove,
     TellCamera,
+    TellPhoto,
     Write,
     Written,
 )
@@ -143,3 +144,12 @@ class TestConsentAndRating:
         texts = [event.text for event in trace]
         assert texts.count("its user has agreed to the text v2") == 1
         assert [notice.code for notice in world.notices if notice.code == "rated"] == ["rated"]
+
+
+class TestAPhoto:
+    def test_is_told_to_the_desks_and_the_trace(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        told(world, caller, TellPhoto("guest-1", 1, 4000, 3000))
+        assert world.call_of(caller).view().photos == 1
+        assert any("guest-1 has sent photo 1 (4000x3000)" in event.text for event in world.trace_of(caller))
+        assert [notice.code for notice in world.notices if notice.code == "photo"] == ["photo"]
+        ended(world, caller, centre)

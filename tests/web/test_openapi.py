@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 from splitter.calls.asks import (
+    Desk,
+    Holder,
     InvitePhone,
     Limits,
     MessagesRead,
@@ -28,7 +30,9 @@ from splitter.calls.logins.access import ApiSettings, Scope
 from splitter.calls.states import CallState, PartyKind, PartyState, VideoState
 from splitter.calls.talk.aside import ChatMessage, ChatSender
 from splitter.calls.view import PartyView, TargetView, TrunkView, VideoView
+from splitter.core.clock import SystemClock
 from splitter.sdp.parse import parse
+from splitter.store.photos import Photos
 from splitter.transport.bans import Ban
 from splitter.web.api import build, table
 from splitter.web.bearer import Bearer, mint
@@ -159,6 +163,8 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("GET", "/v1/calls/4711/parties/seat-1/streams", "desk", {}),
     ("GET", f"/v1/calls/{CALL.call_id}/guest", GUEST, {}),
     ("GET", "/v1/calls/4711/messages", "desk", {}),
+    ("GET", "/v1/calls/4711/photos", "desk", {}),
+    ("POST", f"/v1/calls/{CALL.call_id}/photos", GUEST, {"data": image(), "headers": {"Content-Type": "image/png"}}),
     ("POST", "/v1/calls/4711/messages", "desk", {"json": {"text": "hello"}}),
     ("PUT", "/v1/calls/4711/parties/seat-1/streams", "desk", {"json": {"offer": OFFER, "streams": []}}),
     ("DELETE", "/v1/calls/4711/video", "desk", {}),
@@ -207,9 +213,12 @@ class TestAnswers:
             "desks": lambda: [DESK],
             "door": made.door,
             "recordings": recordings,
+            "photos": Photos(tmp_path / "photos", SystemClock()),
         }
         async with web(tmp_path, settings, **ports) as (parts, outside):
             parts.calls.add(FULL)
+            guest = Desk("phone", "", "guest", holder=Holder("guest m1"))
+            parts.calls.desks[FULL.call_id] = {"guest-1": guest}
             parts.save(replace(FULL, call_id="old", state=CallState.ENDED, ended_at=2.0))
             parts.trunks, parts.seats = [TRUNK], [SEAT]
             parts.calls.answers[WatchOthers] = Watched(parse(ANSWER), ())

@@ -35,6 +35,7 @@ from splitter.calls.asks import (
     Show,
     TakeSnapshot,
     TellCamera,
+    TellPhoto,
     WatchOthers,
     Write,
 )
@@ -119,7 +120,7 @@ def _begin(call: LiveCall, asked: Asked) -> Steps[None]:
             yield from admit_desk(call, asked, ask, join_seat)
         case Dismiss():
             yield from dismiss_desk(call, asked, ask)
-        case TellCamera() | Write() | ReadMessages() | Locate() | Rate():
+        case TellCamera() | Write() | ReadMessages() | Locate() | TellPhoto() | Rate():
             yield from on_party_ask(call, asked, ask)
         case InvitePhone() | RemovePhone() | MuteVoice() | SetPart() | SetPhoneVideo() | LeaveVoice():
             yield from on_phone_ask(call, asked, ask)

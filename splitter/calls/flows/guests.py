@@ -17,6 +17,7 @@ from splitter.calls.asks import (
     Rate,
     ReadMessages,
     TellCamera,
+    TellPhoto,
     Write,
     Written,
 )
@@ -55,6 +56,12 @@ def on_party_ask(call: LiveCall, asked: Asked, ask: PartyAsk) -> Steps[None]:
             yield AnswerAsk(asked, MessagesRead(tuple(found)))
         case Locate():
             yield from _locate(call, asked, ask)
+        case TellPhoto():
+            call.talk.aside.photos = max(call.talk.aside.photos, ask.number)
+            words = f"{ask.party} has sent photo {ask.number} ({ask.width}x{ask.height})"
+            yield Notify("photo", words, ask.party)
+            yield Tell()
+            yield AnswerAsk(asked)
         case Rate():
             call.talk.aside.rating = ask.stars
             yield Notify("rated", rated_words(ask.stars))

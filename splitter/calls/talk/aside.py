@@ -39,6 +39,7 @@ class Aside:
     Attributes:
         messages: the newest ones; written: how many there have been.
         consents: of guests, the last ones. rating: by the caller, 1 to 5; 0 for none.
+        photos: the number of the newest one that the caller has sent.
         location: where the caller is, as the own browser says; None where that is not shared.
     """
 
@@ -47,6 +48,7 @@ class Aside:
     location: LocationView | None = None
     consents: list[ConsentView] = field(default_factory=list)
     rating: int = 0
+    photos: int = 0
 
     def agree(self, consent: ConsentView) -> bool:
         """Note a consent; False where it is known."""

@@ -78,6 +78,7 @@ def view_of(
         recording=talk.recording.view(talk.call_id),
         consents=tuple(talk.aside.consents),
         rating=talk.aside.rating,
+        photos=talk.aside.photos,
     )
 
 

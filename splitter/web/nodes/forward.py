@@ -28,7 +28,8 @@ READ_LIMIT_S = 4.0  # what is only read is not waited for as long: others have a
 HOP = "Splitter-Forwarded"
 _ASKED = ("Accept", "Content-Type", "If-Match")
 _ANSWERED = frozenset(
-    {"content-type", "location", "etag", "accept-patch", "retry-after", "www-authenticate", "allow", "cache-control"}
+    {"content-disposition", "content-security-policy", "x-content-type-options"}
+    | {"content-type", "location", "etag", "accept-patch", "retry-after", "www-authenticate", "allow", "cache-control"}
 )
 _PIECE = 65_536
 _SILENT_S = 30.0  # who follows a trace hears something every 10 s

@@ -9,6 +9,7 @@
  *   dialogs.js   windows                               strip.js    everybody else in the video
  *   voices.js    phones that were invited              choice.js   what the caller is to see
  *   chat.js      what is written in the call           recording.js  whether it is recorded
+ *   photos.js    that the caller has sent
  */
 
 import { Splitter } from "../sdk/splitter.js";
@@ -19,6 +20,7 @@ import { renderChoice, setUpChoice } from "./choice.js";
 import { byId, fill, make, say, translatePage } from "./elements.js";
 import { callerOf, Entry, partyName } from "./entry.js";
 import { remembered, setUpLogin, showLogin, signOut } from "./login.js";
+import { followPhotos } from "./photos.js";
 import { renderRecent } from "./recent.js";
 import { renderRecording } from "./recording.js";
 import { mayDecide, renderSide } from "./side.js";
@@ -82,6 +84,7 @@ function render() {
     renderChoice(entry);
     renderVoices(entry, mayDecide(splitter, entry.call.view), { removePhone, filmPhone, mute, leaveVoice });
     renderRecording(entry, mayDecide(splitter, entry.call.view), record);
+    followPhotos(entry, update);
     renderChat(entry, splitter.me?.extension || splitter.me?.name || "");
     renderControls(splitter, entry);
   } else renderIdle();

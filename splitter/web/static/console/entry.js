@@ -150,16 +150,16 @@ export class Entry {
     if (media.state === "failed") this.remark(now, "log.failed", () => ({ why: fault(media) }), "bad");
   }
 
-  /** @param {import("../sdk/splitter.js").Snapshot} still */
-  keep(still) {
+  /** @param {import("../sdk/splitter.js").Snapshot} still @param {"png"|"jpg"} [kind]  jpg: a photo of the caller */
+  keep(still, kind = "png") {
     const day = new Date(still.takenAt * 1000);
     const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
     const date = `${day.getFullYear()}${two(day.getMonth() + 1)}${two(day.getDate())}`;
     const time = `${two(day.getHours())}${two(day.getMinutes())}${two(day.getSeconds())}`;
     const number = (numberOf(this.call.view) || this.id).replace(/[^0-9A-Za-z]/g, "");
-    const kept = { at: still.takenAt, url: URL.createObjectURL(still.blob), file: `${number}-${date}-${time}.png` };
+    const kept = { at: still.takenAt, url: URL.createObjectURL(still.blob), file: `${number}-${date}-${time}.${kind}` };
     this.stills.push(kept);
-    this.remark(still.takenAt, "log.still");
+    if (kind === "png") this.remark(still.takenAt, "log.still");
     return kept;
   }
 

@@ -2,6 +2,7 @@
 /** What can be told beside the video: messages, where one is, and at the end how it was. */
 
 import { ChatPanel } from "./chat.js";
+import { PhotoSender } from "./photo.js";
 import { Rating } from "./rating.js";
 import { text } from "./texts.js";
 import { Whereabouts } from "./whereabouts.js";
@@ -15,6 +16,7 @@ export class Besides extends EventTarget {
   #chat;
   #where;
   #rating;
+  #photo;
   #entered = false;
 
   /** @param {Pick<Gateway, "request">} gateway @param {string} callId @param {"guest"|"expert"} kind @param {boolean} rated */
@@ -23,7 +25,8 @@ export class Besides extends EventTarget {
     this.#chat = new ChatPanel(gateway, callId, kind);
     this.#where = kind === "guest" ? new Whereabouts(gateway, callId) : null;
     this.#rating = kind === "guest" && rated ? new Rating(gateway, callId) : null;
-    for (const one of [this.#chat, this.#where]) one?.addEventListener("change", () => this.dispatchEvent(new Event("change")));
+    this.#photo = kind === "guest" ? new PhotoSender(gateway, callId) : null;
+    for (const one of [this.#chat, this.#where, this.#photo]) one?.addEventListener("change", () => this.dispatchEvent(new Event("change")));
     byId("locate").addEventListener("click", () => this.#where?.toggle());
   }
 
@@ -46,9 +49,11 @@ export class Besides extends EventTarget {
     byId("talk").classList.toggle("unread", unread > 0);
     button("locate", inside && where ? text(where.sharing ? "location.stop" : "location") : "");
     byId("locate").setAttribute("aria-pressed", String(where?.sharing ?? false));
-    const note = inside && where ? where.trouble || (where.sharing ? "location.shared" : "") : "";
-    say("note", note && text(note));
-    byId("note").hidden = !note;
+    button("photo", inside && this.#photo ? text("photo") : "");
+    byId("photo").toggleAttribute("disabled", this.#photo?.sending ?? false);
+    const notes = inside ? [where?.trouble || (where?.sharing ? "location.shared" : ""), this.#photo?.state ?? ""].filter(Boolean) : [];
+    say("note", notes.map((note) => text(note)).join(" "));
+    byId("note").hidden = !notes.length;
     this.#rating?.draw(over && this.#entered);
   }
 }

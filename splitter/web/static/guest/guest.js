@@ -9,7 +9,7 @@
  *   early.js    what works without modules         standing.js  what is said of the video, and when (pure)
  *   feed.js     what becomes of the call           texts.js     the words
  *   others.js   everybody, for experts             operator.js  whose page it is, and consent
- *   besides.js  chat.js, whereabouts.js, rating.js: what can be told beside the video
+ *   besides.js  chat.js, whereabouts.js, photo.js, rating.js: what can be told beside the video
  */
 
 import { Http, ignore, SplitterError } from "../sdk/http.js";

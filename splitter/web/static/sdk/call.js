@@ -216,6 +216,13 @@ export class CallHandle extends EventTarget {
     await this.splitter.request("POST", `${this.#path}/recording`, { json: { action } });
   }
 
+  /** A photo that the caller has sent (JPEG); `view.photos` says how many there are. @param {number} number @returns {Promise<Snapshot>} */
+  async photo(number) {
+    const location = `${this.#path}/photos/${number}`;
+    const response = await this.splitter.request("GET", location, { limitMs: 60_000 });
+    return { blob: await response.blob(), takenAt: Number(response.headers.get("Splitter-Taken-At")), location };
+  }
+
   /** Remove a party from the call's video. @param {string} party */
   remove(party) {
     return this.#place.remove(party);

@@ -24,7 +24,7 @@
  *   video: VideoView, extension: string, bound_by: string, strangers: object[], asking: string[],
  *   admitted: string[], recording?: {state: "off"|"recording"|"paused"|"stopped", id: string, reason: string, by_rule: boolean}, chosen?: string, mosaic?: {parties: string[], reason: string, of: string[]}|null, node?: string, phones?: PhoneView[], muted?: string[], messages?: number,
  *   location?: {latitude: number, longitude: number, accuracy_m: number, at: number}|null,
- *   consents?: Array<{party: string, version: string, at: number}>, rating?: number}} CallView  Times are seconds since the Unix epoch. `asking`: desks that ask to be let in, `admitted`: those that may.
+ *   consents?: Array<{party: string, version: string, at: number}>, rating?: number, photos?: number}} CallView  Times are seconds since the Unix epoch. `asking`: desks that ask to be let in, `admitted`: those that may.
  *   `mosaic`: null where nobody is to see one; `parties` is empty while the speaker is shown instead, and `reason` says why.
  */
 /** @typedef {{call_id: string, code: string, text: string, party: string, extension: string, invitation: string}} Notice

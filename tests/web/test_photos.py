@@ -1,0 +1,86 @@
+"""Photos over HTTP: the caller's own browser sends them, its desk downloads them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from splitter.calls.asks import Denial, TellPhoto
+from splitter.store.photos import UPLOAD_LIMIT_BYTES, Photos
+from tests.store.test_photos import jpeg
+from tests.telemetry.kit import VirtualClock
+from tests.web.kit import CALL, Gateway, Web, web
+from tests.web.test_guest_calls import DESK, MINE, begin, token
+
+PHOTOS = f"/v1/calls/{CALL.call_id}/photos"
+
+
+def photo(data: bytes = b"", kind: str = "image/jpeg") -> dict[str, Any]:
+    return {"data": data or jpeg(), "headers": {"Content-Type": kind}}
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[tuple[Gateway, Web]]:
+    async with web(tmp_path, photos=Photos(tmp_path / "photos", VirtualClock())) as served:
+        begin(served[0], DESK, MINE)
+        yield served
+
+
+class TestSending:
+    async def test_reaches_the_desk_as_a_file(self, parts: Gateway, outside: Web) -> None:
+        status, body = await outside.ask("POST", PHOTOS, token(parts), **photo())
+        assert (status, body["number"], body["width"], body["height"]) == (201, 1, 64, 48)
+        assert parts.calls.asked == [(CALL.call_id, TellPhoto("guest-1", 1, 64, 48))]
+        async with outside.request("GET", f"{PHOTOS}/1", "desk") as response:
+            assert (response.status, response.content_type) == (200, "image/jpeg")
+            assert response.headers["Content-Disposition"].startswith("attachment;")
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            assert "sandbox" in response.headers["Content-Security-Policy"]
+            assert (await response.read()).startswith(b"\xff\xd8\xff")
+        assert (await outside.ask("GET", PHOTOS, "desk"))[1]["photos"][0]["number"] == 1
+        for wrong in ("2", "x", "0", "9" * 30, "²"):
+            assert await outside.code("GET", f"{PHOTOS}/{wrong}", "desk") == (404, "no-such-photo")
+
+    @pytest.mark.parametrize(
+        ("more", "expected"),
+        [
+            (photo(b"<html><script>", "text/html"), (415, "wrong-type")),
+            (photo(b"<svg onload='alert(1)'/>"), (415, "no-picture")),
+            (photo(b"%PDF-1.7 /JavaScript", "image/png"), (415, "no-picture")),
+            (photo(b"x" * (UPLOAD_LIMIT_BYTES + 1)), (413, "too-large")),
+        ],
+    )
+    async def test_of_what_is_none_is_refused(
+        self, parts: Gateway, outside: Web, more: dict[str, Any], expected: tuple[int, str]
+    ) -> None:
+        assert await outside.code("POST", PHOTOS, token(parts), **more) == expected
+        assert not parts.calls.asked and not (await outside.ask("GET", PHOTOS, "desk"))[1]["photos"]
+
+    async def test_is_for_the_caller_in_this_call_alone(self, parts: Gateway, outside: Web) -> None:
+        assert await outside.code("POST", PHOTOS, token(parts, guest="expert"), **photo()) == (403, "not-the-caller")
+        other = token(parts, call_id="8zz2m0000000")
+        assert await outside.code("POST", PHOTOS, other, **photo()) == (403, "not-your-call")
+        assert await outside.code("POST", PHOTOS, "desk", **photo()) == (403, "wrong-scope")
+        assert await outside.code("GET", f"{PHOTOS}/1", token(parts)) == (403, "wrong-scope")
+        del parts.calls.desks[CALL.call_id]["guest-1"]
+        assert await outside.code("POST", PHOTOS, token(parts), **photo()) == (403, "not-in-call")
+
+    async def test_has_an_end(self, parts: Gateway, outside: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("splitter.store.photos.MOST_OF_CALL", 1)
+        assert (await outside.ask("POST", PHOTOS, token(parts), **photo()))[0] == 201
+        assert await outside.code("POST", PHOTOS, token(parts), **photo()) == (507, "no-room")
+
+    async def test_into_a_call_that_ends_meanwhile_says_so(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.answers[TellPhoto] = Denial(409, "call-ended", "over")
+        assert await outside.code("POST", PHOTOS, token(parts), **photo()) == (409, "call-ended")
+        assert parts.ports.photos is not None
+        parts.ports.photos.close()
+
+
+async def test_a_gateway_without_a_place_for_them_keeps_none(tmp_path: Path) -> None:
+    async with web(tmp_path) as (parts, outside):
+        begin(parts, DESK, MINE)
+        assert await outside.code("POST", PHOTOS, token(parts), **photo()) == (503, "unavailable")
