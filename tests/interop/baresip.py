@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from splitter.lab.picture import draw
-from splitter.lab.tone import Hearing
+from splitter.lab.tone import Hearing, Samples
 from tests.interop.addresses import Desk
 from tests.interop.process import Process, eventually
 from tests.interop.voice import TONES, chord
@@ -27,11 +27,12 @@ WIDTH, HEIGHT, RATE = 320, 240, 15
 
 
 class Baresip:
-    """A handset at `desk.caller`."""
+    """A handset at `desk.caller`, or at another host."""
 
-    def __init__(self, desk: Desk, folder: Path) -> None:
+    def __init__(self, desk: Desk, folder: Path, host: str = "") -> None:
         self.folder = folder / "baresip"
         self._desk = desk
+        self._host = host or desk.caller
         self._process: Process | None = None
         self._control: socket.socket | None = None
 
@@ -70,9 +71,13 @@ class Baresip:
 
     def chord(self) -> set[float]:
         """The tones that came out of its decoder in the last half second."""
+        return chord(self.latest()[-4000:])
+
+    def latest(self) -> Samples:
+        """The samples that came out of its decoder in the last two seconds."""
         files = sorted(self.folder.glob("dump-*-dec.wav"))
         data = files[-1].read_bytes()[44:] if files else b""
-        return chord(np.frombuffer(data[: len(data) // 2 * 2], dtype="<i2").astype(np.int16)[-4000:])
+        return np.frombuffer(data[: len(data) // 2 * 2], dtype="<i2").astype(np.int16)[-16000:]
 
     def heard(self) -> Hearing:
         """What came out of its decoder so far."""
@@ -92,13 +97,13 @@ class Baresip:
     def _here(self, text: str) -> str:
         # baresip binds its media to any address, so on loopback it sends from 127.0.0.1; its SDP must say so.
         text = text.replace("net_interface           10.0.0.10", "net_interface           127.0.0.1")
-        text = text.replace("10.0.0.10", self._desk.caller).replace("10.0.0.5", self._desk.access)
+        text = text.replace("10.0.0.10", self._host).replace("10.0.0.5", self._desk.access)
         return text.replace("/var/lib/baresip", str(self.folder))
 
     def _connect(self) -> bool:
         assert self._process and self._process.running, f"baresip ended:\n{self._process and self._process.tail()}"
         try:
-            self._control = socket.create_connection((self._desk.caller, 4444), 1.0)
+            self._control = socket.create_connection((self._host, 4444), 1.0)
         except OSError:
             return False
         self._control.settimeout(2.0)

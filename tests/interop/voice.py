@@ -18,6 +18,7 @@ import numpy as np
 from splitter.lab.tone import FRAME_S, PCMA, RATE, Hearing, Samples, Tone, decode, encode
 
 TONES = (350.0, 440.0, 550.0, 660.0, 770.0, 880.0, 990.0)
+_BLOCK = 800  # samples: a whole number of periods of each of them
 
 
 def chord(samples: Samples) -> set[float]:
@@ -28,6 +29,17 @@ def chord(samples: Samples) -> set[float]:
         return set()
     shares = {tone: abs(np.dot(signal, np.exp(-2j * np.pi * tone / RATE * at))) ** 2 for tone in TONES}
     return {tone for tone, power in shares.items() if power / (energy * len(signal) / 2) > 0.1}
+
+
+def levels_db(samples: Samples) -> dict[float, float]:
+    """The level of each of TONES against that of `Tone`, in that tenth of a second in which it was loudest."""
+    blocks = samples[len(samples) % _BLOCK :].reshape(-1, _BLOCK).astype(np.float64)
+    at = np.arange(_BLOCK)
+    found = {}
+    for tone in TONES:
+        amplitudes = 2 * np.abs(blocks @ np.exp(-2j * np.pi * tone / RATE * at)) / _BLOCK
+        found[tone] = float(20 * np.log10(max(1.0, *amplitudes, 1.0) / 8000))
+    return found
 
 
 class Voice:
@@ -46,7 +58,7 @@ class Voice:
         self._tone, self._law = Tone(tone), law
         self._hearing = Hearing(TONES)
         self._lock = threading.Lock()
-        self._latest: deque[Samples] = deque(maxlen=25)  # half a second
+        self._latest: deque[Samples] = deque(maxlen=100)  # two seconds
         self._to: tuple[str, int] | None = None
         self._over = threading.Event()
         self.received = 0
@@ -75,8 +87,12 @@ class Voice:
 
     def chord(self) -> set[float]:
         """The tones that are in what it hears now, several at a time."""
+        return chord(self.latest()[-4000:])
+
+    def latest(self) -> Samples:
+        """What it has heard in the last two seconds."""
         with self._lock:
-            return chord(np.concatenate(self._latest) if self._latest else np.zeros(0, dtype=np.int16))
+            return np.concatenate(self._latest) if self._latest else np.zeros(0, dtype=np.int16)
 
     def in_words(self) -> str:
         """What was heard."""
