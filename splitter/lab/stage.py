@@ -53,7 +53,9 @@ class Stage:
     gateway: GatewayProcess
 
     def __init__(self, api_port: int = 0, **plan: object) -> None:
-        """Where the API listens, 0 for a free port; fields of `centre.Plan`, where its defaults do not fit."""
+        """Where the API listens, 0 for a free port; fields of `centre.Plan`, where its defaults do not fit, and `tables`,
+        further ones of the gateway's configuration."""
+        self._tables = str(plan.pop("tables", ""))
         self._plan = json.dumps({"ring_s": 1.0, "extension": EXTENSION, **plan})
         self._api = Address(HOST, api_port or free_ports(HOST, 1)[0])
         self.api = f"http://{self._api}"
@@ -70,7 +72,7 @@ class Stage:
             ready = await self.centre.wait_for("ready")
             where = Address(HOST, ready["port"])
             desks = _DESKS.format(api=self._api, extension=EXTENSION, password=self.password)
-            self.gateway = GatewayProcess(Path(self._directory.name), where, CALLED, HOST, desks)
+            self.gateway = GatewayProcess(Path(self._directory.name), where, CALLED, HOST, desks + self._tables)
             await self.gateway.start()
         except BaseException:
             await self._end()

@@ -124,6 +124,7 @@ class TestKilled:
     async def test_the_recorder_is_replaced_and_no_packet_of_the_voice_is_lost(self, made: Recorded) -> None:
         async with engine() as media, talk(media) as talking:
             phones = Phones(talking)
+            assert await phones.say(20) == 40  # by the short way, which is left now
             await begun(made, talking)
             assert await phones.say(75) == 150
             pid = made.link.pid
