@@ -53,8 +53,8 @@ class Stage:
     gateway: GatewayProcess
 
     def __init__(self, api_port: int = 0, **plan: object) -> None:
-        """Where the API listens, 0 for a free port; fields of `centre.Plan`, where its defaults do not fit, and `tables`,
-        further ones of the gateway's configuration."""
+        """Where the API listens, 0 for a free port; fields of `centre.Plan`, where its defaults do not fit; and
+        `tables`, further ones of the gateway's configuration."""
         self._tables = str(plan.pop("tables", ""))
         self._plan = json.dumps({"ring_s": 1.0, "extension": EXTENSION, **plan})
         self._api = Address(HOST, api_port or free_ports(HOST, 1)[0])
