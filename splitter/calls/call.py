@@ -359,7 +359,8 @@ class Call:
         """The call as operators see it."""
         legs, services = tuple(leg.record.view() for leg in self.live.sides), self.services
         asking, calling = tuple(self.pending.asking), tuple(self.pending.calling.values())
-        return view_of(self.talk, legs, asking, services.settings.bitrate_kbps, services.node, calling)
+        kbps, records = services.settings.bitrate_kbps, bool(services.recordings.settings.folder)
+        return view_of(self.talk, legs, asking, kbps, services.node, calling, records)
 
     def _note_in_video(self) -> Callable[[str, str], None]:
         event, call_id = self.services.recorder.event, self.talk.call_id  # not the call: see Inbox

@@ -252,13 +252,15 @@ class RecordingView:
     """The recording of a call.
 
     `state`: "off", "recording", "paused" or "stopped" (by a fault); `id`: of the latest one; `reason`: why it is so, in
-    plain words; `by_rule`: the configuration wants it, and only an operator may end it.
+    plain words; `by_rule`: the configuration wants it, and only an operator may end it. `possible`: there is a
+    recorder.
     """
 
     state: RecordingState = RecordingState.OFF
     id: str = ""
     reason: str = ""
     by_rule: bool = False
+    possible: bool = False
 
 
 @dataclass(frozen=True, slots=True)

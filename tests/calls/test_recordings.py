@@ -76,7 +76,8 @@ class TestOnDemand:
         ask(world, caller, STOP)
         assert not scene.tapped()
         ask(world, caller, START)
-        assert world.call_of(caller).view().recording.id.endswith("-2")
+        recording = world.call_of(caller).view().recording
+        assert recording.id.endswith("-2") and recording.possible
         ended(world, caller, centre)
         assert [row.state for row in _rows(scene)] == ["ended", "ended"]
         assert not scene.stage.studio.states
@@ -98,6 +99,7 @@ class TestOnDemand:
     def test_is_not_there_without_a_folder(self, world: World) -> None:
         caller, _ = connected(world)
         assert denied(world, caller, RecordCall(START, "agent")) == (409, "no-recording")
+        assert not world.call_of(caller).view().recording.possible
 
 
 def _rows(scene: Scene) -> list:  # type: ignore[type-arg]

@@ -34,6 +34,6 @@ class Recording:
         """The id of the latest one; "" before there is one."""
         return f"{call_id}-{self.number}" if self.number else ""
 
-    def view(self, call_id: str) -> RecordingView:
+    def view(self, call_id: str, possible: bool = False) -> RecordingView:
         """Show it."""
-        return RecordingView(self.state, self.id_for(call_id), self.reason, self.by_rule)
+        return RecordingView(self.state, self.id_for(call_id), self.reason, self.by_rule, possible)

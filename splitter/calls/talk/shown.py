@@ -22,6 +22,7 @@ def view_of(
     bitrate_kbps: int,
     node: str = "",
     calling: tuple[Phone, ...] = (),
+    records: bool = False,
 ) -> CallView:
     """Show a call. What strangers wrote in it is harmless from here on: in pages, events, webhooks and the store.
 
@@ -31,6 +32,7 @@ def view_of(
         bitrate_kbps: of the caller's video at most.
         node: that has it.
         calling: phones that are being called.
+        records: it can be recorded.
     """
     received = talk.room.received_by(Side.CALLER)
     limits = limits_for(received, bitrate_kbps) if received is not None else None
@@ -75,7 +77,7 @@ def view_of(
         location=None if talk.state is CallState.ENDED else talk.aside.location,
         mosaic=_mosaic_of(talk.room),
         course=talk.course.view(),
-        recording=talk.recording.view(talk.call_id),
+        recording=talk.recording.view(talk.call_id, records),
         consents=tuple(talk.aside.consents),
         rating=talk.aside.rating,
         photos=talk.aside.photos,

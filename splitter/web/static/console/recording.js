@@ -16,7 +16,7 @@ export function renderRecording(entry, rules, record) {
   const { view } = entry.call;
   const state = view.recording?.state ?? "off";
   const element = byId("recording");
-  element.hidden = entry.over || view.state !== "connected";
+  element.hidden = entry.over || view.state !== "connected" || !view.recording?.possible;
   element.dataset.state = state;
   element.title = plainly(view.recording?.reason ?? "");
   const ways = rules ? WAYS[state].filter((way) => way !== "stop" || !view.recording?.by_rule) : [];
