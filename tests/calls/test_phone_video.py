@@ -475,3 +475,25 @@ class TestWhenTheAgentLeaves:
         world.run(0.5)
         assert placeless(world, caller)
         over(world, caller, phone)
+
+    @pytest.mark.parametrize("crosses", [True, False])
+    def test_while_the_phone_is_asked_which_is_taken_back(self, world: World, crosses: bool) -> None:
+        caller, centre = connected(world)
+        phone = voiced(world, caller)
+        phone.on_reinvite = lambda call: call.ponder()
+        told(world, caller, SetPhoneVideo("phone-1", True, AGENT))
+        phone.expect("INVITE")
+        phone.on_reinvite = PeerCall.accept
+        told(world, caller, LeaveVoice(AGENT))
+        if crosses:
+            phone.accept()
+            assert lines(phone.expect("INVITE").session) == [("audio", True), ("video", False)]
+        centre.expect("BYE")
+        world.run(1.0)
+        call = world.call_of(caller)
+        assert placeless(world, caller) and call.pending.empty and call.at_rest
+        phone.unread.clear()
+        caller.reinvite(audio="sendonly")
+        phone.expect("INVITE")
+        caller.expect("200 re-INVITE")
+        over(world, caller, phone)

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Denial, SetPhoneVideo
-from splitter.calls.flows.phone_video import drop_video, give_up_video, line_for, seek_place, settle_picture, tell_off
+from splitter.calls.flows.agreement import Agreement
+from splitter.calls.flows.phone_video import (
+    drop_video,
+    forget_picture,
+    give_up_video,
+    line_for,
+    seek_place,
+    tell_off,
+)
 from splitter.calls.leg_events import OfferAccepted, OfferRefused, RefreshFailed
 from splitter.calls.states import PhoneState, VideoState
 from splitter.calls.talk.commands import (
@@ -93,7 +101,7 @@ def _ask(call: LiveCall, leg: LegFacts, phone: Phone, question: PhoneQuestion) -
 def asks_phone(call: LiveCall, leg: LegFacts) -> bool:
     """True for a phone to which our question is under way."""
     question = call.pending.asked_phones.get(leg.name)
-    return question is not None and question.open and leg.name in call.talk.phones
+    return question is not None and question.open
 
 
 def make_way(call: LiveCall, leg: LegFacts) -> Steps[None]:
@@ -127,22 +135,27 @@ def _usable(leg: LegFacts, event: OfferAccepted) -> Session:
 
 def on_finished(call: LiveCall, leg: LegFacts) -> Steps[None]:
     """The last 2xx to our question: our offer is in force at the phone, and what it answered counts."""
-    question, phone = call.pending.asked_phones.pop(leg.name), call.talk.phones[leg.name]
+    question, phone = call.pending.asked_phones.pop(leg.name), call.talk.phones.get(leg.name)
     yield StopAlarm(Alarm(AlarmKind.PHONE_VIDEO, leg.name))
     leg.terms.note_accepted()
+    if phone is None:  # it has the place of the centre by now
+        if question.answer is not None:
+            yield from Agreement(call).settle_side(leg, question.answer)
+        yield from forget_picture(call, leg.name)
+        tell_off(call, leg)
+        return
     if question.answer is None:
         yield from give_up_video(call, phone, f"the phone's answer cannot be used: {question.unusable}")
         tell_off(call, leg)
         return
-    leg.terms.note_remote(question.answer)
-    yield from settle_picture(call, leg, question.answer)
+    yield from Agreement(call).settle_side(leg, question.answer)
     if not question.wanted and phone.video is VideoState.ON:
         yield from drop_video(call, leg, phone)
 
 
 def on_refused(call: LiveCall, leg: LegFacts, event: OfferRefused) -> Steps[None]:
     """The question was refused, or its CANCEL took effect; the session stands as it was."""
-    question, phone = call.pending.asked_phones[leg.name], call.talk.phones[leg.name]
+    question, phone = call.pending.asked_phones[leg.name], call.talk.phones.get(leg.name)
     alarm, question.open = Alarm(AlarmKind.PHONE_VIDEO, leg.name), False
     yield StopAlarm(alarm)
     yield Note(f"our question for video ended with {event.status} {event.reason}", leg.name)
@@ -150,7 +163,9 @@ def on_refused(call: LiveCall, leg: LegFacts, event: OfferRefused) -> Steps[None
         yield Post(RefreshFailed(leg.key, event.status, event.reason))  # the dialog may be gone: see converse
     busy = event.status == 491 or (event.status == 500 and event.retry_after_s is not None)
     question.tries += busy
-    if not question.wanted:
+    if phone is None:
+        yield from forget_picture(call, leg.name)
+    elif not question.wanted:
         yield from give_up_video(call, phone, phone.video_reason)
     elif event.status == 487 and question.giving_way:
         question.giving_way = False  # asked again, once the voice has had its turn
@@ -170,6 +185,16 @@ def on_alarm(call: LiveCall, name: str) -> Steps[None]:
         question.rests = False
     elif question.wanted:
         yield from _take_back(call, phone, question, f"no answer in {call.settings.consent_limit_s:.0f} s")
+
+
+def drop_question(call: LiveCall, leg: LegFacts) -> Steps[None]:
+    """A phone gets the place of the centre, which is not asked for its picture: it is not asked any longer."""
+    question = call.pending.asked_phones.get(leg.name)
+    if question is not None and question.open:
+        question.wanted = False
+        yield WithdrawOffer(leg.key)
+    elif question is not None:
+        yield from forget_picture(call, leg.name)
 
 
 def _take_back(call: LiveCall, phone: Phone, question: PhoneQuestion, reason: str) -> Steps[None]:

@@ -22,7 +22,7 @@ from splitter.calls.asks import (
 from splitter.calls.flows.answers import answer_offer, whole_offer
 from splitter.calls.flows.binding import bind_call
 from splitter.calls.flows.mixing import drop_phone, end_of, forget_debts, to_pair
-from splitter.calls.flows.phone_questions import set_phone_video
+from splitter.calls.flows.phone_questions import drop_question, set_phone_video
 from splitter.calls.flows.phone_video import (
     forget_picture,
     picture_lines,
@@ -213,6 +213,7 @@ def hand_over(call: LiveCall, phone: Phone, why: str, bye: bool = True) -> Steps
     yield RemoveVoice(talk.voice.promote(phone.name))
     yield from forget_debts(call, before.name)
     yield from forget_picture(call, before.name)
+    yield from drop_question(call, call.centre_leg)
     yield ReleaseWay(before.name)
     if bye:
         yield SendBye(before.key, [("Reason", 'SIP;cause=200;text="the others go on"')])
