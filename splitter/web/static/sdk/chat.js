@@ -48,6 +48,7 @@ export class Chat extends EventTarget {
         return;
       }
       setTimeout(() => this.follow(0), AGAIN_MS);
+      return;
     } finally {
       this.#reading = false;
     }
