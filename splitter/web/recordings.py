@@ -47,7 +47,7 @@ class RecordingRoutes:
         self._find = finder
         self._recordings = recordings
         self._clock = clock
-        self._opened: dict[tuple[str, str], float] = {}
+        self._opened: dict[tuple[str, str, str], float] = {}
 
     async def record(self, request: web.Request) -> web.Response:
         wish, bearer = await read_json(request, RECORDING_BODY, RecordingWish), bearer_of(request)
@@ -135,12 +135,13 @@ class RecordingRoutes:
         if request.method == "HEAD":
             return
         by, now = said_by(bearer_of(request)), self._clock.now()
-        key = (by, part.path)
+        kind = "exported" if flag(request, "export") else "opened"
+        key = (kind, by, part.path)
         if now - self._opened.get(key, float("-inf")) < _AGAIN_S:
             return
         about = {"recording": row.id, "file": part.path, "by": by, "from": request.remote or "the control socket"}
         try:
-            await self._made.enter("exported" if flag(request, "export") else "opened", about)
+            await self._made.enter(kind, about)
         except LocalError as error:
             raise ApiError(503, "no-recorder", f"nothing is given out that cannot be noted: {error}") from None
         self._opened = {one: at for one, at in self._opened.items() if now - at < _AGAIN_S}

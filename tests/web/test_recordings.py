@@ -85,6 +85,11 @@ class TestFiles:
             assert (status, data) == (206, whole[first : first + 100])
         assert [kind for kind, _ in served.entries].count("opened") == 1
 
+    async def test_that_are_taken_out_of_the_house_are_so_in_the_ledger_however_soon(self, served: Served) -> None:
+        for query in ("", "?export=1", "", "?export=1"):
+            await served.outside.ask("GET", f"/v1/recordings/call-1/files/1{query}", "listener")
+        assert [kind for kind, _ in served.entries][-2:] == ["opened", "exported"]
+
     async def test_are_given_to_nobody_whom_the_ledger_cannot_name(self, served: Served) -> None:
         served.link.fault = "the recorder is gone"
         code = await served.outside.code("GET", "/v1/recordings/call-1/files/1", "listener")
