@@ -74,8 +74,9 @@ class ChatRoutes:
         return json_response(MessageWritten(written.number), 201)
 
     async def read(self, request: web.Request) -> web.Response:
-        """Say what was written."""
+        """Say what was written, to those who are in the call."""
         call = await self._own(request)
+        self._inside(call, bearer_of(request))
         after = request.query.get("after", "0")
         if not (after.isascii() and after.isdigit() and len(after) < 10):
             raise ApiError(400, "bad-query", "after must be the number of a message")

@@ -57,6 +57,7 @@ class TestWriting:
         ready(parts)
         del parts.calls.desks[CALL.call_id]["guest-1"]
         assert await outside.code("POST", MESSAGES, token(parts), json={"text": "hi"}) == (403, "not-in-call")
+        assert await outside.code("GET", MESSAGES, token(parts)) == (403, "not-in-call")
         assert await outside.code("PUT", PLACE, token(parts), json=HERE) == (403, "not-in-call")
         assert not parts.calls.asked
 
