@@ -151,15 +151,19 @@ class _Rows(msgspec.Struct):
 
 
 def _of_all(own: list[Found], others: list[NodeAnswer], limit: int) -> dict[str, Any]:
-    """Kept calls of all nodes, the newest first; `missing`: nodes that do not answer now."""
+    """Kept calls of all nodes, the newest first; `missing`: nodes that say nothing now that can be used."""
     rows = [one.view for one in own]
+    heads = {_id_of(row): row for row in rows} if others else {}
+    missing = []
     for answer in others:
-        if answer.body is not None:
-            rows += msgspec.json.decode(answer.body, type=_Rows).calls
+        try:
+            far = {_id_of(row): row for row in msgspec.json.decode(answer.body or b"", type=_Rows).calls}
+        except msgspec.DecodeError:  # another version, perhaps
+            missing.append(answer.node)
+        else:
+            heads |= far
     if others:
-        heads = {_id_of(row): row for row in rows}
         rows = sorted(heads.values(), key=_began, reverse=True)
-    missing = [answer.node for answer in others if answer.body is None]
     return {"calls": rows[:limit], **({"missing": missing} if missing else {})}
 
 

@@ -22,7 +22,7 @@ from splitter.media.ports.rooms import Snapshot
 from splitter.web.events import Events
 from splitter.web.hub import Hub
 from splitter.web.nodes import neighbours as module
-from splitter.web.nodes.forward import HOP
+from splitter.web.nodes.forward import HOP, Forwarder
 from tests.patience import PATIENCE_S, until
 from tests.telemetry.kit import VirtualClock
 from tests.transport.pki import client, paper
@@ -95,6 +95,20 @@ class TestCallsThatEnded:
 
     async def test_and_that_nobody_knows_are_none(self, two: Pair) -> None:
         assert await two.b.outside.code("GET", "/v1/calls/nobody", "reader") == (404, "no-such-call")
+
+    @pytest.mark.parametrize("body", [b'{"rows": []}', b'{"calls": [7]}', b"<html>"])
+    async def test_of_a_node_that_says_what_cannot_be_read_are_missing(
+        self, body: bytes, two: Pair, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.kept(two)
+
+        async def read(*_: object) -> tuple[int, bytes]:
+            return 200, body
+
+        monkeypatch.setattr(Forwarder, "read", read)
+        for path in ("/v1/calls?ended=1", "/v1/search?number=13800138000", "/v1/records"):
+            status, found = await two.b.outside.ask("GET", path, "reader")
+            assert (status, found["missing"]) == (200, ["a"]), path
 
     async def test_of_a_node_that_is_away_are_said_to_be_missing(self, two: Pair) -> None:
         self.kept(two)
