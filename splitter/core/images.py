@@ -11,7 +11,7 @@ from PIL import Image
 
 from splitter.core.errors import PeerError
 
-PIXELS_LIMIT = 24_000_000  # of the file; a decoded picture takes three or four bytes per pixel
+PIXELS_LIMIT = 25_000_000  # of the file; a decoded picture takes three or four bytes per pixel
 _FORMATS = ("PNG", "JPEG")
 # What Pillow raises for a file that lies about itself.
 _BROKEN = (

@@ -82,9 +82,11 @@ class Photos:
             if photo.call_id not in live:
                 self.ended(photo.call_id)
 
-    async def add(self, call_id: str, data: bytes) -> Photo:
+    async def add(self, call_id: str, data: bytes, before: int = 0) -> Photo:
         """Keep a photo.
 
+        Args:
+            before: the number of the newest one of the call, which another node may have kept.
         Raises:
             PeerError: status 413, too large; 415, no photo.
             NoRoomForPhotos: there is no room.
@@ -102,6 +104,7 @@ class Photos:
                 raise
             self._check_room(call_id, len(image))
             number = 1 + max((photo.number for photo in self.of_call(call_id)), default=0)
+            number = max(number, before + 1)
             photo = Photo(call_id, number, *size, len(image), self._clock.wall())
             try:
                 await asyncio.to_thread(_write, folder / photo.name, image)

@@ -48,7 +48,7 @@ class PhotoRoutes:
         with self._turns.take(f"{bearer.turn} {bearer.device}"):
             data = await read_body(request, PHOTO_BODY)
             try:
-                photo = await self._photos.add(call.call_id, data)
+                photo = await self._photos.add(call.call_id, data, call.photos)
             except PeerError as error:
                 metrics.API_REFUSED.labels("body").inc()
                 large = error.status == 413

@@ -67,7 +67,7 @@ class TestStrangers:
         side = int(PIXELS_LIMIT**0.5) + 1
         head = chunk(b"IHDR", struct.pack("!IIBBBBB", side, side, 8, 2, 0, 0, 0))
         bomb = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(10))) + chunk(b"IEND", b"")
-        with pytest.raises(PeerError, match="24 million") as caught:
+        with pytest.raises(PeerError, match="25 million") as caught:
             read_image(bomb, 100)
         assert caught.value.status == 413
 

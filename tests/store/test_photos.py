@@ -32,6 +32,10 @@ class TestAPhoto:
         assert found is not None and b"script" not in found[1] and b"39.9" not in found[1]
         assert await kept.image("other", 1) is None and await kept.image("call", 2) is None
 
+    async def test_of_a_phone_with_24_million_pixels_is_taken_whole(self, tmp_path: Path) -> None:
+        photo = await Photos(tmp_path, VirtualClock()).add("call", jpeg((5712, 4284)))
+        assert (photo.width, photo.height) == (5712, 4284)
+
     @pytest.mark.parametrize("data", [b"", b"<svg/>", b"%PDF-1.7", b"GIF89a", jpeg()[:200], b"\xff\xd8\xff<html>"])
     async def test_is_a_picture(self, tmp_path: Path, data: bytes) -> None:
         kept = Photos(tmp_path / "photos", VirtualClock())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from splitter.store.photos import UPLOAD_LIMIT_BYTES, Photos
 from tests.store.test_photos import jpeg
 from tests.telemetry.kit import VirtualClock
 from tests.web.kit import CALL, Gateway, Web, web
-from tests.web.test_guest_calls import DESK, MINE, begin, token
+from tests.web.test_guest_calls import DESK, MINE, begin, live, token
 
 PHOTOS = f"/v1/calls/{CALL.call_id}/photos"
 
@@ -43,6 +44,11 @@ class TestSending:
         assert (await outside.ask("GET", PHOTOS, "desk"))[1]["photos"][0]["number"] == 1
         for wrong in ("2", "x", "0", "9" * 30, "²"):
             assert await outside.code("GET", f"{PHOTOS}/{wrong}", "desk") == (404, "no-such-photo")
+
+    async def test_is_numbered_behind_those_that_another_node_has_kept(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(replace(live(DESK, MINE), photos=3))
+        assert (await outside.ask("POST", PHOTOS, token(parts), **photo()))[1]["number"] == 4
+        assert (await outside.ask("GET", PHOTOS, "desk"))[1]["photos"][0]["number"] == 4
 
     @pytest.mark.parametrize(
         ("more", "expected"),
