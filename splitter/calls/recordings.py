@@ -97,12 +97,12 @@ class Recordings:
         return [f"nothing is recorded: {self.link.fault}"] if self.link.fault else []
 
     async def say(self, view: CallView, recording: str, paused: bool) -> str:
+        self._known.setdefault(view.call_id, view)  # at once: it may have ended by the time of the answer
         await self.link.arrived()
         try:
             await self.link.ask(p.BeginRecording(about_of(view, recording), paused))
         except LocalError as error:
             return str(error)
-        self._known.setdefault(view.call_id, view)
         return ""
 
     def end(self, recording: str, reason: str) -> None:

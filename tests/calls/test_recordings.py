@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from splitter.calls.asks import Bind, RecordCall
 from splitter.calls.events import RecorderBack, RecordingTrouble
-from splitter.calls.states import RecordingAction, RecordingState
+from splitter.calls.states import CallState, RecordingAction, RecordingState
+from splitter.calls.view import RecordingView
 from splitter.media.record.settings import RecordingSettings
 from tests.calls.kit import connected, denied, ended, told
 from tests.calls.table import notes
 from tests.media.record.kit import Stage, recordings_of
+from tests.web.kit import CALL
 from tests.world import PeerCall, World
 
 START, PAUSE, RESUME, STOP = RecordingAction
@@ -244,3 +247,18 @@ class TestRules:
         assert rules.reason_for(("web",), "12", "8001") == "calls of desk 8001 are recorded"
         assert rules.reason_for(("web",), "12", "8002") == ""
         assert RecordingSettings("", everything=True).reason_for(("sbc",), "", "") == ""
+
+
+async def test_of_a_call_that_ends_before_the_recorder_answers_nothing_is_kept(tmp_path: Path) -> None:
+    recordings, link, _ = recordings_of(Stage(tmp_path / "recordings"))
+    recording = RecordingView(RecordingState.RECORDING, "call-1")
+    view = replace(CALL, recording=recording)
+
+    async def ask(*_: object) -> None:
+        recordings.on_call(replace(view, state=CallState.ENDED))
+
+    link.ask = ask  # type: ignore[method-assign, assignment]
+    assert await recordings.say(view, "call-1", False) == ""
+    link.asked.clear()
+    recordings.on_still(view.call_id, 1, b"PNG")
+    assert not link.asked, "it is of a call that has ended"
