@@ -8,23 +8,41 @@ import { t, timeOfDay } from "./texts.js";
 /** @typedef {import("../sdk/chat.js").ChatMessage} ChatMessage */
 
 const QUICK = ["still", "light", "closer", "thanks"];
-/** @type {(text: string) => Promise<void>} */
-let write = async () => {};
+/** @typedef {(entry: Entry, text: string) => Promise<boolean>} Write */
+/** @type {Write} */
+let write = async () => false;
+/** @type {Entry|null} the call whose messages are shown */
+let shown = null;
+/** @type {WeakMap<Entry, string>} what was begun for other calls: nobody is sent what was meant for somebody else */
+const drafts = new WeakMap();
 
-/** @param {(text: string) => Promise<void>} how  writes to the call that is shown; raises nothing */
+/** @param {Write} how  raises nothing; false where it could not be written */
 export function setUpChat(how) {
   write = how;
   byId("chat-form").addEventListener("submit", async (/** @type {Event} */ event) => {
     event.preventDefault();
-    const text = byId("chat-text").value.trim();
-    if (!text) return;
-    byId("chat-text").value = "";
-    await write(text);
+    const [field, entry] = [byId("chat-text"), shown];
+    const text = field.value.trim();
+    if (!text || !entry) return;
+    field.value = "";
+    if (await write(entry, text)) return;
+    if (entry !== shown) drafts.set(entry, text);
+    else if (!field.value) field.value = text;
   });
+}
+
+/** @param {Entry} entry */
+function show(entry) {
+  if (entry === shown) return;
+  const field = byId("chat-text");
+  if (shown) drafts.set(shown, field.value);
+  field.value = drafts.get(entry) ?? "";
+  shown = entry;
 }
 
 /** @param {Entry} entry @param {string} own  this desk's extension */
 export function renderChat(entry, own) {
+  show(entry);
   const { view, chat } = entry.call;
   const there = view.parties.some((party) => ["guest", "expert"].includes(party.kind) && party.state !== "left");
   const open = there && !entry.over;
@@ -41,7 +59,7 @@ export function renderChat(entry, own) {
   fill(byId("chat-quick"), [entry.id], () =>
     QUICK.map((name) => {
       const text = t(`chat.quick.${name}`);
-      return make("li", {}, make("button", { type: "button", "data-key": name, text, onclick: () => write(text) }));
+      return make("li", {}, make("button", { type: "button", "data-key": name, text, onclick: () => write(entry, text) }));
     }),
   );
 }

@@ -326,14 +326,17 @@ splitter.desk.addEventListener("camera", () => {
 
 // ---- what is done --------------------------------------------------------------------------------------------------
 
-/** @param {() => Promise<unknown>} act */
+/** @param {() => Promise<unknown>} act @returns {Promise<boolean>} whether it was done */
 async function attempt(act) {
+  let done = true;
   try {
     await act();
   } catch (error) {
+    done = false;
     toast(fault(error));
   }
   update();
+  return done;
 }
 
 /** @param {string} party */
@@ -527,7 +530,7 @@ function begin() {
   setUpLogin(splitter);
   setUpStage();
   setUpChoice(showParty);
-  setUpChat((text) => attempt(async () => current()?.call.chat.write(text)));
+  setUpChat((entry, text) => attempt(() => entry.call.chat.write(text)));
   speak(stored(LANGUAGE) ?? navigator.language);
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", (event) => {
