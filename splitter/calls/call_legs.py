@@ -207,7 +207,9 @@ class CallLegs:
     def install_newcomer(self) -> Leg:
         """The newcomer was answered: it is the centre from now on. Returns: the one before, still to be ended."""
         leg, self._pending.newcomer = self.by_key(self._pending.newcomer), ""
-        return self._install(leg)
+        before = self._install(leg)
+        self.dialling.pass_on(before.name, leg.name)
+        return before
 
     def _promote(self, name: str) -> str:
         """A phone is the centre from now on. Returns: the key of the leg before, still to be ended."""

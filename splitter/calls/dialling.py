@@ -1,10 +1,11 @@
-"""Phones that are invited into a call: the ways to them, their places on trunks, and the INVITEs that they get.
+"""Phones that are invited into a call: the ways to them and the INVITEs that they get; the places of all on trunks.
 
 Who decides is `flows/phones.py` and `phone_way.py`; here is what its commands do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from splitter.calls.causes import tries_next_route
@@ -19,7 +20,6 @@ from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.state import Talk
 from splitter.calls.talk.transfer_commands import SeekSuccessor
-from splitter.calls.trunks.admission import Permit
 from splitter.calls.trunks.hunt import Hunt, Way
 from splitter.core.errors import LocalError
 from splitter.sdp.model import Session
@@ -29,7 +29,7 @@ _SERVICE = "urn:service:"
 
 
 class Dialling:
-    """The ways and places of the phones of one call.
+    """The ways to the phones of one call, and the places of its legs on trunks.
 
     Args:
         live: the call.
@@ -39,7 +39,7 @@ class Dialling:
         self._services = services
         self._live = live
         self._hunts: dict[str, tuple[Hunt, Way]] = {}
-        self._places: dict[str, Permit] = {}  # of phones that were taken up from a record
+        self._places: dict[str, Callable[[], None]] = {}  # of legs that came otherwise, or were taken up from a record
 
     def carry_out(self, command: c.PhoneCommand[Any]) -> Any:
         """Carry a command out, or begin to. Returns: its reply."""
@@ -72,8 +72,19 @@ class Dialling:
         return record, trunk, request
 
     def take_again(self, name: str, trunk: Trunk) -> None:
-        """A phone that was taken up from a record has its place on its trunk."""
-        self._places[name] = self._services.admission.limits.take_again(trunk)
+        """A leg that was taken up from a record has its place on its trunk."""
+        self.hold(name, self._services.admission.limits.take_again(trunk).release)
+
+    def hold(self, name: str, release: Callable[[], None]) -> None:
+        """A leg has its place on its trunk, which this frees; more than once, if need be."""
+        self._places[name] = release
+
+    def pass_on(self, before: str, name: str) -> None:
+        """A leg of the centre has taken the place of another one, as one call with the same trunk."""
+        if (place := self._places.pop(before, None)) is not None:
+            self._places[name] = place
+        if (found := self._hunts.pop(before, None)) is not None:
+            self._hunts[name] = found
 
     def close(self) -> None:
         """The call is over: every place is free."""
@@ -136,7 +147,7 @@ class Dialling:
         if (found := self._hunts.pop(name, None)) is not None:
             found[0].close()
         if (place := self._places.pop(name, None)) is not None:
-            place.release()
+            place()
 
     @property
     def _talk(self) -> Talk:

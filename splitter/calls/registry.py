@@ -276,7 +276,8 @@ class Calls:
         except BaseException:
             permit.release()
             raise
-        self._begin(call, split(call), permit)
+        call.legs.dialling.hold(call.talk.near, permit.release)
+        self._begin(call, split(call))
         self.services.records.touch(call.talk.call_id, call)  # before its sender is told to wait, or stops repeating
 
     def place(self, wish: PlacedCall) -> str:
@@ -316,18 +317,17 @@ class Calls:
         if talk.state is not CallState.CONNECTED:
             raise LocalError("it was not connected yet")
         call = Call.restored(self.services, talk, cseq_gap)
-        limits = self.services.admission.limits
-        places = [limits.take_again(leg.trunk) for leg in (call.caller, call.legs.by_key(talk.centre))]
-        for name, phone in call.talk.phones.items():
-            call.legs.dialling.take_again(name, call.legs.by_key(phone.leg).trunk)
-        self._begin(call, _carried_on(call, with_media), *places)
+        for key in (talk.caller, talk.centre, *(phone.leg for phone in talk.phones.values())):
+            leg = call.legs.by_key(key)
+            call.legs.dialling.take_again(leg.name, leg.trunk)
+        self._begin(call, _carried_on(call, with_media))
         return call
 
-    def _begin(self, call: Call, flow: Coroutine[None, None, None], *places: Permit) -> None:
+    def _begin(self, call: Call, flow: Coroutine[None, None, None]) -> None:
         self._short_codes.add(call.talk.short_code)
         self._calls[call.talk.call_id] = call
         metrics.CALLS_ACTIVE.set(len(self._calls))
-        task = asyncio.create_task(self._run(call, flow, places), name=f"call {call.talk.call_id}")
+        task = asyncio.create_task(self._run(call, flow), name=f"call {call.talk.call_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -361,7 +361,7 @@ class Calls:
             raise PeerError("a seat's INVITE must offer video", 488)
         call.post(SeatArrived(call.legs.take_seat(trunk, event).key, session, entrant.extension, entrant.by_rule))
 
-    async def _run(self, call: Call, flow: Coroutine[None, None, None], places: tuple[Permit, ...]) -> None:
+    async def _run(self, call: Call, flow: Coroutine[None, None, None]) -> None:
         """The border of one call: what goes wrong in it stays in it."""
         structlog.contextvars.bind_contextvars(call=call.talk.call_id)
         try:
@@ -375,8 +375,7 @@ class Calls:
         finally:
             del self._calls[call.talk.call_id]
             self._short_codes.discard(call.talk.short_code)
-            for place in places:
-                place.release()
+            call.legs.dialling.close()
             await call.release()
             self.forget_trunks()
             self._count(call)

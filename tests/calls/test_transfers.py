@@ -6,14 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from splitter.calls.asks import LeaveVoice
 from splitter.calls.settings import Transfers
 from splitter.lab.offers import Voice
 from splitter.sip.message import Request
 from splitter.sip.parse import parse_message
 from tests.calls.kit import connected as answered
-from tests.calls.kit import relay_target, with_webrtc
+from tests.calls.kit import relay_target, told, with_webrtc
 from tests.calls.test_outwards import answered as outwards
 from tests.calls.test_phones import invited, joined, over
+from tests.dialogs.test_replaces import replacing
 from tests.world import PeerCall, World
 
 TO, OUTSIDE = "8002", "13900001111"
@@ -557,3 +559,50 @@ def test_a_phone_may_be_invited_again_afterwards(world: World) -> None:
     world.run(0.5)
     phone = joined(world, caller, "8003")
     over(world, caller, new, phone)
+
+
+def places(world: World, trunk: str = "pbx") -> int:
+    return world.calls.services.admission.limits.calls(trunk)
+
+
+class TestItsPlaceOnATrunk:
+    def test_is_one_whoever_has_the_call(self, world: World) -> None:
+        caller, centre = answered(world)
+        for number in range(3):
+            refer(centre)
+            new = world.pbx.take()
+            assert places(world) == 2
+            new.answer()
+            hears(centre, "BYE")
+            world.run(0.5)
+            assert places(world) == 1
+            if number == 0:
+                world.restart()
+            centre = new
+        over(world, caller, centre)
+        world.run(1.0)
+        assert places(world) == places(world, "sbc") == 0
+
+    def test_is_that_of_who_takes_it_over_by_itself(self, world: World) -> None:
+        caller, centre, new = transferring(world)
+        new.answer()
+        hears(centre, "BYE")
+        other = replacing(world, new, voice=Voice.G711)
+        other.expect("200")
+        hears(new, "BYE")
+        refer(other)
+        third = world.pbx.take()
+        third.answer()
+        hears(other, "BYE")
+        world.run(0.5)
+        assert places(world) == 1
+        over(world, caller, third)
+
+    def test_of_an_agent_who_leaves_is_free(self, world: World) -> None:
+        caller, centre = answered(world, voice=Voice.G711)
+        phone = joined(world, caller)
+        assert places(world) == 2
+        told(world, caller, LeaveVoice("agent 8001"))
+        hears(centre, "BYE")
+        assert places(world) == 1
+        over(world, caller, phone)

@@ -114,6 +114,7 @@ class _Placing:
             answer = await self._wait(leg, side)
             if isinstance(answer, Session):
                 hunt.took(way, clock.now())
+                call.legs.dialling.hold(side, hunt.close)
                 return answer
             if answer is None:
                 break

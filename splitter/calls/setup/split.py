@@ -75,6 +75,7 @@ async def _connect(setup: Setup, hunt: Hunt) -> Refused | Denied | None:
         if refused is None:
             if call.talk.state is CallState.CONNECTED:
                 hunt.took(way, clock.now())
+                call.legs.dialling.hold(call.talk.far, hunt.close)
             return None
         call.note(f"{way.trunk.name} refused: {refused.status} {refused.reason}", call.talk.far)
         pause_s = retry_after_s(refused.response.headers.get("retry-after")) if refused.response else None
