@@ -259,6 +259,20 @@ class TestLater:
         assert pictured(world, caller)
         over(world, caller, centre, phone)
 
+    def test_its_own_offer_of_video_is_the_answer(self, world: World) -> None:
+        caller, centre = connected(world)
+        phone = voiced(world, caller)
+        phone.on_reinvite = lambda call: call.decline(491)
+        told(world, caller, SetPhoneVideo("phone-1", True, AGENT))
+        asked = phone.expect("INVITE")
+        session = phone.terminal.change()
+        phone.reinvite(replace(session, media=(*session.media, video(asked.session).with_(port=50000))))
+        assert lines(phone.expect("200 re-INVITE").session) == [("audio", True), ("video", True)]
+        world.run(10.0)
+        assert not phone.unread, "it is not asked again, and never for a second picture"
+        assert pictured(world, caller) and view_of(world, caller).video == "on" and heard_by(world, caller) == ALL
+        over(world, caller, centre, phone)
+
     def test_who_does_not_answer_is_asked_no_longer(self, world: World) -> None:
         caller, centre = connected(world)
         phone = voiced(world, caller)

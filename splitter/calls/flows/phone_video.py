@@ -117,8 +117,8 @@ def picture_lines(call: LiveCall, leg: LegFacts, offer: Session) -> dict[int, Me
 def settle_picture(call: LiveCall, leg: LegFacts, session: Session) -> Steps[None]:
     """A phone's description counts from now on, together with ours: its picture is carried out, or is over."""
     name, terms, phone = leg.name, leg.terms, call.talk.phones.get(leg.name)
-    party = call.talk.parties.get(name)
-    if name == Side.CALLER or name in call.talk.seats or name in call.pending.asked_phones:
+    party, asked = call.talk.parties.get(name), call.pending.asked_phones.get(name)
+    if name == Side.CALLER or name in call.talk.seats or (asked is not None and asked.open):
         return  # a question that is open has its own end
     if party is None and (phone is None or phone.video is VideoState.OFF):
         return
@@ -126,6 +126,8 @@ def settle_picture(call: LiveCall, leg: LegFacts, session: Session) -> Steps[Non
         terms.local = without_refused(terms.local, session)
     index = video_index(terms.local)
     line = session.media[index] if index is not None and index < len(session.media) else None
+    if asked is not None and (line is None or not line.port or choose_video(line, session.attributes) is None):
+        return  # it is still to be asked
     if phone is not None and phone.video is VideoState.DROPPING:
         if index is None:
             phone.video = VideoState.OFF
@@ -141,6 +143,8 @@ def settle_picture(call: LiveCall, leg: LegFacts, session: Session) -> Steps[Non
 
 def _take_picture(call: LiveCall, leg: LegFacts, phone: Phone | None, session: Session, index: int) -> Steps[None]:
     name = leg.name
+    if call.pending.asked_phones.pop(name, None) is not None:  # its own offer brings what it was to be asked for
+        yield StopAlarm(Alarm(AlarmKind.PHONE_VIDEO, name))
     if call.talk.parties.get(name) is None and phone is not None:
         party = Party(name, PartyKind.PHONE, Desk(""), PartyState.CONNECTED, placed=True, met=True)
         yield from admit_party(call, party)
