@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import structlog
+
 from splitter.calls.view import CallView, LinkWanted
+from splitter.core.errors import SplitterError
 from splitter.transport.tasks import Tasks
 from splitter.web.inviting import Invitee, Inviting
 from splitter.web.links import ShortLink
+
+log = structlog.get_logger(__name__)
 
 TellTrace = Callable[[str, str], None]
 """Takes the id of a call and a line for its trace."""
@@ -56,5 +61,10 @@ class Climbing:
         self._tasks.start(self._invite(call, wanted), "a link instead of the phone's video")
 
     async def _invite(self, call: CallView, wanted: LinkWanted) -> None:
-        made = await self._inviting.invite(call, Invitee(call.number, wanted.language, 1, wanted.by))
+        try:
+            made = await self._inviting.invite(call, Invitee(call.number, wanted.language, 1, wanted.by))
+        except SplitterError as error:
+            self._note(call.call_id, f"no link is sent instead of the phone's video: {error}")
+            log.error("a link could not be made", call_id=call.call_id, reason=str(error))
+            return
         self._sharing.share(made.link)

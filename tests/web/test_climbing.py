@@ -10,6 +10,7 @@ import pytest
 
 from splitter.calls.view import CallView, LinkWanted
 from splitter.sms.settings import OUTBOX, SmsSettings
+from splitter.store.schema import StoreError
 from splitter.web.climbing import Climbing
 from splitter.web.links import ShortLink
 from splitter.web.messaging import Messaging
@@ -80,3 +81,16 @@ async def test_is_not_made_for_a_call_that_is_over(tmp_path: Path, trace: list[s
     async with messaging(tmp_path, SmsSettings()) as (one, _):
         climbing(one, trace, Nodes(), call).on_wanted(WANTED)
         assert trace == []
+
+
+async def test_that_cannot_be_made_is_said_to_be_none(
+    tmp_path: Path, trace: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def make(*_: object) -> str:
+        raise StoreError("the disk is full")
+
+    async with smpp_service() as service, messaging(tmp_path, over_smpp(service)) as (one, _):
+        monkeypatch.setattr(one.inviting.links, "make", make)
+        climbing(one, trace, Nodes(), CALLER).on_wanted(WANTED)
+        await until(lambda: len(trace) > 1)
+        assert trace[-1] == "no link is sent instead of the phone's video: the disk is full"
