@@ -146,7 +146,7 @@ class LinkWanted:
 class StayView:
     """Somebody who was in the call beside the caller and the centre. Unix seconds; `left_at`: None while it stays.
 
-    `kind`: as of PartyView, or "phone", whose `title` is its number.
+    `kind`: as of PartyView, or "phone", whose `title` is its number. `hidden`: desks were never shown it.
     """
 
     name: str
@@ -155,6 +155,7 @@ class StayView:
     title: str = ""
     joined_at: float | None = None
     left_at: float | None = None
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import Scope
-from splitter.calls.view import CallView, CarriedView, LegView, Notice
+from splitter.calls.view import CallView, CarriedView, LegView, Notice, PartyView, PhoneView
 from splitter.web.bearer import Bearer
 
 
@@ -53,13 +53,16 @@ def carried_seen(carried: tuple[CarriedView, ...], view: CallView, bearer: Beare
 
 
 def _hidden(view: CallView) -> set[str]:
-    """The names of those of whom desks know nothing."""
-    parties = {party.name for party in view.parties if party.hidden}
-    return parties | {phone.name for phone in view.phones if phone.hidden}
+    """The names of those of whom desks know nothing, be they there or gone."""
+    present: tuple[PartyView | PhoneView, ...] = (*view.parties, *view.phones)
+    there = {one.name: one.hidden for one in present}
+    gone = {stay.name for stay in view.course.stays if stay.hidden and stay.name not in there}
+    return gone | {name for name, hidden in there.items() if hidden}
 
 
 def _without_hidden(view: CallView) -> CallView:
-    if not (names := _hidden(view)):
+    names = _hidden(view)
+    if not names and not any(stay.hidden for stay in view.course.stays):
         return view
     shown = tuple(party for party in view.parties if party.name not in names)
     return replace(
@@ -70,6 +73,8 @@ def _without_hidden(view: CallView) -> CallView:
         carried=tuple(one for one in view.carried if one.name not in names),
         strangers=tuple(one for one in view.strangers if one.leg not in names),
         muted=tuple(one for one in view.muted if one not in names),
+        silences=tuple(one for one in view.silences if one.leg not in names),
+        course=replace(view.course, stays=tuple(one for one in view.course.stays if not one.hidden)),
     )
 
 

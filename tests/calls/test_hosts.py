@@ -20,6 +20,7 @@ from splitter.calls.asks import (
 )
 from splitter.calls.settings import CallSettings
 from splitter.calls.states import PhonePart
+from splitter.calls.view import CallView
 from splitter.media.ports.events import SpeakerChanged
 from tests.calls.kit import browser_offer, connected, denied, ended, told
 from tests.calls.test_desk import party, room_of
@@ -44,6 +45,10 @@ def with_two(world: World) -> tuple[PeerCall, PeerCall]:
         assert isinstance(told(world, caller, join(extension)), Admitted)
     world.run(0.2)
     return caller, centre
+
+
+def hidden_stays(view: CallView) -> set[str]:
+    return {stay.name for stay in view.course.stays if stay.hidden}
 
 
 class TestHandingOver:
@@ -108,10 +113,16 @@ class TestASupervisor:
                 "onlooker-1": True,
             }
             assert [phone.hidden for phone in view.phones] == [True]
+            assert hidden_stays(view) == {"onlooker-1", "phone-1"}
             told(world, caller, SetPart("phone-1", PhonePart.WHISPERS, BOSS))
             view = world.call_of(caller).view()
             assert not view.phones[0].hidden, "who is heard is seen"
             assert "8002" not in view.admitted, "its desk looks on, as before"
+            assert hidden_stays(view) == {"onlooker-1"}
+            told(world, caller, SetPart("phone-1", PhonePart.LISTENS, BOSS))
+            told(world, caller, Remove("onlooker-1", BOSS))
+            view = world.call_of(caller).view()
+            assert hidden_stays(view) == {"onlooker-1"}, "who has left was not there, and who was seen was"
             over(world, caller, centre, phone)
 
     def test_takes_over_and_is_seen_then(self, world: World) -> None:

@@ -16,7 +16,7 @@ from splitter.calls.desks import ClientView, DeskView
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import LegState, PartyKind, PartyState, PhonePart, PhoneState
-from splitter.calls.view import CallView, LegView, Notice, PartyView, PhoneView, lost
+from splitter.calls.view import CallView, CourseView, LegView, Notice, PartyView, PhoneView, StayView, lost
 from splitter.store.journal import Journal, KeptEvent
 from splitter.web.audience import MOST_WAITING, SLOW, EventListener
 from splitter.web.bearer import CONSOLE, Bearer
@@ -169,6 +169,8 @@ class TestWhoHears:
         looks_on = PartyView("onlooker-1", PartyKind.ONLOOKER, "500", state=PartyState.CONNECTED, hidden=True)
         listens = PhoneView("phone-1", "500", state=PhoneState.JOINED, part=PhonePart.LISTENS, hidden=True)
         there: dict[str, Any] = {"extension": "8001", "parties": (*CALL.parties, looks_on), "phones": (listens,)}
+        stays = (StayView("onlooker-1", "onlooker", "500", hidden=True), StayView("phone-1", "phone", hidden=True))
+        there["course"] = CourseView(stays=stays)
         stand.call(
             **there,
             legs=(
@@ -183,9 +185,14 @@ class TestWhoHears:
             changed, *told = news(other)
             assert changed["call"]["parties"][-1]["name"] == "onlooker-1"
             assert [one["notice"]["code"] for one in told] == ["phone-joined", "party-joined"]
+        stand.call(extension="8001", course=there["course"])
+        stand.hub.notice(Notice(CALL.call_id, "party-left", "500 is gone", "onlooker-1"))
+        assert news(agent) == []
+        there["course"] = CourseView(stays=(stays[0], replace(stays[1], hidden=False)))
         stand.call(**{**there, "phones": (replace(listens, part=PhonePart.WHISPERS, hidden=False),)})
         [changed] = news(agent)
         assert [one["number"] for one in changed["call"]["phones"]] == ["500"]
+        assert [one["name"] for one in changed["call"]["course"]["stays"]] == ["phone-1"]
         assert "onlooker-1" not in [one["name"] for one in changed["call"]["parties"]]
 
     def test_notices_go_where_the_call_goes(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from splitter.calls.parties import Party
 from splitter.calls.states import PartyState
+from splitter.calls.talk.phones import Phone
 from splitter.calls.talk.room import PICTURE, SLATE
 from splitter.calls.view import CourseView, StayView
 from splitter.core.text import plain
@@ -65,17 +66,19 @@ class Course:
         self.from_caller.be(sends, wall)
         self.to_caller.be(showing not in _NOBODY and not showing.startswith(PICTURE), wall)
 
-    def stay(self, parties: Iterable[Party], phones: Iterable[tuple[str, str]], wall: float) -> None:
-        """Note who is there: parties that are connected, and phones in the voice, each with its number."""
+    def stay(self, parties: Iterable[Party], phones: Iterable[Phone], wall: float) -> None:
+        """Note who is there: parties that are connected, and phones in the voice."""
         there = {stay.name: stay for stay in map(_of_party, parties) if stay is not None}
-        there |= {name: StayView(name, "phone", title=plain(number)) for name, number in phones}
+        there |= {one.name: StayView(one.name, "phone", title=plain(one.number), hidden=one.hidden) for one in phones}
         for at, stay in enumerate(self.stays):
             if stay.left_at is not None:
                 continue
             if (now := there.pop(stay.name, None)) is None:
                 self.stays[at] = replace(stay, left_at=wall)
-            elif (now.title, now.extension) != (stay.title, stay.extension):
-                self.stays[at] = replace(stay, title=now.title, extension=now.extension)
+                continue
+            hidden = stay.hidden and now.hidden  # whoever was seen once stays seen
+            if (now.title, now.extension, hidden) != (stay.title, stay.extension, stay.hidden):
+                self.stays[at] = replace(stay, title=now.title, extension=now.extension, hidden=hidden)
         if there:
             self.stays = [*self.stays, *(replace(one, joined_at=wall) for one in there.values())][-STAYS_KEPT:]
 
@@ -100,4 +103,4 @@ def _of_party(party: Party) -> StayView | None:
     if party.state is PartyState.JOINING:
         return None
     shown = party.view()
-    return StayView(shown.name, shown.kind.value, shown.extension, shown.title)
+    return StayView(shown.name, shown.kind.value, shown.extension, shown.title, hidden=shown.hidden)

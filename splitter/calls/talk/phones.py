@@ -45,10 +45,15 @@ class Phone:
     line: tuple[int, Media] | None = None
     discreet: bool = False
 
+    @property
+    def hidden(self) -> bool:
+        """Whether desks are not shown that it is there."""
+        return self.discreet and self.part is PhonePart.LISTENS
+
     def view(self, muted: bool = False, outcome: PhoneOutcome | None = None, reason: str = "") -> PhoneView:
         """The phone as operators see it; with an outcome, one that is not there any more."""
         state = self.state if outcome is None else PhoneState.LEFT
         said = "" if outcome is None else outcome.value
         what = (self.name, plain(self.number), plain(self.by), state, said, plain(reason), muted, self.part)
         video = self.video if outcome is None else VideoState.OFF
-        return PhoneView(*what, video, plain(self.video_reason), self.discreet and self.part is PhonePart.LISTENS)
+        return PhoneView(*what, video, plain(self.video_reason), self.hidden)

@@ -169,8 +169,7 @@ class Talk:
         over = self.state is CallState.ENDED
         self.course.reach(self.state is CallState.RINGING, bool(self.extension), wall)
         self.course.see(self.video.sends and not over, "" if over else self.video.showing, wall)
-        phones = () if over else self.phones.values()
-        self.course.stay(() if over else self.parties.all(), ((phone.name, phone.number) for phone in phones), wall)
+        self.course.stay(() if over else self.parties.all(), () if over else self.phones.values(), wall)
 
     def silence_of(self, name: str) -> SilenceView | None:
         """The silence of a voice that lasts; None where there is none."""
