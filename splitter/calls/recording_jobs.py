@@ -19,7 +19,7 @@ def carry_out_record(command: c.RecordCommand, call: Call) -> None:
             failed = RecorderSaid(command.recording, command.state, FAULT)
             start("the recorder", partial(_say, call, command), failed)
         case c.EndRecord():
-            recordings.end(command.recording, command.reason)
+            start("the recorder", partial(_end, call, command))
         case c.SetTap():
             not_set = TapSet(command.media_id, command.recording, FAULT)
             start(f"the tap of {command.media_id}", partial(_set_tap, call, command), not_set)
@@ -31,6 +31,11 @@ async def _say(call: Call, command: c.SayRecord) -> RecorderSaid:
     paused = command.state is RecordingState.PAUSED
     fault = await call.services.recordings.say(call.view(), command.recording, paused)
     return RecorderSaid(command.recording, command.state, fault)
+
+
+async def _end(call: Call, command: c.EndRecord) -> None:
+    """In its turn: the recorder would begin anew what it is asked to record after the end."""
+    call.services.recordings.end(command.recording, command.reason)
 
 
 async def _set_tap(call: Call, command: c.SetTap) -> TapSet:

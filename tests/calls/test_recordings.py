@@ -13,7 +13,7 @@ from splitter.calls.events import RecorderBack, RecordingTrouble
 from splitter.calls.states import CallState, RecordingAction, RecordingState
 from splitter.calls.view import RecordingView
 from splitter.media.record.settings import RecordingSettings
-from tests.calls.kit import connected, denied, ended, told
+from tests.calls.kit import asking, connected, denied, ended, told
 from tests.calls.table import notes
 from tests.media.record.kit import Stage, recordings_of
 from tests.web.kit import CALL
@@ -83,6 +83,47 @@ class TestOnDemand:
         assert recording.id.endswith("-2") and recording.possible
         ended(world, caller, centre)
         assert [row.state for row in _rows(scene)] == ["ended", "ended"]
+        assert not scene.stage.studio.states
+
+    def test_answers_who_wants_what_is_so_already(self, world: World, scene: Scene) -> None:
+        caller, _ = connected(world)
+        for action in (START, RESUME, PAUSE, PAUSE, RESUME, RESUME):
+            told(world, caller, RecordCall(action, "agent"), limit_s=1.0)
+        assert scene.tapped()
+
+    def test_asks_again_for_what_was_refused(self, world: World, scene: Scene) -> None:
+        caller, _ = connected(world)
+        ask(world, caller, START)
+        scene.link.fault = "the recorder does not answer"
+        for _ in range(2):
+            assert denied(world, caller, RecordCall(PAUSE, "agent")) == (503, "no-recorder")
+        scene.link.fault = ""
+        told(world, caller, RecordCall(PAUSE, "agent"), limit_s=1.0)
+        assert scene.stage.row(f"{world.call_of(caller).talk.call_id}-1").state == "paused"
+
+    def test_that_ends_at_once_is_ended_at_the_recorder_too(self, world: World, scene: Scene) -> None:
+        caller, _ = connected(world)
+        begun = asking(world, caller, RecordCall(START, "agent"))
+        asking(world, caller, RecordCall(STOP, "agent"))
+        world.run(1)
+        assert not scene.stage.studio.states and "meanwhile" in str(begun.exception())
+
+    def test_that_was_ended_is_not_stopped_by_what_the_recorder_says_late(self, world: World, scene: Scene) -> None:
+        caller, _ = connected(world)
+        scene.link.fault = "the recorder does not answer"
+        asking(world, caller, RecordCall(START, "agent"))
+        asking(world, caller, RecordCall(STOP, "agent"))
+        world.run(1)
+        assert scene.state(caller) is RecordingState.OFF
+
+    def test_begun_anew_after_a_fault_ends_the_one_before(self, world: World, scene: Scene) -> None:
+        caller, centre = connected(world)
+        ask(world, caller, START)
+        world.call_of(caller).post(RecordingTrouble("", "the disk is slow"))
+        world.run(0.1)
+        ask(world, caller, START)
+        assert list(scene.stage.studio.states) == [f"{world.call_of(caller).talk.call_id}-2"]
+        ended(world, caller, centre)
         assert not scene.stage.studio.states
 
     def test_is_refused_where_it_makes_no_sense(self, world: World, scene: Scene) -> None:
@@ -198,6 +239,7 @@ class TestDeaths:
         call.post(RecorderBack())
         world.run(0.1)
         assert scene.state(caller) is RecordingState.RECORDING and scene.tapped()
+        assert world.call_of(caller).view().recording.reason == "the recorder is back"
         assert len(scene.stage.files) == 2
         codes = [notice.code for notice in world.notices]
         assert codes.index("recording-stopped") < codes.index("recording-goes-on")

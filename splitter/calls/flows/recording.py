@@ -37,6 +37,8 @@ def on_record(call: LiveCall, asked: Asked, ask: RecordCall) -> Steps[None]:
             raise Denial(409, "recording-already", f"the call is {recording.state} already")
         if not call.can_record:
             raise Denial(409, "no-recording", "recording is not configured here")
+        if recording.state is RecordingState.STOPPED:  # the recorder may begin that one again, and would never end it
+            yield EndRecord(recording.id_for(call.talk.call_id), recording.reason)
         _open(recording, f"begun by {ask.by}")
         recording.chosen = True
     elif not recording.is_open:
@@ -46,6 +48,9 @@ def on_record(call: LiveCall, asked: Asked, ask: RecordCall) -> Steps[None]:
             raise Denial(403, "by-rule", "the configuration wants this call recorded: only an operator ends that")
         yield EndRecord(recording.id_for(call.talk.call_id), f"ended by {ask.by}")
         recording.state, recording.chosen, recording.by_rule = RecordingState.OFF, True, False
+        asks, call.pending.recorder_asks, call.pending.recorder_asked = call.pending.recorder_asks, [], None
+        for other in asks:
+            yield DenyAsk(other, 409, "not-recording", f"the recording was ended by {ask.by} meanwhile")
     elif ask.action is RecordingAction.PAUSE:
         recording.state = RecordingState.PAUSED
     else:
@@ -53,11 +58,19 @@ def on_record(call: LiveCall, asked: Asked, ask: RecordCall) -> Steps[None]:
     recording.reason = f"{ask.action} by {ask.by}"
     yield Note(f"{_DONE[ask.action]}: {ask.by}", kind="state")
     yield Tell()
-    if ask.action is RecordingAction.STOP:
+    if ask.action is RecordingAction.STOP or _is_done(call):
         yield AnswerAsk(asked)
     else:
         call.pending.recorder_asks.append(asked)
+        call.pending.recorder_asked = None  # it may have been asked for, and refused
     yield from advance(call)
+
+
+def _is_done(call: LiveCall) -> bool:
+    """Whether the recorder has said that it is as it is wanted: it will not say so again."""
+    recording, pending = call.talk.recording, call.pending
+    wanted = (recording.id_for(call.talk.call_id), recording.state)
+    return wanted == pending.recorder_asked == pending.recorder_has
 
 
 def advance(call: LiveCall) -> Steps[None]:
@@ -112,7 +125,7 @@ def on_recorder(call: LiveCall, event: RecorderSaid | RecordingTrouble | Recorde
             recording = call.talk.recording
             call.pending.recorder_asked = call.pending.recorder_has = None
             if recording.state is RecordingState.STOPPED:
-                recording.state = RecordingState.RECORDING
+                recording.state, recording.reason = RecordingState.RECORDING, "the recorder is back"
                 yield Note("recording goes on: the recorder is back", kind="state")
                 yield Notify("recording-goes-on", "recording goes on")
                 yield Tell()
