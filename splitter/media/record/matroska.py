@@ -16,6 +16,7 @@ HEAD_BYTES = 16_384
 TRACKS_LIMIT = 40
 """Of a file: the head must hold them."""
 
+_ENTRIES_BYTES = HEAD_BYTES - 2_048  # what is left for all tracks: parameters of peers can be long
 _CLUSTER_MS = 5_000
 _BLOCK_MS = 32_000  # a block's time is 16 bits, from its cluster's on
 _UNIX_TO_MATROSKA_S = 978_307_200  # its dates begin with 2001
@@ -106,8 +107,9 @@ class Muxer:
     # ---- the head --------------------------------------------------------------------------------------------------
 
     def add(self, track: Track) -> int:
-        """Add a track. Returns: its number; 0 where there are too many."""
-        if len(self.tracks) >= TRACKS_LIMIT:
+        """Add a track. Returns: its number; 0 where there are too many, or the head cannot hold it."""
+        size = sum(len(one.entry(number)) for number, one in enumerate((*self.tracks, track), 1))
+        if len(self.tracks) >= TRACKS_LIMIT or size > _ENTRIES_BYTES:
             return 0
         self.tracks.append(track)
         return len(self.tracks)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
+
 from splitter.core.errors import PeerError
 from splitter.media.record import batch
 from splitter.media.record.batch import Described, Kind, TapPiece
@@ -25,6 +27,9 @@ _STREAMS_LIMIT = 64
 _PLACED_LIMIT = 256
 _GAP_S = 2.0
 _CODECS_LIMIT = 8
+_RATE_MOST, _CHANNELS_MOST = 384_000, 8  # whatever SDP says
+
+log = structlog.get_logger(__name__)
 
 Note = Callable[[float, str, dict[str, object]], None]
 """Takes the time in the recording, what happened, and more about it."""
@@ -56,14 +61,22 @@ class Take:
         self._channels: dict[tuple[str, str], RecordedVoice | RecordedVideo] = {}
         self._tracks: dict[tuple[str, str], int] = {}
         self._last: dict[int, float] = {}
+        self._failed = False
         self.frames = self.unknown = self.dropped = 0
 
     def take(self, what: Described, piece: TapPiece) -> None:
-        """Take in a piece of a stream. Raises OSError where it cannot be written."""
+        """Take in a piece of a stream, whatever a peer made of it. Raises OSError where it cannot be written."""
         try:
             self._take(what, piece)
+        except OSError:
+            raise
         except (PeerError, ValueError):
             self.unknown += 1
+        except Exception:
+            self.unknown += 1
+            if not self._failed:
+                log.exception("a packet could not be recorded", name=what.name, kind=what.kind)
+            self._failed = True
 
     def _take(self, what: Described, piece: TapPiece) -> None:
         if piece.kind is Kind.LOST:
@@ -134,6 +147,10 @@ class Take:
             self._note(at - self._origin, "turned", {"track": number, "degrees": degrees})
 
 
+def _plausible(rate: int) -> int:
+    return rate if 0 < rate <= _RATE_MOST else 8000
+
+
 class RecordedVoice:
     """One voice.
 
@@ -146,7 +163,7 @@ class RecordedVoice:
 
     def __init__(self, what: Described, write: Callable[[str, Track, float, bytes, bool], int]) -> None:
         self._write = write
-        self.clock = StreamClock(what.clock_rate)
+        self.clock = StreamClock(_plausible(what.clock_rate))
         self._reorder = Reorder()
         self._ssrc = -1
         self._highest = 0
@@ -157,12 +174,13 @@ class RecordedVoice:
     def learn(self, what: Described) -> None:
         """Take in what it is made of from now on."""
         self.what = what
-        self.clock.follow(what.clock_rate)
+        self._rate = _plausible(what.clock_rate)
+        self.clock.follow(self._rate)
         formats = {
-            kind: VoiceFormat(name, kind, rate, channels, fmtp=fmtp)
+            kind: VoiceFormat(name, kind, _plausible(rate), max(1, min(channels, _CHANNELS_MOST)), fmtp=fmtp)
             for kind, name, rate, channels, fmtp in what.encodings
         }
-        known = formats if formats and what.clock_rate != 8000 else {**_STATIC, **formats}
+        known = formats if formats and self._rate != 8000 else {**_STATIC, **formats}
         self._kept = {kind: kept(what.name, one) for kind, one in list(known.items())[:_CODECS_LIMIT]}
 
     def report(self, data: bytes) -> None:
@@ -208,7 +226,7 @@ class RecordedVoice:
             return
         at, format = placed
         for units, frame in format.frames(held.payload):
-            self._write(f"voice {self.what.name}", format.track, at + units / self.what.clock_rate, frame, True)
+            self._write(f"voice {self.what.name}", format.track, at + units / self._rate, frame, True)
 
 
 class RecordedVideo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import av
@@ -16,6 +17,7 @@ from splitter.media.record.batch import Described, Kind, PicturePacket, TapPiece
 from splitter.media.record.formats import kept
 from splitter.media.record.matroska import HEAD_BYTES, TRACKS_LIMIT, Muxer, Track
 from splitter.media.record.take import Take
+from splitter.rtp.h264 import fragment
 from splitter.sdp.voice import VoiceFormat
 
 VOICES = {
@@ -64,6 +66,11 @@ class TestHead:
         while muxer.add(Track("y" * 500, "V_MPEG4/ISO/AVC", bytes(60), True, 1920, 1080, turned=90)):
             pass
         assert len(muxer.tracks) == TRACKS_LIMIT and len(muxer.head) == HEAD_BYTES
+
+    def test_refuses_a_track_that_it_cannot_hold_and_holds_the_next_one(self) -> None:
+        muxer = Muxer("call", 1.7e9)
+        assert muxer.add(Track("caller", "V_MPEG4/ISO/AVC", bytes(20_000), True)) == 0
+        assert muxer.add(Track("centre", "A_OPUS", bytes(19))) == 1 and len(muxer.head) == HEAD_BYTES
 
     @given(st.integers(0, 1 << 48))
     def test_sizes_are_written_as_they_are_read(self, value: int) -> None:
@@ -122,6 +129,29 @@ class TestHostile:
             data = batch.picture_head(packet) + packet.payload
             take.take(what, TapPiece(Kind.PICTURE, 1, at / 15, memoryview(data)))
         assert len(muxer.head) == HEAD_BYTES
+
+    @pytest.mark.parametrize(("rate", "channels"), [(0, 1), (8000, 999_999_999), (999_999_999, 8), (8000, 0)])
+    def test_no_rtpmap_keeps_its_own_voice_out(self, rate: int, channels: int) -> None:
+        muxer = Muxer("call", 1.7e9)
+        take = Take(muxer, lambda data: None, lambda head: None, 0.0, lambda at, what, more: None)
+        what = Described("call-1", "caller", "voice", rate, ((97, "PCMU", rate, channels, ""),))
+        for number in range(20):
+            data = struct.pack("!BBHII", 0x80, 97, number, 160 * number, 1) + b"\xff" * 160
+            take.take(what, TapPiece(Kind.RTP, 1, number / 50, memoryview(data)))
+        assert take.frames and len(muxer.head) == HEAD_BYTES
+
+    @pytest.mark.parametrize("octets", [20_000, 70_000])
+    def test_a_parameter_set_that_is_no_such_thing_costs_its_picture_alone(self, octets: int) -> None:
+        muxer = Muxer("call", 1.7e9)
+        take = Take(muxer, lambda data: None, lambda head: None, 0.0, lambda at, what, more: None)
+        what = Described("call-1", "desk-1", "picture", 90_000)
+        sps = bytes.fromhex("6742e01f8c8d40501e900f08846a")
+        pieces = [sps, *fragment(b"\x68" + bytes(octets), 1200), b"\x65\x88" + bytes(30)]
+        for number, payload in enumerate(pieces):
+            packet = PicturePacket(number, 3000, 1, payload is pieces[-1], None, b"")
+            take.take(what, TapPiece(Kind.PICTURE, 1, 0.01, memoryview(batch.picture_head(packet) + payload)))
+        assert take.unknown and len(muxer.head) == HEAD_BYTES
+        assert muxer.add(Track("caller", "A_OPUS", bytes(19)))
 
     @given(st.binary(max_size=300))
     def test_a_datagram_is_read_or_refused(self, data: bytes) -> None:
