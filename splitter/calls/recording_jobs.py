@@ -13,7 +13,7 @@ from splitter.calls.talk import recording_commands as c
 
 def carry_out_record(command: c.RecordCommand, call: Call) -> None:
     """Begin what a command asks for."""
-    recordings, start = call.services.recordings, call.jobs.start
+    start = call.jobs.start
     match command:
         case c.SayRecord():
             failed = RecorderSaid(command.recording, command.state, FAULT)

@@ -33,6 +33,10 @@ GRACE_S = 60.0
 log = structlog.get_logger(__name__)
 
 
+class _Silent(LocalError):
+    """A recorder that is there and does not answer."""
+
+
 class RecorderLink:
     """The recorder, and its successors.
 
@@ -125,7 +129,7 @@ class RecorderLink:
             async with asyncio.timeout(limit_s):
                 said = await answer
         except TimeoutError:
-            raise LocalError("the recorder does not answer") from None
+            raise _Silent("the recorder does not answer") from None
         except OSError as error:
             raise LocalError(f"the recorder is gone: {error}") from error
         finally:
@@ -200,7 +204,7 @@ class RecorderLink:
         return [word for pair in words.items() for word in pair]
 
     async def _live(self, reader: asyncio.StreamReader) -> None:
-        how = asyncio.create_task(self.ask(p.AskHow()))
+        how = asyncio.create_task(self.ask(p.AskHow(), ASK_LIMIT_S))
         how.add_done_callback(self._came)
         try:
             while line := await reader.readline():
@@ -214,6 +218,8 @@ class RecorderLink:
         error = how.exception()
         if error is not None:
             self._trouble("", str(error))
+            if isinstance(error, _Silent) and self._writer is not None:
+                self._writer.transport.abort()  # it is asked anew: nothing else would tell that it is well again
             return
         self.left = frozenset(how.result().states)
         self.fault = ""

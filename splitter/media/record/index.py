@@ -164,7 +164,7 @@ class RecordingIndex:
             "INSERT INTO recording"
             " (id, call_id, short_code, caller, called, agent, route, direction, began, state, reason) VALUES"
             " (?, ?, ?, ?, ?, ?, ?, ?, ?, 'recording', '') ON CONFLICT (id) DO UPDATE SET"
-            " agent = excluded.agent, route = excluded.route, state = 'recording', ended = NULL",
+            " agent = excluded.agent, route = excluded.route, state = 'recording', reason = '', ended = NULL",
             (*msgspec.structs.astuple(about), at),
         )
 

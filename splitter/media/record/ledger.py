@@ -92,6 +92,11 @@ class RecordingLedger:
         except OSError as error:
             raise LocalError(f"the ledger of recordings, {self._folder}: {error.strerror or error}") from error
 
+    @property
+    def number(self) -> int:
+        """The number of its last entry."""
+        return self._number
+
     def _find_end(self) -> None:
         torn = False
         for path in sorted(self._folder.glob("*.jsonl"), reverse=True):

@@ -192,10 +192,14 @@ class RecorderProcess:
                 fault = str(refused)
             except OSError as error:
                 fault = f"it cannot be written: {error.strerror or error}"
+            except LocalError as error:
+                fault = str(error)
             if not fault and isinstance(call.ask, p.AskHow):
                 fault = studio.full
             answer = p.RecorderAnswer(call.id, fault, states=studio.states, lost=writing.lost)
             if call.id == 0:
+                if fault:
+                    log.error("what nobody waits for was not done", ask=type(call.ask).__name__, reason=fault)
                 return
             with suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(_send, writer, answer)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import queue
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 
 from splitter.media.record.about import RecordingAbout
 from splitter.media.record.file import events_of, hash_of, pieces_of, root_of, sums_of
 from splitter.media.record.index import RecordingPart
 from splitter.media.record.ledger import lines, read_line
 from splitter.media.record.matroska import HEAD_BYTES
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +32,52 @@ class LeftFile:
     events: str
 
 
-def unended(folder: Path) -> dict[str, dict[str, Any]]:
-    """The files that were begun and not ended, each with what the ledger says of it. Raises OSError."""
+class Remains:
+    """Search for what was left in a folder, and for its hashes: a ledger of years, and large files, take their time.
+
+    Args:
+        until: the last entry of the ledger that counts: what comes later is of those who live.
+        beside: does it; None: it is done at once.
+    """
+
+    def __init__(self, folder: Path, until: int, beside: Executor | None) -> None:
+        self._folder, self._until = folder, until
+        self._found: queue.SimpleQueue[LeftFile] = queue.SimpleQueue()
+        self._closed = False
+        if beside is None:
+            self._look()
+        else:
+            beside.submit(self._look)
+
+    def found(self) -> Iterator[LeftFile]:
+        """Yield what was found since it was asked last."""
+        with suppress(queue.Empty):
+            while True:
+                yield self._found.get_nowait()
+
+    def close(self) -> None:
+        """Look at no other file."""
+        self._closed = True
+
+    def _look(self) -> None:
+        try:
+            for path, about in unended(self._folder, self._until).items():
+                left = None if self._closed else look_at(self._folder, path, about)
+                if left is not None:
+                    self._found.put(left)
+        except OSError as error:
+            log.error("the ledger cannot be looked through for what was left", reason=str(error))
+
+
+def unended(folder: Path, until: int) -> dict[str, dict[str, Any]]:
+    """The files that were begun and not ended, each with what the ledger says of it up to an entry. Raises OSError."""
     begun: dict[str, dict[str, Any]] = {}
     for _, line in lines(folder):
         entry = read_line(line)
         if entry is None:
             continue
+        if entry.number > until:
+            break
         if entry.kind == "begun":
             begun[str(entry.about.get("file", ""))] = entry.about
         elif entry.kind == "ended":

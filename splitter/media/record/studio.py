@@ -11,7 +11,7 @@ import os
 import re
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +30,7 @@ from splitter.media.record.index import RecordingIndex, RecordingPart, everythin
 from splitter.media.record.keys import SigningKey
 from splitter.media.record.ledger import RecordingLedger
 from splitter.media.record.matroska import Muxer
-from splitter.media.record.remains import LeftFile, digest, look_at, unended
+from splitter.media.record.remains import LeftFile, Remains, digest
 from splitter.media.record.take import Take
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -88,8 +88,6 @@ class RecordingStudio:
         beside: Executor | None = None,
     ) -> None:
         self._folder = folder
-        self._beside = beside
-        self._looking: list[Future[LeftFile | None]] = []
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._ledger = RecordingLedger(folder, key, wall)
         self._index = RecordingIndex(folder)
@@ -104,6 +102,7 @@ class RecordingStudio:
         self._swept = clock() - _SWEEP_S + 5
         self.full = ""
         self.unknown = 0
+        self._remains = Remains(folder, self._ledger.number, beside)
         self._end_what_was_left()
 
     # ---- what the gateway asks -------------------------------------------------------------------------------------
@@ -153,8 +152,13 @@ class RecordingStudio:
             return
         path = live.file.path.with_name(f"{id}.still-{number}.png")
         with path.open("xb") as file:
-            file.write(png)
-        path.chmod(0o600)
+            try:
+                os.fchmod(file.fileno(), 0o600)
+                file.write(png)
+                file.flush()
+            except OSError:
+                path.unlink()  # verify would call it a stranger
+                raise
         told = {"recording": id, "file": str(path.relative_to(self._folder)), "hash": digest(path)}
         self._ledger.add("still", told, self._wall())
         self._note(live, self._clock() - live.origin, "still", {"file": path.name})
@@ -228,8 +232,7 @@ class RecordingStudio:
     def tick(self) -> None:
         """Do what is due; called several times a second."""
         now = self._clock()
-        while self._looking and self._looking[0].done():
-            self._end_left(self._looking.pop(0).result())
+        self._end_what_was_left()
         if now - self._flushed >= _FLUSH_S:
             self._flushed = now
             for live in tuple(self._live.values()):
@@ -246,6 +249,7 @@ class RecordingStudio:
 
     def close(self) -> None:
         """End them all: the process ends."""
+        self._remains.close()
         for id in tuple(self._live):
             self.end(id, "the recorder was stopped")
         self._index.close()
@@ -323,21 +327,13 @@ class RecordingStudio:
 
     def _end_what_was_left(self) -> None:
         """A recorder before this one was killed: what it wrote is hashed as it is, beside all else, and ended."""
-        left = unended(self._folder)
-        looks = (partial(look_at, self._folder, path, about) for path, about in left.items())
-        if self._beside is None:
-            for look in looks:
-                self._end_left(look())
-            return
-        for look in looks:
-            self._looking.append(self._beside.submit(look))
+        for left in self._remains.found():
+            if (self._folder / left.part.path).exists():  # or it was deleted meanwhile
+                self._owed.append(partial(self._enter_left, left))
+                self._settle()
 
-    def _end_left(self, left: LeftFile | None) -> None:
-        if left is not None:
-            self._owed.append(
-                lambda: self._enter_end(left.about, left.part, "ended", left.reason, {"events": left.events})
-            )
-            self._settle()
+    def _enter_left(self, left: LeftFile) -> None:
+        self._enter_end(left.about, left.part, "ended", left.reason, {"events": left.events})
 
     # ---- when something is wrong -----------------------------------------------------------------------------------
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -207,6 +210,16 @@ class TestStills:
         kept = {path.name: path.read_bytes() for path in stage.folder.glob("*/*.png")}
         assert kept == {"call-1.still-2.png": b"a picture"}
 
+    def test_leave_nothing_where_there_is_no_room(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(fd: int, mode: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        stage.studio.begin(ABOUT)
+        monkeypatch.setattr("splitter.media.record.studio.os.fchmod", full)
+        with pytest.raises(OSError, match="No space"):
+            stage.studio.keep_still("call-1", 1, b"a picture")
+        assert not list(stage.folder.glob("*/*.png"))
+
     def test_go_over_the_wire_as_they_are(self) -> None:
         call = RecorderCall(7, KeepStill("call-1", 1, bytes(range(256)) * 9000))
         line = write_line(call)
@@ -230,6 +243,34 @@ class TestACrash:
         ended = [entry for _, line in lines(stage.folder) if (entry := read_line(line)) and entry.kind == "ended"]
         assert ["the recorder was killed" in entry.about["reason"] for entry in ended] == [True, False]
 
+    def test_is_looked_for_beside_all_else_and_what_lives_is_no_part_of_it(self, stage: Stage) -> None:
+        stage.studio.begin(ABOUT)
+        stage.voice("caller").talk(1.0)
+        later = Later()
+        stage.more["beside"] = later  # type: ignore[assignment]
+        stage.studio = stage.started()  # does not read the ledger, which may be long
+        stage.studio.begin(ABOUT)
+        later.run()
+        stage.pass_time(0.1)
+        ended = [entry for _, line in lines(stage.folder) if (entry := read_line(line)) and entry.kind == "ended"]
+        assert [Path(entry.about["file"]).name for entry in ended] == ["call-1.1.mkv"]
+        assert stage.row().state == "recording"
+
+
+class Later(Executor):
+    """Work that is done when it is wanted."""
+
+    def __init__(self) -> None:
+        self._work: list[Callable[[], object]] = []
+
+    def submit(self, fn: Callable[..., object], /, *args: object, **more: object) -> Future[object]:  # type: ignore[override]
+        self._work.append(partial(fn, *args, **more))
+        return Future()
+
+    def run(self) -> None:
+        for work in self._work:
+            work()
+
 
 class TestDisk:
     def test_a_full_one_stops_the_recording_and_says_so(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,6 +290,7 @@ class TestDisk:
         assert stage.row().state == "stopped"
         assert len(played(stage.files[0])["caller"].samples) > 0.5 * RATE
         stage.studio.begin(ABOUT)  # somebody has made room
+        assert (stage.row().state, stage.row().reason) == ("recording", "")
         caller.talk(1.0)
         stage.studio.end("call-1")
         assert len(stage.files) == 2
