@@ -490,6 +490,21 @@ class TestWhenTheAgentLeaves:
         assert placeless(world, caller)
         over(world, caller, phone)
 
+    def test_its_picture_can_be_taken_out(self, world: World) -> None:
+        caller, centre = connected(world)
+        phone = joined(world, caller)
+        told(world, caller, LeaveVoice(AGENT))
+        centre.expect("BYE")
+        world.run(0.5)
+        told(world, caller, Remove("phone-1", AGENT))
+        assert lines(phone.expect("INVITE").session) == [("audio", True), ("video", False)]
+        world.run(0.5)
+        assert placeless(world, caller) and not caller.unread
+        phone.reinvite(audio="sendonly")
+        caller.expect("INVITE")
+        assert lines(phone.expect("200 re-INVITE").session) == [("audio", True), ("video", False)]
+        over(world, caller, phone)
+
     @pytest.mark.parametrize("crosses", [True, False])
     def test_while_the_phone_is_asked_which_is_taken_back(self, world: World, crosses: bool) -> None:
         caller, centre = connected(world)

@@ -44,6 +44,7 @@ from splitter.calls.flows.belonging import give_to, rank_newcomer
 from splitter.calls.flows.binding import bind_call
 from splitter.calls.flows.consent import admit_desk, ask_in, dismiss_desk, hand_over, may_enter
 from splitter.calls.flows.guests import note_consent, on_party_ask
+from splitter.calls.flows.phone_video import tell_off
 from splitter.calls.flows.phones import on_phone_ask
 from splitter.calls.flows.recording import on_record
 from splitter.calls.flows.seats import admit_party, forget_party, join_seat, uncover_viewers
@@ -260,7 +261,9 @@ def _remove(call: LiveCall, asked: Asked, ask: Remove) -> Steps[None]:
     if party is None:
         raise Denial(404, "no-such-party", f"nobody in the call is named {ask.party[:40]!r}")
     if party.kind is PartyKind.PHONE:
-        raise Denial(409, "a-phone", f"{party.name} is a phone: take it out of the voice, or drop its video")
+        yield from _remove_picture(call, party)
+        yield AnswerAsk(asked)
+        return
     own = bool(ask.by) and ask.by in (party.desk.by, party.desk.client)
     why = ask.reason or ("it left" if own else f"taken out by {ask.by or 'an operator'}")
     if leg := call.seats.get(party.name):
@@ -271,6 +274,16 @@ def _remove(call: LiveCall, asked: Asked, ask: Remove) -> Steps[None]:
     yield Notify("party-left" if own else "party-removed", f"{party.name} is gone: {why}", party.name)
     yield Tell()
     yield AnswerAsk(asked)
+
+
+def _remove_picture(call: LiveCall, party: Party) -> Steps[None]:
+    """End the picture of a phone that has the place of the agent. Raises Denial for one of those who were invited."""
+    if party.name in call.talk.phones:
+        raise Denial(409, "a-phone", f"{party.name} is a phone: take it out of the voice, or drop its video")
+    yield from forget_party(call, party.name)
+    tell_off(call, call.centre_leg)
+    yield Notify("phone-video-off", f"{party.name} goes back to voice", party.name)
+    yield Tell()
 
 
 def _who(desk: Desk) -> str:
