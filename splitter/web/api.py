@@ -243,7 +243,7 @@ def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
 def _invitations(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     inviting = ports.inviting
     sharing = LinkSharing(inviting.links, ports.elsewhere)
-    invite = InvitationRoutes(finder, ports.access, inviting, ports.revoked, sharing, ports.clock)
+    invite = InvitationRoutes(finder, ports.access, inviting, ports.revoked, sharing)
     guests = GuestRoutes(ports.calls, inviting, ports.guesses, ports.access, sharing, ports.clock)
     receipts = ReceiptRoutes(ports.services, inviting, ports.clock)
     every, one = f"{_CALL}/invitations", f"{_CALL}/invitations/{{invitation}}"

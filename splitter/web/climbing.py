@@ -9,6 +9,7 @@ import structlog
 
 from splitter.calls.view import CallView, LinkWanted
 from splitter.core.errors import SplitterError
+from splitter.telemetry import metrics
 from splitter.transport.tasks import Tasks
 from splitter.web.inviting import Invitee, Inviting
 from splitter.web.links import ShortLink
@@ -54,7 +55,11 @@ class Climbing:
         call = self._find(wanted.call_id)
         if call is None or call.state == "ended":
             return
-        if why := ("api.guest_url is not set" if not self._page() else self._inviting.unsendable(call.number)):
+        why = "api.guest_url is not set" if not self._page() else self._inviting.unsendable(call.number)
+        if not why and not self._inviting.may_invite(call.call_id):
+            metrics.API_REFUSED.labels("rate").inc()
+            why = "this call's links were sent often enough"
+        if why:
             self._note(call.call_id, f"no link is sent instead of the phone's video: {why}")
             return
         self._note(call.call_id, f"a link is sent instead of the phone's video: {wanted.reason}")

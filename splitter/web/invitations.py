@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from splitter.core.clock import Clock
-from splitter.core.limits import KeyedBuckets
 from splitter.sms.message import Sms, SmsState
 from splitter.telemetry import metrics
 from splitter.web.access import Access
@@ -25,7 +23,6 @@ from splitter.web.sharing import LinkSharing
 
 INVITATION_BODY = Body((JSON,), JSON_BYTES, InvitationWish, needed=False)
 STATUS_BODY = Body((JSON,), JSON_BYTES, InvitationStatus)
-MOST, FADE_S = 5, 60.0  # of one call: each may cost a message
 
 
 class InvitationRoutes:
@@ -43,15 +40,12 @@ class InvitationRoutes:
         inviting: Inviting,
         revoked: Revocations,
         sharing: LinkSharing,
-        clock: Clock,
     ) -> None:
         self._find = finder
         self._access = access
         self._inviting = inviting
         self._revoked = revoked
         self._sharing = sharing
-        self._clock = clock
-        self._sent = KeyedBuckets(MOST, FADE_S)
 
     async def invite(self, request: web.Request) -> web.Response:
         wish = await read_json(request, INVITATION_BODY, InvitationWish)
@@ -59,7 +53,7 @@ class InvitationRoutes:
         page = self._access.settings.guest_url
         if not page:
             raise ApiError(422, "no-guest-page", "callers cannot be invited: api.guest_url is not set")
-        if not self._sent.permit(call.call_id, self._clock.now()):
+        if not self._inviting.may_invite(call.call_id):
             metrics.API_REFUSED.labels("rate").inc()
             raise ApiError(429, "too-many", "this call's links were sent often enough", {"Retry-After": "60"})
         number = wish.number or ("" if wish.kind == "expert" else call.number)

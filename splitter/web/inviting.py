@@ -9,6 +9,7 @@ from splitter.calls.logins.access import ApiSettings
 from splitter.calls.view import CallView
 from splitter.core.clock import Clock, SystemClock
 from splitter.core.ids import IdSource
+from splitter.core.limits import KeyedBuckets
 from splitter.sms.message import Sms, SmsChanged, SmsReceipt, SmsState
 from splitter.sms.outbox import OutboxFile
 from splitter.sms.post import SmsEffort, SmsPost
@@ -18,6 +19,7 @@ from splitter.sms.wording import number_for, wording, written
 from splitter.store.cabinet import Cabinet
 from splitter.web.links import Links, ShortLink
 
+MOST, FADE_S = 5, 60.0  # of one call: each may cost a message
 NO_NUMBER = "no number was given"
 _NO_MESSAGES = "that number can be sent no message"
 _UNSENT = "nothing is configured that sends messages: tell the caller the link"
@@ -67,6 +69,7 @@ class Inviting:
         self._clock = clock
         self._ids = ids
         self._api = api
+        self._made = KeyedBuckets(MOST, FADE_S)
 
     async def start(self) -> None:
         """Take up what a former process has left."""
@@ -76,6 +79,10 @@ class Inviting:
     async def stop(self) -> None:
         """Send nothing more."""
         await self.post.stop()
+
+    def may_invite(self, call_id: str) -> bool:
+        """Count one more link into this call; False where there have been too many."""
+        return self._made.permit(call_id, self._clock.now())
 
     async def invite(self, call: CallView, whom: Invitee) -> Made:
         """Make a link into this call, and send it."""

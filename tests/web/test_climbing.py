@@ -12,6 +12,7 @@ from splitter.calls.view import CallView, LinkWanted
 from splitter.sms.settings import OUTBOX, SmsSettings
 from splitter.store.schema import StoreError
 from splitter.web.climbing import Climbing
+from splitter.web.inviting import MOST
 from splitter.web.links import ShortLink
 from splitter.web.messaging import Messaging
 from tests.patience import until
@@ -94,3 +95,15 @@ async def test_that_cannot_be_made_is_said_to_be_none(
         climbing(one, trace, Nodes(), CALLER).on_wanted(WANTED)
         await until(lambda: len(trace) > 1)
         assert trace[-1] == "no link is sent instead of the phone's video: the disk is full"
+
+
+async def test_is_not_sent_again_and_again(tmp_path: Path, trace: list[str]) -> None:
+    async with smpp_service() as service, messaging(tmp_path, over_smpp(service)) as (one, _):
+        climber = climbing(one, trace, Nodes(), CALLER)
+        for _ in range(MOST + 3):
+            climber.on_wanted(WANTED)
+        await until(lambda: len(one.inviting.links.of_call(CALL.call_id)) == MOST)
+        assert (
+            trace[MOST:]
+            == ["no link is sent instead of the phone's video: this call's links were sent often enough"] * 3
+        )
