@@ -9,14 +9,15 @@ import pytest
 
 from splitter.calls.asks import InvitePhone, LeaveVoice, Remove, RemovePhone, SetPhoneVideo, Show
 from splitter.calls.dialling import Dialling
+from splitter.calls.messages import session_of
 from splitter.calls.talk.phone_commands import FoundWay, PhoneCommand, SeekNextWay
 from splitter.calls.view import PhoneView
 from splitter.core.errors import MediaUnavailable
 from splitter.lab.offers import Voice
-from splitter.sdp.model import Media, Session
+from splitter.sdp.model import Attribute, Media, Session
 from tests.calls.kit import connected as answered
 from tests.calls.kit import denied, told
-from tests.calls.test_phones import ALL, EXTENSION, OUTSIDE, heard_by, over
+from tests.calls.test_phones import ALL, EXTENSION, OUTSIDE, heard_by, over, relay
 from tests.world import PeerCall, World
 from tests.world.media import Room
 
@@ -373,6 +374,36 @@ class TestWhatDies:
         assert pictured(world, caller) and room_of(world, caller) is not before and heard_by(world, caller) == ALL
         caller.unread.clear()
         over(world, caller, centre, phone)
+
+    @pytest.mark.parametrize("leaves", [False, True])
+    def test_the_voice_and_a_strange_answer_costs_the_picture_alone(self, world: World, leaves: bool) -> None:
+        caller, centre = connected(world)
+        phone = joined(world, caller)
+        if leaves:
+            told(world, caller, LeaveVoice(AGENT))
+            centre.expect("BYE")
+        world.run(0.5)
+
+        def strangely(call: PeerCall) -> None:
+            assert call.pending is not None
+            offer = session_of(call.pending[1])
+            assert offer is not None
+            answer = call.terminal.answer(offer)
+            strange = video(answer).with_(
+                formats=("111",), attributes=(Attribute("rtpmap", "111 VP8/90000"), Attribute("sendrecv", None))
+            )
+            call.on_reinvite = PeerCall.accept
+            call.accept(replace(answer, media=(answer.media[0], strange)))
+
+        phone.on_reinvite = strangely
+        world.engine.fault = lambda operation, _: MediaUnavailable("taken") if operation == "restore" else None
+        world.engine.lose_relay(relay(world, caller))
+        phone.expect("INVITE")
+        assert lines(phone.expect("INVITE").session) == [("audio", True), ("video", False)]
+        world.run(1.0)
+        assert placeless(world, caller)
+        assert world.voice_faults(caller) == [] if leaves else heard_by(world, caller) == ALL
+        over(world, caller, phone)
 
     def test_the_room_while_it_rings_which_is_told_once_it_answers(self, world: World) -> None:
         caller, centre = connected(world)

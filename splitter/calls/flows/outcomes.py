@@ -79,8 +79,8 @@ class Outcomes:
                 yield from self._escalation.follow()
 
     def _without_foreign_video(self, leg: LegFacts, offer: Session, session: Session) -> Steps[Session]:
-        """A picture that nobody can show must not cost the voice its change; the caller is told that it is off."""
-        kept = without_foreign_video(offer, session) if leg is self._call.caller else session
+        """A picture that nobody can show must not cost the voice its change; who sends it is told that it is off."""
+        kept = session if leg.name in self._call.talk.seats else without_foreign_video(offer, session)
         if kept is not session:
             yield Note("overlooked: its picture has a format that was not offered (RFC 3264 §6.1)", leg.name)
             self._call.owe(leg)
