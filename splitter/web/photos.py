@@ -57,8 +57,9 @@ class PhotoRoutes:
                 raise ApiError(507, "no-room", str(error)) from error
         try:
             await self._calls.ask(call.call_id, TellPhoto(party, photo.number, photo.width, photo.height))
-        except Denial:
-            self._photos.ended(call.call_id)  # it ended meanwhile
+        except Denial as denial:
+            if denial.code in ("call-ended", "no-such-call"):
+                self._photos.ended(call.call_id)  # meanwhile, and nobody says so again
             raise
         response = json_response(_shown(photo), 201)
         response.headers["Location"] = f"/v1/calls/{call.call_id}/photos/{photo.number}"

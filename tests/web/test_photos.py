@@ -79,11 +79,21 @@ class TestSending:
         assert (await outside.ask("POST", PHOTOS, token(parts), **photo()))[0] == 201
         assert await outside.code("POST", PHOTOS, token(parts), **photo()) == (507, "no-room")
 
-    async def test_into_a_call_that_ends_meanwhile_says_so(self, parts: Gateway, outside: Web) -> None:
-        parts.calls.answers[TellPhoto] = Denial(409, "call-ended", "over")
-        assert await outside.code("POST", PHOTOS, token(parts), **photo()) == (409, "call-ended")
-        assert parts.ports.photos is not None
-        parts.ports.photos.close()
+    @pytest.mark.parametrize(("status", "code", "left"), [(409, "call-ended", []), (504, "timeout", [1])])
+    async def test_into_a_call_that_ends_meanwhile_goes_with_it_and_stays_in_one_that_is_slow(
+        self,
+        parts: Gateway,
+        outside: Web,
+        monkeypatch: pytest.MonkeyPatch,
+        status: int,
+        code: str,
+        left: list[int],
+    ) -> None:
+        monkeypatch.setattr("splitter.store.photos.KEPT_S", 0.0)
+        parts.calls.answers[TellPhoto] = Denial(status, code, "so it is")
+        assert await outside.code("POST", PHOTOS, token(parts), **photo()) == (status, code)
+        shown = (await outside.ask("GET", PHOTOS, "desk"))[1]["photos"]
+        assert [one["number"] for one in shown] == left
 
 
 async def test_a_gateway_without_a_place_for_them_keeps_none(tmp_path: Path) -> None:
