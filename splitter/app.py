@@ -156,7 +156,7 @@ class Gateway:
         await self.floor.recovery.settled()
         if self.floor.recordings is not None:
             await self.floor.recordings.link.arrived()
-            self.floor.recordings.forget_unclaimed({view.call_id for view in self.floor.calls.list()})
+            self.floor.recordings.forget_unclaimed(self.floor.calls.list())
         return await self.floor.engine.release_unclaimed()
 
     def _look_for_rtpengines(self) -> None:

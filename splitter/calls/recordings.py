@@ -140,11 +140,14 @@ class Recordings:
         if view is not None and view.recording.state == RecordingState.RECORDING:
             self.link.tell(p.KeepStill(view.recording.id, number, png))
 
-    def forget_unclaimed(self, live: set[str]) -> None:
-        """End the recordings that the recorder makes for calls of before that nobody has taken up."""
-        for recording in self.link.left:
-            if recording.rpartition("-")[0] not in live:
-                self.end(recording, "its call was not taken up")
+    def forget_unclaimed(self, live: Iterable[CallView]) -> None:
+        """End the recordings that the recorder makes since before and that no call wants any longer.
+
+        The end of one whose call goes on may have been lost with the gateway that was to tell it.
+        """
+        wanted = {view.recording.id for view in live if view.recording.state != RecordingState.OFF}
+        for recording in self.link.left - wanted:
+            self.end(recording, "its call was not taken up, or it had ended")
 
     # ---- for the API ------------------------------------------------------------------------------------------------
 
@@ -180,7 +183,6 @@ class Troubles:
 
     def on_trouble(self, recording: str, reason: str) -> None:
         """A recording, or ("") every one, had to stop."""
-        metrics.RECORDINGS_STOPPED.inc()
         self._tell(RecordingTrouble(recording, reason))
 
     def on_back(self) -> None:

@@ -55,6 +55,8 @@ def _notify(command: c.Notify, call: Call) -> None:
 def _count(command: c.Count) -> None:
     if command.what is c.Counted.SEATS_JOINED:
         metrics.SEATS_JOINED.inc(command.by)
+    elif command.what is c.Counted.RECORDINGS_STOPPED:
+        metrics.RECORDINGS_STOPPED.inc(command.by)
     else:
         _COUNTERS[command.what].labels(command.label).inc(command.by)
 

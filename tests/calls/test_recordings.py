@@ -13,6 +13,7 @@ from splitter.calls.events import RecorderBack, RecordingTrouble
 from splitter.calls.states import CallState, RecordingAction, RecordingState
 from splitter.calls.view import RecordingView
 from splitter.media.record.settings import RecordingSettings
+from splitter.telemetry import metrics
 from tests.calls.kit import asking, connected, denied, ended, told
 from tests.calls.table import notes
 from tests.media.record.kit import Stage, recordings_of
@@ -57,6 +58,10 @@ def world() -> Iterator[World]:
 @pytest.fixture
 def scene(world: World, tmp_path: Path) -> Scene:
     return Scene(world, tmp_path / "recordings")
+
+
+def counted() -> float:
+    return metrics.REGISTRY.get_sample_value("splitter_recordings_stopped_total") or 0.0
 
 
 def ask(world: World, caller: PeerCall, action: RecordingAction, may_end: bool = False) -> None:
@@ -217,6 +222,18 @@ class TestDeaths:
         ended(world, caller, centre)
         assert [row.state for row in _rows(scene)] == ["ended"]
 
+    def test_what_no_call_wants_any_longer_is_ended_at_the_recorder(self, world: World, tmp_path: Path) -> None:
+        scene = Scene(world, tmp_path / "recordings")
+        caller, _ = connected(world)
+        ask(world, caller, START)
+        view = world.call_of(caller).view()
+        scene.link.left = frozenset(scene.stage.studio.states)
+        scene.recordings.forget_unclaimed([view])
+        assert scene.stage.studio.states
+        off = replace(view, recording=replace(view.recording, state=RecordingState.OFF))
+        scene.recordings.forget_unclaimed([off])  # the gateway died before it could tell of the end
+        assert not scene.stage.studio.states
+
     def test_a_pause_outlives_the_process(self, world: World, tmp_path: Path) -> None:
         scene = Scene(world, tmp_path / "recordings", everything=True)
         caller, _ = connected(world)
@@ -231,8 +248,9 @@ class TestDeaths:
         scene = Scene(world, tmp_path / "recordings", everything=True)
         caller, _ = connected(world)
         world.run(0.5)
-        call = world.call_of(caller)
-        call.post(RecordingTrouble("", "the recorder is gone"))
+        call, stopped = world.call_of(caller), counted()
+        for _ in range(3):  # it is tried again and again
+            call.post(RecordingTrouble("", "the recorder is gone"))
         world.run(0.1)
         assert scene.state(caller) is RecordingState.STOPPED and not scene.tapped()
         scene.stage.studio = scene.stage.started()
@@ -241,6 +259,7 @@ class TestDeaths:
         assert scene.state(caller) is RecordingState.RECORDING and scene.tapped()
         assert world.call_of(caller).view().recording.reason == "the recorder is back"
         assert len(scene.stage.files) == 2
+        assert counted() == stopped + 1
         codes = [notice.code for notice in world.notices]
         assert codes.index("recording-stopped") < codes.index("recording-goes-on")
         assert world.voice_faults(caller) == []

@@ -11,7 +11,7 @@ from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Asked, Denial, RecordCall
 from splitter.calls.events import RecorderBack, RecorderSaid, RecordingTrouble, TapSet
 from splitter.calls.states import CallState, RecordingAction, RecordingState
-from splitter.calls.talk.commands import AnswerAsk, DenyAsk, Note, Notify, SetAlarm, Steps, Tell
+from splitter.calls.talk.commands import AnswerAsk, Count, Counted, DenyAsk, Note, Notify, SetAlarm, Steps, Tell
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.recording import Recording
 from splitter.calls.talk.recording_commands import EndRecord, SayRecord, SetTap
@@ -178,5 +178,6 @@ def _stop(call: LiveCall, reason: str) -> Steps[None]:
     recording.state, recording.reason = RecordingState.STOPPED, reason
     call.pending.recorder_has = None
     yield Note(f"recording has stopped: {reason}", kind="alarm")
+    yield Count(Counted.RECORDINGS_STOPPED)
     yield Notify("recording-stopped", f"this call is no longer recorded: {reason}")
     yield Tell()

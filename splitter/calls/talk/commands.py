@@ -188,6 +188,7 @@ class Counted(StrEnum):
     VIDEO_QUESTIONS = "video questions"
     VOICES_MISSED = "voices missed"
     TRANSFERS = "transfers"
+    RECORDINGS_STOPPED = "recordings stopped"
 
 
 class PeopleCommand(Command[None]):

@@ -172,8 +172,10 @@ class RecorderLink:
         path = str(self._sockets / CONTROL)
         with suppress(OSError):
             found = await asyncio.open_unix_connection(path, limit=p.LINE_LIMIT_BYTES)
-            with suppress(ProcessLookupError):
-                self._process = WorkerProcess(peer_of(found[1].transport)[0])
+            pid = peer_of(found[1].transport)[0]
+            if pid != self.pid:  # else it is watched already
+                with suppress(ProcessLookupError):
+                    self._process = WorkerProcess(pid)
             log.info("recorder found")
             return found
         self._process = WorkerProcess.spawn(self._arguments(), "splitter.media.record")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,15 @@ from splitter.media.record.place import CONTROL
 from splitter.media.record.settings import RecordingSettings
 from splitter.telemetry.settings import TelemetrySettings
 from tests.patience import until
+
+
+def _watched() -> list[str]:
+    """The processes that this one watches."""
+    found = []
+    for fd in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.append(str(fd.readlink()))
+    return [one for one in found if "pidfd" in one]
 
 
 async def test_one_that_was_silent_for_a_while_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,12 +41,14 @@ async def test_one_that_was_silent_for_a_while_is_asked_again(tmp_path: Path, mo
 
     server = await asyncio.start_unix_server(serve, str(tmp_path / CONTROL))
     backs: list[bool] = []
+    watched = len(_watched())
     settings = RecordingSettings(folder=str(tmp_path / "recordings"))
     link = RecorderLink(settings, tmp_path, TelemetrySettings(), lambda: backs.append(True), lambda *what: None)
     link.start()
     try:
         await until(lambda: backs)
         assert len(came) == 2 and not link.fault
+        assert link.pid == os.getpid() and len(_watched()) == watched + 1  # however often it was found
     finally:
         link.leave()
         await until(lambda: len(over) == 2)
