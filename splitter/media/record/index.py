@@ -29,6 +29,7 @@ CREATE INDEX IF NOT EXISTS recording_began ON recording (began);
 CREATE INDEX IF NOT EXISTS recording_caller ON recording (caller);
 CREATE INDEX IF NOT EXISTS recording_agent ON recording (agent);
 CREATE INDEX IF NOT EXISTS recording_call ON recording (call_id);
+CREATE INDEX IF NOT EXISTS recording_ended ON recording (ended);
 CREATE TABLE IF NOT EXISTS part (
     recording TEXT NOT NULL, number INTEGER NOT NULL, path TEXT NOT NULL, began REAL NOT NULL, ended REAL,
     size INTEGER NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (recording, number));
@@ -112,6 +113,12 @@ def search(folder: Path, query: RecordingQuery) -> list[RecordingRow]:
 def everything(folder: Path) -> list[RecordingRow]:
     """All recordings that the index has. Raises LocalError."""
     return _read(folder, f"SELECT {_COLUMNS} FROM recording ORDER BY began", ())
+
+
+def expired(folder: Path, before: float, limit: int) -> list[RecordingRow]:
+    """The recordings that ended before and may be deleted, the oldest first. Raises LocalError."""
+    test = "ended < ? AND NOT held AND state != 'deleted'"
+    return _read(folder, f"SELECT {_COLUMNS} FROM recording WHERE {test} ORDER BY ended LIMIT ?", (before, limit))
 
 
 def one(folder: Path, id: str) -> RecordingRow | None:

@@ -26,7 +26,7 @@ from splitter.media.record import batch
 from splitter.media.record.about import RecordingAbout
 from splitter.media.record.batch import Described, Kind
 from splitter.media.record.file import RecordingFile, events_of, sums_of
-from splitter.media.record.index import RecordingIndex, RecordingPart, everything
+from splitter.media.record.index import RecordingIndex, RecordingPart, expired, one
 from splitter.media.record.keys import SigningKey
 from splitter.media.record.ledger import RecordingLedger
 from splitter.media.record.matroska import Muxer
@@ -38,6 +38,7 @@ _FLUSH_S = 0.25
 _STREAMS_LIMIT = 20_000
 _FREE_S = 1.0
 _SWEEP_S = 600.0
+_SWEEP_AT_ONCE, _SWEEP_ON_S = 20, 1.0
 _DAY_S = 86_400.0
 
 log = structlog.get_logger(__name__)
@@ -180,20 +181,21 @@ class RecordingStudio:
 
     def delete(self, id: str, by: str, reason: str) -> None:
         """Delete the files of a recording; ledger and index keep what they say. Raises RecordingRefused, OSError."""
-        row = next((row for row in everything(self._folder) if row.id == id), None)
+        row = one(self._folder, id)
         if row is None or row.state == "deleted":
             raise RecordingRefused(f"there is no recording {id}")
         if row.held:
             raise RecordingRefused(f"recording {id} is held: release it first")
         if id in self._live:
             raise RecordingRefused(f"recording {id} is being made")
-        stills = [str(path.relative_to(self._folder)) for path in self._folder.glob(f"*/{id}.still-*.png")]
+        days = {(self._folder / part.path).parent for part in row.parts}
+        stills = [str(path.relative_to(self._folder)) for day in days for path in day.glob(f"{id}.still-*.png")]
         paths = [*(part.path for part in row.parts), *stills]
         self._ledger.add("deleted", {"recording": id, "by": by, "reason": reason, "files": paths}, self._wall())
         for path in paths:
             whole = self._folder / path
-            for one in (whole, sums_of(whole), events_of(whole)):
-                one.unlink(missing_ok=True)
+            for file in (whole, sums_of(whole), events_of(whole)):
+                file.unlink(missing_ok=True)
         self._index.entered(id, "deleted", reason, row.ended)
 
     @property
@@ -245,7 +247,8 @@ class RecordingStudio:
                     self._stop(live, self.full)
         if now - self._swept >= _SWEEP_S:
             self._swept = now
-            self._sweep()
+            if self._sweep():
+                self._swept += _SWEEP_ON_S - _SWEEP_S
 
     def close(self) -> None:
         """End them all: the process ends."""
@@ -372,12 +375,13 @@ class RecordingStudio:
             self._trouble("", "")
         self.full = full
 
-    def _sweep(self) -> None:
-        """Delete what is older than it is to be kept."""
+    def _sweep(self) -> bool:
+        """Delete what is older than it is to be kept, a few at a time: packets wait meanwhile. Returns: more may be."""
         if not self._keep_s:
-            return
-        for row in everything(self._folder):
-            over = row.ended is not None and row.ended + self._keep_s < self._wall()
-            if over and not row.held and row.state != "deleted" and row.id not in self._live:
-                with suppress(RecordingRefused, OSError):
-                    self.delete(row.id, "retention", f"older than {self._keep_s / _DAY_S:g} days")
+            return False
+        gone = 0
+        for row in expired(self._folder, self._wall() - self._keep_s, _SWEEP_AT_ONCE):
+            with suppress(RecordingRefused, OSError):
+                self.delete(row.id, "retention", f"older than {self._keep_s / _DAY_S:g} days")
+                gone += 1
+        return gone == _SWEEP_AT_ONCE

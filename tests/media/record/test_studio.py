@@ -10,6 +10,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from splitter.media.record import batch
@@ -345,16 +346,12 @@ class TestIndex:
 
     @pytest.mark.parametrize("id", ["../etc", "", "a/b", "x" * 101, ".hidden"])
     def test_no_id_leads_out_of_the_folder(self, stage: Stage, id: str) -> None:
-        import msgspec
-
         with pytest.raises(RecordingRefused):
             stage.studio.begin(msgspec.structs.replace(ABOUT, id=id))
 
 
 class TestKeeping:
     def test_old_ones_go_but_for_those_on_hold(self, tmp_path: Path) -> None:
-        import msgspec
-
         stage = Stage(tmp_path / "recordings", keep_days=1.0)
         for id in ("call-1", "call-2"):
             stage.studio.begin(msgspec.structs.replace(ABOUT, id=id))
@@ -366,3 +363,17 @@ class TestKeeping:
         assert stage.row("call-1").state == "deleted"
         with pytest.raises(RecordingRefused, match="held"):
             stage.studio.delete("call-2", "somebody", "")
+
+    def test_many_go_a_few_at_a_time_with_their_screenshots(self, tmp_path: Path) -> None:
+        stage = Stage(tmp_path / "recordings", keep_days=1.0)
+        for number in range(50):
+            stage.studio.begin(msgspec.structs.replace(ABOUT, id=f"call-{number}"))
+            stage.studio.keep_still(f"call-{number}", 1, b"a picture")
+            stage.studio.end(f"call-{number}")
+        stage.host.time += 90_000
+        left = []
+        for _ in range(4):
+            stage.studio.tick()
+            left.append(len(stage.files))
+            stage.host.time += 1.5
+        assert left == [30, 10, 0, 0] and not list(stage.folder.glob("*/*.png"))
