@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from splitter.calls.asks import Bind, RecordCall
-from splitter.calls.events import RecorderBack, RecordingTrouble
+from splitter.calls.events import RecorderBack, RecorderSaid, RecordingTrouble
 from splitter.calls.states import CallState, RecordingAction, RecordingState
 from splitter.calls.view import RecordingView
 from splitter.media.record.settings import RecordingSettings
@@ -263,6 +263,27 @@ class TestDeaths:
         codes = [notice.code for notice in world.notices]
         assert codes.index("recording-stopped") < codes.index("recording-goes-on")
         assert world.voice_faults(caller) == []
+
+    def test_a_fault_is_not_undone_by_a_yes_that_comes_late(self, world: World, scene: Scene) -> None:
+        caller, _ = connected(world)
+        call = world.call_of(caller)
+        ask(world, caller, START)
+        call.post(RecordingTrouble("", "it cannot be written"))
+        call.post(RecorderSaid(f"{call.talk.call_id}-1", RecordingState.RECORDING, ""))
+        world.run(1)
+        assert scene.state(caller) is RecordingState.STOPPED and not scene.tapped()
+
+    def test_a_recorder_that_was_slow_is_asked_again(self, world: World, tmp_path: Path) -> None:
+        scene = Scene(world, tmp_path / "recordings", everything=True)
+        scene.link.fault = "the recorder does not answer"
+        caller, _ = connected(world)
+        world.run(30)
+        assert scene.state(caller) is RecordingState.STOPPED
+        scene.link.fault = ""  # and it says nothing of that by itself
+        world.run(61)
+        assert scene.state(caller) is RecordingState.RECORDING and scene.tapped()
+        codes = [notice.code for notice in world.notices if notice.code.startswith("recording")]
+        assert codes == ["recording-stopped", "recording-goes-on"]  # once each, however often it was asked
 
     def test_a_tap_that_cannot_be_set_is_tried_again(self, world: World, tmp_path: Path) -> None:
         scene = Scene(world, tmp_path / "recordings", everything=True)

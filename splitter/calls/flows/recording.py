@@ -125,10 +125,7 @@ def on_recorder(call: LiveCall, event: RecorderSaid | RecordingTrouble | Recorde
             recording = call.talk.recording
             call.pending.recorder_asked = call.pending.recorder_has = None
             if recording.state is RecordingState.STOPPED:
-                recording.state, recording.reason = RecordingState.RECORDING, "the recorder is back"
-                yield Note("recording goes on: the recorder is back", kind="state")
-                yield Notify("recording-goes-on", "recording goes on")
-                yield Tell()
+                yield from _go_on(recording)
         case TapSet() if call.pending.tapped.get(event.media_id) == event.recording:
             yield from _on_tap(call, event)
 
@@ -147,9 +144,13 @@ def _on_tap(call: LiveCall, event: TapSet) -> Steps[None]:
 
 
 def on_tap_again(call: LiveCall) -> Steps[None]:
-    """Try taps anew that could not be set."""
-    for media_id in call.pending.tap_faults:
-        call.pending.tapped.pop(media_id, None)
+    """Try taps anew that could not be set, and a recording that the recorder did not begin."""
+    recording, pending = call.talk.recording, call.pending
+    for media_id in pending.tap_faults:
+        pending.tapped.pop(media_id, None)
+    if recording.state is RecordingState.STOPPED:
+        pending.recorder_asked = (recording.id_for(call.talk.call_id), RecordingState.RECORDING)
+        yield SayRecord(*pending.recorder_asked)
     yield from advance(call)
 
 
@@ -157,17 +158,36 @@ def _on_said(call: LiveCall, event: RecorderSaid) -> Steps[None]:
     pending, recording = call.pending, call.talk.recording
     if pending.recorder_asked != (event.recording, event.state):
         return  # something else was wanted meanwhile
-    asks, pending.recorder_asks = pending.recorder_asks, []
     if event.fault:
-        for asked in asks:
-            yield DenyAsk(asked, 503, "no-recorder", event.fault)
-        yield from _stop(call, event.fault)
+        yield from _deny(call, event.fault)
+        if recording.state is not RecordingState.STOPPED:
+            yield from _stop(call, event.fault)
+        if recording.state is RecordingState.STOPPED:
+            yield SetAlarm(doubled_s(_AGAIN_S, _LAST_AGAIN_S, pending.recorder_tries), _AGAIN)
+            pending.recorder_tries += 1
         return
-    pending.recorder_has = pending.recorder_asked
+    if recording.state is RecordingState.STOPPED:
+        yield from _go_on(recording)
+    pending.recorder_has, pending.recorder_tries = pending.recorder_asked, 0
+    asks, pending.recorder_asks = pending.recorder_asks, []
     for asked in asks:
         yield AnswerAsk(asked)
     if recording.state is RecordingState.RECORDING:
         yield from advance(call)
+
+
+def _deny(call: LiveCall, reason: str) -> Steps[None]:
+    asks, call.pending.recorder_asks = call.pending.recorder_asks, []
+    for asked in asks:
+        yield DenyAsk(asked, 503, "no-recorder", reason)
+
+
+def _go_on(recording: Recording) -> Steps[None]:
+    """It had stopped, and is to be made again."""
+    recording.state, recording.reason = RecordingState.RECORDING, "the recorder is back"
+    yield Note("recording goes on: the recorder is back", kind="state")
+    yield Notify("recording-goes-on", "recording goes on")
+    yield Tell()
 
 
 def _stop(call: LiveCall, reason: str) -> Steps[None]:
@@ -176,7 +196,8 @@ def _stop(call: LiveCall, reason: str) -> Steps[None]:
     if recording.state is RecordingState.PAUSED:
         return  # nothing is lost yet: it fails, or not, when it is to go on
     recording.state, recording.reason = RecordingState.STOPPED, reason
-    call.pending.recorder_has = None
+    call.pending.recorder_asked = call.pending.recorder_has = None  # a late yes is of before
+    yield from _deny(call, reason)
     yield Note(f"recording has stopped: {reason}", kind="alarm")
     yield Count(Counted.RECORDINGS_STOPPED)
     yield Notify("recording-stopped", f"this call is no longer recorded: {reason}")

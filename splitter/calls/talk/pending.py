@@ -99,8 +99,9 @@ class Pending:
         placing: phones whose places in the room are being made. asked_phones: those to be asked for their pictures.
         transfer: the centre is handing the call on by REFER.
         recorder_asked, recorder_has: the recording, and how it is to be: what was asked for, and what was done.
-        recorder_asks: who waits for that. tapped: by relay and room, the recording that it was asked to be copied to.
-        tap_faults: by relay and room, why that could not be, and how often it was tried.
+        recorder_asks: who waits for that. recorder_tries: how often that was refused.
+        tapped: by relay and room, the recording that it was asked to be copied to. tap_faults: why that could not be,
+            and how often it was tried.
     """
 
     newcomer: str = ""
@@ -123,6 +124,7 @@ class Pending:
     recorder_asked: tuple[str, RecordingState] | None = None
     recorder_has: tuple[str, RecordingState] | None = None
     recorder_asks: list[Asked] = field(default_factory=list)
+    recorder_tries: int = 0
     tapped: dict[str, str] = field(default_factory=dict)
     tap_faults: dict[str, tuple[str, int]] = field(default_factory=dict)
 
