@@ -58,9 +58,13 @@ class RecordingFile:
             self.flush()
 
     def rewrite(self, head: bytes) -> None:
-        """Write the head anew; it is as long as before. Raises OSError."""
-        self._head = head
-        self._write_head()
+        """Write the head anew; it is as long as before. Raises OSError: the one before counts."""
+        before, self._head = self._head, head
+        try:
+            self._write_head()
+        except OSError:
+            self._head = before
+            raise
 
     def flush(self) -> None:
         """Give what is buffered to the system. Raises OSError."""

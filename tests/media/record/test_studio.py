@@ -16,9 +16,11 @@ import pytest
 from splitter.media.record import batch
 from splitter.media.record.batch import Described, Kind, PicturePacket
 from splitter.media.record.index import RecordingQuery, search
+from splitter.media.record.keys import public_of, read_public
 from splitter.media.record.ledger import lines, read_line
 from splitter.media.record.protocol import LINE_LIMIT_BYTES, KeepStill, RecorderCall, read_call, write_line
 from splitter.media.record.studio import RecordingRefused
+from splitter.media.record.verify import examine
 from tests.media.record.kit import ABOUT, BLOCK, RATE, Seen, Stage, pitch, played, tracks
 from tests.media.room.kit import Camera
 from tests.rtp.payloads import packetise
@@ -295,6 +297,19 @@ class TestDisk:
         caller.talk(1.0)
         stage.studio.end("call-1")
         assert len(stage.files) == 2
+
+    def test_one_that_takes_no_other_head_makes_nobody_a_forger(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(fd: int, data: bytes, at: int) -> int:
+            raise OSError(5, "Input/output error")
+
+        stage.studio.begin(ABOUT)
+        monkeypatch.setattr("splitter.media.record.file.os.pwrite", broken)
+        stage.voice("caller").talk(1.0)
+        assert stage.row().state == "stopped"
+        key = read_public(public_of(stage.folder.parent / "recordings.key"))
+        assert examine(stage.folder, key).wrong == []
 
     def test_little_room_stops_all_before_it_is_full(self, tmp_path: Path) -> None:
         stage = Stage(tmp_path / "recordings", least_free_bytes=1 << 60)
