@@ -65,8 +65,8 @@ class Remains:
                 left = None if self._closed else look_at(self._folder, path, about)
                 if left is not None:
                     self._found.put(left)
-        except OSError as error:
-            log.error("the ledger cannot be looked through for what was left", reason=str(error))
+        except Exception:
+            log.exception("the ledger cannot be looked through for what was left")
 
 
 def unended(folder: Path, until: int) -> dict[str, dict[str, Any]]:

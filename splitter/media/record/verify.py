@@ -52,7 +52,12 @@ def examine(folder: Path, key: CheckingKey) -> Examination:
         _look_for_strangers(folder, {*begun, *ended, *stills}, found)
         _look_at_index(folder, begun, ended, found)
     except OSError as error:
-        raise LocalError(f"{error.filename or folder}: {error.strerror or error}") from error
+        words = f"{error.filename or folder}: {error.strerror or error}"
+        if not found.wrong:
+            raise LocalError(words) from error
+        found.wrong.append(f"{words}; what comes after it was not looked at")
+    except (TypeError, ValueError, AttributeError):
+        found.wrong.append("ledger: it has entries that no recorder writes; what comes after them was not looked at")
     return found
 
 

@@ -158,6 +158,19 @@ def test_what_was_done_is_found(stage: Stage, case: str) -> None:
     assert any(words in one for one in wrong(stage)), wrong(stage)
 
 
+@pytest.mark.parametrize("about", [{"file": "x.mkv", "files": 5}, {"files": [{}]}, {"file": "x.mkv", "size": "much"}])
+@pytest.mark.parametrize("kind", ["begun", "ended", "deleted", "still"])
+def test_entries_that_no_recorder_writes_break_neither_the_look_nor_the_next_recorder(
+    stage: Stage, kind: str, about: dict[str, object]
+) -> None:
+    (stage.folder / "x.mkv").write_bytes(b"x")
+    entry = {"number": 8, "at": 1.0, "kind": kind, "about": about, "previous": "", "key": ""}
+    with ledger_of(stage, -1).open("ab") as file:
+        file.write(msgspec.json.encode(entry) + b"\n")
+    assert any("entry 8" in one for one in wrong(stage))
+    stage.started()
+
+
 def test_the_place_of_a_change_in_a_long_file_is_told(tmp_path: Path) -> None:
     stage = Stage(tmp_path / "recordings")
     stage.studio.begin(ABOUT)
