@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shutil
 import socket
 import tomllib
@@ -87,11 +88,14 @@ class Door:
             return self._send(connection, method, parts, {}, msgspec.json.encode(body)).read()
 
     def save(self, file: Path, *parts: str, **query: str | int | None) -> None:
-        """GET /v1/PARTS into a file, however large. Raises as `read`, and OSError."""
+        """GET /v1/PARTS into a file that nobody else may read, however large. Raises as `read`, and OSError."""
         with closing(self._connect(SILENCE_LIMIT_S)) as connection:
             response = self._send(connection, "GET", parts, query)
             with file.open("wb") as out:
+                os.fchmod(out.fileno(), 0o600)
                 shutil.copyfileobj(response, out)
+            if response.length:
+                fail(f"{file} is cut off: {response.length} bytes did not come", NOT_RUNNING)
 
     def lines(self, *parts: str, **query: str | int | None) -> Iterator[bytes]:
         """A stream of lines, as they come; empty ones left out."""

@@ -1,0 +1,40 @@
+"""What is exported is whole, or said not to be."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+
+import click
+import pytest
+
+from splitter.cli.door import Door
+
+
+@pytest.mark.parametrize("missing", [0, 5])
+def test_a_file_that_was_cut_off_is_not_taken_for_whole(
+    tmp_path: Path, missing: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, file = tmp_path / "splitter.sock", tmp_path / "call-1.1.mkv"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen(1)
+        thread = threading.Thread(target=_serve, args=(listening, missing))
+        thread.start()
+        if missing:
+            with pytest.raises(click.exceptions.Exit):
+                Door(str(path)).save(file, "recordings", "call-1", "files", "1")
+            assert "5 bytes did not come" in capsys.readouterr().err
+        else:
+            Door(str(path)).save(file, "recordings", "call-1", "files", "1")
+        thread.join()
+    assert file.read_bytes() == b"a file" and file.stat().st_mode & 0o777 == 0o600
+
+
+def _serve(listening: socket.socket, missing: int) -> None:
+    """Give one file, and go away before its end."""
+    peer, _ = listening.accept()
+    with peer:
+        peer.recv(65_536)
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\na file" % (6 + missing))
