@@ -134,9 +134,9 @@ async def test_messages_and_the_location_reach_the_desk_and_nobody_else(make_des
         await expect(guest.locator("#talk")).to_be_visible()
         await guest.click("#talk")
         await desk.show(guest, "chat-empty")
-        await guest.fill("#chat-text", "<img src=x onerror=alert(1)> 4321")
+        await guest.fill("#chat-text", "<img src=x onerror=alert(1)> kingfisher")
         await guest.press("#chat-text", "Enter")
-        await expect(agent.locator("#chat li")).to_contain_text("<img src=x onerror=alert(1)> 4321")
+        await expect(agent.locator("#chat li")).to_contain_text("<img src=x onerror=alert(1)> kingfisher")
         assert await agent.locator("#chat img").count() == 0
         await agent.click("#chat-quick button >> nth=1")
         await expect(guest.locator("#chat-list li >> nth=1")).to_contain_text("Please switch the light on")
@@ -161,6 +161,6 @@ async def test_messages_and_the_location_reach_the_desk_and_nobody_else(make_des
         await expect(agent.locator("#facts a")).to_have_count(0)
         status, trace, _ = await desk.gateway.ask("GET", f"/v1/calls/{call_id}/trace")
         assert status == 200 and b"has written" in trace
-        for secret in (b"4321", b"39.90"):
+        for secret in (b"kingfisher", b"39.9075", b"39.908"):
             assert secret not in trace and secret.decode() not in desk.gateway.log()
         await desk.voice_goes_on(handset)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import splitter.app  # noqa: F401 — as the site: all of the gateway's metrics are there
 from splitter.cli import COMMANDS
 from splitter.telemetry.metrics import REGISTRY
 from tests.docs.samples import DOCS, ROOT, pages
