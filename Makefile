@@ -44,7 +44,7 @@ lint: $(VENV)/.dev
 
 real: $(VENV)/.dev $(VENV)/.docs $(VENV)/.native
 	@echo "== tests against real peers, and tests that take time"
-	$(BIN)/pytest -m "interop or slow" -n $(JOBS) --dist loadgroup --durations 5
+	$(BIN)/pytest -m "interop or slow" -n $(JOBS) --dist load --durations 5
 
 unit: $(VENV)/.dev $(VENV)/.native
 	@echo "== unit tests"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import random
 import shutil
@@ -22,8 +23,7 @@ from tests.patience import PATIENCE_S, until
 ROOT = Path(__file__).parents[2]
 PACKAGE = "splitter-gateway"
 
-# One worker builds the package, once.
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(900), pytest.mark.xdist_group("package")]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(900)]
 
 
 def release() -> Path:
@@ -33,8 +33,14 @@ def release() -> Path:
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    subprocess.run(["sh", str(ROOT / "systemd/debian/build-deb"), str(folder)], check=True, timeout=800)
+    """The package, built once: where tests run in several processes, the first one builds it and the others wait."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "package"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not list(folder.glob(f"{PACKAGE}_*.deb")):
+            subprocess.run(["sh", str(ROOT / "systemd/debian/build-deb"), str(folder)], check=True, timeout=800)
     [found] = folder.glob(f"{PACKAGE}_*.deb")
     return found
 
