@@ -12,7 +12,8 @@ from splitter.web.errors import Handler
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _REQUEST_HEADERS = "Authorization, Content-Type, If-Match, If-None-Match"
 _RESPONSE_HEADERS = (
-    "Location, ETag, Splitter-Limits, Splitter-Taken-At, Retry-After, WWW-Authenticate, Accept-Post, Accept-Patch"
+    "Location, ETag, Splitter-Limits, Splitter-Taken-At, Splitter-Next, Splitter-Missing, Retry-After, "
+    "WWW-Authenticate, Accept-Post, Accept-Patch"
 )
 _REMEMBERED_S = 600
 _FOR_CALLERS = ("/v1/web/calls", "/sdk/")
