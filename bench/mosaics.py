@@ -48,7 +48,7 @@ _KEPT = 60  # pictures that are encoded once more
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What came in one run: ages in ms of pictures in the mosaic, and of the same cameras' without one."""
+    """Results of one run: ages in ms of pictures in the mosaic, and of the same cameras' without one."""
 
     through_ms: list[float]
     direct_ms: list[float]
@@ -243,7 +243,7 @@ def _describe() -> str:
 
 
 def _flags(configuration: str) -> str:
-    """Those of FFmpeg's build that say how fast it is."""
+    """Flags of FFmpeg's build that say how fast it is."""
     found = [
         one for one in configuration.split() if any(word in one for word in ("asm", "optim", "march", "x264", "-O"))
     ]

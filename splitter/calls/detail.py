@@ -152,7 +152,7 @@ def detail_of(view: CallView) -> CallDetail:
 
 
 def outcome_of(view: CallView) -> str:
-    """What became of a call, in one of OUTCOMES."""
+    """The outcome of a call: one of OUTCOMES."""
     return ANSWERED if view.answered_at is not None else outcome(view.end_status)
 
 

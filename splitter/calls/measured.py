@@ -1,4 +1,4 @@
-"""What the media of an ended call were like, for the metrics: by roles, and never by call."""
+"""Figures of the media of an ended call, for the metrics: by roles, and never by call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call's steps ask of the recorder and of taps: jobs, whose ends are events in the inbox."""
+"""Jobs that a call's steps ask of the recorder and of taps, whose ends are events in the inbox."""
 
 from __future__ import annotations
 

@@ -29,11 +29,11 @@ _PARTS = ("showing", "extension", "muted", "state")
 
 
 class LiveRecordings(Protocol):
-    """What a call needs of the recorder."""
+    """The recorder, as a call needs it."""
 
     @property
     def settings(self) -> RecordingSettings:
-        """What the operator has set."""
+        """The settings, as the operator has made them."""
         ...
 
     @property
@@ -203,7 +203,7 @@ def refuse_unrecorded(recordings: LiveRecordings, trunks: tuple[str, ...], calle
 
 
 def about_of(view: CallView, recording: str) -> RecordingAbout:
-    """What a recording of this call is of."""
+    """The subject of a recording of this call."""
     return RecordingAbout(
         recording,
         view.call_id,
@@ -217,7 +217,7 @@ def about_of(view: CallView, recording: str) -> RecordingAbout:
 
 
 def changes(before: CallView, view: CallView) -> list[tuple[str, dict[str, Any]]]:
-    """What has happened between two views of a call, as it stands beside its recording."""
+    """The happenings between two views of a call, as they stand beside its recording."""
     found: list[tuple[str, dict[str, Any]]] = []
     for name in _PARTS:
         if getattr(before, name) != getattr(view, name):

@@ -78,7 +78,7 @@ def _called(pending: Pending, legs: Mapping[str, AnyLeg]) -> Iterator[Outstandin
 
 
 def _transfer_of(pending: Pending, legs: Mapping[str, AnyLeg]) -> tuple[OpenReferral | None, tuple[OpenDialog, ...]]:
-    """What a transfer leaves: who asked for it, and whom it has reached."""
+    """The remains of a transfer: who asked for it, and whom it has reached."""
     if (transfer := pending.transfer) is None or transfer.alone:
         return None, ()
     by, leg = legs.get(transfer.by), legs.get(transfer.leg)

@@ -80,7 +80,7 @@ class PartyState(StrEnum):
 
 
 class CameraState(StrEnum):
-    """What a browser says of its own camera; pictures may come all the same, or not."""
+    """The state of a browser's own camera, by its own word; pictures may come all the same, or not."""
 
     UNKNOWN = ""
     STARTING = "starting"
@@ -155,7 +155,7 @@ class RecordingState(StrEnum):
 
 
 class RecordingAction(StrEnum):
-    """What people do with a recording."""
+    """An action of people on a recording."""
 
     START = "start"
     PAUSE = "pause"

@@ -1,4 +1,4 @@
-"""What a peer's RTCP says of how it hears us, read as it passes through (RFC 3550 §6.4). Pure.
+"""Reports of a peer on how it hears us: its RTCP, read as it passes through (RFC 3550 §6.4). Pure.
 
 Reports that are forwarded between two peers answer each other. Whoever forwards them stands between the two: from a
 sender report that went to a peer to the peer's report about it is one round trip, less the time that the peer says it

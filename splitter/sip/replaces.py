@@ -37,7 +37,7 @@ def replaces(request: Request) -> Replaces | None:
 
 
 def read_replaces(value: str) -> Replaces:
-    """What a Replaces header says. Raises PeerError where it cannot be read."""
+    """Read a Replaces header. Raises PeerError where it cannot be read."""
     if "," in value:
         raise PeerError("more than one Replaces")
     call_id, *words = (word.strip() for word in value.split(";"))

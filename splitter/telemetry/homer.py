@@ -1,4 +1,4 @@
-"""What happens to calls, told to Homer or whoever takes HEP, beside the store. Does I/O: a datagram each.
+"""Traces of calls for Homer, or whoever takes HEP, beside the store. Does I/O: a datagram each.
 
 A call has a SIP Call-ID for each leg. Homer brings together what has one correlation id, and finds logs by the Call-ID
 of a message: so every packet of a call, message or log, is correlated by the Call-ID of the call's first leg.
@@ -37,7 +37,7 @@ PACKETS = Counter(
 
 @dataclass(slots=True)
 class _ToldCall:
-    """What is known of a call: how it is correlated, and the path of its latest message, which logs are told with."""
+    """Knowledge of a call: how it is correlated, and the path of its latest message, which logs are told with."""
 
     correlation: str
     path: MessagePath

@@ -1,4 +1,4 @@
-"""What the operator sets about logs, metrics and HEP. Pure."""
+"""Settings of logs, metrics and HEP. Pure."""
 
 from __future__ import annotations
 

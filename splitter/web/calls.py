@@ -134,7 +134,7 @@ class CallRoutes:
         return json_response(now if by == "cti" else for_desk(now))
 
     async def _ended(self, request: web.Request, bearer: Bearer, number: str, extension: str) -> list[CallView]:
-        """Those that a desk may see, of the newest thousand."""
+        """The calls that a desk may see, of the newest thousand."""
         newest = await self._archive.ended(EndedCalls(before=_before(request)), LIMIT_MOST)
         views = [decoded(row.view) for row in newest]
         shown = [view for one in views if one is not None and (view := seen(one, bearer)) is not None]

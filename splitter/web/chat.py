@@ -1,4 +1,4 @@
-"""What people in a call write to each other, and where the caller is. Does I/O through aiohttp.
+"""Messages of people in a call, and where the caller is. Does I/O through aiohttp.
 
 POST   /v1/calls/{ref}/messages         write to the others
 GET    /v1/calls/{ref}/messages         what was written; ?after= the number of the last message that is known

@@ -1,4 +1,4 @@
-"""What a guest's page asks beside its video. Does I/O through aiohttp.
+"""Requests of a guest's page beside its video. Does I/O through aiohttp.
 
 GET /v1/calls/{ref}/guest                       its call, as far as it concerns the guest
 GET /v1/calls/{ref}/guest/events                the same as a WebSocket: a frame whenever that changes

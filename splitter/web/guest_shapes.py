@@ -1,4 +1,4 @@
-"""What requests and answers look like in JSON of what people tell each other beside voice and video."""
+"""Shapes in JSON of messages, locations and ratings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class MessageList(Struct):
 
 
 class RatingWish(Struct, forbid_unknown_fields=True):
-    """What a caller says of the call: 1, bad, to 5, very good."""
+    """The rating of a call by its caller: 1, bad, to 5, very good."""
 
     stars: Annotated[int, Meta(ge=1, le=5)]
 

@@ -14,7 +14,7 @@ from splitter.web.bearer import Bearer
 
 
 class Shown(StrEnum):
-    """What a guest sees."""
+    """The view that a guest sees."""
 
     NOTHING = "none"
     WAITING = "waiting"  # the waiting picture

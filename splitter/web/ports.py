@@ -86,7 +86,7 @@ class Live(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NodeAnswer:
-    """What another node said. `body`: None for no good answer; `silent`: it did not answer, or cannot now."""
+    """The answer of another node. `body`: None for no good answer; `silent`: it did not answer, or cannot now."""
 
     node: str
     body: bytes | None

@@ -91,7 +91,7 @@ def merged(lists: Sequence[RecordList], limit: int) -> RecordList:
 
 
 def _far(answers: Sequence[NodeAnswer]) -> tuple[list[RecordList], tuple[str, ...]]:
-    """What other nodes have, and who of them said nothing that can be used: another version, perhaps."""
+    """Records of other nodes, and who of them said nothing that can be used: another version, perhaps."""
     lists: list[RecordList] = []
     missing: list[str] = []
     for answer in answers:

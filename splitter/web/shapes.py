@@ -185,7 +185,7 @@ class HostWish(Struct, forbid_unknown_fields=True):
 
 
 class VideoWish(Struct, forbid_unknown_fields=True):
-    """What else is done where the phone cannot: `else_link`: the caller is sent a link, in this language."""
+    """A wish for what else is done where the phone cannot: `else_link`: the caller is sent a link, in this language."""
 
     else_link: bool = False
     language: Literal["", "en", "zh"] = ""

@@ -1,4 +1,4 @@
-"""What people in a call tell each other beside voice and video: why no pictures come, messages, a location.
+"""Words of people in a call beside voice and video: why no pictures come, messages, a location.
 
 In any state of the call, beside the voice. What is written, and where somebody is, stands in no trace.
 

@@ -104,7 +104,7 @@ def on_mosaic_alarm(call: LiveCall, alarm: Alarm) -> Steps[None]:
 
 
 def _plan(call: LiveCall, viewers: tuple[str, ...]) -> tuple[MosaicPlan | None, str]:
-    """What is to be made, or why nothing can be."""
+    """The plan of what is to be made, or why nothing can be."""
     room = call.talk.room
     if not viewers:
         return None, "nobody is to see it any more"
@@ -131,7 +131,7 @@ def _present(call: LiveCall) -> list[_Seen]:
 
 
 def _name_of(call: LiveCall, source: str) -> str:
-    """What is written in a picture. Numbers are not for those to read who are in the call by a link."""
+    """The name that is written in a picture. Numbers are not for those to read who are in the call by a link."""
     party = call.talk.parties.get(source)
     if party is None or party.kind is PartyKind.GUEST:
         return _CALLER_NAME
@@ -162,7 +162,7 @@ def _show(call: LiveCall, plan: MosaicPlan) -> Steps[None]:
 
 
 def _fail(call: LiveCall, reason: str) -> Steps[None]:
-    """It cannot be had now: it is tried again after a pause."""
+    """Note that it cannot be had now: it is tried again after a pause."""
     mosaic = call.talk.room.mosaic
     pause_s = doubled_s(_AGAIN_S, _AGAIN_MOST_S, mosaic.tries)
     mosaic.tries, mosaic.rests, mosaic.begun = mosaic.tries + 1, True, False

@@ -183,7 +183,7 @@ def _deny(call: LiveCall, reason: str) -> Steps[None]:
 
 
 def _go_on(recording: Recording) -> Steps[None]:
-    """It had stopped, and is to be made again."""
+    """Begin again a recording that had stopped."""
     recording.state, recording.reason = RecordingState.RECORDING, "the recorder is back"
     yield Note("recording goes on: the recorder is back", kind="state")
     yield Notify("recording-goes-on", "recording goes on")

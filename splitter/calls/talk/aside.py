@@ -1,4 +1,4 @@
-"""What people in a call tell each other beside voice and video. Kept with the call, and gone with it. Pure."""
+"""Messages of people in a call, and the location of the caller: kept with the call, and gone with it. Pure."""
 
 from __future__ import annotations
 

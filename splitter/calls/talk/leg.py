@@ -72,7 +72,7 @@ class CredentialState:
 
 
 class _Shown(NamedTuple):
-    """What operators see of a leg, and what it was made of."""
+    """The view of a leg that operators see, and what it was made of."""
 
     local: Session | None
     remote: Session | None

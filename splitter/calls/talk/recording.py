@@ -1,4 +1,4 @@
-"""What is known of the recording of one call. Pure."""
+"""The recording of one call, as far as it is known. Pure."""
 
 from __future__ import annotations
 

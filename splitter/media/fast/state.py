@@ -51,7 +51,7 @@ class Coming(Arrivals):
 
 @dataclass(slots=True, eq=False)
 class LaneNumbers:
-    """What a port of a relay takes in.
+    """The numbers of what a port of a relay takes in.
 
     Attributes:
         generation: moves when something has changed that `settled` was judged by.

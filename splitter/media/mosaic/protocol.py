@@ -1,4 +1,4 @@
-"""What the gateway and a mosaic's process say to each other: one line of JSON each, over a pair of sockets.
+"""Words between the gateway and a mosaic's process: one line of JSON each, over a pair of sockets.
 
 The process says `Ready` once, then `Late` or nothing; what it hears is always the whole arrangement. It ends when the
 pair is closed.

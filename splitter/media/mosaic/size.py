@@ -27,7 +27,7 @@ def size_of(plan: MosaicPlan) -> Limits:
 
 
 def _limits(wanted: VideoFormat, upright: bool) -> Limits:
-    """What one viewer can take. One that asked for no size gets a usual one, upright or lying."""
+    """The size that one viewer can take. One that asked for no size gets a usual one, upright or lying."""
     if wanted.size is None:
         narrow = wanted.bitrate_kbps < _NARROW_KBPS or wanted.max_macroblocks < _MACROBLOCKS
         large, small = (_UPRIGHT, _SMALL_UPRIGHT) if upright else (_LYING, _SMALL_LYING)

@@ -148,7 +148,7 @@ def _count(own: list[dict[str, int]], other: list[dict[str, int]], told: _Told |
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What the reports of a side say, on an average."""
+    """The average of the reports of a side."""
 
     round_trip_ms: float
     lost_percent: float
@@ -156,7 +156,7 @@ class _Told:
 
 
 def _told(reply: Reply, tag: str) -> _Told | None:
-    """What rtpengine has read in the RTCP of a side, which it keeps under the SSRC of who reports.
+    """Reports that rtpengine has read in the RTCP of a side, which it keeps under the SSRC of who reports.
 
     None before that, and where it is not understood: counts that are known must not suffer from what is not.
     """

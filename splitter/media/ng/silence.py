@@ -16,7 +16,7 @@ FIRST_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came from a side until now, in packets; `pointed`: something is taken from it."""
+    """Packets that came from a side until now; `pointed`: something is taken from it."""
 
     voice: int
     reports: int

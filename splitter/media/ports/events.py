@@ -100,7 +100,7 @@ class SpeakerChanged:
 
 
 class PeerClaim(StrEnum):
-    """What the RTCP of a peer says of its voice, while none of it comes.
+    """The word of a peer's RTCP on its voice, while none of it comes.
 
     Attributes:
         NOTHING: it sends no RTCP.

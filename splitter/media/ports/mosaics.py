@@ -1,4 +1,4 @@
-"""What calls ask of an engine for mosaics: several pictures in one stream, for those who have one stream. Pure."""
+"""The port of engines for mosaics: several pictures in one stream, for those who have one stream. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Pictured:
 
 @dataclass(frozen=True, slots=True)
 class MosaicPlan:
-    """What a mosaic is to be.
+    """The plan of a mosaic.
 
     Attributes:
         pictures: two to four, in their order.

@@ -1,4 +1,4 @@
-"""What calls ask of an engine for a recording. Pure."""
+"""The port of engines that recordings are tapped from. Pure."""
 
 from __future__ import annotations
 

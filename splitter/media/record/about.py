@@ -1,4 +1,4 @@
-"""What a recording is of. Pure."""
+"""The subject of a recording. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class RecordingAbout(msgspec.Struct, frozen=True):
-    """What a recording is of, as the gateway says it."""
+    """The subject of a recording, as the gateway says it."""
 
     id: str
     call_id: str

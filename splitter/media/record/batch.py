@@ -29,7 +29,7 @@ _LATE, _MARKER, _TURNED = 1, 2, 4
 
 
 class Kind(IntEnum):
-    """What a piece is."""
+    """The kind of a piece."""
 
     DESCRIBED = 1
     RTP = 2
@@ -41,7 +41,7 @@ class Kind(IntEnum):
 
 
 class Described(msgspec.Struct, frozen=True):
-    """What a stream is.
+    """The description of a stream.
 
     Attributes:
         recording: that it belongs to.

@@ -1,4 +1,4 @@
-"""What of a voice packet goes into the file, by its codec. Pure.
+"""The part of a voice packet that goes into the file, by its codec. Pure.
 
 G.711 and G.722 are kept as Microsoft's ACM names them, AMR in its storage format (RFC 4867 §5.3), Opus as it is. What
 no player knows, such as EVS, is kept all the same, payload by payload, under a name of our own.

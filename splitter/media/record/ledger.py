@@ -20,7 +20,7 @@ from splitter.core.errors import LocalError
 from splitter.media.record.keys import SigningKey
 
 FIRST = "0" * 64
-"""What the first entry of all has for the hash of the one before."""
+"""The hash before the first entry of all."""
 
 
 class LedgerEntry(msgspec.Struct, frozen=True):

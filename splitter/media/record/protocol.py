@@ -1,4 +1,4 @@
-"""What the gateway and the recorder say to each other: lines of JSON over a Unix socket. Pure.
+"""Words between the gateway and the recorder: lines of JSON over a Unix socket. Pure.
 
 The gateway asks, and each ask is answered by its number. Between answers the recorder tells of recordings that had to
 stop. Everything may be said again: who has come anew says what is to be recorded.
@@ -28,7 +28,7 @@ class BeginRecording(RecorderAsk, frozen=True):
 
 
 class ChangeRecording(RecorderAsk, frozen=True):
-    """What a recording is of has changed."""
+    """Note that the subject of a recording has changed."""
 
     about: RecordingAbout
 
@@ -102,7 +102,7 @@ class RecorderCall(msgspec.Struct, frozen=True):
 
 
 class RecorderAnswer(msgspec.Struct, frozen=True):
-    """What came of the ask of this number; or, with the number 0, a recording that had to stop.
+    """The outcome of the ask of this number; or, with the number 0, a recording that had to stop.
 
     Attributes:
         fault: why it was not done; "" where it was.

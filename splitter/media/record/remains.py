@@ -1,4 +1,4 @@
-"""What a recorder that was killed has left: files whose end is not in the ledger. Reads."""
+"""Remains of a recorder that was killed: files whose end is not in the ledger. Reads."""
 
 from __future__ import annotations
 

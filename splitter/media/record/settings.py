@@ -1,4 +1,4 @@
-"""What the operator sets about recording. Pure."""
+"""Settings of recording. Pure."""
 
 from __future__ import annotations
 

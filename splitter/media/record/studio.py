@@ -134,7 +134,7 @@ class RecordingStudio:
             self._index.entered(live.about.id, "paused")
 
     def change(self, about: RecordingAbout) -> None:
-        """What a recording is of has changed."""
+        """Note that the subject of a recording has changed."""
         live = self._live.get(about.id)
         if live is not None:
             live.about = about

@@ -1,4 +1,4 @@
-"""What has become of recordings: files, ledger and index held against each other, in words. Reads, writes nothing."""
+"""Verification of recordings: files, ledger and index held against each other, in words. Reads, writes nothing."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ class Lane:
 
     @property
     def tap(self) -> PacketTap | None:
-        """What takes a copy of each packet; none leaves by a short way meanwhile."""
+        """The tap that takes a copy of each packet; none leaves by a short way meanwhile."""
         return self._tap
 
     @tap.setter

@@ -1,4 +1,4 @@
-"""What the sides of a relay send, copied to the recorder. Sends by its line."""
+"""Taps on the sides of a relay: copies for the recorder. Sends by its line."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _PROOF = 25  # packets, of which none came: a half second of voice
 
 
 class _Silence:
-    """What is known of one side."""
+    """Knowledge of one side."""
 
     __slots__ = ("claim_from", "due_s", "packets", "since", "told")
 

@@ -1,4 +1,4 @@
-"""What the participants of a room send, and what the caller is shown, copied to the recorder. Sends by its line.
+"""Taps on what the participants of a room send, and on what the caller is shown. Sends by the recorder's line.
 
 A stream that is tapped takes the long way: the short one shows its packets to nobody.
 """
