@@ -71,6 +71,7 @@ EARLY_ENDS: dict[str, Callable[[PeerCall, PeerCall], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["udp", "tcp", "lossy"])
 class TestAnyDeath:
     @pytest.mark.parametrize("who", ["caller", "centre"])

@@ -88,6 +88,7 @@ STATES: dict[str, Begin] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", STATES)
 def test_everything_works_after_it(state: str, album: FakeAlbum) -> None:
     def play(world: World, act: int) -> bool:

@@ -16,6 +16,7 @@ from tests.sim.run import Run, Setting
 from tests.world import PeerCall, World
 
 
+@pytest.mark.slow
 class TestNoRing:
     """With the collector off."""
 

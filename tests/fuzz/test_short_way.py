@@ -33,6 +33,7 @@ def player(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "short_way"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nothing_is_read_or_written_that_is_not_its_own(player: Path, tmp_path: Path, seed: int) -> None:
     inputs = []

@@ -26,6 +26,7 @@ class TestSeeds:
                 TARGETS[name](data[:size])
 
 
+@pytest.mark.slow
 class TestDented:
     @given(dented("sip"))
     @settings(CALM, max_examples=300)

@@ -292,6 +292,7 @@ def relayed(packet: bytes) -> bytes | None:
     return packet[:14] + bytes(start) + out + to + ports[4:] + packet[udp + 4 : udp + 6] + checksum + packet[udp + 8 :]
 
 
+@pytest.mark.slow
 class TestAnyFrame:
     """Frames that somebody made up, against a model of the program in Python."""
 

@@ -24,6 +24,8 @@ from tests.media.wire.stand import Browser
 from tests.media.worker.stand import Events, Peer, engine, receive, worker_pid
 from tests.patience import until
 
+pytestmark = pytest.mark.slow
+
 VOICE, PICTURE = 8, 102
 """Payload types of what the browser sends."""
 CENTRE, AGENT = 0xCE4, 0xA6E
