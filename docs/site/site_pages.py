@@ -1,4 +1,4 @@
-"""What the pages have from the code: lines such as `<!-- made: commands -->` in docs/ are replaced in the site.
+"""Parts of pages that are made from the code: lines such as `<!-- made: commands -->` in docs/ become them in the site.
 
 Nothing of it is kept in the repository, so it cannot be out of date. Beside it: the language of a page, for browsers
 and screen readers, by its folder.

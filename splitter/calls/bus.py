@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class _Subscriber(NamedTuple):
-    """One of those who are told, and what is counted of it."""
+    """A subscriber, and what is counted of it."""
 
     name: str
     handler: Callable[[Any], None]

@@ -181,7 +181,7 @@ def _told(identity: Identity, within_trust: bool) -> tuple[str, ...]:
 
 
 def _beside(ours: list[tuple[str, str]], identity: Identity, told: tuple[str, ...]) -> list[tuple[str, str]]:
-    """What we tell, and what is carried.
+    """Headers that we tell, and that are carried.
 
     Where both say something by User-to-User, a caller could pass for another one by its own words: ours come first, and
     those of an untrusted network are not carried.

@@ -155,7 +155,7 @@ class Origin:
 
 
 class _WorkedOut:
-    """What an m-line remembers of itself; a field of a dataclass would be written down with each call."""
+    """Memory of an m-line; a field of a dataclass would be written down with each call."""
 
     __slots__ = ("_codecs",)
     _codecs: tuple[Codec, ...]

@@ -51,7 +51,7 @@ class RecordRoutes:
         return web.Response(body=lines, content_type=JSON_LINES, headers=headers)
 
     async def _own(self, wanted: EndedCalls, outcome: str, limit: int) -> RecordList:
-        """Those that were kept here. They are read beside the loop: a thousand of them would be felt by calls."""
+        """Records that were kept here. They are read beside the loop: a thousand of them would be felt by calls."""
         records: list[CallDetail] = []
         left_out = 0
         for _ in range(_PAGES):

@@ -88,6 +88,16 @@ def video(session: Session | None) -> Media:
     return next(media for media in session.media if media.kind == "video")
 
 
+def left_to_a_phone(world: World) -> tuple[PeerCall, PeerCall]:
+    """A call that the agent has left to a phone with its picture; (caller, phone)."""
+    caller, centre = connected(world)
+    phone = joined(world, caller)
+    told(world, caller, LeaveVoice(AGENT))
+    centre.expect("BYE")
+    world.run(1.0)
+    return caller, phone
+
+
 class TestWithItsInvite:
     def test_a_phone_is_a_voice_and_a_party(self, world: World) -> None:
         caller, centre = connected(world)
@@ -486,11 +496,7 @@ class TestWhatDies:
 
 class TestWhenTheAgentLeaves:
     def test_the_phone_and_its_picture_go_on_with_the_caller(self, world: World) -> None:
-        caller, centre = connected(world)
-        phone = joined(world, caller)
-        told(world, caller, LeaveVoice(AGENT))
-        centre.expect("BYE")
-        world.run(1.0)
+        caller, phone = left_to_a_phone(world)
         assert pictured(world, caller) and not phone.unread and not caller.unread
         caller.reinvite(audio="sendonly")  # what a pair does: the other side is told, and keeps its picture
         assert lines(phone.expect("INVITE").session) == [("audio", True), ("video", True)]
@@ -510,11 +516,7 @@ class TestWhenTheAgentLeaves:
         over(world, caller, phone)
 
     def test_it_turns_its_picture_off_all_the_same(self, world: World) -> None:
-        caller, centre = connected(world)
-        phone = joined(world, caller)
-        told(world, caller, LeaveVoice(AGENT))
-        centre.expect("BYE")
-        world.run(0.5)
+        caller, phone = left_to_a_phone(world)
         phone.reinvite(video="off")
         phone.expect("200 re-INVITE")
         world.run(0.5)
@@ -522,11 +524,7 @@ class TestWhenTheAgentLeaves:
         over(world, caller, phone)
 
     def test_its_picture_can_be_taken_out(self, world: World) -> None:
-        caller, centre = connected(world)
-        phone = joined(world, caller)
-        told(world, caller, LeaveVoice(AGENT))
-        centre.expect("BYE")
-        world.run(0.5)
+        caller, phone = left_to_a_phone(world)
         told(world, caller, Remove("phone-1", AGENT))
         assert lines(phone.expect("INVITE").session) == [("audio", True), ("video", False)]
         world.run(0.5)

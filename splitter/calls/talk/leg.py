@@ -86,7 +86,7 @@ class _Shown(NamedTuple):
 
 
 class _Unwritten:
-    """What a leg remembers, and does not write down; a field of a dataclass would be."""
+    """Memory of a leg that is not written down; a field of a dataclass would be."""
 
     __slots__ = ("_shown",)
     _shown: _Shown

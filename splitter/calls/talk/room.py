@@ -115,7 +115,7 @@ class RoomState:
         return self.resolved(viewer, self.choices.get(viewer, ""))
 
     def resolved(self, viewer: str, choice: str) -> str:
-        """What the engine is to show to a viewer for whom this is chosen."""
+        """Resolve a choice: the source that the engine is to show to this viewer."""
         if choice == SPEAKER or (choice == MOSAIC and not self.mosaic.shown):
             return self.speaker_for(viewer)
         return choice

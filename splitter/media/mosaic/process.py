@@ -67,7 +67,7 @@ class LoopbackPort:
         return self._socket.fileno()
 
     def read(self) -> list[bytes]:
-        """What has come, as much as may be at once."""
+        """Take what has come, as much as may be at once."""
         found = []
         for _ in range(_PACKETS_AT_ONCE):
             try:

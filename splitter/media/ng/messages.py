@@ -171,7 +171,7 @@ def _told(reply: Reply, tag: str) -> _Told | None:
 
 
 def read_heard(reply: Reply) -> tuple[Heard, ...]:
-    """What has come from each side, and whether it points somewhere, by the reply to `query`. Raises PeerError."""
+    """Read what has come from each side, and whether it points somewhere, by the reply to `query`. Raises PeerError."""
     found = []
     for tag, remote in zip(TAGS, read_remotes(reply), strict=True):
         rtp, rtcp, *_ = (_numbers(stream, "stats") for stream in _streams(reply, tag))

@@ -58,7 +58,7 @@ class PictureMaker:
 
     @property
     def ready(self) -> bool:
-        """What a track must say of itself is known."""
+        """True once all is known that a track must say of itself."""
         return self.shape is not None and bool(self.pps)
 
     def push(self, packet: PicturePacket, now: float) -> list[CodedPicture]:

@@ -65,7 +65,7 @@ class RelaySide:
 
     @property
     def reports(self) -> PeerReports:
-        """What its peer says of what it is sent."""
+        """Reports of its peer on what it is sent."""
         return self.tap.reports
 
     def exchange_reports(self, other: RelaySide) -> None:

@@ -109,7 +109,7 @@ class SilenceWatch:
         self._emit(VoiceMissed(self._call_id, side.name, since, round(lasted_s, 1), never, claim))
 
     def _claim(self, side: RelaySide, silence: _Silence) -> PeerClaim:
-        """What its RTCP of this time says."""
+        """The word of its RTCP, as far as it is of this time."""
         reports = side.reports
         if reports.heard_at is None or reports.heard_at < silence.since:
             return PeerClaim.NOTHING

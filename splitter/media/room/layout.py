@@ -48,7 +48,7 @@ class Stills(Protocol):
 
 
 class Picturable(Protocol):
-    """What a mosaic asks of those who may be in it."""
+    """A candidate for a mosaic, as the layout sees it."""
 
     @property
     def name(self) -> str: ...
