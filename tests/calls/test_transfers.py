@@ -17,6 +17,7 @@ from tests.calls.test_outwards import answered as outwards
 from tests.calls.test_phones import invited, joined, over
 from tests.dialogs.test_replaces import replacing
 from tests.world import PeerCall, World
+from tests.world.wire import Sent
 
 TO, OUTSIDE = "8002", "13900001111"
 
@@ -65,6 +66,10 @@ def _notice(request: Request) -> str:
     return request.body.decode().split()[1] + ("!" if over else "")
 
 
+def _is_final_notice(sent: Sent) -> bool:
+    return sent.data.startswith(b"NOTIFY ") and b"SIP/2.0 200 OK" in sent.data
+
+
 def codes(world: World) -> list[str]:
     return [notice.code for notice in world.notices]
 
@@ -87,6 +92,19 @@ class TestABlindTransfer:
         )
         new.reinvite(audio="sendonly")
         hears(new, "200 re-INVITE")
+        over(world, caller, new)
+
+    @pytest.mark.parametrize("lost", [1, 99], ids=["once", "always"])
+    def test_says_that_it_is_done_before_it_hangs_up(self, world: World, lost: int) -> None:
+        """A BYE that overtakes the last notice would hide from the one that asked how it went."""
+        caller, centre, new = transferring(world)
+        left = iter(range(lost))
+        world.wire.drop = lambda sent: _is_final_notice(sent) and next(left, None) is not None
+        new.answer()
+        world.run(0.3)
+        assert [event.text for event in world.trace_of(caller) if event.text == "BYE"] == [], "the notice is not heard"
+        hears(centre, "BYE", 60)
+        assert world.voice_faults(caller) == []
         over(world, caller, new)
 
     def test_calls_as_the_caller_calls(self, world: World) -> None:

@@ -51,7 +51,7 @@ class LegDialog:
         self.offers = Offers(self.context)
         self.refreshes = Refreshes(self.context)
         self.referrals = Referrals(self.context)
-        self._farewell: Pairs | None = None  # the headers of a BYE that waits for an ACK
+        self._farewell: Pairs | None = None  # the headers of a BYE that waits: see `bye`
         self.farewell_of_peer: Request | None = None
 
     # ---- what the transaction layer says ----
@@ -102,6 +102,9 @@ class LegDialog:
                 self.context.post(refused)
         elif offers.is_own(event.txn):
             offers.on_outcome(event)
+        elif self.referrals.is_own(event.txn):
+            self.referrals.on_outcome(event)
+            self._say_farewell()
 
     @property
     def early(self) -> tuple[Dialog, ...]:
@@ -187,6 +190,7 @@ class LegDialog:
         """End the dialog. An INVITE of the peer that is not answered is refused; one of ours is left to `cancel`.
 
         The callee must not send BYE before the ACK of its 2xx (RFC 3261 §15): it waits for that, or for its absence.
+        And it waits until a peer that has transferred the call knows how that ended.
         """
         if isinstance(self.invite, InviteServer) and self.context.state is LegState.EARLY:
             self.invite.refuse(480)  # its 200 was still waiting
@@ -197,10 +201,14 @@ class LegDialog:
         self.context.record.state = LegState.ENDED
         self.context.timer.end()
         self.offers.decline_all()
-        if self.offers.ack_owed:
+        if self._must_stay:
             self._farewell = headers
         else:
             self._send_bye(headers)
+
+    @property
+    def _must_stay(self) -> bool:
+        return self.offers.ack_owed or self.referrals.notice_owed
 
     def _on_bye(self, request: Request) -> None:
         if self.context.state is LegState.EARLY and isinstance(self.invite, InviteServer):
@@ -209,7 +217,7 @@ class LegDialog:
             self.invite.on_early_bye(request)
         else:
             self.offers.decline_all()
-            self._farewell = None  # the BYE of ours that waits for an ACK has become needless
+            self._farewell = None  # the BYE of ours that waits has become needless
             ended = self.context.state is LegState.ENDED
             self._close()
             if not ended:
@@ -222,8 +230,8 @@ class LegDialog:
         self.context.post(Ended(self.context.key, bye))
 
     def _say_farewell(self) -> bool:
-        """Send the BYE that waited for an ACK, if one did."""
-        if self._farewell is None or self.offers.ack_owed:
+        """Send the BYE that waited, if one did and nothing is owed to the peer any more."""
+        if self._farewell is None or self._must_stay:
             return False
         self._send_bye(self._farewell)
         self._farewell = None

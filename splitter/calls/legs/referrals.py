@@ -20,11 +20,26 @@ class Referrals:
     def __init__(self, context: DialogContext) -> None:
         self._context = context
         self._waiting: dict[str, Request] = {}
+        self._last: str | None = None  # the transaction of a final notice that is not answered, "" while it is sent
 
     @property
     def idle(self) -> bool:
         """True while none waits."""
         return not self._waiting
+
+    @property
+    def notice_owed(self) -> bool:
+        """True while the peer has not confirmed how its transfer ended: a BYE that overtakes that would hide it."""
+        return self._last is not None
+
+    def is_own(self, txn: str) -> bool:
+        """True for the transaction of a final notice."""
+        return self._last in (txn, "")
+
+    def on_outcome(self, event: sip.ResponseArrived | sip.RequestFailed) -> None:
+        """The answer to a final notice, or nobody answers it."""
+        if isinstance(event, sip.RequestFailed) or event.response.status >= 200:
+            self._last = None
 
     def on_refer(self, event: sip.RequestArrived) -> None:
         """Take a REFER, which the call answers. Raises PeerError where it cannot be taken."""
@@ -60,4 +75,10 @@ class Referrals:
         lines = [*context.headers(), ("Event", f"refer;id={subscription}"), ("Subscription-State", state)]
         body = sipfrag(status, reason)
         request = context.dialog.request("NOTIFY", headers=lines, body=body, content_type=SIPFRAG)
-        context.driver.request(context.named(request), context.way(), ignore)
+        if status < 200:
+            context.driver.request(context.named(request), context.way(), ignore)
+            return
+        self._last = ""
+        txn = context.driver.request(context.named(request), context.way(), context.listener)
+        if self._last is not None:  # else it could not be sent
+            self._last = txn
