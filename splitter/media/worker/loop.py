@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import socket
 import time
 from collections.abc import Callable, Coroutine
@@ -137,7 +138,11 @@ class PacketHost:
         self.ports.rest(port, time.monotonic())
 
     def call_later(self, delay_s: float, fn: Callable[[], None]) -> asyncio.TimerHandle:
-        return self._loop.call_later(delay_s, fn)
+        """Arm a timer that is not early: whoever comes before anything is due has to come again.
+
+        uvloop counts in milliseconds, from one that has begun already, and rounds.
+        """
+        return self._loop.call_later((math.ceil(1000 * delay_s) + 1) / 1000 if delay_s > 0 else 0, fn)
 
     def in_thread(self, work: Callable[[], T]) -> asyncio.Future[T]:
         """Do slow work in one of few threads."""

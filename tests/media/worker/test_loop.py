@@ -7,6 +7,7 @@ import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -45,6 +46,28 @@ class TestSockets:
         async with packet_host() as host:
             with pytest.raises(MediaUnavailable, match=r"cannot bind 192\.0\.2\.1"):
                 host.bind("192.0.2.1", DSCP_EF)
+
+
+class TestTimers:
+    async def test_are_never_early(self) -> None:
+        """One that is finds nothing due and is armed again, for no time at all, until it is."""
+        async with packet_host() as host:
+            loop = RoomLoop(host, nothing)
+            early: list[float] = []
+            left = 200
+
+            def fired(due: float) -> None:
+                nonlocal left
+                left -= 1
+                if loop.now() < due:
+                    early.append(due - loop.now())
+
+            for number in range(left):
+                delay_s = 0.0001 * number
+                loop.call_later(delay_s, partial(fired, loop.now() + delay_s))
+            await until(lambda: not left)
+            assert not early
+            loop.close()
 
 
 class TestRoomLoop:
