@@ -7,6 +7,7 @@ changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -20,7 +21,9 @@ from splitter.media.ports.recording import MediaTaps, RecordingTap
 from splitter.media.record import protocol as p
 from splitter.media.record.about import RecordingAbout
 from splitter.media.record.client import RecorderLink
+from splitter.media.record.seal_keys import SealKeys
 from splitter.media.record.settings import RecordingSettings
+from splitter.media.record.shelf import RecordingShelf
 from splitter.telemetry import metrics
 
 log = structlog.get_logger(__name__)
@@ -76,11 +79,15 @@ class Recordings:
     Args:
         settings: what the operator has set.
         link: the recorder. taps: those of the media.
+
+    Attributes:
+        shelf: where files are read.
     """
 
     def __init__(self, settings: RecordingSettings, link: RecorderLink, taps: MediaTaps) -> None:
         self.settings = settings
         self.link = link
+        self.shelf = RecordingShelf(Path(settings.folder), SealKeys(settings.seal_key, settings.seal_command))
         self._taps = taps
         self._known: dict[str, CallView] = {}
 

@@ -19,6 +19,7 @@ ACTIONS = {
     "resume": "the call is recorded again",
     "stop": "the recording has ended",
 }
+_REASON = click.option("--reason", default="", help="Why; it stands in the ledger.")
 _ID = click.argument("recording", metavar="ID")
 
 
@@ -125,21 +126,34 @@ def export(ctx: click.Context, recording: str, target: Path) -> None:
 
 @recordings.command()
 @_ID
-@click.option("--off", is_flag=True, help="It may be deleted again.")
-@click.option("--reason", default="", help="Why; it stands in the ledger.")
+@click.option("--off", is_flag=True, help="It may be deleted again; as `release`.")
+@_REASON
 @click.pass_context
 def hold(ctx: click.Context, recording: str, off: bool, reason: str) -> None:
     """Let nothing delete a recording, whatever its age (legal hold)."""
-    try:
-        open_door(ctx).send("PUT", {"held": not off, "reason": reason}, "recordings", recording, "hold")
-    except RefusedByGateway as error:
-        fail(str(error))
-    say(f"{recording} may be deleted again" if off else f"{recording} is held")
+    _hold(ctx, recording, not off, reason)
 
 
 @recordings.command()
 @_ID
-@click.option("--reason", default="", help="Why; it stands in the ledger.")
+@_REASON
+@click.pass_context
+def release(ctx: click.Context, recording: str, reason: str) -> None:
+    """Let a recording be deleted again that was held."""
+    _hold(ctx, recording, False, reason)
+
+
+def _hold(ctx: click.Context, recording: str, held: bool, reason: str) -> None:
+    try:
+        open_door(ctx).send("PUT", {"held": held, "reason": reason}, "recordings", recording, "hold")
+    except RefusedByGateway as error:
+        fail(str(error))
+    say(f"{recording} is held" if held else f"{recording} may be deleted again")
+
+
+@recordings.command()
+@_ID
+@_REASON
 @click.pass_context
 def delete(ctx: click.Context, recording: str, reason: str) -> None:
     """Delete the files of a recording; that it was there, and who deleted it, stays known."""
@@ -148,6 +162,39 @@ def delete(ctx: click.Context, recording: str, reason: str) -> None:
     except RefusedByGateway as error:
         fail(str(error))
     say(f"{recording} is deleted")
+
+
+@recordings.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--key", type=click.Path(), help="The file of keys; by default seal_key of [recording].")
+@click.pass_context
+def unseal(ctx: click.Context, file: Path, target: Path, key: str | None) -> None:
+    """Write FILE, as it lies in the folder of recordings, to TARGET without its seal. Needs no gateway."""
+    from splitter.media.record.seal_keys import SealKeys
+    from splitter.media.record.unsealing import unseal_file
+
+    settings = RecordingSettings() if key else _settings(ctx)
+    try:
+        size = unseal_file(file, target, SealKeys(key or settings.seal_key, settings.seal_command))
+    except (LocalError, OSError) as error:
+        fail(str(error))
+    say(f"{target}: {size} bytes")
+
+
+@recordings.command("new-key")
+@click.pass_context
+def new_key(ctx: click.Context) -> None:
+    """Add a key that seals recordings from tomorrow on, or from the next restart; the ones before stay."""
+    from splitter.media.record.seal_keys import add_key
+
+    path = _settings(ctx).seal_key
+    if not path:
+        fail("there is no [recording] seal_key in the configuration")
+    try:
+        say(f"{path}: key {add_key(Path(path))} was added; keep a copy of the file elsewhere")
+    except LocalError as error:
+        fail(str(error))
 
 
 def _settings(ctx: click.Context) -> RecordingSettings:

@@ -13,6 +13,7 @@ Whoever opens, exports or deletes one stands in the ledger before it happens: wi
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 
 from aiohttp import web
@@ -31,6 +32,7 @@ from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder
 from splitter.web.ports import LiveCalls
 from splitter.web.routes import JSON, JSON_BYTES, Body
+from splitter.web.sending import send_source
 from splitter.web.shapes import CallId, HoldWish, RecordingList, RecordingWish
 
 RECORDING_BODY = Body((JSON,), JSON_BYTES, RecordingWish)
@@ -82,12 +84,18 @@ class RecordingRoutes:
     async def file(self, request: web.Request) -> web.StreamResponse:
         row = await self._row(request)
         part = _part(row, request.match_info["number"])
-        path = self._folder / part.path
-        if row.state == "deleted" or not await asyncio.to_thread(path.is_file):
-            raise ApiError(410, "gone", f"the file of recording {row.id} is not there any more")
-        await self._note_opening(request, row, part)
-        name = f'attachment; filename="{row.id}.{part.number}.mkv"'
-        return web.FileResponse(path, headers={"Content-Type": MATROSKA, "Content-Disposition": name})
+        if row.state == "deleted":
+            raise ApiError(410, "gone", f"the files of recording {row.id} were deleted")
+        try:
+            source = await asyncio.to_thread(self._made.shelf.open, part.path)
+        except FileNotFoundError:
+            raise ApiError(410, "gone", f"the file of recording {row.id} is not there any more") from None
+        except (LocalError, OSError) as error:
+            raise ApiError(503, "unavailable", f"the file of recording {row.id} cannot be opened: {error}") from None
+        with closing(source):
+            await self._note_opening(request, row, part)
+            name = f'attachment; filename="{row.id}.{part.number}.mkv"'
+            return await send_source(request, source, {"Content-Type": MATROSKA, "Content-Disposition": name})
 
     async def hold(self, request: web.Request) -> web.Response:
         wish, row = await read_json(request, HOLD_BODY, HoldWish), await self._row(request)

@@ -147,6 +147,7 @@ OTHERS = {
     "recording.trunks": '["sbc"]',
     "recording.desks": '["8001"]',
     "recording.keep_days": "180.0",
+    "recording.keep_days_for": '["bank:3650"]',
     "gateway.name": '"other"',
     "dns.servers": '["10.0.0.53", "10.0.0.54:5353"]',
     "api.proxies": '["127.0.0.1", "10.0.0.0/24"]',

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from splitter.calls.asks import RecordCall
+from splitter.calls.recordings import Recordings
 from splitter.calls.states import RecordingAction
 from splitter.media.record.ledger import lines, read_line
+from splitter.media.record.seal_keys import SealKeys, Seals, add_key
+from splitter.media.record.shelf import RecordingShelf
 from tests.media.record.kit import ABOUT, HandLink, Stage, recordings_of
 from tests.web.kit import CALL, Gateway, Web, web
 
@@ -19,8 +22,8 @@ from tests.web.kit import CALL, Gateway, Web, web
 class Served:
     """A gateway with one recording that has ended."""
 
-    def __init__(self, parts: Gateway, outside: Web, stage: Stage, link: HandLink) -> None:
-        self.parts, self.outside, self.stage, self.link = parts, outside, stage, link
+    def __init__(self, parts: Gateway, outside: Web, stage: Stage, link: HandLink, recordings: Recordings) -> None:
+        self.parts, self.outside, self.stage, self.link, self.recordings = parts, outside, stage, link, recordings
 
     @property
     def entries(self) -> list[tuple[str, dict[str, Any]]]:
@@ -29,14 +32,15 @@ class Served:
 
 
 async def served_in(tmp_path: Path, **rules: object) -> AsyncIterator[Served]:
-    stage = Stage(tmp_path / "recordings")
+    seal = str(rules.get("seal_key", ""))
+    stage = Stage(tmp_path / "recordings", seals=Seals(SealKeys(seal)) if seal else None)
     stage.studio.begin(ABOUT)
     stage.voice("caller").talk(1.0)
     stage.studio.end("call-1")
     recordings, link, _ = recordings_of(stage, **rules)
     async with web(tmp_path, recordings=recordings) as (parts, outside):
         parts.calls.add(replace(CALL, extension="501"))
-        yield Served(parts, outside, stage, link)
+        yield Served(parts, outside, stage, link, recordings)
 
 
 @pytest.fixture
@@ -84,6 +88,26 @@ class TestFiles:
             status, data = await served.outside.ask("GET", "/v1/recordings/call-1/files/1", "listener", headers=headers)
             assert (status, data) == (206, whole[first : first + 100])
         assert [kind for kind, _ in served.entries].count("opened") == 1
+
+    async def test_that_are_sealed_are_opened_whole_and_in_ranges(self, tmp_path: Path) -> None:
+        add_key(tmp_path / "seal.key")
+        async for served in served_in(tmp_path, seal_key=str(tmp_path / "seal.key")):
+            path = "/v1/recordings/call-1/files/1"
+            status, whole = await served.outside.ask("GET", path, "listener")
+            assert status == 200 and whole.startswith(b"\x1a\x45\xdf\xa3")
+            for asked, expected in (
+                ("bytes=100-199", (206, whole[100:200])),
+                ("bytes=16380-", (206, whole[16_380:])),
+                ("bytes=-50", (206, whole[-50:])),
+                ("bytes=oops", (200, whole)),
+            ):
+                assert await served.outside.ask("GET", path, "listener", headers={"Range": asked}) == expected
+            status, _ = await served.outside.ask("GET", path, "listener", headers={"Range": "bytes=9000000-"})
+            assert status == 416
+            (tmp_path / "seal.key").unlink()
+            add_key(tmp_path / "seal.key")
+            served.recordings.shelf = RecordingShelf(served.stage.folder, SealKeys(str(tmp_path / "seal.key")))
+            assert await served.outside.code("GET", path, "listener") == (503, "unavailable")
 
     async def test_that_are_taken_out_of_the_house_are_so_in_the_ledger_however_soon(self, served: Served) -> None:
         for query in ("", "?export=1", "", "?export=1"):

@@ -9,10 +9,17 @@ Layout
     ebml       elements of EBML, and Matroska's
     matroska   a file of a recording: its head, and what follows as it comes
     file       the file on the disk, hashed as it is written
+    source     a file as something to read from, wherever it lies
+    seal       sealed files: encrypted in chunks, and read in any range
+    seal_keys  the keys that seal them
+    events     the file of events beside it
+    unsealing  a sealed file written out plain
+    shelf      where files are read, wherever they lie
     keys       the key that signs them
     take       one recording that is being made
     studio     all of them, and what the gateway asks
     about      what a recording is of
+    keeper     how long they are kept: held, deleted
     index      what was recorded, to be searched
     ledger     what was recorded, opened and deleted, as evidence
     remains    what a recorder that was killed has left

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
+
+from splitter.media.record.seal import CHUNK_BYTES, FileSeal, head_bytes_of
 
 PIECE_BYTES = 1 << 20
 _BUFFER_BYTES = 1 << 16
@@ -20,16 +23,18 @@ class RecordingFile:
 
     Args:
         path: it must not be there. head: its begin, which stays as long as it is.
+        seal: of this file; None: it is plain.
 
     Attributes:
-        size: bytes that were written.
+        size: bytes that were written, as the disk has them.
 
     Raises:
         OSError: it cannot be made.
     """
 
-    def __init__(self, path: Path, head: bytes) -> None:
+    def __init__(self, path: Path, head: bytes, seal: FileSeal | None = None) -> None:
         self.path = path
+        self._seal = seal
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
         self._fd = os.open(path, flags, 0o600)
@@ -38,8 +43,11 @@ class RecordingFile:
         except OSError:
             os.close(self._fd)
             raise
-        self._head = head
+        self._head = self._as_written(head)
         self._buffer = bytearray()
+        self._chunks = 0  # sealed ones that are full
+        self._tail = b""  # the last one, which is not
+        self._written = 0  # of the buffer: what that one holds
         self._piece = hashlib.sha256()
         self._filled = 0
         self._hashes: list[str] = []
@@ -49,7 +57,7 @@ class RecordingFile:
         except OSError:
             self._close()
             raise
-        self.size = len(head)
+        self.size = len(self._head)
 
     def write(self, data: bytes) -> None:
         """Add to the file. Raises OSError: as much as the disk took is there, and hashed."""
@@ -59,7 +67,7 @@ class RecordingFile:
 
     def rewrite(self, head: bytes) -> None:
         """Write the head anew; it is as long as before. Raises OSError: the one before counts."""
-        before, self._head = self._head, head
+        before, self._head = self._head, self._as_written(head)
         try:
             self._write_head()
         except OSError:
@@ -68,6 +76,9 @@ class RecordingFile:
 
     def flush(self) -> None:
         """Give what is buffered to the system. Raises OSError."""
+        if self._seal is not None:
+            self._flush_sealed(self._seal)
+            return
         while self._buffer:
             written = os.write(self._fd, self._buffer)
             self._hash(bytes(self._buffer[:written]))
@@ -76,10 +87,11 @@ class RecordingFile:
 
     def drop(self) -> None:
         """Forget what could not be written."""
-        self._buffer.clear()
+        del self._buffer[self._written :]
 
     def close(self) -> str:
         """End the file. Returns: the hash of the whole; see `hash_of`."""
+        self._hash(self._tail)
         if self._filled:
             self._end_piece()
         total = root_of([hashlib.sha256(self._head).hexdigest(), *self._hashes])
@@ -87,6 +99,37 @@ class RecordingFile:
         return total
 
     # ---- inside ----------------------------------------------------------------------------------------------------
+
+    def _as_written(self, head: bytes) -> bytes:
+        return head if self._seal is None else self._seal.header + self._seal.chunk(0, head)
+
+    def _flush_sealed(self, seal: FileSeal) -> None:
+        """Write full chunks for good, and the one that is filling as it is: a crash leaves it readable."""
+        while len(self._buffer) >= CHUNK_BYTES:
+            chunk = seal.chunk(self._chunks + 1, bytes(self._buffer[:CHUNK_BYTES]))
+            self._put(chunk)
+            self._hash(chunk)
+            self._chunks += 1
+            del self._buffer[:CHUNK_BYTES]
+            self._written = 0
+        if len(self._buffer) > self._written:
+            tail = seal.chunk(self._chunks + 1, bytes(self._buffer))
+            self._put(tail)
+            self._tail, self._written = tail, len(self._buffer)
+
+    def _put(self, chunk: bytes) -> None:
+        """Write a chunk where the last one was, which was not full. Raises OSError: none is there."""
+        begin, done = self.size - len(self._tail), 0
+        self._tail = b""
+        try:
+            while done < len(chunk):
+                done += os.pwrite(self._fd, chunk[done:], begin + done)
+        except OSError:
+            self.size, self._written = begin, 0
+            with suppress(OSError):
+                os.ftruncate(self._fd, begin)
+            raise
+        self.size = begin + len(chunk)
 
     def _write_head(self) -> None:
         done = 0
@@ -142,6 +185,7 @@ def pieces_of(path: Path, head_bytes: int) -> list[str]:
     hashes = []
     with path.open("rb") as file:
         data = file.read(head_bytes)
+        data += file.read(head_bytes_of(data, head_bytes) - head_bytes)
         while data:
             hashes.append(hashlib.sha256(data).hexdigest())
             data = file.read(PIECE_BYTES)

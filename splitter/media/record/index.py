@@ -115,10 +115,23 @@ def everything(folder: Path) -> list[RecordingRow]:
     return _read(folder, f"SELECT {_COLUMNS} FROM recording ORDER BY began", ())
 
 
-def expired(folder: Path, before: float, limit: int) -> list[RecordingRow]:
-    """The recordings that ended before and may be deleted, the oldest first. Raises LocalError."""
+def expired(folder: Path, before: float, limit: int, route: str = "", but: tuple[str, ...] = ()) -> list[RecordingRow]:
+    """The recordings that ended before and may be deleted, the oldest first.
+
+    Args:
+        route: of this one alone; "": of all, `but` these.
+
+    Raises:
+        LocalError: the index cannot be read.
+    """
     test = "ended < ? AND NOT held AND state != 'deleted'"
-    return _read(folder, f"SELECT {_COLUMNS} FROM recording WHERE {test} ORDER BY ended LIMIT ?", (before, limit))
+    values: tuple[object, ...] = (before,)
+    if route:
+        test, values = f"{test} AND route = ?", (before, route)
+    elif but:
+        test, values = f"{test} AND route NOT IN ({', '.join('?' * len(but))})", (before, *but)
+    statement = f"SELECT {_COLUMNS} FROM recording WHERE {test} ORDER BY ended LIMIT ?"
+    return _read(folder, statement, (*values, max(0, limit)))
 
 
 def one(folder: Path, id: str) -> RecordingRow | None:

@@ -23,9 +23,12 @@ import structlog
 
 from splitter.core.errors import LocalError
 from splitter.media.record import protocol as p
+from splitter.media.record.keeper import RecordingRefused, Retention
 from splitter.media.record.keys import read_or_make
 from splitter.media.record.place import CONTROL, TAPS
-from splitter.media.record.studio import RecordingRefused, RecordingStudio
+from splitter.media.record.seal_keys import SealKeys, Seals, ensure_key
+from splitter.media.record.settings import read_routes
+from splitter.media.record.studio import RecordingStudio
 from splitter.media.worker.place import peer_of
 from splitter.telemetry.log import configure
 from splitter.telemetry.settings import TelemetrySettings
@@ -250,9 +253,9 @@ def carry_out_ask(ask: p.RecorderAsk, studio: RecordingStudio) -> None:
         case p.EnterInLedger():
             studio.enter(ask.kind, ask.about)
         case p.HoldRecording():
-            studio.hold(ask.recording, ask.held, ask.by, ask.reason)
+            studio.keeper.hold(ask.recording, ask.held, ask.by, ask.reason)
         case p.DeleteRecording():
-            studio.delete(ask.recording, ask.by, ask.reason)
+            studio.keeper.delete(ask.recording, ask.by, ask.reason)
         case _:
             pass
 
@@ -265,10 +268,10 @@ async def _run(arguments: argparse.Namespace) -> None:
             "a key was made that signs recordings: keep a copy of its public half elsewhere", file=arguments.key
         )
     recorder = RecorderProcess(Path(arguments.sockets), arguments.grace)
-    least, days = int(arguments.least_free * 1e6), arguments.keep_days
-    beside = ThreadPoolExecutor(1, "hashes")
+    least, kept = int(arguments.least_free * 1e6), Retention(arguments.keep_days, read_routes(arguments.keep_days_for))
+    beside, seals = ThreadPoolExecutor(1, "hashes"), await asyncio.to_thread(_seals, arguments)
     await recorder.start(
-        lambda trouble: RecordingStudio(Path(arguments.folder), key, trouble, least, days, beside=beside)
+        lambda trouble: RecordingStudio(Path(arguments.folder), key, trouble, least, kept, beside=beside, seals=seals)
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, recorder.stopped.set)
@@ -276,6 +279,14 @@ async def _run(arguments: argparse.Namespace) -> None:
     await recorder.stopped.wait()
     await recorder.close()
     beside.shutdown(wait=False, cancel_futures=True)
+
+
+def _seals(arguments: argparse.Namespace) -> Seals | None:
+    """What seals all that is written; None: nothing does. Raises LocalError."""
+    keys = SealKeys(arguments.seal_key, arguments.seal_command)
+    if arguments.seal_key and not arguments.seal_command and ensure_key(Path(arguments.seal_key)):
+        log.warning("a key was made that seals recordings: without it nobody opens them", file=arguments.seal_key)
+    return Seals(keys) if keys else None
 
 
 def main(words: list[str] | None = None) -> None:
@@ -286,6 +297,9 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--key", required=True)
     parser.add_argument("--least-free", type=float, default=0.0)
     parser.add_argument("--keep-days", type=float, default=0.0)
+    parser.add_argument("--keep-days-for", default="")
+    parser.add_argument("--seal-key", default="")
+    parser.add_argument("--seal-command", default="")
     parser.add_argument("--grace", type=float, default=60.0)
     parser.add_argument("--log-format", default="json")
     parser.add_argument("--log-level", default="info")

@@ -18,6 +18,23 @@ def _parse_numbers(text: str) -> re.Pattern[str] | None:
         raise ValueProblem(f'"{text}" is no regular expression: {error}', "correct it; '.*' is all numbers") from error
 
 
+def _parse_route(text: str) -> tuple[str, float]:
+    """A route and its days: "bank:3650"."""
+    route, found, days = text.rpartition(":")
+    try:
+        value = float(days)
+    except ValueError:
+        value = -1.0
+    if not found or not route or not 0 <= value <= 36_500:
+        raise ValueProblem(f'"{text}" is no trunk and its days', 'write it as "bank:3650", or "test:0" for never')
+    return route, value
+
+
+def read_routes(text: str) -> tuple[tuple[str, float], ...]:
+    """Routes and their days, as they are handed to a process. Raises ValueProblem."""
+    return tuple(_parse_route(one) for one in text.split(",") if one)
+
+
 @dataclass(frozen=True, slots=True)
 class RecordingSettings:
     """Which calls are recorded, where to, and for how long."""
@@ -45,6 +62,17 @@ class RecordingSettings:
     """A disk with less room stops all recordings; the desks are told before the agents go on."""
     keep_days: Annotated[float, Key(0, 36_500, taken=Uptake.RESTART)] = 0.0
     """Older recordings are deleted, but for those on hold; 0: none is."""
+    keep_days_for: Annotated[tuple[tuple[str, float], ...], Key(parse=_parse_route, taken=Uptake.RESTART)] = ()
+    """Days for calls to single trunks of the centre instead, such as ["bank:3650", "test:7"]; "bank:0": none of them is
+    deleted."""
+    seal_key: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
+    """Seals recordings, their events and screenshots (AES-256-GCM), with the last key of this file, which is made where
+    there is none. Who loses it loses them: keep a copy elsewhere, and let nobody but the service read it. A new key is
+    added by `splitter recordings new-key`; those before stay, for what they have sealed. Index and ledger are plain."""
+    seal_command: Annotated[str, Key(taken=Uptake.RESTART)] = ""
+    """Seals them with a key of your key service instead: this command gets "wrap" or "unwrap" as its last word, a key
+    in base64 on its standard input, and writes what became of it to its standard output, in base64, within 8 seconds.
+    It is called once a day, at each start, and when a recording of another day is opened."""
 
     def reason_for(self, trunks: tuple[str, ...], called: str, extension: str) -> str:
         """Why a call is recorded by these rules, in words; "" where it is not."""

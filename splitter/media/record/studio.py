@@ -25,27 +25,24 @@ from splitter.core.errors import PeerError
 from splitter.media.record import batch
 from splitter.media.record.about import RecordingAbout
 from splitter.media.record.batch import Described, Kind
-from splitter.media.record.file import RecordingFile, events_of, sums_of
-from splitter.media.record.index import RecordingIndex, RecordingPart, expired, one
+from splitter.media.record.events import EventLog
+from splitter.media.record.file import RecordingFile, events_of
+from splitter.media.record.index import RecordingIndex, RecordingPart
+from splitter.media.record.keeper import RecordingKeeper, RecordingRefused, Retention
 from splitter.media.record.keys import SigningKey
 from splitter.media.record.ledger import RecordingLedger
 from splitter.media.record.matroska import Muxer
 from splitter.media.record.remains import LeftFile, Remains, digest
+from splitter.media.record.seal_keys import Seals
 from splitter.media.record.take import Take
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _FLUSH_S = 0.25
 _STREAMS_LIMIT = 20_000
 _FREE_S = 1.0
-_SWEEP_S = 600.0
-_SWEEP_AT_ONCE, _SWEEP_ON_S = 20, 1.0
-_DAY_S = 86_400.0
+FOR_EVER = Retention()
 
 log = structlog.get_logger(__name__)
-
-
-class RecordingRefused(Exception):
-    """A request that cannot be done, in words."""
 
 
 @dataclass(slots=True)
@@ -59,7 +56,7 @@ class _Live:
     file: RecordingFile | None = None
     muxer: Muxer | None = None
     take: Take | None = None
-    events: Path | None = None
+    events: EventLog | None = None
     origin: float = 0.0
 
 
@@ -69,9 +66,13 @@ class RecordingStudio:
     Args:
         folder: of the files. key: signs the ledger.
         least_free_bytes: a disk with less stops all recordings.
-        keep_days: files that are older are deleted; 0 for never.
+        retention: what is older is deleted.
         trouble: told the id of a recording that had to stop, and why; "" and a reason where none can begin.
         beside: hashes what a recorder before has left; None: it is waited for.
+        seals: for all that is written; None: it is plain.
+
+    Attributes:
+        keeper: holds and deletes.
 
     Raises:
         LocalError: the folder cannot be used.
@@ -83,10 +84,11 @@ class RecordingStudio:
         key: SigningKey,
         trouble: Callable[[str, str], None],
         least_free_bytes: int = 0,
-        keep_days: float = 0.0,
+        retention: Retention = FOR_EVER,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         beside: Executor | None = None,
+        seals: Seals | None = None,
     ) -> None:
         self._folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -94,13 +96,13 @@ class RecordingStudio:
         self._index = RecordingIndex(folder)
         self._trouble = trouble
         self._least_free = least_free_bytes
-        self._keep_s = keep_days * _DAY_S
         self._clock, self._wall = clock, wall
+        self._seals = seals
         self._live: dict[str, _Live] = {}
         self._streams: dict[tuple[bytes, int], Described] = {}
         self._owed: list[Callable[[], None]] = []  # ends of files that are not written down yet
         self._flushed = self._looked = float("-inf")
-        self._swept = clock() - _SWEEP_S + 5
+        self.keeper = RecordingKeeper(folder, self._ledger, self._index, retention, self._live, clock, wall)
         self.full = ""
         self.unknown = 0
         self._remains = Remains(folder, self._ledger.number, beside)
@@ -155,7 +157,7 @@ class RecordingStudio:
         with path.open("xb") as file:
             try:
                 os.fchmod(file.fileno(), 0o600)
-                file.write(png)
+                file.write(self._seals.make().whole(png) if self._seals is not None else png)
                 file.flush()
             except OSError:
                 path.unlink()  # verify would call it a stranger
@@ -173,30 +175,6 @@ class RecordingStudio:
     def enter(self, kind: str, about: dict[str, Any]) -> None:
         """Note in the ledger who has opened, exported or listed what. Raises OSError."""
         self._ledger.add(kind, about, self._wall())
-
-    def hold(self, id: str, held: bool, by: str, reason: str) -> None:
-        """Let nothing delete a recording, or let it be deleted again. Raises OSError."""
-        self._ledger.add("held" if held else "released", {"recording": id, "by": by, "reason": reason}, self._wall())
-        self._index.held(id, held)
-
-    def delete(self, id: str, by: str, reason: str) -> None:
-        """Delete the files of a recording; ledger and index keep what they say. Raises RecordingRefused, OSError."""
-        row = one(self._folder, id)
-        if row is None or row.state == "deleted":
-            raise RecordingRefused(f"there is no recording {id}")
-        if row.held:
-            raise RecordingRefused(f"recording {id} is held: release it first")
-        if id in self._live:
-            raise RecordingRefused(f"recording {id} is being made")
-        days = {(self._folder / part.path).parent for part in row.parts}
-        stills = [str(path.relative_to(self._folder)) for day in days for path in day.glob(f"{id}.still-*.png")]
-        paths = [*(part.path for part in row.parts), *stills]
-        self._ledger.add("deleted", {"recording": id, "by": by, "reason": reason, "files": paths}, self._wall())
-        for path in paths:
-            whole = self._folder / path
-            for file in (whole, sums_of(whole), events_of(whole)):
-                file.unlink(missing_ok=True)
-        self._index.entered(id, "deleted", reason, row.ended)
 
     @property
     def states(self) -> dict[str, str]:
@@ -245,10 +223,7 @@ class RecordingStudio:
             if self.full:
                 for live in tuple(self._live.values()):
                     self._stop(live, self.full)
-        if now - self._swept >= _SWEEP_S:
-            self._swept = now
-            if self._sweep():
-                self._swept += _SWEEP_ON_S - _SWEEP_S
+        self.keeper.tick()
 
     def close(self) -> None:
         """End them all: the process ends."""
@@ -267,8 +242,9 @@ class RecordingStudio:
             number += 1
         path = day / f"{about.id}.{number}.mkv"
         muxer = Muxer(f"{about.caller} {about.call_id}", at)
-        live.muxer, live.file = muxer, RecordingFile(path, muxer.head)
-        live.events, live.origin = events_of(path), now
+        seals = self._seals
+        live.muxer, live.file = muxer, RecordingFile(path, muxer.head, seals.make(len(muxer.head)) if seals else None)
+        live.events, live.origin = EventLog(events_of(path), seals.make() if seals else None), now
         live.take = Take(
             muxer,
             live.file.write,
@@ -297,7 +273,7 @@ class RecordingStudio:
             file.drop()  # it opens all the same
         total = file.close()
         part = msgspec.structs.replace(part, ended=at, size=file.size, hash=total)
-        events = digest(live.events)
+        events = digest(live.events.path if live.events is not None else None)
         more = {"frames": take.frames, "dropped": take.dropped, "unknown": take.unknown, "events": events}
         self._owed.append(lambda: self._enter_end(live.about, part, state, reason, more))
         self._settle()
@@ -323,10 +299,9 @@ class RecordingStudio:
             self._index.entered(about.id, state, reason, part.ended)
 
     def _note(self, live: _Live, at: float, what: str, more: dict[str, Any]) -> None:
-        line = msgspec.json.encode({"at": round(max(0.0, at), 3), "what": what, **more}) + b"\n"
         if live.events is not None:
-            with suppress(OSError), live.events.open("ab") as file:
-                file.write(line)
+            with suppress(OSError):
+                live.events.add({"at": round(max(0.0, at), 3), "what": what, **more})
 
     def _end_what_was_left(self) -> None:
         """A recorder before this one was killed: what it wrote is hashed as it is, beside all else, and ended."""
@@ -374,14 +349,3 @@ class RecordingStudio:
         elif self.full and not full:
             self._trouble("", "")
         self.full = full
-
-    def _sweep(self) -> bool:
-        """Delete what is older than it is to be kept, a few at a time: packets wait meanwhile. Returns: more may be."""
-        if not self._keep_s:
-            return False
-        gone = 0
-        for row in expired(self._folder, self._wall() - self._keep_s, _SWEEP_AT_ONCE):
-            with suppress(RecordingRefused, OSError):
-                self.delete(row.id, "retention", f"older than {self._keep_s / _DAY_S:g} days")
-                gone += 1
-        return gone == _SWEEP_AT_ONCE

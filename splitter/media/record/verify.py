@@ -13,6 +13,7 @@ from splitter.media.record.index import everything
 from splitter.media.record.keys import CheckingKey
 from splitter.media.record.ledger import FIRST, LedgerEntry, lines, read_line
 from splitter.media.record.matroska import HEAD_BYTES
+from splitter.media.record.seal import MAGIC, head_bytes_of
 
 _FIELDS = ("call_id", "short_code", "caller", "called", "direction")
 
@@ -156,7 +157,8 @@ def _place(whole: Path, hashes: list[str], size: int) -> str:
     at = next((at for at, one in enumerate(noted) if hashes[1 + at : 2 + at] != [one]), None)
     if at is None:
         return " in its head" if len(noted) == len(hashes) - 1 else ""
-    begin = HEAD_BYTES + (at << 20)
+    with whole.open("rb") as file:
+        begin = head_bytes_of(file.read(len(MAGIC)), HEAD_BYTES) + (at << 20)
     return f" between bytes {begin} and {min(now, begin + (1 << 20))}"
 
 

@@ -17,11 +17,12 @@ from splitter.media.ports.recording import RecordingTap
 from splitter.media.record.about import RecordingAbout
 from splitter.media.record.batch import Described, Kind
 from splitter.media.record.index import RecordingRow, one
+from splitter.media.record.keeper import RecordingRefused
 from splitter.media.record.keys import SigningKey, read_or_make
 from splitter.media.record.process import carry_out_ask
 from splitter.media.record.protocol import RecorderAnswer, RecorderAsk
 from splitter.media.record.settings import RecordingSettings
-from splitter.media.record.studio import RecordingRefused, RecordingStudio
+from splitter.media.record.studio import RecordingStudio
 from splitter.media.record.tap import TapFeed, TapLine
 from splitter.media.voice.g711 import ALAW
 
@@ -65,7 +66,7 @@ class Stage:
         stuck: the recorder takes nothing now. gone: there is none.
     """
 
-    def __init__(self, folder: Path, host: Hand | None = None, **more: float) -> None:
+    def __init__(self, folder: Path, host: Hand | None = None, **more: object) -> None:
         self.folder = folder
         self.host = host or Hand()
         self.troubles: list[tuple[str, str]] = []

@@ -16,10 +16,10 @@ import pytest
 from splitter.media.record import batch
 from splitter.media.record.batch import Described, Kind, PicturePacket
 from splitter.media.record.index import RecordingQuery, search
+from splitter.media.record.keeper import RecordingRefused, Retention
 from splitter.media.record.keys import public_of, read_public
 from splitter.media.record.ledger import lines, read_line
 from splitter.media.record.protocol import LINE_LIMIT_BYTES, KeepStill, RecorderCall, read_call, write_line
-from splitter.media.record.studio import RecordingRefused
 from splitter.media.record.verify import examine
 from tests.media.record.kit import ABOUT, BLOCK, RATE, Seen, Stage, pitch, played, tracks
 from tests.media.room.kit import Camera
@@ -250,7 +250,7 @@ class TestACrash:
         stage.studio.begin(ABOUT)
         stage.voice("caller").talk(1.0)
         later = Later()
-        stage.more["beside"] = later  # type: ignore[assignment]
+        stage.more["beside"] = later
         stage.studio = stage.started()  # does not read the ledger, which may be long
         stage.studio.begin(ABOUT)
         later.run()
@@ -367,20 +367,32 @@ class TestIndex:
 
 class TestKeeping:
     def test_old_ones_go_but_for_those_on_hold(self, tmp_path: Path) -> None:
-        stage = Stage(tmp_path / "recordings", keep_days=1.0)
+        stage = Stage(tmp_path / "recordings", retention=Retention(1.0))
         for id in ("call-1", "call-2"):
             stage.studio.begin(msgspec.structs.replace(ABOUT, id=id))
             stage.studio.end(id)
-        stage.studio.hold("call-2", True, "the judge", "case 7")
+        stage.studio.keeper.hold("call-2", True, "the judge", "case 7")
         stage.host.time += 90_000
         stage.studio.tick()
         assert [path.name for path in stage.files] == ["call-2.1.mkv"]
         assert stage.row("call-1").state == "deleted"
         with pytest.raises(RecordingRefused, match="held"):
-            stage.studio.delete("call-2", "somebody", "")
+            stage.studio.keeper.delete("call-2", "somebody", "")
+
+    def test_each_trunk_of_the_centre_may_have_its_days(self, tmp_path: Path) -> None:
+        stage = Stage(tmp_path / "recordings", retention=Retention(1.0, (("bank", 3.0), ("court", 0.0))))
+        for id, route in (("call-1", "pbx"), ("call-2", "bank"), ("call-3", "court")):
+            stage.studio.begin(msgspec.structs.replace(ABOUT, id=id, route=route))
+            stage.studio.end(id)
+        left = []
+        for _ in range(2):
+            stage.host.time += 2 * 86_400
+            stage.studio.tick()
+            left.append([path.name for path in stage.files])
+        assert left == [["call-2.1.mkv", "call-3.1.mkv"], ["call-3.1.mkv"]]
 
     def test_many_go_a_few_at_a_time_with_their_screenshots(self, tmp_path: Path) -> None:
-        stage = Stage(tmp_path / "recordings", keep_days=1.0)
+        stage = Stage(tmp_path / "recordings", retention=Retention(1.0))
         for number in range(50):
             stage.studio.begin(msgspec.structs.replace(ABOUT, id=f"call-{number}"))
             stage.studio.keep_still(f"call-{number}", 1, b"a picture")

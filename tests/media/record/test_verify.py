@@ -186,7 +186,7 @@ def test_the_place_of_a_change_in_a_long_file_is_told(tmp_path: Path) -> None:
 
 
 def test_a_deletion_is_known_and_no_fault(stage: Stage) -> None:
-    stage.studio.delete("call-1", "the operator", "asked by the caller")
+    stage.studio.keeper.delete("call-1", "the operator", "asked by the caller")
     assert wrong(stage) == [] and not list(stage.folder.glob("*/call-1.*"))
     kinds = folder_of(stage.folder)
     assert b"asked by the caller" in b"".join(path.read_bytes() for path in kinds.glob("*.jsonl"))

@@ -1,0 +1,101 @@
+"""How long recordings are kept: held, deleted by hand, and by age. Does I/O, in the recorder's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from splitter.media.record.file import events_of, sums_of
+from splitter.media.record.index import RecordingIndex, RecordingRow, expired, one
+from splitter.media.record.ledger import RecordingLedger
+
+DAY_S = 86_400.0
+_SWEEP_S = 600.0
+_SWEEP_AT_ONCE, _SWEEP_ON_S = 20, 1.0
+
+
+class RecordingRefused(Exception):
+    """A request that cannot be done, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Days that recordings are kept, 0 for ever; `routes`: those of trunks of the centre, where they differ."""
+
+    days: float = 0.0
+    routes: tuple[tuple[str, float], ...] = ()
+
+
+class RecordingKeeper:
+    """The end of recordings.
+
+    Args:
+        live: the ids of those that are being made.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ledger: RecordingLedger,
+        index: RecordingIndex,
+        retention: Retention,
+        live: Container[str],
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        self._folder, self._ledger, self._index = folder, ledger, index
+        self._retention, self._live = retention, live
+        self._clock, self._wall = clock, wall
+        self._swept = clock() - _SWEEP_S + 5
+
+    def hold(self, id: str, held: bool, by: str, reason: str) -> None:
+        """Let nothing delete a recording, or let it be deleted again. Raises OSError."""
+        self._ledger.add("held" if held else "released", {"recording": id, "by": by, "reason": reason}, self._wall())
+        self._index.held(id, held)
+
+    def delete(self, id: str, by: str, reason: str) -> None:
+        """Delete the files of a recording; ledger and index keep what they say. Raises RecordingRefused, OSError."""
+        row = one(self._folder, id)
+        if row is None or row.state == "deleted":
+            raise RecordingRefused(f"there is no recording {id}")
+        if row.held:
+            raise RecordingRefused(f"recording {id} is held: release it first")
+        if id in self._live:
+            raise RecordingRefused(f"recording {id} is being made")
+        paths = self._files(row)
+        self._ledger.add("deleted", {"recording": id, "by": by, "reason": reason, "files": paths}, self._wall())
+        for path in paths:
+            whole = self._folder / path
+            for file in (whole, sums_of(whole), events_of(whole)):
+                file.unlink(missing_ok=True)
+        self._index.entered(id, "deleted", reason, row.ended)
+
+    def _files(self, row: RecordingRow) -> list[str]:
+        days = {(self._folder / part.path).parent for part in row.parts}
+        stills = [str(path.relative_to(self._folder)) for day in days for path in day.glob(f"{row.id}.still-*.png")]
+        return [*(part.path for part in row.parts), *stills]
+
+    def tick(self) -> None:
+        """Delete what is older than it is to be kept, now and then, a few at a time: packets wait meanwhile."""
+        now = self._clock()
+        if now - self._swept >= _SWEEP_S:
+            self._swept = now
+            if self._sweep():
+                self._swept += _SWEEP_ON_S - _SWEEP_S
+
+    def _sweep(self) -> bool:
+        """Delete some. Returns: more may be."""
+        keep, gone = self._retention, 0
+        named = dict(keep.routes)
+        for route, days in (*named.items(), ("", keep.days)):
+            if not days:
+                continue
+            but = tuple(named) if not route else ()
+            before = self._wall() - days * DAY_S
+            for row in expired(self._folder, before, _SWEEP_AT_ONCE - gone, route, but):
+                with suppress(RecordingRefused, OSError):
+                    self.delete(row.id, "retention", f"older than {days:g} days")
+                    gone += 1
+        return gone >= _SWEEP_AT_ONCE
