@@ -21,6 +21,7 @@ Layout, one file per group:
     trunks.py     trunks
     seats.py      seats
     token.py      token
+    account.py    account add
     demo.py       demo: the gateway with simulated neighbours
     door.py       talks to the running gateway over its control socket
     bans.py       bans
@@ -63,6 +64,7 @@ COMMANDS = {
     "drain": ("splitter.cli.drain:drain", "Take no new calls; those that live go on."),
     "restart": ("splitter.cli.reload:restart", "Begin anew with the configuration as it is now; calls go on."),
     "token": ("splitter.cli.token:token", "Make a bearer token for the API, or revoke tokens."),
+    "account": ("splitter.cli.account:account", "Make the account of an agent, a supervisor or an auditor."),
     "dial": ("splitter.cli.phones:dial", "Call a number for a desk, whose phone rings first."),
     "redial": ("splitter.cli.phones:redial", "Call the person of an earlier call once more."),
     "invite": ("splitter.cli.invite:invite", "Send the caller a link for video, or call a phone into the voice."),

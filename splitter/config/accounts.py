@@ -9,11 +9,12 @@ from splitter.config.reader import Problems, Table
 
 
 def check_account(table: Table, account: Account) -> None:
-    """Check that an account has a password or hashes, and not both."""
-    if not account.password and not table.listed("ha1"):
-        table.problem("password", "is missing", "add a password, or its hashes as ha1")
-    elif account.password and account.ha1:
-        table.problem("ha1", "stands beside a password", "leave one of the two")
+    """Check that an account has a password or hashes of it, and not both."""
+    if not (account.password or account.argon2 or table.listed("ha1")):
+        table.problem("password", "is missing", "add a password, or what splitter account add prints")
+    for key in ("ha1", "argon2"):
+        if account.password and getattr(account, key):
+            table.problem(key, "stands beside a password", "leave one of the two")
 
 
 def check_registrar(table: Table, settings: RegistrarSettings) -> None:
@@ -47,7 +48,8 @@ def _check_server(trunk: Trunk, settings: Settings, problems: Problems) -> None:
         problems.add((*path, "authenticate"), "there is no account", "add [[account]] with user and password")
     for index, account in enumerate(settings.accounts):
         lacking = [algorithm for algorithm in trunk.algorithms if not account.secret(algorithm, "")]
-        if lacking and not problems.within(("account", index)):
+        browser_alone = account.argon2 and not account.ha1
+        if lacking and not browser_alone and not problems.within(("account", index)):
             what = f'has no hash for {", ".join(lacking)}, which trunk "{trunk.name}" offers'
             remedy = f"add it, or leave the algorithm out of trunk.{trunk.name}.algorithms"
             problems.add(("account", index, "ha1"), what, remedy)

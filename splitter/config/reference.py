@@ -85,6 +85,7 @@ _HASHES = """[
     "SHA-512-256:55a9a3daf5d08d3de639361eaa08f5454541631d36aed0f0e6a5ef31eaf6fc86",
     "MD5:8b250a2ac89ae7070d91d52654b0952a",
 ]"""
+_ARGON2 = '"$argon2id$v=19$m=19456,t=2,p=1$MDAwMDAwMDAwMDAwMDAwMA$TZCCCJQw6qE40QoszdZDx3LhW/RG6J0UYvSQtFYYSrQ"'
 _PARTS: tuple[Heading | Example, ...] = (
     Example("[gateway]", (CallSettings, Settings)),
     Heading(
@@ -120,11 +121,12 @@ _PARTS: tuple[Heading | Example, ...] = (
     ),
     Heading(
         "seats",
-        "Accounts of SIP seats, one [[account]] each, for the trunks above with authenticate = true. This file holds "
+        "Accounts of people, one [[account]] each: for the console, the API, and SIP seats at the trunks above "
+        "with authenticate = true. This file holds "
         "secrets: it should be readable by the service's user alone.",
     ),
-    Example("[[account]]", (Account,), without="ha1"),
-    Example("[[account]]", (Account,), {"user": '"8002"', "ha1": _HASHES}, only="user ha1"),
+    Example("[[account]]", (Account,), without="ha1 argon2"),
+    Example("[[account]]", (Account,), {"user": '"8002"', "argon2": _ARGON2, "ha1": _HASHES}, only="user ha1 argon2"),
     Example("[registrar]", (RegistrarSettings,)),
     Heading("API"),
     Example("[api]", (ApiSettings,)),

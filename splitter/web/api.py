@@ -108,7 +108,7 @@ def table(ports: Ports) -> tuple[Operation, ...]:
 
 def _logins(ports: Ports) -> tuple[Operation, ...]:
     login = LoginRoutes(ports.access, ports.clock, ports.elsewhere)
-    wrong = ((401, "wrong-login"), (429, "too-many-logins"))
+    wrong = ((401, "wrong-login"), (401, "code-needed"), (401, "wrong-code"), (429, "too-many-logins"))
     granted = GoodAnswer(200, "a token for this account's desk", shapes.LoggedIn)
     minted = GoodAnswer(201, "the token", shapes.Minted)
     return (

@@ -161,8 +161,9 @@ def login_mark(secret: bytes, account: Account) -> str:
 
     It says nothing of the password to those who do not have the secret.
     """
-    ha1, may = sorted(account.ha1.items()), sorted(account.may)
-    said = msgspec.json.encode((account.user, account.password, ha1, account.extension, may))
+    ha1, may = sorted(account.ha1.items()), sorted(account.scopes)
+    proof = (account.password, account.argon2, account.totp, ha1)
+    said = msgspec.json.encode((account.user, proof, account.extension, may))
     return hmac.digest(secret, said, hashlib.sha256).hex()[:ID_LETTERS]
 
 

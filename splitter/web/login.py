@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 from aiohttp import web
 
 from splitter.calls.logins.access import GRANTED, Scope
+from splitter.calls.logins.accounts import Account
 from splitter.calls.logins.limits import LoginLimits
+from splitter.calls.logins.totp import OneTimeCodes
 from splitter.core.clock import Clock
 from splitter.core.net import source_of
 from splitter.telemetry import metrics
@@ -26,6 +30,7 @@ from splitter.web.shapes import IceServer, LoggedIn, Login, Me, Minted, TokenWis
 
 LOGIN_BODY = Body((JSON,), JSON_BYTES, Login)
 TOKEN_BODY = Body((JSON,), JSON_BYTES, TokenWish)
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +48,8 @@ class LoginRoutes:
         self._elsewhere = elsewhere
         self._clock = clock
         self._limits = LoginLimits()
+        self._codes = OneTimeCodes()
+        self._hashing = ThreadPoolExecutor(1, "hashing")  # starts with its first hash
         self._quiet = Quiet()
 
     async def login(self, request: web.Request) -> web.Response:
@@ -53,19 +60,41 @@ class LoginRoutes:
             metrics.API_LOGINS.labels("limited").inc()
             after = {"Retry-After": str(math.ceil(wait_s))}
             raise ApiError(429, "too-many-logins", "too many logins failed; wait before the next one", after)
-        account = self._access.passwords.account(wish.user, wish.password)
+        account = await self._account_of(wish)
         if account is None:
             self._failed(wish.user, source, now)
-            raise ApiError(401, "wrong-login", "no such user, or not its password", {"WWW-Authenticate": "Bearer"})
+            raise ApiError(401, "wrong-login", "no such user, or not its password", _CHALLENGE)
+        if account.totp:
+            self._check_code(account, wish.code, source, now)
         metrics.API_LOGINS.labels("granted").inc()
         self._limits.succeeded(wish.user, source)
-        # A desk without an extension of its own is known to the centre by its user.
         login = login_mark(self._access.secret, account)
-        bearer = Bearer(account.user, account.may | {Scope.DESK}, account.extension or account.user, login=login)
+        return json_response(self._let_in(account.user, account.scopes, account.extension, login, source))
+
+    async def _account_of(self, wish: Login) -> Account | None:
+        passwords = self._access.passwords
+        if not passwords.slow:
+            return passwords.account(wish.user, wish.password)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._hashing, passwords.account, wish.user, wish.password)
+
+    def _check_code(self, account: Account, code: str, source: str, now: float) -> None:
+        """Ask for the second factor of an account whose password was right."""
+        if not code:
+            raise ApiError(401, "code-needed", "the six digits of the authenticator app are needed as well", _CHALLENGE)
+        if not self._codes.take(account.user, account.totp, code, self._clock.wall()):
+            self._failed(account.user, source, now)
+            raise ApiError(401, "wrong-code", "these six digits are wrong, too old, or used already", _CHALLENGE)
+
+    def _let_in(self, user: str, scopes: frozenset[Scope], extension: str, login: str, source: str) -> LoggedIn:
+        """A token for whoever has proved to be this user."""
+        # A desk without an extension of its own is known to the centre by its user.
+        desk = (extension or user) if Scope.DESK in scopes else ""
+        bearer = Bearer(user, scopes, desk, login=login)
         expires_at = float(int(self._clock.wall() + self._access.settings.token_lifetime_s))
         token = mint(self._access.secret, bearer, expires_at, self._clock.wall())
-        log.info("logged in", user=account.user, extension=bearer.extension, source=source, token=id_of(token))
-        return json_response(LoggedIn(token, expires_at, account.user, bearer.extension, account.user))
+        log.info("logged in", user=user, extension=desk, source=source, token=id_of(token))
+        return LoggedIn(token, expires_at, user, desk, user)
 
     async def tokens(self, request: web.Request) -> web.Response:
         """Mint a token for a program that knows who its users are: it logs them in without their passwords."""

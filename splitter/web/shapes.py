@@ -84,10 +84,11 @@ class DiagnosisShown(Struct):
 
 
 class Login(Struct, forbid_unknown_fields=True):
-    """The name and password of an [[account]]."""
+    """The name and password of an [[account]], and the six digits of its authenticator app where it has one."""
 
     user: Annotated[str, Meta(min_length=1, max_length=128)]
     password: Annotated[str, Meta(min_length=1, max_length=256)]
+    code: Annotated[str, Meta(max_length=16)] = ""
 
 
 class LoggedIn(Struct):

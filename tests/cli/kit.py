@@ -20,9 +20,9 @@ SPLITTER = [sys.executable, "-c", "from splitter.cli import main; main()"]
 Command = Callable[..., Awaitable[Result]]
 
 
-def splitter(*arguments: str, **environment: str) -> Result:
-    """Run a command in this process; its output is no terminal."""
-    return CliRunner().invoke(main, list(arguments), env={"SPLITTER_CONFIG": str(MISSING), **environment})
+def splitter(*arguments: str, typed: str = "", **environment: str) -> Result:
+    """Run a command in this process; its output is no terminal. `typed`: what its standard input says."""
+    return CliRunner().invoke(main, list(arguments), typed, env={"SPLITTER_CONFIG": str(MISSING), **environment})
 
 
 @asynccontextmanager

@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from splitter.calls.logins import limits
-from splitter.calls.logins.access import ApiSettings
+from splitter.calls.logins.access import AccountRole, ApiSettings
+from splitter.calls.logins.accounts import Account
+from splitter.calls.logins.hashes import hash_of
+from splitter.calls.logins.passwords import Passwords
+from splitter.calls.logins.totp import secret_text
 from tests.web.kit import Gateway, Web, web
 
 
@@ -131,3 +135,56 @@ class TestMaking:
     async def test_of_tokens_is_for_administrators(self, outside: Web) -> None:
         for token in ("reader", "cti", "desk", "painter"):
             assert await outside.code("POST", "/v1/tokens", token, **say(extension="1")) == (403, "wrong-scope")
+
+
+APP = secret_text(b"12345678901234567890")
+
+
+def let_in(parts: Gateway, *accounts: Account) -> None:
+    parts.ports.access.passwords = Passwords(accounts, (), "decoy")
+
+
+class TestASecondFactor:
+    @pytest.fixture(autouse=True)
+    def account(self, parts: Gateway) -> None:
+        let_in(parts, Account("8001", argon2=hash_of("red", b"0" * 16), totp=APP))
+        parts.clock.time += 59 - parts.clock.wall()  # see tests/calls/logins/test_totp.py
+
+    async def test_is_asked_for_once_the_password_is_right(self, outside: Web) -> None:
+        wrong = await outside.code("POST", "/v1/login", **say(user="8001", password="blue", code="287082"))
+        assert wrong == (401, "wrong-login")
+        right = await outside.code("POST", "/v1/login", **say(user="8001", password="red"))
+        assert right == (401, "code-needed")
+        status, body = await outside.ask("POST", "/v1/login", **say(user="8001", password="red", code="287082"))
+        assert (status, body["extension"]) == (200, "8001")
+        again = await outside.code("POST", "/v1/login", **say(user="8001", password="red", code="287082"))
+        assert again == (401, "wrong-code"), "a code is good once"
+
+    async def test_cannot_be_guessed_at(self, outside: Web) -> None:
+        for number in range(limits.USER_FAILURES):
+            said = say(user="8001", password="red", code=f"{number:06}")
+            assert (await outside.code("POST", "/v1/login", **said))[1] == "wrong-code"
+        said = say(user="8001", password="red", code="287082")
+        assert (await outside.code("POST", "/v1/login", **said))[1] == "too-many-logins"
+
+
+@pytest.mark.parametrize(
+    ("role", "extension", "scopes"),
+    [
+        ("agent", "8001", ["desk"]),
+        (
+            "supervisor",
+            "8001",
+            ["calls:control", "calls:join", "calls:read", "calls:supervise", "desk", "pictures", "recordings:read"],
+        ),
+        ("auditor", "", ["calls:read", "recordings:read"]),
+        ("admin", "8001", ["admin", "desk"]),
+    ],
+)
+async def test_roles_say_what_a_login_may_do(
+    role: str, extension: str, scopes: list[str], parts: Gateway, outside: Web
+) -> None:
+    let_in(parts, Account("8001", "red", role=AccountRole(role)))
+    _, body = await outside.ask("POST", "/v1/login", **say(user="8001", password="red"))
+    _, me = await outside.ask("GET", "/v1/me", body["token"])
+    assert (me["name"], me["extension"], me["scopes"]) == ("8001", extension, scopes)

@@ -39,6 +39,28 @@ ENTERS = frozenset({Scope.JOIN, Scope.CONTROL, Scope.ADMIN})
 OF_ACCOUNTS = (Scope.READ, Scope.JOIN, Scope.SUPERVISE, Scope.CONTROL, Scope.PICTURES, Scope.RECORDINGS)
 """What an account may be given beside its own desk: for supervisors."""
 
+
+class AccountRole(StrEnum):
+    """What an account is for; `Account.may` can add to it."""
+
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What whoever has this role may do."""
+        return _SCOPES[self]
+
+
+_SCOPES = {
+    AccountRole.AGENT: frozenset({Scope.DESK}),
+    AccountRole.SUPERVISOR: frozenset({Scope.DESK, *OF_ACCOUNTS}),
+    AccountRole.AUDITOR: frozenset({Scope.READ, Scope.RECORDINGS}),
+    AccountRole.ADMIN: frozenset({Scope.DESK, Scope.ADMIN}),
+}
+
 GRANTED = tuple(scope for scope in Scope if scope not in (Scope.GUEST, Scope.CALLER))
 """What the configuration, and whoever makes tokens, may grant."""
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from splitter.calls.logins.access import OF_ACCOUNTS, Scope
+from splitter.calls.logins.access import OF_ACCOUNTS, AccountRole, Scope
+from splitter.calls.logins.hashes import parse_argon2
+from splitter.calls.logins.totp import parse_totp
 from splitter.core.keys import Key, Uptake, ValueProblem, optional, suggest
 from splitter.sip.digest import ALGORITHMS, secret_of
 
@@ -83,13 +85,31 @@ class Account:
     """Instead of the password, its hash for each algorithm of the trunks: H(user:realm:password), such as from
       printf '8002:seats.example.org:PASSWORD' | sha256sum           (openssl dgst -sha512-256; md5sum)
     Whoever reads a hash can log in with it, but not learn the password."""
+    argon2: Annotated[str, Key(parse=optional(parse_argon2), secret=True, taken=Uptake.LIVE)] = field(
+        default="", repr=False
+    )
+    """Instead of the password, its hash for the console and the API: splitter account add USER makes it. Nobody who
+    reads it can log in with it. A SIP seat of the same account needs an ha1 beside it."""
+    totp: Annotated[str, Key(parse=optional(parse_totp), secret=True, taken=Uptake.LIVE)] = field(
+        default="", repr=False
+    )
+    """A second factor at the console and the API: the secret of an app that shows six digits (RFC 6238); splitter
+    account add USER --totp makes it, and shows it as a QR code. SIP seats are not asked for it."""
+    role: Annotated[AccountRole, Key(taken=Uptake.LIVE)] = AccountRole.AGENT
+    """What it is for: "agent", the calls of its own desk; "supervisor", a desk with all that `may` can give; "auditor",
+    no desk, sees all calls and recordings and changes nothing; "admin", everything."""
     extension: Annotated[str, Key(parse=optional(parse_user), example='"8001"', taken=Uptake.LIVE)] = ""
     """The extension of the same desk in the voice centre; the seat may call and register as this too."""
     may: Annotated[frozenset[Scope], Key(parse=_parse_right, taken=Uptake.LIVE)] = frozenset()
-    """What it may do beyond the calls of its own desk, for supervisors: "calls:read", see all calls; "calls:join",
+    """What it may do beyond its role: "calls:read", see all calls; "calls:join",
     enter the picture of any call, which others do by consent of the desk that has it; "calls:supervise", listen to any
     call by one's own phone, whisper to its agent, take it over; "calls:control", hang up, take out and bind too;
     "pictures", put up stills for all calls; "recordings:read", find and open recordings of all calls."""
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What a login of it may do."""
+        return self.role.scopes | self.may
 
     def secret(self, algorithm: str, realm: str) -> str:
         """H(user:realm:password); empty where only hashes of other algorithms are known."""

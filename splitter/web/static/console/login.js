@@ -10,6 +10,7 @@ import { fault, t } from "./texts.js";
 const TOKEN = "splitter.token";
 
 let byToken = false;
+let byCode = false; // the account that signs in has an authenticator app
 let problem = "";
 
 /** @param {Splitter} splitter */
@@ -35,6 +36,7 @@ export function showLogin(reason = "") {
   }
   byId("login-user-fields").hidden = byToken;
   byId("login-token-fields").hidden = !byToken;
+  byId("login-code-field").hidden = byToken || !byCode;
   say(byId("login-other"), t(byToken ? "login.password.open" : "login.token.open"));
   byId("login-browser").hidden = hasWebRtc();
   say(byId("login-browser"), hasWebRtc() ? "" : t("error.no-webrtc"));
@@ -55,7 +57,7 @@ export function remembered(splitter) {
 export function signOut(splitter) {
   forget();
   problem = "";
-  byId("password").value = byId("token").value = "";
+  empty();
   splitter.close();
   byId("user").focus();
 }
@@ -73,7 +75,8 @@ async function submit(splitter) {
   problem = "";
   showLogin();
   try {
-    const granted = byToken ? token : (await splitter.login(user, password)).token;
+    const code = byCode ? byId("code").value.replace(/\s/g, "") : "";
+    const granted = byToken ? token : (await splitter.login(user, password, code)).token;
     await enter(splitter, granted);
   } catch (error) {
     refused(error);
@@ -89,7 +92,7 @@ async function enter(splitter, token) {
     problem = "";
     await splitter.connect({ token });
     keep(token);
-    byId("password").value = byId("token").value = "";
+    empty();
   } catch (error) {
     if (/** @type {any} */ (error).code !== "closed") refused(error);
   }
@@ -99,10 +102,18 @@ async function enter(splitter, token) {
 function refused(error) {
   const { status, code } = /** @type {{status?: number, code?: string}} */ (error);
   if (status === 401) forget();
+  byCode ||= code === "code-needed";
   problem = code === "expired-token" || code === "expired" ? "login.expired" : fault(error);
   showLogin();
-  byId(byToken ? "token" : "password").select?.();
-  byId(byToken ? "token" : "password").focus();
+  const field = byId(byToken ? "token" : byCode && code !== "wrong-login" ? "code" : "password");
+  field.select?.();
+  field.focus();
+}
+
+/** Leave no secret in the form. */
+function empty() {
+  byId("password").value = byId("token").value = byId("code").value = "";
+  byCode = false;
 }
 
 function kept() {

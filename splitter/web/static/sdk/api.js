@@ -36,14 +36,16 @@ export class Api extends EventTarget {
   }
 
   /**
-   * Log in with the user and password of an account.
+   * Log in with the user and password of an account; its `code` where it has an authenticator app (else the error's
+   * code is "code-needed").
    * @param {string} user
    * @param {string} password
+   * @param {string} [code]  six digits
    * @returns {Promise<{token: string, expires_at: number, user: string, extension: string, name: string}>}
    */
-  async login(user, password) {
+  async login(user, password, code = "") {
     this.token = "";
-    const response = await this.request("POST", "/v1/login", { json: { user, password } });
+    const response = await this.request("POST", "/v1/login", { json: { user, password, ...(code && { code }) } });
     const granted = await response.json();
     this.token = granted.token;
     return granted;
