@@ -21,6 +21,7 @@ from splitter.store.write_ahead import WriteAheadLog
 from splitter.telemetry import record_counts
 
 GATHER_S = 0.05  # a call that changes twice in a moment is written once
+GATHER_AHEAD_S = 0.25  # the same where the write-ahead log has it meanwhile: only the death of the host would lose it
 RETRY_S = 0.5
 READ_TRIES = 3
 SLOW_S = 0.5  # a record that waits longer is late: what would be lost now is more than was promised
@@ -85,6 +86,7 @@ class Gatherer:
     ) -> None:
         self._shelf = shelf
         self._ahead = ahead or WriteAheadLog(None)
+        self._gather_s = GATHER_S if self._ahead.folder is None else GATHER_AHEAD_S
         self._fence = 0
         self._on_loss = on_loss
         self.unread = False
@@ -185,7 +187,7 @@ class Gatherer:
     @property
     def alarm(self) -> str:
         """The alarm of the records, in plain words; "" while records are written in time."""
-        if not self._alarm and self._shelf is not None and self.lag_s > SLOW_S + GATHER_S:
+        if not self._alarm and self._shelf is not None and self.lag_s > SLOW_S + self._gather_s:
             return self._shelf.late
         if not self._alarm and self._ahead.fault:
             return f"a restart may lose the last moment of calls: {self._ahead.fault} in {self._ahead.folder}"
@@ -205,6 +207,7 @@ class Gatherer:
     def flush(self, limit_s: float = 5.0) -> bool:
         """Wait until all that was handed in is kept; False where that takes longer than `limit_s`."""
         with self._lock:
+            self._lock.notify_all()  # what gathers is written at once
             return self._lock.wait_for(lambda: not self._waiting and not self._busy, limit_s)
 
     def _put(self, call_id: str, change: RecordChange) -> None:
@@ -254,7 +257,7 @@ class Gatherer:
             if self._stopping:
                 return bool(self._waiting or self._anew)
             if self._since is not None:
-                self._lock.wait(GATHER_S)
+                self._lock.wait(self._gather_s)
             return True
 
     def _works(self, shelf: RecordShelf, batch: Batch, began: float | None) -> None:

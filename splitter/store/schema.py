@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import zlib
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -16,14 +16,13 @@ from splitter.core.errors import SplitterError
 from splitter.core.tenancy import Tenancy
 from splitter.store import outbox
 from splitter.store.outbox import Delivered, Delivery
+from splitter.store.packing import Packer, unpacked
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.trace import TraceEvent
 
-VERSION = 2
+VERSION = 3
 BUSY_S = 5.0
 MEMORY = ":memory:"
-# Below this a SIP message gains too little to be worth the time.
-PACK_FROM_BYTES = 200
 _PAGES_GIVEN_BACK = 2000  # at a time, so that one vacuum step stays short
 CALLS_PRUNED = 100  # at a time for age,
 _CALLS_SQUEEZED = 10  # and for size, where one too many is a pity
@@ -47,13 +46,13 @@ CREATE TABLE trace (
     id        INTEGER PRIMARY KEY, -- in the order of writing, which is the order of time
     call_id   TEXT NOT NULL,
     seq       INTEGER NOT NULL,
-    at        REAL NOT NULL,
+    at        REAL NOT NULL,       -- of the last event, where there are several
     leg       TEXT NOT NULL,
     kind      TEXT NOT NULL,
     direction TEXT NOT NULL,
     peer      TEXT NOT NULL,
     text      TEXT NOT NULL,
-    packed    INTEGER NOT NULL,    -- 1: data is compressed with zlib
+    packed    INTEGER NOT NULL,    -- 2: data is several events; see `packing`, also for those of format 2
     data      BLOB NOT NULL
 );
 CREATE INDEX trace_by_call ON trace (call_id);
@@ -67,7 +66,7 @@ INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (call_id) DO UPDATE S
 """
 
 
-_FROM_VERSION = {1: outbox.TABLE}  # what a file of that version lacks
+_FROM_VERSION = {1: outbox.TABLE, 2: ""}  # what a file of that version lacks; 3 packs traces otherwise
 
 
 NEWEST = 1e18
@@ -242,21 +241,25 @@ def _clean(text: str) -> str:
 
 
 def insert(db: sqlite3.Connection, rows: Iterable[Row]) -> None:
-    """Write a batch in one transaction: all of it or nothing. Of a call only its last row counts."""
-    events: list[tuple[object, ...]] = []
+    """Write a batch in one transaction: all of it or nothing. Of a call only its last row counts, and its events are
+    packed together."""
+    traces: dict[str, Packer] = {}
     calls: dict[str, tuple[object, ...]] = {}
     deliveries: list[Delivery | Delivered] = []
     for row in rows:
         if isinstance(row, TraceEvent):
-            events.append(_event_values(row))
+            if (packer := traces.get(row.call_id)) is None:
+                packer = traces[row.call_id] = Packer(row.call_id)
+            packer.add(row)
         elif isinstance(row, Delivery | Delivered):
             deliveries.append(row)
         else:
             times = (row.started_at, row.ended_at)
             calls[row.call_id] = (row.call_id, row.short_code, *times, row.caller, row.called, row.view)
+    packed = [row for packer in traces.values() for row in packer.rows()]
     db.execute("BEGIN IMMEDIATE")
     try:
-        db.executemany("INSERT INTO trace VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", events)
+        db.executemany("INSERT INTO trace VALUES (NULL, ?, ?, ?, '', '', '', '', '', ?, ?)", packed)
         db.executemany(_SAVE_CALL, calls.values())
         outbox.insert(db, deliveries)
         db.execute("COMMIT")
@@ -266,21 +269,11 @@ def insert(db: sqlite3.Connection, rows: Iterable[Row]) -> None:
         raise
 
 
-def _event_values(event: TraceEvent) -> tuple[object, ...]:
-    packed = len(event.data) >= PACK_FROM_BYTES
-    data = zlib.compress(event.data, 1) if packed else event.data
-    meta = (event.call_id, event.seq, event.at, event.leg, event.kind, event.direction, event.peer, event.text)
-    return (*meta, packed, data)
-
-
 def events_of(db: sqlite3.Connection, call_id: str, limit: int) -> list[TraceEvent]:
     """The trace of one call, in order; at most `limit` events."""
-    columns = "at, leg, kind, direction, peer, text, packed, data, seq"
+    columns = "packed, data, at, leg, kind, direction, peer, text, seq"
     rows = db.execute(f"SELECT {columns} FROM trace WHERE call_id = ? ORDER BY id LIMIT ?", (call_id, limit))
-    return [
-        TraceEvent(call_id, at, leg, kind, direction, peer, text, zlib.decompress(data) if packed else data, seq)
-        for at, leg, kind, direction, peer, text, packed, data, seq in rows
-    ]
+    return list(islice(chain.from_iterable(unpacked(call_id, *row) for row in rows), limit))
 
 
 # ---- bounds ------------------------------------------------------------------------------------------------------

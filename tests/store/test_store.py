@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from splitter.core.clock import SystemClock
-from splitter.store import schema, writer
+from splitter.store import packing, schema, writer
 from splitter.store.schema import CallRow, EndedCalls, StoreError
 from splitter.store.settings import StoreSettings
 from splitter.store.sqlite import Store
@@ -81,7 +82,7 @@ class TestTrace:
     async def test_events_come_back_as_they_were_in_order(self, place: str) -> None:
         events = [
             replace(EVENT, data=bytes([number]) * size, seq=number, at=EVENT.at + number / 7)
-            for number, size in enumerate([0, 1, schema.PACK_FROM_BYTES - 1, schema.PACK_FROM_BYTES, 60_000], 1)
+            for number, size in enumerate([0, 1, 60_000, packing.MOST_BYTES - 1, packing.MOST_BYTES, 2], 1)
         ]
         async with opened(place) as store:
             for event in events:
@@ -91,13 +92,43 @@ class TestTrace:
             assert await store.trace("call1") == events
             assert await store.trace("none") == []
 
-    async def test_long_messages_are_compressed(self, tmp_path: Path) -> None:
+    async def test_what_comes_together_is_kept_together_and_compressed(self, tmp_path: Path) -> None:
         async with opened(tmp_path / "calls.db") as store:
-            store.write(replace(EVENT, data=b"Via: SIP/2.0/UDP 10.0.0.1\r\n" * 40))
+            for number in range(packing.MOST_EVENTS + 50):
+                store.write(replace(EVENT, data=b"Via: SIP/2.0/UDP 10.0.0.1\r\n" * 40, seq=number))
             await store.flush()
+            assert [one.seq for one in await store.trace("call1")] == list(range(packing.MOST_EVENTS + 50))
         with sqlite3.connect(tmp_path / "calls.db") as db:
-            packed, data = db.execute("SELECT packed, data FROM trace").fetchone()
-        assert (packed, len(data) < 100) == (1, True)
+            rows = db.execute("SELECT packed, length(data) FROM trace").fetchall()
+        assert len(rows) <= 10
+        assert all(packed == packing.PACKED for packed, _ in rows)
+        assert sum(size for _, size in rows) < 20_000
+
+    async def test_traces_of_an_older_format_are_read(self, tmp_path: Path) -> None:
+        async with opened(tmp_path / "calls.db") as store:
+            await store.flush()
+            with sqlite3.connect(tmp_path / "calls.db") as db:
+                old = "INSERT INTO trace VALUES (NULL, 'call1', ?, 5.5, 'caller', 'message', 'in', 'udp', 'BYE', ?, ?)"
+                db.execute(old, (1, 0, b"short"))
+                db.execute(old, (2, 1, zlib.compress(b"long")))
+                db.execute("UPDATE trace SET at = 6.5 WHERE seq = 2")
+            store.write(replace(EVENT, seq=3))
+            await store.flush()
+            events = await store.trace("call1")
+        assert [(one.seq, one.at, one.text, one.data) for one in events[:2]] == [
+            (1, 5.5, "BYE", b"short"),
+            (2, 6.5, "BYE", b"long"),
+        ]
+        assert events[2] == replace(EVENT, seq=3)
+
+    async def test_a_damaged_trace_is_said_to_be_one(self, tmp_path: Path) -> None:
+        async with opened(tmp_path / "calls.db") as store:
+            store.write(EVENT)
+            await store.flush()
+            with sqlite3.connect(tmp_path / "calls.db") as db:
+                db.execute("UPDATE trace SET data = x'00ff'")
+            with pytest.raises(StoreError, match="damaged"):
+                await store.trace("call1")
 
     async def test_what_is_not_unicode_is_kept_spelled_out(self, place: str) -> None:
         async with opened(place) as store:
@@ -190,7 +221,8 @@ class TestOverARestart:
             for number in range(3 * writer.BATCH_ROWS):
                 store.write(replace(EVENT, seq=number))
         with sqlite3.connect(tmp_path / "calls.db") as db:
-            assert db.execute("SELECT count(*) FROM trace").fetchone() == (3 * writer.BATCH_ROWS,)
+            rows = schema.events_of(db, EVENT.call_id, 10 * writer.BATCH_ROWS)
+        assert [event.seq for event in rows] == list(range(3 * writer.BATCH_ROWS))
 
     async def test_the_file_is_nobody_elses_to_read(self, tmp_path: Path) -> None:
         async with opened(tmp_path / "calls.db") as store:
