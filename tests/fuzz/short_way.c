@@ -157,6 +157,42 @@ static void relay(int end)
     lines[end].lane = lane;
 }
 
+/* A still of a few pictures, each part of it in memory of just that size; and the record of somebody who is shown it. */
+static void still(int end, uint32_t kind)
+{
+    static struct still stills[ENDS];
+    static int32_t *parts[ENDS][2];
+    static uint8_t *bytes[ENDS];
+    struct still *still = &stills[end];
+    struct going *going = &goings[end];
+    int pictures = 2 + (int)(kind & 3), packets = pictures + (int)(kind >> 2 & 7), size = 0;
+    fast_players_remove(engine, going);
+    free(parts[end][0]);
+    free(parts[end][1]);
+    free(bytes[end]);
+    parts[end][0] = malloc((size_t)(pictures + 1) * sizeof(int32_t));
+    parts[end][1] = malloc((size_t)(packets + 1) * sizeof(int32_t));
+    for (int i = 0; i <= pictures; i++)
+        parts[end][0][i] = i < pictures ? i : packets;
+    for (int i = 0; i <= packets; i++) {
+        parts[end][1][i] = size;
+        size += i < packets ? (int)(chance() % (chance() % 5 ? 1200 : 2200)) : 0;
+    }
+    bytes[end] = malloc((size_t)size + !size);
+    memset(bytes[end], 0x41, (size_t)size);
+    still->interval_s = chance() % 3 * 0.001;
+    still->groups[1] = 1 + (int32_t)(chance() % (uint32_t)(pictures - 1));
+    still->groups[2] = pictures;
+    still->firsts = parts[end][0];
+    still->offsets = parts[end][1];
+    still->bytes = bytes[end];
+    memset(&going->playing, 0, sizeof going->playing);
+    going->playing.still = still;
+    going->playing.block_size = (int32_t)(chance() % 18);
+    going->direct = true;
+    need(fast_players_add(engine, going) == 0, "a viewer is enlisted");
+}
+
 /* ---- one input ---- */
 
 static const uint8_t *at, *end_of_input;
@@ -229,7 +265,7 @@ static void step(void)
     uint8_t packet[HEADER_SIZE + 2048 + 4];
     uint8_t many[4 * sizeof packet];
     int end = byte() % ENDS, size = 0;
-    switch (byte() % 14) {
+    switch (byte() % 18) {
     case 0:
     case 1: { /* one packet, clear */
         struct heads heads;
@@ -335,6 +371,40 @@ static void step(void)
         free(exact);
         break;
     }
+    case 14:
+        still(end, byte());
+        turn();
+        break;
+    case 15: /* played by Python's hand, with or without sockets */
+        if (goings[end].playing.still == NULL)
+            break;
+        if (byte() & 1) {
+            (void)fast_play(engine, &goings[end], byte());
+            break;
+        }
+        for (int left = fast_picture(&goings[end], byte()); left > 0; left--) {
+            uint16_t number;
+            uint8_t *exact = malloc(PACKET_LIMIT);
+            need(fast_picture_packet(&goings[end], exact, &number) <= PACKET_LIMIT, "a packet of a still has its limit");
+            free(exact);
+        }
+        need(fast_picture_packet(&goings[end], packet, &(uint16_t){0}) >= 0, "nothing is left of a picture, or a packet");
+        break;
+    case 16: { /* its numbers, as nobody would write them; and what is in the way of playing */
+        struct playing *playing = &goings[end].playing;
+        playing->group = (int32_t)byte() - 128;
+        playing->index = (int32_t)byte() - 128;
+        playing->due = (double)byte() * (byte() & 1 ? 1e300 : -1);
+        goings[end].tapped = byte() & 1;
+        goings[end].direct = byte() & 1;
+        goings[end].unnamed = byte() & 1;
+        (void)fast_players_add(engine, &goings[end]);
+        break;
+    }
+    case 17:
+        fast_players_remove(engine, &goings[end]);
+        goings[end].playing.still = NULL;
+        break;
     }
     for (int i = 0; i < ENDS; i++) { /* the peers read, now and then */
         uint8_t sink[4096];
@@ -383,12 +453,14 @@ int main(int count, char **names)
         play(input, size);
     }
     taken += fast_engine_told(engine)->taken;
+    uint64_t played = fast_engine_told(engine)->played;
     for (int i = 0; i < ENDS; i++) {
         close_end(i);
         fast_copies_free(copies[i]);
     }
     fast_engine_free(engine);
     close(epoll_fd);
-    printf("%ld inputs, %llu packets taken, %llu handed out\n", rounds, (unsigned long long)taken, (unsigned long long)handed);
+    printf("%ld inputs, %llu packets taken, %llu handed out, %llu of stills\n", rounds, (unsigned long long)taken,
+           (unsigned long long)handed, (unsigned long long)played);
     return 0;
 }

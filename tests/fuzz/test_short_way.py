@@ -43,5 +43,5 @@ def test_nothing_is_read_or_written_that_is_not_its_own(player: Path, tmp_path: 
             inputs[-1].write_bytes(data or b"\0")
     done = subprocess.run([player, str(ROUNDS), str(seed), *inputs], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-4000:]
-    _, taken, handed = (int(word.split()[0]) for word in done.stdout.split(", "))
-    assert taken > ROUNDS // 10 and handed > ROUNDS  # both ways are gone
+    _, taken, handed, played = (int(word.split()[0]) for word in done.stdout.split(", "))
+    assert taken > ROUNDS // 10 and handed > ROUNDS and played > ROUNDS // 10  # all ways are gone

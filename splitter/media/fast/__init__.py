@@ -11,6 +11,8 @@ Streams, views and switches keep these numbers nowhere else: they read and write
 anything has changed that is no number: who is shown what, an address, a form. A packet takes the short way only as long
 as the generations are those in which somebody last looked.
 
+A still that a viewer is shown takes it as well: its numbers (`Playing`) lie in `Going`.
+
 There are two forms of the same: `plain` in Python, and `native`, a small C library (native/*.c) in whose memory the
 records lie then. A test plays the same packets through both.
 """

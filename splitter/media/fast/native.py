@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from cffi import FFI
 from pylibsrtp import _binding as srtp
@@ -16,8 +17,9 @@ from pylibsrtp import _binding as srtp
 from splitter.core.net import Address
 from splitter.media.fast.build import FOLDER, LIBRARY, digest
 from splitter.media.fast.native_lane import NativeLane
-from splitter.media.fast.state import OUTLETS, Coming, Going
-from splitter.media.fast.way import CipherCounts, Ciphered, OpenedHandler, Outlet, Rider
+from splitter.media.fast.native_still import BLOCK_LIMIT, NativeStill, NativeStills
+from splitter.media.fast.state import OUTLETS, PACKET_LIMIT, Coming, Going, Playing
+from splitter.media.fast.way import CipherCounts, Ciphered, OpenedHandler, Outlet, PreparedStill, Rider
 from splitter.rtp.cache import SentPackets
 from splitter.rtp.packet import HEADER_SIZE, Buffer
 
@@ -55,7 +57,22 @@ class NativeWay:
     """
 
     lane = None
-    __slots__ = ("_cipher", "_copies", "_dispatch", "_form", "_heads", "_held", "_line", "_peer", "coming", "going")
+    __slots__ = (
+        "_cipher",
+        "_copies",
+        "_dispatch",
+        "_dispatch_still",
+        "_engine",
+        "_form",
+        "_heads",
+        "_held",
+        "_line",
+        "_peer",
+        "_still",
+        "_to",
+        "coming",
+        "going",
+    )
 
     def __init__(self, form: NativeForm) -> None:
         self._form = form
@@ -67,6 +84,10 @@ class NativeWay:
         self._copies: SentPackets | None = None
         self._line: Any = None
         self._peer: Address | None = None
+        self._to: Address | None = None
+        self._engine: NativeEngine | None = None  # of the line
+        self._still: NativeStill | None = None
+        self._dispatch_still: Callable[[int, bytes], None] = _nowhere
 
     def touch(self) -> None:
         self.coming.generation += 1
@@ -117,6 +138,7 @@ class NativeWay:
             record.secure = True
             record.cipher = cipher.counts if cipher is not None else self._form.ffi.NULL
         self.touch()
+        self.schedule()
 
     def keep(self, copies: SentPackets | None) -> None:
         self._copies = copies
@@ -128,16 +150,64 @@ class NativeWay:
         going: Any = self.going
         going.line = line if line is not None else self._form.ffi.NULL
         self.touch()
+        engine = self._form.engines.get(line) if line is not None else None
+        if self._engine is not None and self._engine is not engine:
+            self._engine.dismiss(self)
+        self._engine = engine
+        self._aim()
 
     def reaches(self, to: Address) -> bool:
         return self._line is not None and self._peer == to
 
+    def aim(self, to: Address) -> None:
+        self._to = to
+        self._aim()
+
+    def _aim(self) -> None:
+        going: Any = self.going
+        going.direct = self._to is not None and self.reaches(self._to)
+        self.schedule()
+
+    def show(self, still: PreparedStill | None, block: bytes, dispatch: Callable[[int, bytes], None]) -> None:
+        prepared = self._form.stills.prepare(still) if still is not None and len(block) <= BLOCK_LIMIT else None
+        playing: Any = self.going.playing
+        playing.still = prepared.record if prepared is not None else self._form.ffi.NULL
+        playing.block, playing.block_size = block[:BLOCK_LIMIT], len(block)
+        self._still = prepared
+        self._dispatch_still = dispatch if prepared is not None else _nowhere
+        if prepared is None and self._engine is not None:
+            self._engine.dismiss(self)
+
+    def plays(self) -> bool:
+        return self._engine is not None and self._engine.plays(self)
+
+    def play(self, now: float) -> bool:
+        if self._still is None or self.going.unnamed or self.going.tapped:
+            return False
+        if self._engine is not None and self._engine.play(self, now):
+            return True
+        form, going = self._form, self.going
+        for _ in range(form.lib.fast_picture(going, now)):
+            size = form.lib.fast_picture_packet(going, form.packet, form.number)
+            self._dispatch_still(form.number[0], bytes(form.ffi.buffer(form.packet, size)))
+        self.schedule()
+        return True
+
+    def schedule(self) -> None:
+        if self._engine is not None and self._still is not None:
+            self._engine.enlist(self)
+
     def close(self) -> None:
+        self.show(None, b"", _nowhere)
         self.reach(None, None)
         self.keep(None)
         self.unsettle()
         self.doubt()
         self._dispatch = []
+
+
+def _nowhere(sequence: int, packet: bytes) -> None:
+    """Nothing is played."""
 
 
 class NativeEngine:
@@ -156,6 +226,7 @@ class NativeEngine:
         size = form.lib.fast_engine_buffer_size()
         self._buffer = memoryview(form.ffi.buffer(form.lib.fast_engine_buffer(self._engine), size)).cast("B")
         self._lines: dict[int, Any] = {}
+        self._players: set[NativeWay] = set()  # whose records the library holds
         self._begin: Callable[[Any, int], int] = form.lib.fast_begin
         self._drain: Callable[[Any, int], int] = form.lib.fast_drain
         self._next: Callable[[Any], int] = form.lib.fast_next
@@ -164,6 +235,7 @@ class NativeEngine:
         """Make the record of a short cut."""
         record = self._form.ffi.new("struct line *")
         record.fd = -1
+        self._form.engines[record] = self
         return record
 
     def tie(self, line: Any, fd: int, rider: Rider | None) -> None:
@@ -196,6 +268,25 @@ class NativeEngine:
         """Go on with the turn, until something is for Python."""
         return self._next(self._engine)
 
+    def enlist(self, way: NativeWay) -> None:
+        """Play the still that is shown by this way, as long as nothing is in the way of that; again: when it is due."""
+        if self._engine and not self._form.lib.fast_players_add(self._engine, way.going):
+            self._players.add(way)
+
+    def dismiss(self, way: NativeWay) -> None:
+        """Play it no longer."""
+        if way in self._players:
+            self._players.discard(way)
+            self._form.lib.fast_players_remove(self._engine, way.going)
+
+    def plays(self, way: NativeWay) -> bool:
+        """Whether it is played by the library's clock, as things are."""
+        return way in self._players and bool(self._form.lib.fast_plays(way.going))
+
+    def play(self, way: NativeWay, now: float) -> bool:
+        """Play its next picture now. Returns: whether that could be."""
+        return way in self._players and bool(self._form.lib.fast_play(self._engine, way.going, now))
+
     @property
     def packet(self) -> memoryview:
         """The packet in hand, valid until `next`."""
@@ -207,6 +298,7 @@ class NativeEngine:
         engine, self._engine = self._engine, self._form.ffi.NULL
         self._buffer.release()
         self._lines.clear()
+        self._players.clear()
         self._form.lib.fast_engine_free(engine)
 
 
@@ -215,6 +307,7 @@ class NativeForm:
 
     Attributes:
         ffi, lib: of the library. srtp: addresses of libsrtp's functions that encrypt and decrypt a packet.
+        stills: that are played. engines: by line. packet, number: room for a packet of a still.
     """
 
     name = "native"
@@ -228,6 +321,9 @@ class NativeForm:
         if self.lib.fast_sources() != digest():
             raise OSError(f"{library} was built from other sources")
         self.srtp = tuple(self._function(name) for name in ("srtp_protect", "srtp_unprotect"))
+        self.stills = NativeStills(self.ffi)
+        self.engines: WeakKeyDictionary[Any, NativeEngine] = WeakKeyDictionary()
+        self.packet, self.number = self.ffi.new("uint8_t[]", PACKET_LIMIT), self.ffi.new("uint16_t *")
 
     def _function(self, name: str) -> Any:
         found = srtp.ffi.addressof(srtp.lib, name)
@@ -243,6 +339,7 @@ class NativeForm:
         """Make the record of what goes."""
         record = self.ffi.new("struct going *")
         record.generation, record.open_timestamp = 1, -1
+        record.playing.key_at = Playing().key_at
         return cast(Going, record)
 
     def way(self) -> NativeWay:

@@ -7,7 +7,7 @@ from typing import Any
 
 from splitter.core.net import Address
 from splitter.media.fast.state import OUTLETS, PACKET_LIMIT, Coming, Going
-from splitter.media.fast.way import CipherCounts, Ciphered, OpenedHandler, Outlet
+from splitter.media.fast.way import CipherCounts, Ciphered, OpenedHandler, Outlet, PreparedStill
 from splitter.rtp.cache import SentPackets
 from splitter.rtp.h264 import FU_A, IDR, SLICE
 from splitter.rtp.packet import HEADER, HEADER_SIZE, VERSION, Buffer
@@ -62,6 +62,18 @@ class PlainWay:
 
     def reaches(self, to: Address) -> bool:
         return False
+
+    def aim(self, to: Address) -> None: ...
+
+    def show(self, still: PreparedStill | None, block: bytes, dispatch: Callable[[int, bytes], None]) -> None: ...
+
+    def plays(self) -> bool:
+        return False
+
+    def play(self, now: float) -> bool:
+        return False
+
+    def schedule(self) -> None: ...
 
     def take(self, data: Buffer, now: float) -> bool:
         coming = self.coming

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from splitter.rtp.statistics import Arrivals
 from splitter.rtp.switch import Numbering
@@ -66,6 +66,21 @@ class LaneNumbers:
 
 
 @dataclass(slots=True, eq=False)
+class Playing:
+    """The numbers of a still that is played.
+
+    Attributes:
+        group, index: of the picture that is next.
+        due: when that is. key_at: when the latest key frame went.
+    """
+
+    group: int = 0
+    index: int = 0
+    due: float = 0.0
+    key_at: float = -1e9
+
+
+@dataclass(slots=True, eq=False)
 class Going(Numbering):
     """What goes to a participant.
 
@@ -77,6 +92,8 @@ class Going(Numbering):
         packets, octets: sent; octets of payload alone.
         orientation_due: the next end of a picture says how it is turned.
         open_timestamp: of the picture under way; -1 between pictures.
+        tapped: somebody takes copies of what is sent.
+        playing: of the still that it is shown, if it is.
     """
 
     generation: int = 1
@@ -88,3 +105,5 @@ class Going(Numbering):
     octets: int = 0
     orientation_due: bool = False
     open_timestamp: int = -1
+    tapped: bool = False
+    playing: Playing = field(default_factory=Playing)

@@ -39,6 +39,21 @@ class Ciphered(Protocol):
     def counts(self) -> CipherCounts: ...
 
 
+class PreparedStill(Protocol):
+    """A still as packets' payloads.
+
+    Attributes:
+        interval_s: between two pictures.
+        groups: two of them, which are played in turn; a picture is its payloads, in order.
+    """
+
+    @property
+    def interval_s(self) -> float: ...
+
+    @property
+    def groups(self) -> tuple[tuple[tuple[bytes, ...], ...], ...]: ...
+
+
 class Outlet(Protocol):
     """Somebody who is shown a stream.
 
@@ -117,6 +132,31 @@ class ShortWay(Protocol):
 
     def reaches(self, to: Address) -> bool:
         """Whether there is a short cut to this address."""
+        ...
+
+    def aim(self, to: Address) -> None:
+        """Say where packets go."""
+        ...
+
+    def show(self, still: PreparedStill | None, block: bytes, dispatch: Callable[[int, bytes], None]) -> None:
+        """Say which still is played from now on, if any.
+
+        Args:
+            block: the header extension of the packet that ends a key frame; empty: there is none.
+            dispatch: encrypts, keeps and sends a packet that is counted already.
+        """
+        ...
+
+    def plays(self) -> bool:
+        """Whether the form plays the still by a clock of its own, as things are."""
+        ...
+
+    def play(self, now: float) -> bool:
+        """Play the still's next picture now. Returns: whether the form could; else Python does."""
+        ...
+
+    def schedule(self) -> None:
+        """Let the form look when the still's next picture is due: that, or whether it may play, has changed."""
         ...
 
     def close(self) -> None:

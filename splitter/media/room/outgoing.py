@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from splitter.core.net import Address
-from splitter.media.fast.way import Form, ShortWay
+from splitter.media.fast.way import Form, PreparedStill, ShortWay
 from splitter.media.wire.ends import Seal
 from splitter.rtp.cache import SentPackets
 from splitter.rtp.packet import HEADER, HEADER_SIZE, VERSION, Buffer, pack_extensions, timestamp_delta
@@ -40,7 +40,6 @@ class Outgoing:
         format: what the participant can receive.
         oversize: packets above the size that paths are known to carry.
         resent: packets sent again.
-        tap: takes copies of what is sent; None: nobody does.
     """
 
     __slots__ = (
@@ -51,13 +50,13 @@ class Outgoing:
         "_seal",
         "_send",
         "_sent",
+        "_tap",
         "_to",
         "format",
         "going",
         "oversize",
         "resent",
         "switch",
-        "tap",
         "way",
     )
 
@@ -77,7 +76,17 @@ class Outgoing:
         self._blocks: dict[tuple[int | None, bool], bytes] = {}
         self._named_limit = 0  # packets up to this size name their m-line, as long as any do
         self._resent_now = 0
-        self.tap: TakeShown | None = None
+        self._tap: TakeShown | None = None
+
+    @property
+    def tap(self) -> TakeShown | None:
+        """The one who takes copies of what is sent; None: nobody does."""
+        return self._tap
+
+    @tap.setter
+    def tap(self, tap: TakeShown | None) -> None:
+        self._tap, self.going.tapped = tap, tap is not None
+        self.way.schedule()
 
     @property
     def to(self) -> Address:
@@ -88,6 +97,7 @@ class Outgoing:
     def to(self, to: Address) -> None:
         self._to, self.going.port = to, to.port
         self.going.generation += 1
+        self.way.aim(to)
 
     def configure(self, negotiated: VideoFormat) -> None:
         """Take what was negotiated (again)."""
@@ -123,8 +133,17 @@ class Outgoing:
             packet = self._special(second, sequence, timestamp, payload, orientation)
         going.packets += 1
         going.octets += len(payload)
-        if self.tap is not None and payload:
-            self.tap(sequence, timestamp, marker, payload, orientation)
+        if self._tap is not None and payload:
+            self._tap(sequence, timestamp, marker, payload, orientation)
+        if self._to.port:
+            self.dispatch(sequence, packet)
+
+    def show(self, still: PreparedStill | None) -> None:
+        """Have this still played from now on, as far as the form of the short way can do that; None: none."""
+        upright = self._block(0, False) if self.format is not None and self.format.orientation_id is not None else b""
+        self.way.show(still, upright, self._dispatch_anywhere)
+
+    def _dispatch_anywhere(self, sequence: int, packet: bytes) -> None:
         if self._to.port:
             self.dispatch(sequence, packet)
 

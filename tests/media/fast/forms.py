@@ -17,7 +17,7 @@ from tests.media.room.kit import Camera, Peer, Stage
 from tests.rtp.payloads import packetise
 
 FEEDBACK = frozenset(("nack", "nack pli", "ccm fir", "goog-remb"))
-OWN = ("generation", "settled", "admitted")  # what a form keeps for itself
+OWN = ("generation", "settled", "admitted", "playing")  # what a form keeps for itself, or is compared apart
 
 
 class LongWay(PlainWay):
@@ -177,7 +177,12 @@ class Match:
         found: list[Any] = [stage.room.report()]
         for name in self.peers:
             way = stage.room.participant(name).way
-            for record, names in ((way.coming, fields(PlainWay().coming)), (way.going, fields(PlainWay().going))):
+            plain = PlainWay()
+            for record, names in (
+                (way.coming, fields(plain.coming)),
+                (way.going, fields(plain.going)),
+                (way.going.playing, fields(plain.going.playing)),
+            ):
                 found.append({one: getattr(record, one) for one in names if one not in OWN})
         return found
 

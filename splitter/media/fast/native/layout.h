@@ -36,6 +36,28 @@ struct lane {
     uint64_t onward_generation; /* of that, when it was looked at */
 };
 
+/* The packets of a still, prepared: both groups, picture by picture (splitter/media/slate/still.py). */
+struct still {
+    double interval_s;
+    int32_t groups[3];      /* the first picture of each group, and how many there are */
+    const int32_t *firsts;  /* the first packet of each picture, and how many there are */
+    const int32_t *offsets; /* where the payload of each packet begins in `bytes`, and where the last one ends */
+    const uint8_t *bytes;
+};
+
+/* A still as it is played to one viewer (splitter/media/room/player.py). */
+struct playing {
+    int32_t group, index; /* of the picture that is next */
+    double due, key_at;
+
+    const struct still *still; /* NULL: Python plays */
+    uint8_t block[16];     /* the header extension that ends a key frame, */
+    int32_t block_size;    /* and its bytes */
+    int32_t packet, left;  /* of the picture in hand */
+    uint32_t timestamp;
+    _Bool key;
+};
+
 struct going {
     uint32_t ssrc;
     int64_t sequence;
@@ -49,7 +71,10 @@ struct going {
     int64_t packets, octets;
     _Bool orientation_due;
     int64_t open_timestamp;
+    _Bool tapped;
 
+    struct playing playing;
+    _Bool direct;          /* the line leads to where it is sent */
     _Bool secure;          /* to be encrypted; without a cipher there are no keys yet */
     struct cipher *cipher;
     struct copies *copies; /* NULL: none are kept */
@@ -94,6 +119,11 @@ struct heads {
 /* Whether a clear packet was the one expected, and is counted now; then `heads` says what goes to each outlet. */
 int fast_take(struct coming *coming, const uint8_t *packet, int size, double now, struct heads *heads);
 
+/* ---- a picture of a still, for Python to send (still.c) ---- */
+
+int fast_picture(struct going *going, double now);
+int fast_picture_packet(struct going *going, uint8_t *out, uint16_t *number);
+
 /* ---- copies (copies.c) ---- */
 
 struct copies *fast_copies_new(void);
@@ -122,7 +152,7 @@ struct told {
     int64_t at;      /* of the packet in the receive buffer */
     double now;
     int64_t total;   /* packets and events of this turn */
-    uint64_t taken, raw, opened, sends, segments, received, coalesced; /* since the start */
+    uint64_t taken, raw, opened, sends, segments, received, coalesced, played; /* since the start */
 };
 
 struct engine *fast_engine_new(int epoll_fd, srtp_fn protect, srtp_fn unprotect);
@@ -135,4 +165,12 @@ void fast_forget(struct engine *engine, int fd);
 int fast_begin(struct engine *engine, int rounds); /* a turn: so many rounds over what is readable. As `fast_next`. */
 int fast_drain(struct engine *engine, int fd);     /* a turn over this socket alone. As `fast_next`. */
 int fast_next(struct engine *engine);
+
+/* ---- stills (play.c) ---- */
+
+int fast_players_add(struct engine *engine, struct going *going); /* 0, or -1 where Python has to play. Again: rearm */
+void fast_players_remove(struct engine *engine, struct going *going);
+int fast_plays(const struct going *going); /* whether it is played here, as long as it was added */
+int fast_play(struct engine *engine, struct going *going, double now); /* the next picture, now; 0 where it cannot be */
+
 uint64_t fast_sources(void); /* of what it was built; see build.py */

@@ -6,71 +6,20 @@
  * socket's packets is dropped. What waits to be sent is sent before Python gets control.
  */
 #define _GNU_SOURCE
-#include "fast.h"
+#include "engine.h"
 
-#include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 #include <time.h>
 
-#ifndef SOL_UDP
-#define SOL_UDP 17
-#endif
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
 
-#define EVENTS 256
-#define DATAGRAMS 8      /* taken from a socket at a time; each may hold many packets */
 #define DATAGRAM 65536
 #define SHARE 64         /* packets of one socket in a turn; with more it waits for the next one, and others do not */
-#define QUEUE 64         /* packets; the kernel divides no more in one piece (UDP_MAX_SEGMENTS) */
-#define PIECE 65000      /* bytes in one piece */
-#define DEPARTING (PACKET_LIMIT + TRAILER_LIMIT)
-#define REPLAY_FAIL 9    /* srtp_err_status_replay_fail */
-#define REPLAY_OLD 10    /* srtp_err_status_replay_old */
 
-struct engine {
-    int epoll_fd;
-    srtp_fn protect, unprotect;
-    struct told told;
-
-    struct line **lines; /* by descriptor */
-    int places;
-
-    int64_t turn;
-    int rounds, event, events_count;
-    bool more; /* something may be left of what was readable in this round */
-    struct epoll_event events[EVENTS];
-
-    /* The socket in hand and what was read of it. */
-    int fd; /* -1: none */
-    int datagram, datagrams;
-    int at; /* of the next packet in the datagram */
-    struct mmsghdr messages[DATAGRAMS];
-    struct iovec pieces[DATAGRAMS];
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr head;
-    } controls[DATAGRAMS];
-    uint8_t *received;
-
-    /* What waits to be sent by one line. */
-    struct line *sender;
-    int queued;
-    int sizes[QUEUE];
-    int filled;
-    uint8_t departing[QUEUE * DEPARTING];
-};
-
-static double monotonic(void)
+double fast_monotonic(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -100,6 +49,7 @@ struct engine *fast_engine_new(int epoll_fd, srtp_fn protect, srtp_fn unprotect)
         engine->messages[i].msg_hdr.msg_iovlen = 1;
         engine->messages[i].msg_hdr.msg_control = &engine->controls[i];
     }
+    fast_players_open(engine);
     return engine;
 }
 
@@ -107,6 +57,7 @@ void fast_engine_free(struct engine *engine)
 {
     if (engine == NULL)
         return;
+    fast_players_close(engine);
     free(engine->received);
     free(engine->lines);
     free(engine);
@@ -153,100 +104,17 @@ static struct line *line_of(const struct engine *engine, int fd)
     return fd >= 0 && fd < engine->places ? engine->lines[fd] : NULL;
 }
 
-/* ---- sending ---- */
+/* ---- receiving ---- */
 
-static void send_one(struct engine *engine, struct line *line, const uint8_t *packet, int size)
-{
-    engine->told.sends++;
-    if (send(line->fd, packet, (size_t)size, MSG_DONTWAIT) >= 0)
-        return;
-    /* Perhaps for an earlier packet (ICMP): this one may still go. */
-    if (errno == EAGAIN || errno == EWOULDBLOCK || send(line->fd, packet, (size_t)size, MSG_DONTWAIT) < 0)
-        line->unsent++;
-}
-
-/* Send packets of equal size, of which the last may be smaller, in one piece that the kernel divides. */
-static bool send_piece(struct engine *engine, struct line *line, uint8_t *packets, int total, int each)
-{
-    struct iovec piece = {.iov_base = packets, .iov_len = (size_t)total};
-    union {
-        char bytes[CMSG_SPACE(sizeof(uint16_t))];
-        struct cmsghdr head;
-    } control;
-    memset(&control, 0, sizeof control);
-    struct msghdr message = {
-        .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-    uint16_t segment = (uint16_t)each;
-    head->cmsg_level = SOL_UDP;
-    head->cmsg_type = UDP_SEGMENT;
-    head->cmsg_len = CMSG_LEN(sizeof segment);
-    memcpy(CMSG_DATA(head), &segment, sizeof segment);
-    engine->told.sends++;
-    return sendmsg(line->fd, &message, MSG_DONTWAIT) >= 0;
-}
-
-static void flush(struct engine *engine)
-{
-    struct line *line = engine->sender;
-    int first = 0;
-    uint8_t *packet = engine->departing;
-    while (first < engine->queued) {
-        int each = engine->sizes[first], end = first + 1, total = each;
-        while (!line->plain && end < engine->queued && engine->sizes[end] <= each && total + engine->sizes[end] <= PIECE) {
-            total += engine->sizes[end++];
-            if (engine->sizes[end - 1] < each)
-                break;
-        }
-        if (end - first > 1) {
-            if (send_piece(engine, line, packet, total, each)) {
-                engine->told.segments += (uint64_t)(end - first);
-                packet += total;
-                first = end;
-                continue;
-            }
-            if (errno == EINVAL || errno == EIO || errno == EMSGSIZE || errno == EOPNOTSUPP || errno == ENOPROTOOPT)
-                line->plain = true; /* the device, or the path, does not have it */
-        }
-        for (; first < end; first++) {
-            send_one(engine, line, packet, engine->sizes[first]);
-            packet += engine->sizes[first];
-        }
-    }
-    engine->queued = 0;
-    engine->filled = 0;
-    engine->sender = NULL;
-}
-
-/* Number, encrypt, keep and queue a packet for one outlet. */
+/* Number a packet for one outlet, and let it leave. */
 static void forward(struct engine *engine, struct going *going, const uint8_t *packet, int size, double now,
                     const struct passing *passing)
 {
-    if (engine->queued
-        && (engine->sender != going->line || engine->queued == QUEUE
-            || engine->filled + DEPARTING > (int)sizeof engine->departing))
-        flush(engine);
-    uint8_t *out = engine->departing + engine->filled;
+    uint8_t *out = fast_room(engine, going->line);
     memcpy(out + HEADER_SIZE, packet + HEADER_SIZE, (size_t)(size - HEADER_SIZE));
     uint16_t number = fast_number(going, packet, size, now, passing, out);
-    if (going->secure) {
-        int status = engine->protect(going->cipher->outgoing, out, &size);
-        if (status || size <= 0 || size > DEPARTING) {
-            if (status == REPLAY_FAIL || status == REPLAY_OLD)
-                going->cipher->reused++;
-            else
-                going->cipher->unprotected++;
-            return;
-        }
-    }
-    if (going->copies != NULL)
-        fast_copies_store(going->copies, number, out, size);
-    engine->sender = going->line;
-    engine->sizes[engine->queued++] = size;
-    engine->filled += size;
+    fast_depart(engine, going, number, size);
 }
-
-/* ---- receiving ---- */
 
 /* Whether all outlets of a stream can be served here. */
 static bool served(const struct coming *coming)
@@ -332,7 +200,7 @@ static void receive(struct engine *engine, int fd)
     for (int i = 0; i < DATAGRAMS; i++)
         engine->messages[i].msg_hdr.msg_controllen = sizeof engine->controls[i].bytes;
     int count = recvmmsg(fd, engine->messages, DATAGRAMS, MSG_DONTWAIT, NULL);
-    engine->told.now = monotonic();
+    engine->told.now = fast_monotonic();
     engine->datagram = engine->at = 0;
     engine->datagrams = count > 0 ? count : 0; /* an old ICMP error, or a packet that failed its checksum: nothing */
     engine->fd = count > 0 ? fd : -1;
@@ -406,16 +274,20 @@ int fast_next(struct engine *engine)
                 told->opened++;
             else
                 told->raw++;
-            flush(engine);
+            fast_flush(engine);
             told->fd = engine->fd;
             told->at = packet - engine->received;
             told->size = size;
             return kind;
         }
-        flush(engine);
+        fast_flush(engine);
         engine->fd = -1;
         if (engine->event < engine->events_count) {
             int fd = engine->events[engine->event++].data.fd;
+            if (fd == engine->timer_fd) {
+                fast_players_due(engine);
+                continue;
+            }
             if (line_of(engine, fd) == NULL) {
                 told->total++;
                 told->fd = fd;
