@@ -43,6 +43,16 @@ def flows_through(lab: Lab) -> None:
         assert centre.recvfrom(2000)[0] == rtp(1)
 
 
+def tagged(link: str, address: str) -> list[str]:
+    """Commands that move an address to a VLAN on this link."""
+    return [
+        f"ip addr del {address}/24 dev {link}",
+        f"ip link add link {link} name {link}.7 type vlan id 7",
+        f"ip link set {link}.7 up",
+        f"ip addr add {address}/24 dev {link}.7",
+    ]
+
+
 def killed(before: str) -> None:
     """Have another process engage FLOW and be killed. `before`: what it does first."""
     text = (
@@ -159,6 +169,22 @@ class TestPaths:
 
             wait(passes)
         assert ticket.read().packets > 0
+
+    @pytest.mark.parametrize("sides", ["access", "core", "access core"])
+    def test_over_vlans(self, lab: Lab, offload: KernelOffload, sides: str) -> None:
+        """The program sits at the VLAN's own interface, where tags are gone; they are put on behind it."""
+        for link, host, number in (("access", lab.caller, 1), ("core", lab.centre, 2)):
+            if link in sides:
+                try:
+                    lab.gateway.run(*tagged(link, f"10.77.{number}.1"))
+                except subprocess.CalledProcessError as error:
+                    pytest.skip(f"this kernel has no VLANs: {error.stderr.decode().strip()}")
+                with host:
+                    host.run(*tagged("eth0", f"10.77.{number}.2"))
+                wait(lambda link=link: b"state UP" in lab.show(f"{link}.7"))  # type: ignore[misc]
+        ticket = engage(offload, FLOW)
+        flows_through(lab)
+        assert ticket.read().packets == 1
 
     def test_to_elsewhere_since_are_a_loss(self, lab: Lab, offload: KernelOffload) -> None:
         ticket = engage(offload, FLOW)
