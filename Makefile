@@ -159,9 +159,9 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
   pyproject.toml requirements/build.in
 lock: $(BIN)/python  ## solve the requirements anew and write the locks
 	@test -x "$(UV)" || { $(PYTHON) -m venv $(VENV)/lock; $(VENV)/lock/bin/pip install -q uv; }
-	$(COMPILE) $(UPGRADE) --extra lab --extra dev -o requirements/dev.txt
-	$(COMPILE) -c requirements/dev.txt -o requirements/run.txt
-	$(COMPILE) --extra lab -c requirements/dev.txt -o requirements/lab.txt
+	$(COMPILE) $(UPGRADE) --extra s3 --extra timestamps --extra lab --extra dev -o requirements/dev.txt
+	$(COMPILE) --extra s3 --extra timestamps -c requirements/dev.txt -o requirements/run.txt
+	$(COMPILE) --extra s3 --extra timestamps --extra lab -c requirements/dev.txt -o requirements/lab.txt
 	$(COMPILE) --extra docs -c requirements/dev.txt -o requirements/docs.txt
 	$(COMPILE) --extra lab --extra bench -c requirements/dev.txt -o requirements/bench.txt
 	$(subst pyproject.toml requirements/build.in,requirements/fuzz.in,$(COMPILE)) -o requirements/fuzz.txt

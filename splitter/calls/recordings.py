@@ -87,7 +87,8 @@ class Recordings:
     def __init__(self, settings: RecordingSettings, link: RecorderLink, taps: MediaTaps) -> None:
         self.settings = settings
         self.link = link
-        self.shelf = RecordingShelf(Path(settings.folder), SealKeys(settings.seal_key, settings.seal_command))
+        keys = SealKeys(settings.seal_key, settings.seal_command)
+        self.shelf = RecordingShelf(Path(settings.folder), keys, settings.store_place)
         self._taps = taps
         self._known: dict[str, CallView] = {}
 
@@ -101,7 +102,10 @@ class Recordings:
 
     def alarms(self) -> list[str]:
         """Name what is wrong, in words."""
-        return [f"nothing is recorded: {self.link.fault}"] if self.link.fault else []
+        found = [f"nothing is recorded: {self.link.fault}"] if self.link.fault else []
+        if self.link.store_fault:
+            found.append(f"recordings are not moved to their store: {self.link.store_fault}")
+        return found
 
     async def say(self, view: CallView, recording: str, paused: bool) -> str:
         self._known.setdefault(view.call_id, view)  # at once: it may have ended by the time of the answer

@@ -85,15 +85,19 @@ def listed(ctx: click.Context, /, as_json: bool, **query: object) -> None:
 def verify(ctx: click.Context, folder: Path | None, key: Path | None) -> None:
     """Say whether recordings are as they were made: what was changed, is missing, or was added. Needs no gateway."""
     from splitter.media.record.keys import key_file, public_of, read_public
+    from splitter.media.record.seal_keys import SealKeys
+    from splitter.media.record.shelf import RecordingShelf
     from splitter.media.record.verify import examine
 
+    settings = RecordingSettings()
     if folder is None or key is None:
         settings = _settings(ctx)
         made = key_file(settings.folder, settings.key)
         folder = folder or Path(settings.folder)
         key = key or public_of(made)
     try:
-        found = examine(folder, read_public(key))
+        shelf = RecordingShelf(folder, SealKeys(), settings.store_place) if settings.store else None
+        found = examine(folder, read_public(key), shelf)
     except LocalError as error:
         fail(str(error))
     for path in found.unended:

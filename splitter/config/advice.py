@@ -25,7 +25,16 @@ def advice(settings: Settings) -> list[str]:
     """List what keeps calls or desks from working as they seem to be meant, with the remedy."""
     here = [] if settings.cluster.node else [*_strange_addresses(settings)]  # its addresses may be another host's now
     ways = [] if here or settings.cluster.node else [*_unreachable(settings)]
-    return [*here, *ways, *_overlaps(settings), *_shadowed(settings), *_weak(settings)]
+    return [*here, *ways, *_overlaps(settings), *_shadowed(settings), *_weak(settings), *_unrecorded(settings)]
+
+
+def _unrecorded(settings: Settings) -> Iterator[str]:
+    """Voices that are to be recorded, and cannot be."""
+    for name in settings.media.rtpengine_for if settings.recording.folder else ():
+        yield (
+            f"media.rtpengine_for: an rtpengine carries the voice of callers from network {name}, and such a voice is "
+            "not recorded; leave the network out where it is to be"
+        )
 
 
 def _strange_addresses(settings: Settings) -> Iterator[str]:

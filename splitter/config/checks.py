@@ -48,6 +48,7 @@ def check(settings: Settings, problems: Problems) -> None:
     _check_listeners(settings, problems)
     _check_ports(settings, problems)
     _check_rtpengines(settings, problems)
+    _check_recording(settings, problems)
 
 
 def conflicts(settings: Settings) -> list[str]:
@@ -256,6 +257,16 @@ def _check_ports(settings: Settings, problems: Problems) -> None:
     if calls < most:
         what = f"the range holds {calls} calls of {PORTS_PER_CALL} ports, but gateway.max_calls is {most}"
         problems.add(("media", "last_port"), what, "widen the range or lower gateway.max_calls")
+
+
+def _check_recording(settings: Settings, problems: Problems) -> None:
+    recording = settings.recording
+    for index, (route, _) in enumerate(recording.keep_days_for):
+        if route not in settings.trunks:
+            where = ("recording", "keep_days_for", index)
+            problems.add(where, f'there is no trunk "{route}"', suggest(route, settings.trunks))
+    if recording.seal_key and recording.seal_command:
+        problems.add(("recording", "seal_command"), "there is a seal_key too", "remove one of the two")
 
 
 def _check_rtpengines(settings: Settings, problems: Problems) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from splitter.config.advice import advice
 from splitter.config.load import parse
+from splitter.core.errors import ConfigError
 from tests.config.test_load import GOOD
 
 HERE = (
@@ -93,3 +96,25 @@ class TestPasswords:
     def test_the_same_as_the_user(self) -> None:
         found = told(HERE, '[[account]]\nuser = "dispatcher"\npassword = "Dispatcher"\n')
         assert found[0].startswith("account[1].password: it is easily guessed")
+
+
+class TestRecording:
+    ENGINES = '[media]\nrtpengine_for = ["access"]\n[rtpengine.one]\naddress = "127.0.0.1:2223"\n'
+
+    def test_a_voice_that_an_rtpengine_carries_is_not_recorded(self) -> None:
+        assert told(HERE, self.ENGINES) == []
+        (one,) = told(HERE, self.ENGINES + '[recording]\nfolder = "/var/lib/splitter/recordings"\n')
+        assert one.startswith("media.rtpengine_for: an rtpengine carries the voice of callers from network access")
+
+    @pytest.mark.parametrize(
+        ("keys", "words"),
+        [
+            ('keep_days_for = ["bonk:7"]', 'keep_days_for[1]: there is no trunk "bonk"'),
+            ('keep_days_for = ["pbx"]', '"pbx" is no trunk and its days'),
+            ('seal_key = "/k"\nseal_command = "kms"', "there is a seal_key too"),
+            ('store = "http://minio/evidence"', 'write it as "s3://bucket/folder"'),
+        ],
+    )
+    def test_what_cannot_be_is_said(self, keys: str, words: str) -> None:
+        with pytest.raises(ConfigError, match=re.escape(words)):
+            parse(HERE + f'[recording]\nfolder = "/r"\n{keys}\n')

@@ -20,6 +20,9 @@ Layout
     studio     all of them, and what the gateway asks
     about      what a recording is of
     keeper     how long they are kept: held, deleted
+    store      a store of the kind of S3
+    stored     what of them lies there
+    mover      moves them there when they have ended
     index      what was recorded, to be searched
     ledger     what was recorded, opened and deleted, as evidence
     remains    what a recorder that was killed has left

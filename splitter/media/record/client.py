@@ -47,6 +47,7 @@ class RecorderLink:
 
     Attributes:
         fault: why nothing can be recorded now; "" where it can.
+        store_fault: why recordings are not moved to their store; "" where they are.
         left: recordings that the one which was found is making.
         pid: of its process.
     """
@@ -71,6 +72,7 @@ class RecorderLink:
         self._first = asyncio.Event()
         self._left = False
         self.fault = "the recorder has not started yet"
+        self.store_fault = ""
         self.left: frozenset[str] = frozenset()
 
     @property
@@ -202,6 +204,10 @@ class RecorderLink:
             "--keep-days-for": ",".join(f"{route}:{days:g}" for route, days in settings.keep_days_for),
             "--seal-key": settings.seal_key,
             "--seal-command": settings.seal_command,
+            "--store": settings.store,
+            "--store-endpoint": settings.store_endpoint,
+            "--store-region": settings.store_region,
+            "--store-credentials": settings.store_credentials,
             "--grace": str(self._grace_s),
             "--log-format": self._logs.log_format,
             "--log-level": self._logs.log_level,
@@ -227,6 +233,7 @@ class RecorderLink:
                 self._writer.transport.abort()  # it is asked anew: nothing else would tell that it is well again
             return
         self.left = frozenset(how.result().states)
+        self.store_fault = how.result().store
         self.fault = ""
         self._first.set()
         log.info("recorder ready")
@@ -237,6 +244,8 @@ class RecorderLink:
             waiting = self._waiting.get(answer.id)
             if waiting is not None and not waiting.done():
                 waiting.set_result(answer)
+        elif answer.of_store:
+            self.store_fault = answer.store
         else:
             self._trouble(answer.recording, answer.fault)
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
-from splitter.media.record.seal import CHUNK_BYTES, FileSeal, head_bytes_of
+from splitter.media.record.seal import CHUNK_BYTES, MAGIC, FileSeal, head_bytes_of
+from splitter.media.record.source import LocalSource, RecordingSource
 
 PIECE_BYTES = 1 << 20
 _BUFFER_BYTES = 1 << 16
@@ -182,14 +183,24 @@ def root_of(hashes: list[str]) -> str:
 
 def pieces_of(path: Path, head_bytes: int) -> list[str]:
     """The hashes of a file's head and pieces, as it is now. Raises OSError."""
-    hashes = []
-    with path.open("rb") as file:
-        data = file.read(head_bytes)
-        data += file.read(head_bytes_of(data, head_bytes) - head_bytes)
-        while data:
-            hashes.append(hashlib.sha256(data).hexdigest())
-            data = file.read(PIECE_BYTES)
+    with closing(LocalSource(path)) as source:
+        return pieces_of_source(source, head_bytes)
+
+
+def pieces_of_source(source: RecordingSource, head_bytes: int) -> list[str]:
+    """Hash the head and pieces of a file that lies anywhere. Raises OSError, LocalError."""
+    hashes, at = [], 0
+    data = source.read(0, head_bytes_of(source.read(0, len(MAGIC)), head_bytes))
+    while data:
+        hashes.append(hashlib.sha256(data).hexdigest())
+        at += len(data)
+        data = source.read(at, PIECE_BYTES)
     return hashes
+
+
+def hash_of_source(source: RecordingSource, head_bytes: int) -> str:
+    """The hash of a file that lies anywhere. Raises OSError, LocalError."""
+    return root_of(pieces_of_source(source, head_bytes))
 
 
 def hash_of(path: Path, head_bytes: int) -> str:

@@ -33,6 +33,9 @@ CREATE INDEX IF NOT EXISTS recording_ended ON recording (ended);
 CREATE TABLE IF NOT EXISTS part (
     recording TEXT NOT NULL, number INTEGER NOT NULL, path TEXT NOT NULL, began REAL NOT NULL, ended REAL,
     size INTEGER NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (recording, number));
+CREATE TABLE IF NOT EXISTS stored (
+    path TEXT PRIMARY KEY, recording TEXT NOT NULL, state TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS stored_recording ON stored (recording);
 """
 
 
@@ -207,6 +210,20 @@ class RecordingIndex:
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (id, *msgspec.structs.astuple(part)),
         )
+
+    def stored(self, recording: str, paths: Iterable[str], state: str = "stored") -> None:
+        """Files of a recording are in the store, or on their way ("moving")."""
+        for path in paths:
+            statement = "INSERT OR REPLACE INTO stored (path, recording, state) VALUES (?, ?, ?)"
+            self._do(statement, (path, recording, state))
+
+    def unstored(self, path: str) -> None:
+        """Forget a file that is not in the store any longer."""
+        self._do("DELETE FROM stored WHERE path = ?", (path,))
+
+    def unwanted(self, recording: str) -> None:
+        """Have the files of a recording removed from the store."""
+        self._do("UPDATE stored SET state = 'unwanted' WHERE recording = ?", (recording,))
 
     def close(self) -> None:
         """Close it."""

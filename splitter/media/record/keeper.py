@@ -10,6 +10,7 @@ from pathlib import Path
 from splitter.media.record.file import events_of, sums_of
 from splitter.media.record.index import RecordingIndex, RecordingRow, expired, one
 from splitter.media.record.ledger import RecordingLedger
+from splitter.media.record.stored import stored_of
 
 DAY_S = 86_400.0
 _SWEEP_S = 600.0
@@ -55,6 +56,25 @@ class RecordingKeeper:
         self._ledger.add("held" if held else "released", {"recording": id, "by": by, "reason": reason}, self._wall())
         self._index.held(id, held)
 
+    def moving(self, id: str, paths: list[str]) -> None:
+        """Note that files of a recording may be in the store from now on. Raises RecordingRefused, OSError."""
+        row = one(self._folder, id)
+        if row is None or row.state == "deleted":
+            raise RecordingRefused(f"recording {id} was deleted")
+        self._index.stored(id, paths, "moving")
+
+    def moved(self, id: str, files: dict[str, str], where: str) -> None:
+        """Note that files of a recording, each with its hash, lie in a store. Raises OSError."""
+        row = one(self._folder, id)
+        self._ledger.add("moved", {"recording": id, "to": where, "files": files}, self._wall())
+        self._index.stored(id, files)
+        if row is None or row.state == "deleted":  # while it was on its way
+            self._index.unwanted(id)
+
+    def removed(self, path: str) -> None:
+        """Note that a file which was deleted is not in the store any longer. Raises OSError."""
+        self._index.unstored(path)
+
     def delete(self, id: str, by: str, reason: str) -> None:
         """Delete the files of a recording; ledger and index keep what they say. Raises RecordingRefused, OSError."""
         row = one(self._folder, id)
@@ -64,12 +84,13 @@ class RecordingKeeper:
             raise RecordingRefused(f"recording {id} is held: release it first")
         if id in self._live:
             raise RecordingRefused(f"recording {id} is being made")
-        paths = self._files(row)
+        paths = sorted({*self._files(row), *stored_of(self._folder, id)})
         self._ledger.add("deleted", {"recording": id, "by": by, "reason": reason, "files": paths}, self._wall())
         for path in paths:
             whole = self._folder / path
             for file in (whole, sums_of(whole), events_of(whole)):
                 file.unlink(missing_ok=True)
+        self._index.unwanted(id)
         self._index.entered(id, "deleted", reason, row.ended)
 
     def _files(self, row: RecordingRow) -> list[str]:

@@ -25,9 +25,11 @@ from splitter.core.errors import LocalError
 from splitter.media.record import protocol as p
 from splitter.media.record.keeper import RecordingRefused, Retention
 from splitter.media.record.keys import read_or_make
-from splitter.media.record.place import CONTROL, TAPS
+from splitter.media.record.mover import MoveNotesInTurn, RecordingMover
+from splitter.media.record.place import CONTROL, TAPS, StorePlace
 from splitter.media.record.seal_keys import SealKeys, Seals, ensure_key
 from splitter.media.record.settings import read_routes
+from splitter.media.record.store import open_store
 from splitter.media.record.studio import RecordingStudio
 from splitter.media.worker.place import peer_of
 from splitter.telemetry.log import configure
@@ -114,9 +116,10 @@ class RecorderProcess:
         self._loop = asyncio.get_running_loop()
         self._writers: set[asyncio.StreamWriter] = set()
         self._end: asyncio.TimerHandle | None = None
+        self.store_fault = ""
         self.stopped = asyncio.Event()
         self.writing: WritingThread | None = None
-        self._studio: RecordingStudio | None = None
+        self.studio: RecordingStudio | None = None
         self._taps: socket.socket | None = None
         self._server: asyncio.Server | None = None
 
@@ -130,14 +133,14 @@ class RecorderProcess:
                 pass
             else:
                 raise LocalError(f"{control}: another recorder listens there")
-        self._studio = make(lambda recording, reason: self._tell_from_thread(recording, reason))
+        self.studio = make(lambda recording, reason: self._tell_from_thread(recording, reason))
         for path in (control, taps):
             path.unlink(missing_ok=True)
         self._taps = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         self._taps.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self._taps.bind(str(taps))
         taps.chmod(0o600)
-        self.writing = WritingThread(self._studio)
+        self.writing = WritingThread(self.studio)
         self._loop.add_reader(self._taps, self._read)
         self._server = await asyncio.start_unix_server(self._serve, str(control), limit=p.LINE_LIMIT_BYTES)
         control.chmod(0o600)
@@ -184,8 +187,8 @@ class RecorderProcess:
         except LocalError as error:
             log.error("control message dropped", reason=str(error))
             return
-        assert self.writing is not None and self._studio is not None
-        studio, writing, loop = self._studio, self.writing, self._loop
+        assert self.writing is not None and self.studio is not None
+        studio, writing, loop = self.studio, self.writing, self._loop
 
         def work() -> None:
             fault = ""
@@ -199,7 +202,7 @@ class RecorderProcess:
                 fault = str(error)
             if not fault and isinstance(call.ask, p.AskHow):
                 fault = studio.full
-            answer = p.RecorderAnswer(call.id, fault, states=studio.states, lost=writing.lost)
+            answer = p.RecorderAnswer(call.id, fault, states=studio.states, lost=writing.lost, store=self.store_fault)
             if call.id == 0:
                 if fault:
                     log.error("what nobody waits for was not done", ask=type(call.ask).__name__, reason=fault)
@@ -208,6 +211,12 @@ class RecorderProcess:
                 loop.call_soon_threadsafe(_send, writer, answer)
 
         writing.do(work)
+
+    def tell_store_fault(self, fault: str) -> None:
+        """Tell the gateway why nothing is moved to the store, from any thread."""
+        self.store_fault = fault
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._tell, p.RecorderAnswer(0, store=fault, of_store=True))
 
     def _tell_from_thread(self, recording: str, reason: str) -> None:
         with suppress(RuntimeError):
@@ -275,10 +284,25 @@ async def _run(arguments: argparse.Namespace) -> None:
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, recorder.stopped.set)
+    mover = _mover(recorder, arguments)
     log.info("recorder ready", folder=arguments.folder)
     await recorder.stopped.wait()
+    if mover is not None:
+        mover.close()
     await recorder.close()
     beside.shutdown(wait=False, cancel_futures=True)
+
+
+def _mover(recorder: RecorderProcess, arguments: argparse.Namespace) -> RecordingMover | None:
+    """What moves recordings to their store, begun; None: they stay. Raises LocalError."""
+    words = (arguments.store, arguments.store_endpoint, arguments.store_region, arguments.store_credentials)
+    store = open_store(StorePlace(*words))
+    if store is None or recorder.writing is None or recorder.studio is None:
+        return None
+    notes = MoveNotesInTurn(recorder.writing.do, recorder.studio.keeper, arguments.store)
+    mover = RecordingMover(Path(arguments.folder), store, notes, recorder.tell_store_fault)
+    mover.start()
+    return mover
 
 
 def _seals(arguments: argparse.Namespace) -> Seals | None:
@@ -300,6 +324,8 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--keep-days-for", default="")
     parser.add_argument("--seal-key", default="")
     parser.add_argument("--seal-command", default="")
+    for word in ("--store", "--store-endpoint", "--store-region", "--store-credentials"):
+        parser.add_argument(word, default="")
     parser.add_argument("--grace", type=float, default=60.0)
     parser.add_argument("--log-format", default="json")
     parser.add_argument("--log-level", default="info")

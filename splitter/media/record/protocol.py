@@ -109,6 +109,8 @@ class RecorderAnswer(msgspec.Struct, frozen=True):
         recording: that stopped; "" where all had to, or may begin again (without a fault).
         states: of the recordings that are being made.
         lost: packets that came and were given up.
+        store: why nothing is moved to the store; "" where all is well.
+        of_store: `store` alone has changed.
     """
 
     id: int
@@ -116,6 +118,8 @@ class RecorderAnswer(msgspec.Struct, frozen=True):
     recording: str = ""
     states: dict[str, str] = {}
     lost: int = 0
+    store: str = ""
+    of_store: bool = False
 
 
 _calls, _answers = msgspec.json.Decoder(RecorderCall), msgspec.json.Decoder(RecorderAnswer)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from splitter.core.keys import Key, Uptake, ValueProblem
+from splitter.media.record.place import StorePlace, is_place
 
 
 def _parse_numbers(text: str) -> re.Pattern[str] | None:
@@ -28,6 +29,12 @@ def _parse_route(text: str) -> tuple[str, float]:
     if not found or not route or not 0 <= value <= 36_500:
         raise ValueProblem(f'"{text}" is no trunk and its days', 'write it as "bank:3650", or "test:0" for never')
     return route, value
+
+
+def _parse_store(text: str) -> str:
+    if text and not is_place(text):
+        raise ValueProblem(f'"{text}" is no store', 'write it as "s3://bucket/folder"')
+    return text
 
 
 def read_routes(text: str) -> tuple[tuple[str, float], ...]:
@@ -73,6 +80,22 @@ class RecordingSettings:
     """Seals them with a key of your key service instead: this command gets "wrap" or "unwrap" as its last word, a key
     in base64 on its standard input, and writes what became of it to its standard output, in base64, within 8 seconds.
     It is called once a day, at each start, and when a recording of another day is opened."""
+
+    store: Annotated[str, Key(parse=_parse_store, taken=Uptake.RESTART)] = ""
+    """Recordings are moved there when they have ended, such as "s3://bucket/folder": put there, read back and compared,
+    and only then deleted here; tried again for as long as it takes. Each gateway needs a folder of its own. Playing,
+    exporting, deleting and verifying go on as if they were here."""
+    store_endpoint: Annotated[str, Key(taken=Uptake.RESTART)] = ""
+    """Where a store of the kind of S3 is, such as "https://minio.example:9000"; empty: Amazon's, of this region."""
+    store_region: Annotated[str, Key(taken=Uptake.RESTART)] = ""
+    store_credentials: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
+    """A file of credentials as the AWS tools have it ([default], aws_access_key_id, aws_secret_access_key); empty: from
+    the environment, or the machine's role."""
+
+    @property
+    def store_place(self) -> StorePlace:
+        """Where the store is."""
+        return StorePlace(self.store, self.store_endpoint, self.store_region, self.store_credentials)
 
     def reason_for(self, trunks: tuple[str, ...], called: str, extension: str) -> str:
         """Why a call is recorded by these rules, in words; "" where it is not."""

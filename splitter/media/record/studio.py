@@ -27,7 +27,7 @@ from splitter.media.record.about import RecordingAbout
 from splitter.media.record.batch import Described, Kind
 from splitter.media.record.events import EventLog
 from splitter.media.record.file import RecordingFile, events_of
-from splitter.media.record.index import RecordingIndex, RecordingPart
+from splitter.media.record.index import RecordingIndex, RecordingPart, one
 from splitter.media.record.keeper import RecordingKeeper, RecordingRefused, Retention
 from splitter.media.record.keys import SigningKey
 from splitter.media.record.ledger import RecordingLedger
@@ -237,7 +237,8 @@ class RecordingStudio:
     def _open(self, live: _Live) -> None:
         about, now, at = live.about, self._clock(), self._wall()
         day = self._folder / time.strftime("%Y-%m-%d", time.gmtime(at))
-        number = 1
+        known = one(self._folder, about.id)  # what was moved to a store is not here any longer
+        number = 1 + max((part.number for part in known.parts), default=0) if known is not None else 1
         while any(self._folder.glob(f"*/{about.id}.{number}.mkv")):
             number += 1
         path = day / f"{about.id}.{number}.mkv"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from splitter.core.errors import LocalError
-from splitter.media.record.file import events_of, pieces_of, root_of, sums_of
+from splitter.media.record.file import events_of, pieces_of_source, root_of, sums_of
 from splitter.media.record.index import everything
 from splitter.media.record.keys import CheckingKey
 from splitter.media.record.ledger import FIRST, LedgerEntry, lines, read_line
 from splitter.media.record.matroska import HEAD_BYTES
 from splitter.media.record.seal import MAGIC, head_bytes_of
+from splitter.media.record.shelf import RecordingShelf
+from splitter.media.record.source import LocalSource, RecordingSource
 
 _FIELDS = ("call_id", "short_code", "caller", "called", "direction")
 
@@ -33,24 +36,30 @@ class Examination:
     unended: list[str] = field(default_factory=list)
 
 
-def examine(folder: Path, key: CheckingKey) -> Examination:
+def examine(folder: Path, key: CheckingKey, shelf: RecordingShelf | None = None) -> Examination:
     """Hold files, ledger and index of a folder against each other.
+
+    Args:
+        shelf: reads what was moved to a store as well; all of it, which takes its time.
 
     Raises:
         LocalError: the folder cannot be read.
     """
     found = Examination()
+    lying = Lying(folder, shelf)
     try:
         ledger = list(_entries(folder, key, found))
-        begun, ended, deleted = _sorted(ledger)
+        begun, ended, deleted, moved = _sorted(ledger)
+        lying.moved = moved
         for path in begun:
             if path not in deleted:
-                _look_at(folder, path, ended.get(path), found)
+                _look_at(lying, path, ended.get(path), found)
         stills = {str(entry.about.get("file", "")): entry.about for entry in ledger if entry.kind == "still"}
         for path, about in stills.items():
             if path not in deleted:
-                _look_at_still(folder, path, str(about.get("hash", "")), found)
+                _look_at_still(lying, path, str(about.get("hash", "")), found)
         _look_for_strangers(folder, {*begun, *ended, *stills}, found)
+        _look_for_strangers_in_store(lying, found)
         _look_at_index(folder, begun, ended, found)
     except OSError as error:
         words = f"{error.filename or folder}: {error.strerror or error}"
@@ -99,11 +108,12 @@ def _entries(folder: Path, key: CheckingKey, found: Examination) -> Iterator[Led
 Abouts = dict[str, dict[str, Any]]
 
 
-def _sorted(ledger: list[LedgerEntry]) -> tuple[Abouts, Abouts, set[str]]:
-    """By file: what was said at its begin and its end, and which were deleted."""
+def _sorted(ledger: list[LedgerEntry]) -> tuple[Abouts, Abouts, set[str], set[str]]:
+    """By file: what was said at its begin and its end, and which were deleted, and moved to a store."""
     begun: Abouts = {}
     ended: Abouts = {}
     deleted: set[str] = set()
+    moved: set[str] = set()
     for entry in ledger:
         path = str(entry.about.get("file", ""))
         if entry.kind == "begun":
@@ -112,54 +122,117 @@ def _sorted(ledger: list[LedgerEntry]) -> tuple[Abouts, Abouts, set[str]]:
             ended[path] = entry.about
         elif entry.kind == "deleted":
             deleted.update(entry.about.get("files", ()))
-    return begun, ended, deleted
+        elif entry.kind == "moved":
+            moved.update(entry.about.get("files", ()))
+    return begun, ended, deleted, moved
 
 
-def _look_at(folder: Path, path: str, end: dict[str, Any] | None, found: Examination) -> None:
-    whole = folder / path
+class Lying:
+    """Files as they lie here, or in a store.
+
+    Attributes:
+        moved: those that the ledger says are in the store.
+    """
+
+    def __init__(self, folder: Path, shelf: RecordingShelf | None) -> None:
+        self.folder, self.shelf = folder, shelf
+        self.moved: set[str] = set()
+
+    def source(self, path: str, what: str, found: Examination) -> RecordingSource | None:
+        """A file to read; what is wrong where it is not there is noted."""
+        whole = self.folder / path
+        where = "" if path not in self.moved else ": it was moved to the store, and is not there"
+        try:
+            if whole.exists() or path not in self.moved:
+                return LocalSource(whole)
+            if self.shelf is None:
+                found.wrong.append(f"{path}: {what} was moved to the store, and was not looked at")
+                return None
+            return self.shelf.raw(path)
+        except FileNotFoundError:
+            found.wrong.append(f"{path}: {what} is missing{where}")
+        except LocalError as error:
+            found.wrong.append(f"{path}: {what} was not looked at: {error}")
+        return None
+
+    def pieces(self, path: str, what: str, found: Examination) -> tuple[list[str], int, bytes] | None:
+        """The hashes of a file, its size, and its first bytes."""
+        source = self.source(path, what, found)
+        if source is None:
+            return None
+        try:
+            return pieces_of_source(source, HEAD_BYTES), source.size, source.read(0, len(MAGIC))
+        except LocalError as error:
+            found.wrong.append(f"{path}: {what} was not looked at: {error}")
+            return None
+        finally:
+            source.close()
+
+    def text(self, path: str) -> str:
+        """A small file, "" where it cannot be read."""
+        with suppress(OSError, LocalError, ValueError):
+            source = self.source(path, "it", Examination())
+            if source is not None:
+                with closing(source):
+                    return source.read(0, source.size).decode()
+        return ""
+
+
+def _look_at(lying: Lying, path: str, end: dict[str, Any] | None, found: Examination) -> None:
     found.files += 1
-    if not whole.exists():
-        found.wrong.append(f"{path}: the file is missing")
-        return
-    if end is None:
+    if end is None and (lying.folder / path).exists():
         found.unended.append(path)
         return
-    hashes = pieces_of(whole, HEAD_BYTES)
+    read = lying.pieces(path, "the file", found)
+    if read is None or end is None:
+        return
+    hashes, size, first = read
     if root_of(hashes) != end.get("hash"):
-        found.wrong.append(f"{path}: the file was changed{_place(whole, hashes, int(end.get('size', 0)))}")
-    _look_beside(whole, path, str(end.get("events", "")), found)
+        place = _place(lying, path, hashes, size, first, int(end.get("size", 0)))
+        found.wrong.append(f"{path}: the file was changed{place}")
+    events = str(end.get("events", ""))
+    if events:
+        _look_beside(lying, path, events, found)
 
 
-def _look_at_still(folder: Path, path: str, expected: str, found: Examination) -> None:
-    whole = folder / path
+def _look_at_still(lying: Lying, path: str, expected: str, found: Examination) -> None:
     found.files += 1
-    if not whole.exists():
-        found.wrong.append(f"{path}: the screenshot is missing")
-    elif root_of(pieces_of(whole, HEAD_BYTES)) != expected:
+    read = lying.pieces(path, "the screenshot", found)
+    if read is not None and root_of(read[0]) != expected:
         found.wrong.append(f"{path}: the screenshot was changed")
 
 
-def _look_beside(whole: Path, path: str, events: str, found: Examination) -> None:
-    beside = events_of(whole)
-    if not events:
-        return
-    if not beside.exists():
-        found.wrong.append(f"{path}: its events are missing")
-    elif root_of(pieces_of(beside, HEAD_BYTES)) != events:
+def _look_beside(lying: Lying, path: str, expected: str, found: Examination) -> None:
+    missing = Examination()
+    read = lying.pieces(str(events_of(Path(path))), "it", missing)
+    if read is None:
+        lost = any("is missing" in one for one in missing.wrong)
+        found.wrong.append(f"{path}: its events {'are missing' if lost else 'were not looked at'}")
+    elif root_of(read[0]) != expected:
         found.wrong.append(f"{path}: its events were changed")
 
 
-def _place(whole: Path, hashes: list[str], size: int) -> str:
-    now = whole.stat().st_size
+def _place(lying: Lying, path: str, hashes: list[str], now: int, first: bytes, size: int) -> str:
     if now != size:
         return f": it had {size} bytes, and has {now}"
-    noted = sums_of(whole).read_text().split() if sums_of(whole).exists() else []
+    noted = lying.text(str(sums_of(Path(path)))).split()
     at = next((at for at, one in enumerate(noted) if hashes[1 + at : 2 + at] != [one]), None)
     if at is None:
         return " in its head" if len(noted) == len(hashes) - 1 else ""
-    with whole.open("rb") as file:
-        begin = head_bytes_of(file.read(len(MAGIC)), HEAD_BYTES) + (at << 20)
+    begin = head_bytes_of(first, HEAD_BYTES) + (at << 20)
     return f" between bytes {begin} and {min(now, begin + (1 << 20))}"
+
+
+def _look_for_strangers_in_store(lying: Lying, found: Examination) -> None:
+    if lying.shelf is None or not lying.moved:
+        return
+    try:
+        store = lying.shelf.store
+        for path in store.paths() if store is not None else ():
+            if path not in lying.moved:
+                found.wrong.append(f"{path}: the file was added to the store: the ledger knows nothing of it")
+    except LocalError as error:
+        found.wrong.append(f"the store was not looked through: {error}")
 
 
 def _look_for_strangers(folder: Path, known: set[str], found: Examination) -> None:

@@ -6,13 +6,16 @@ import asyncio
 import os
 import resource
 import signal
+import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import boto3
 import numpy as np
 import pytest
+from moto.server import ThreadedMotoServer
 
 from splitter.media.ports.events import RelayLost
 from splitter.media.record import protocol as p
@@ -29,17 +32,19 @@ from tests.patience import until
 
 pytestmark = pytest.mark.slow
 
+CREDENTIALS = "[default]\naws_access_key_id = one\naws_secret_access_key = other\n"
+ANYBODY = {"aws_access_key_id": "one", "aws_secret_access_key": "other"}
 TONE = (8000 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.int16)
 
 
 class Recorded:
     """A recorder, and what it said."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **more: str) -> None:
         self.folder = folder / "recordings"
         self.backs = 0
         self.troubles: list[tuple[str, str]] = []
-        settings = RecordingSettings(folder=str(self.folder), least_free_mb=0)
+        settings = RecordingSettings(folder=str(self.folder), least_free_mb=0, **more)  # type: ignore[arg-type]
         self.link = RecorderLink(
             settings, folder, TelemetrySettings(), self._on_back, lambda *what: self.troubles.append(what), grace_s=5.0
         )
@@ -175,6 +180,43 @@ class TestKilled:
         assert len(made.files) == 1
         await next_one.link.stop()
         assert not (made.folder.parent / "recorder.sock").exists()
+
+
+class TestStore:
+    async def test_one_that_comes_back_gets_what_has_ended_meanwhile_even_after_a_kill(self) -> None:
+        with tempfile.TemporaryDirectory() as name, socket.socket() as port:
+            port.bind(("127.0.0.1", 0))  # nobody listens: it is down
+            where = port.getsockname()[1]
+            (Path(name) / "credentials").write_text(CREDENTIALS)
+            made = Recorded(
+                Path(name),
+                store="s3://evidence/one",
+                store_endpoint=f"http://127.0.0.1:{where}",
+                store_region="us-east-1",
+                store_credentials=str(Path(name) / "credentials"),
+            )
+            made.link.start()
+            await until(lambda: made.backs)
+            await made.link.ask(p.BeginRecording(ABOUT))
+            await made.link.ask(p.EndRecording("call-1"))
+            await until(lambda: "the store of recordings" in made.link.store_fault)
+            assert len(made.files) == 1 and made.link.pid is not None
+            os.kill(made.link.pid, signal.SIGKILL)
+            await until(lambda: made.backs == 2)
+            port.close()
+            server = ThreadedMotoServer("127.0.0.1", where, verbose=False)
+            server.start()
+            try:
+                client = boto3.client(
+                    "s3", endpoint_url=f"http://127.0.0.1:{where}", region_name="us-east-1", **ANYBODY
+                )
+                client.create_bucket(Bucket="evidence")
+                await until(lambda: not made.files and not made.link.store_fault)
+                stored = [one["Key"] for one in client.list_objects_v2(Bucket="evidence")["Contents"]]
+                assert [key for key in stored if key.endswith("/call-1.1.mkv")]
+            finally:
+                server.stop()
+                await made.link.stop()
 
 
 class TestDisk:
