@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from splitter.calls.browsers.switch import Browsers
@@ -95,7 +96,8 @@ class Floor:
 
     def _speak(self, settings: Settings) -> None:
         """Build media and SIP."""
-        self.engine = WorkerEngine(settings.media, settings.networks, logs=settings.telemetry, ids=self._ids)
+        media = replace(settings.media, tcp_hosts=settings.browser_hosts)
+        self.engine = WorkerEngine(media, settings.networks, logs=settings.telemetry, ids=self._ids)
         used, limit_s = settings.rtpengines if settings.media.rtpengine_for else (), settings.media.request_limit_s
         self.farm = NgEngine(used, settings.networks, request_limit_s=limit_s, ids=self._ids)
         self.studio = Studio(settings.media.mosaic_limit, settings.calls.bitrate_kbps, settings.telemetry, self._ids)

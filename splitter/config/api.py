@@ -128,6 +128,8 @@ def _taken(address: Address, index: int, settings: Settings) -> str:
     ]
     if settings.telemetry.metrics is not None:
         others.append((settings.telemetry.metrics, "metrics.listen"))
+    if settings.media.tcp_port:
+        others += [(Address(host, settings.media.tcp_port), "media.tcp_port") for host in settings.browser_hosts]
     others += [(other, f"api.listen[{number}]") for number, other in enumerate(settings.api.listen[:index], 1)]
     return next((name for other, name in others if _overlap(address, other)), "")
 

@@ -82,6 +82,13 @@ class Settings:
         seats = self.trunks_of(Role.SEAT)
         return self.api.media_network or (seats[0].network if seats else next(iter(self.networks)))
 
+    @property
+    def browser_hosts(self) -> tuple[str, ...]:
+        """Our addresses towards browsers: desks and guests, soft clients, web callers."""
+        trunks = (*self.trunks_of(Role.SEAT), *self.trunks_of(Role.WEB))
+        names = dict.fromkeys((self.media_network, *(trunk.network for trunk in trunks)))
+        return tuple(dict.fromkeys(self.networks[name].media_address for name in names))
+
     def trunks_of(self, role: Role) -> tuple[Trunk, ...]:
         """The trunks of one role, in the order of the file."""
         return tuple(trunk for trunk in self.trunks.values() if trunk.role is role)

@@ -26,6 +26,12 @@ class MediaSettings:
     """UDP ports of RTP (even) and RTCP (the odd one above). A video call takes four on the caller's side. Open them in
     the firewall, and keep them outside net.ipv4.ip_local_port_range or add them to net.ipv4.ip_local_reserved_ports."""
     last_port: Annotated[int, Key(1025, 65_535, taken=Uptake.RESTART)] = 39_999
+    tcp_port: Annotated[int, Key(0, 65_535, taken=Uptake.RESTART)] = 0
+    """One TCP port by which browsers' video, and web callers' voice, come in where their network lets no UDP through
+    (RFC 6544), such as 8444; 0: none. It is open at the media_address of each network that browsers use. Ports below
+    1024 need a capability or, better, a router that passes another port on: see docs/firewalls.md."""
+    tcp_advertised_port: Annotated[int, Key(0, 65_535, taken=Uptake.RESTART)] = 0
+    """The TCP port that browsers are told, such as 443, where a router passes it on to tcp_port; 0: tcp_port itself."""
     quarantine_s: Annotated[float, Key(0, 3600, taken=Uptake.RESTART)] = 30.0
     """A closed port rests this long before its next use, so that no late packet reaches another call. This holds over a
     restart as well: a file in socket_dir keeps which ports were in use."""
@@ -57,3 +63,5 @@ class MediaSettings:
     """Where the control sockets of the workers live, and the record of ports: a folder that outlives a restart."""
     freebind: bool = False
     """Sockets may be bound to addresses that this machine is still to get: a cluster needs that."""
+    tcp_hosts: tuple[str, ...] = ()
+    """Our addresses towards browsers, which the configuration finds out."""

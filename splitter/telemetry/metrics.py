@@ -285,6 +285,21 @@ MEDIA_PORTS_FREE = Gauge(
     "Pairs of UDP ports that calls could have now; those that rest after a call are not among them.",
     registry=REGISTRY,
 )
+MEDIA_TCP = Gauge(
+    "splitter_media_tcp_connections", "TCP connections that carry browsers' media now.", registry=REGISTRY
+)
+MEDIA_TCP_REFUSED = Counter(
+    "splitter_media_tcp_refused_total",
+    "TCP connections to media.tcp_port that were closed, by reason: silent, oversize, no-request, unknown, unproved, "
+    "crowded, busy, gone, ended.",
+    ["reason"],
+    registry=REGISTRY,
+)
+MEDIA_TCP_UNSENT = Counter(
+    "splitter_media_tcp_unsent_total",
+    "Packets to browsers that were dropped because their TCP connection was full.",
+    registry=REGISTRY,
+)
 MEDIA_REQUEST_FAILURES = Counter(
     "splitter_media_request_failures_total",
     "Requests to a media worker that failed, by reason (unavailable, timeout).",

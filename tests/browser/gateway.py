@@ -96,6 +96,7 @@ class Gateway(GatewayProcess):
         relay: tuple[str, str] | None = None,
         callers: str = "",
         routes: str = "",
+        tcp: bool = False,
     ) -> None:
         super().__init__(directory, centre, called)
         self.soft, api = (Address(web_host, port) for port in _free(web_host, 2))
@@ -121,6 +122,11 @@ class Gateway(GatewayProcess):
         if node:
             more += _CLUSTER.format(node=node, valkey=valkey, url=self.api)
         accounts = (_ACCOUNT.format(extension=extension, password=PASSWORD) for extension in SEATS)
+        if tcp:
+            port = _free(web_host, 1)[0]
+            written = self.configuration.read_text()
+            assert "[media]\n" in written
+            self.configuration.write_text(written.replace("[media]\n", f"[media]\ntcp_port = {port}\n"))
         text = self.configuration.read_text().replace("max_calls = 20\n", "max_calls = 20\ndrain_limit_s = 0.5\n")
         self.configuration.write_text(text + more + "".join(accounts) + routes)
 

@@ -16,6 +16,7 @@ from tests.browser.console import Console
 from tests.browser.desk import CALLER, Desk
 from tests.browser.network import Network
 from tests.browser.relay import SECRET, Relay
+from tests.browser.test_restart import DOWN_S
 from tests.browser.test_web_caller import caller_page, heard_at_the_centre, until
 
 
@@ -66,6 +67,34 @@ async def test_a_relay_carries_a_web_caller_too(
             await heard_at_the_centre(desk)
             await page.click("#leave")
             await until(lambda: desk.centre.calls[-1].state == "ended", "the centre hears of the end")
+
+
+async def test_one_tcp_port_carries_the_video_both_ways(far_desk: Callable[..., Desk]) -> None:
+    async with far_desk(tcp=True) as desk:
+        page = await sdk.open_desk(await desk.context(), desk.gateway)
+        caller = await desk.eye(page, "#caller")
+        handset, call_id = await desk.call()
+        await desk.caller_sees(handset, SENDER, 15, 20.0)
+        await caller.rising(CALLER, 15, 20.0)
+        _, trace, _ = await desk.gateway.ask("GET", f"/v1/calls/{call_id}/trace")
+        assert b" by TCP" in trace, trace
+        await desk.gateway.kill()
+        await asyncio.sleep(DOWN_S)
+        await desk.gateway.start()
+        await desk.caller_sees(handset, SENDER, 30)
+        await caller.rising(CALLER, 30)
+        _, trace, _ = await desk.gateway.ask("GET", f"/v1/calls/{call_id}/trace")
+        assert b"transport interrupted" not in trace, trace
+
+
+async def test_one_tcp_port_carries_a_web_caller_too(far_desk: Callable[..., Desk]) -> None:
+    async with far_desk(tcp=True, callers="anonymous = true") as desk:
+        page = await caller_page(desk)
+        await page.click("#video")
+        await expect(page.locator("#status")).to_have_text("You are connected", timeout=90_000)
+        await heard_at_the_centre(desk)
+        await page.click("#leave")
+        await until(lambda: desk.centre.calls[-1].state == "ended", "the centre hears of the end")
 
 
 async def test_without_one_desk_and_guest_are_told_why(far_desk: Callable[..., Desk]) -> None:

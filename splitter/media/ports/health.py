@@ -19,6 +19,7 @@ class WorkerStatus:
         pairs, free_ports: of UDP ports that it has, and those of them that a call could have now.
         in_kernel: directions of voices that the kernel carries for it.
         no_offload: why it can carry none, though it is to.
+        tcp: connections by which browsers send and get their media.
     """
 
     index: int
@@ -32,6 +33,7 @@ class WorkerStatus:
     in_kernel: int = 0
     no_offload: str = ""
     form: str = ""
+    tcp: int = 0
 
 
 @dataclass(frozen=True, slots=True)

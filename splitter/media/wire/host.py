@@ -11,8 +11,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from splitter.core.net import Address
+from splitter.media.wire.frames import StreamAddress
 
 T = TypeVar("T")
+
+Datagram = bytes | bytearray | memoryview
 
 PacketHandler = Callable[[bytearray | memoryview, Address, float], None]
 """Called with one datagram, its source, and the time. The view is valid only during the call."""
@@ -76,6 +79,52 @@ class Port(Protocol):
         ...
 
 
+class TcpStream(Protocol):
+    """A TCP connection of a peer that carries datagrams."""
+
+    @property
+    def peer(self) -> StreamAddress: ...
+
+    def serve(self, on_frame: PacketHandler, on_gone: Callable[[str], None]) -> None:
+        """Begin to read. `on_gone` is told why there will be no more, but not after `close`."""
+        ...
+
+    def send(self, data: Datagram) -> bool:
+        """Send. Returns: whether it could be sent; else it is as if lost on the way."""
+        ...
+
+    def close(self) -> None:
+        """End it; again is no error."""
+        ...
+
+
+class TcpDoor(Protocol):
+    """Where TCP connections come in for one ICE user.
+
+    Attributes:
+        ufrag: of that user.
+        port: what candidates say.
+    """
+
+    @property
+    def ufrag(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    def admit(self, on_stream: Callable[[TcpStream], None]) -> None:
+        """Hand connections out from now on."""
+        ...
+
+    def count(self, reason: str) -> None:
+        """Count one that was refused."""
+        ...
+
+    def close(self) -> None:
+        """Let nobody in any more; again is no error."""
+        ...
+
+
 class Host(Protocol):
     """Ports, timers and clocks."""
 
@@ -89,6 +138,10 @@ class Host(Protocol):
 
     def open_port(self, network_host: str, on_datagram: PacketHandler) -> Port:
         """Bind one port on one of our addresses. Raises MediaUnavailable."""
+        ...
+
+    def open_door(self, network_host: str) -> TcpDoor | None:
+        """Make an ICE user for whom TCP connections come in on one of our addresses; None where there is no TCP."""
         ...
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

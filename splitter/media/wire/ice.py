@@ -20,31 +20,50 @@ from aioice.ice import CandidatePair, Connection, StunProtocol
 from aioice.utils import random_string
 
 from splitter.core.net import Address
-from splitter.media.wire.host import Host, Port
+from splitter.media.wire.frames import StreamAddress
+from splitter.media.wire.host import Datagram, Host, TcpDoor
 
 REMOTE_CANDIDATES_LIMIT = 20  # that the peer may name; a browser with several networks has about ten
 PAIRS_LIMIT = 40  # with those learned from its checks
 CONSENT_INTERVAL_S = 5.0  # RFC 7675 §5.1
 _CONSENT_REPEATS = 2  # within 3.5 s: a single lost packet is no lost consent
+_TCP_PREFERENCE = 90 << 24 | ((4 << 13) + (1 << 13) - 1) << 8 | 255  # RFC 6544 §4.2: a type behind UDP's, passive
 _UFRAG_CHARACTERS, _PASSWORD_CHARACTERS = 8, 24  # RFC 8445 §5.3: 24 and 128 bits of randomness at least
 
 log = structlog.get_logger(__name__)
 
 
+Send = Callable[[Datagram, Address], bool]
+
+
 class _PortTransport(asyncio.DatagramTransport):
     """What aioice sends through."""
 
-    def __init__(self, port: Port) -> None:
+    def __init__(self, send: Send, kind: type[Address]) -> None:
         super().__init__()
-        self._port = port
+        self._send, self._kind = send, kind
 
     def sendto(self, data: bytes | bytearray | memoryview, addr: tuple[str, int] | None = None) -> None:  # type: ignore[override]
         if addr is not None:
-            self._port.send(data, Address(*addr))
+            self._send(data, self._kind(*addr))
+
+    def close(self) -> None:
+        """Send nothing any more, and hold nobody."""
+        self._send = _nowhere
 
 
 class _Stun(StunProtocol):
-    """STUN of one agent."""
+    """STUN of one agent, by UDP or by its TCP connections.
+
+    Args:
+        kind: of the addresses at the other end.
+    """
+
+    def __init__(self, receiver: Connection, send: Send, kind: type[Address], candidate: Candidate) -> None:
+        super().__init__(receiver)
+        self.kind = kind
+        self.transport = _PortTransport(send, kind)
+        self.local_candidate = candidate
 
     async def request(
         self,
@@ -65,10 +84,11 @@ class Agent(Connection):
 
     Args:
         loop: takes its tasks, and what it tells: whatever that raises is a fault of its owner, and of no datagram.
-        port: what it sends through; its owner hands STUN messages to `receive`.
-        advertised: the address of the candidate.
+        send: what it sends through; its owner hands STUN messages to `receive`.
+        port: of its UDP candidate. advertised: the address of its candidates.
         on_path: called when the path is there or has moved.
         on_heard: called when the peer proved that it is there.
+        door: for TCP; None where there is none.
 
     Attributes:
         path: where to send; None before a pair is nominated.
@@ -79,16 +99,23 @@ class Agent(Connection):
     """
 
     def __init__(
-        self, loop: Host, port: Port, advertised: str, on_path: Callable[[Agent], None], on_heard: Callable[[], None]
+        self,
+        loop: Host,
+        send: Send,
+        port: int,
+        advertised: str,
+        on_path: Callable[[Agent], None],
+        on_heard: Callable[[], None],
+        door: TcpDoor | None = None,
     ) -> None:
         super().__init__(
             ice_controlling=False,
-            local_username=random_string(_UFRAG_CHARACTERS),
+            local_username=door.ufrag if door is not None else random_string(_UFRAG_CHARACTERS),
             local_password=random_string(_PASSWORD_CHARACTERS),
         )
         self.path: Address | None = None
         self.consent_at = 0.0
-        self.known: set[tuple[str, int]] = set()
+        self.known: set[Address] = set()
         self.checks = self.rejected = self.malformed = 0
         self._relays: set[tuple[str, int]] = set()  # of the peer's candidates
         self._on_path = on_path
@@ -96,20 +123,14 @@ class Agent(Connection):
         self._loop = loop
         self._consenting: asyncio.Task[None] | None = None
         self._shut = False
-        self._protocol = _Stun(self)
-        self._protocol.transport = _PortTransport(port)
-        self._protocol.local_candidate = Candidate(
-            foundation=candidate_foundation("host", "udp", advertised),
-            component=1,
-            transport="udp",
-            priority=candidate_priority(1, "host"),
-            host=advertised,
-            port=port.number,
-            type="host",
-        )
+        self._protocol = _Stun(self, send, Address, _udp_candidate(advertised, port))
         # What gather_candidates() would do, had it not its own sockets: there is nothing to wait for.
         self._protocols.append(self._protocol)
         self._local_candidates.append(self._protocol.local_candidate)
+        self._by_tcp: _Stun | None = None  # pairs of it are learned from checks alone: it is passive (RFC 6544 §4.1)
+        if door is not None:
+            self._by_tcp = _Stun(self, send, StreamAddress, _tcp_candidate(advertised, door.port))
+            self._local_candidates.append(self._by_tcp.local_candidate)
         self._local_candidates_end = True
 
     @property
@@ -138,8 +159,10 @@ class Agent(Connection):
 
     def receive(self, data: bytes, source: Address) -> None:
         """Take a STUN message."""
+        protocol = self._by_tcp if isinstance(source, StreamAddress) else self._protocol
         try:
-            self._protocol.datagram_received(data, source)
+            if protocol is not None:
+                protocol.datagram_received(data, source)
         except Exception:  # the border of one datagram: aioice lets several kinds through for broken attributes
             self.malformed += 1
             log.debug("STUN message dropped", source=str(source), exc_info=True)
@@ -158,9 +181,26 @@ class Agent(Connection):
             self._consenting = None
         self._shut = True
         self._protocols.clear()
-        self._protocol.receiver = cast(Connection, None)
+        for protocol in (self._protocol, self._by_tcp):
+            if protocol is not None:
+                protocol.receiver = cast(Connection, None)
+                protocol.transport.close()
         self._on_path = self._on_heard = _nothing
         self.path = None
+
+    def lose(self, source: StreamAddress) -> None:
+        """Know that this connection is gone, and the path with it if it was that."""
+        self.known.discard(source)
+        for pair in [pair for pair in self._check_list if _source(pair) == source]:
+            if pair.task is not None:
+                pair.task.cancel()
+                pair.task = None
+            self._check_list.remove(pair)
+            self._remote_candidates = [one for one in self._remote_candidates if one is not pair.remote_candidate]
+        if self.path == source:
+            self._nominated.clear()
+            self.path = None
+            self._loop.call_later(0, self._tell_path)
 
     def _tell_path(self) -> None:
         self._on_path(self)
@@ -182,11 +222,12 @@ class Agent(Connection):
             return
         self.checks += 1
         self._loop.call_later(0, self._tell_heard)
-        if addr not in self.known:
+        source = cast(_Stun, protocol).kind(*addr)
+        if source not in self.known:
             self._make_room()
-            self.known.add(addr)
+            self.known.add(source)
         for pair in self._check_list:
-            if pair.remote_addr == addr and pair.task is not None and pair.task.done():
+            if _source(pair) == source and pair.task is not None and pair.task.done():
                 pair.task = None  # aioice gave this check up when another pair was nominated; the peer wants it now
                 pair.state = CandidatePair.State.FAILED
         super().check_incoming(message, addr, protocol)
@@ -206,7 +247,7 @@ class Agent(Connection):
             if pair.task is not None:
                 pair.task.cancel()
             self._check_list.remove(pair)
-        self.known.discard((forgotten.host, forgotten.port))
+        self.known -= {Address(forgotten.host, forgotten.port), StreamAddress(forgotten.host, forgotten.port)}
         self._remote_candidates = [one for one in self._remote_candidates if one is not forgotten]
 
     def check_complete(self, pair: CandidatePair) -> None:
@@ -215,9 +256,9 @@ class Agent(Connection):
         if pair.state is CandidatePair.State.SUCCEEDED:
             self._loop.call_later(0, self._tell_heard)
         nominated = self._nominated.get(1)
-        if nominated is not None and nominated.remote_addr != self.path:
-            self.path = Address(*nominated.remote_addr)
-            self.known.add(nominated.remote_addr)
+        if nominated is not None and (source := _source(nominated)) != self.path:
+            self.path = source
+            self.known.add(source)
             self.consent_at = self._loop.now()
             self._loop.call_later(0, self._tell_path)
 
@@ -244,7 +285,7 @@ class Agent(Connection):
                 continue
             asked_at = self._loop.now()
             try:
-                await self._protocol.request(
+                await pair.protocol.request(
                     self.build_request(pair, nominate=False),
                     pair.remote_addr,
                     integrity_key=cast(str, self.remote_password).encode(),
@@ -262,6 +303,28 @@ class Agent(Connection):
 
 def _nothing(*what: object) -> None:
     """Nobody listens any more."""
+
+
+def _nowhere(data: Datagram, to: Address) -> bool:
+    """Lose a packet: there is no port any more."""
+    return False
+
+
+def _source(pair: CandidatePair) -> Address:
+    """Where the packets of a pair come from."""
+    return cast(_Stun, pair.protocol).kind(*pair.remote_addr)
+
+
+def _udp_candidate(host: str, port: int) -> Candidate:
+    """A host candidate of ours."""
+    foundation, priority = candidate_foundation("host", "udp", host), candidate_priority(1, "host")
+    return Candidate(foundation, 1, "udp", priority, host, port, "host")
+
+
+def _tcp_candidate(host: str, port: int) -> Candidate:
+    """A passive host candidate, which comes after that of UDP."""
+    foundation = candidate_foundation("host", "tcp", host)
+    return Candidate(foundation, 1, "tcp", _TCP_PREFERENCE, host, port, "host", tcptype="passive")
 
 
 def _usable(value: str) -> Candidate | None:

@@ -24,8 +24,9 @@ from splitter.media.ports.events import MediaEvent, TransportChanged
 from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.wire.dtls import DtlsState, Handshake, certificate
 from splitter.media.wire.ends import NOWHERE, RTCP_BYTES, RTCP_DATAGRAMS, WireEnd
-from splitter.media.wire.generation import Generation
-from splitter.media.wire.host import Host, Timer
+from splitter.media.wire.frames import StreamAddress
+from splitter.media.wire.generation import Generation, no_path, path_of
+from splitter.media.wire.host import Datagram, Host, Timer
 from splitter.media.wire.ice import Agent
 from splitter.media.wire.srtp import Cipher
 from splitter.media.wire.times import SecureTimes
@@ -89,7 +90,8 @@ class SecureWire:
         self._reused = 0
         self._rtcp_pace = Bucket.per_second(RTCP_DATAGRAMS)
         self._hasty = 0  # RTCP that was too much
-        self._send = self.current.port.send
+        self._send: Callable[[Datagram, Address], bool] = self.current.port.send
+        self._by_tcp = False
         self.state = "new"
         self.reason = ""
         self.to = NOWHERE
@@ -149,7 +151,7 @@ class SecureWire:
             relayed = begun.agent.relayed
             begun.agent.add(remote.candidates)
             if begun.agent.relayed > relayed and self.state == "connected":  # its checks were quicker than this word
-                self._change("connected", f"{begun.agent.path}{_by(begun.agent)}")
+                self._change("connected", path_of(begun.agent))
         elif self._next is not None:
             self._begin(self._next, remote)
         else:
@@ -227,19 +229,14 @@ class SecureWire:
                 generation.task = None
                 generation.close()
             elif generation is self.current:
-                self.fail(self._no_path(generation))
-
-    def _no_path(self, generation: Generation) -> str:
-        agent, limit_s = generation.agent, self._times.connect_limit_s
-        if agent.checks:
-            return f"ICE: the browser's checks arrive, but it answered none of ours within {limit_s:g} s"
-        if agent.rejected:
-            return "ICE: checks came, but with other credentials than ours"
-        port = generation.port.number
-        return f"ICE: nothing came from the browser in {limit_s:g} s; does UDP reach {self._advertised}:{port}?"
+                self.fail(no_path(generation, self._times.connect_limit_s))
 
     def on_agent_path(self, agent: Agent) -> None:
-        """An agent has a path, or another one."""
+        """An agent has a path, or another one, or has none any more."""
+        if agent.path is None:
+            if agent is self.current.agent:
+                self._strand()
+            return
         if self._next is not None and agent is self._next.agent:
             before, self.current, self._next = self.current, self._next, None
             self._before.append(before)
@@ -250,13 +247,21 @@ class SecureWire:
                 self._way.ride(self.current.port, self._on_opened)
         if agent is not self.current.agent:
             return
-        self._send = self.current.port.send
         if self.cipher is not None:
             self._resume("")
         elif self.handshake.state is DtlsState.NEW:
             self._secure()
         else:
             self._send_dtls()
+
+    def _strand(self) -> None:
+        """The connection that was the path is gone; the browser may come by another one."""
+        self.to = NOWHERE
+        self._end.on_path(NOWHERE, self._loop.now())
+        if self.state == "connected":
+            reason = "the TCP connection of the browser is gone"
+            self._change("interrupted", reason)
+            self._end.on_lost(reason)
 
     def _forget(self, generation: Generation) -> None:
         if generation in self._before:
@@ -289,7 +294,7 @@ class SecureWire:
         path = self.current.agent.path
         for datagram in self.handshake.poll():
             if path is not None:
-                self._send(datagram, path)
+                self.current.send(datagram, path)
 
     def _after_dtls(self) -> None:
         """Send what DTLS has to say, arm its timer, and see where it stands."""
@@ -313,7 +318,7 @@ class SecureWire:
             if self._way is not None:
                 self._way.encrypt(self.cipher)
             self._timer = self._loop.call_later(_TICK_S, self._on_tick)
-            self._resume(f"{self.current.agent.path}{_by(self.current.agent)}, {keys.name}")
+            self._resume(f"{path_of(self.current.agent)}, {keys.name}")
 
     def _disarm_dtls(self) -> None:
         for timer in (self._resending, self._patience):
@@ -371,10 +376,11 @@ class SecureWire:
         if path is None or self.state == "failed":
             return
         now = self.heard_at = self._loop.now()
-        self.to = path
-        self.current.port.settle(path)
-        if self.state != "connected":
-            self._change("connected", reason)
+        moved, self._by_tcp = self._by_tcp is not isinstance(path, StreamAddress), isinstance(path, StreamAddress)
+        self.to, self._send = path, self.current.sender(path)
+        self.current.settle(path)
+        if self.state != "connected" or moved:
+            self._change("connected", reason or path_of(self.current.agent))
         self._end.on_path(path, now)
 
     def _on_tick(self) -> None:
@@ -415,7 +421,3 @@ class SecureWire:
         self.state = state
         log.info("WebRTC transport " + state, call=self._call_id, participant=self._name, reason=reason)
         self._emit(TransportChanged(self._call_id, self._name, state, reason))
-
-
-def _by(agent: Agent) -> str:
-    return " (a relay of the browser's)" if agent.relayed else ""

@@ -24,6 +24,7 @@ from splitter.media.ports.rooms import RoomReport
 from splitter.media.record.tap import TapLines
 from splitter.media.relay.relay import Relay
 from splitter.media.wire.latch import RESTORED_WINDOW_S, LatchRules
+from splitter.media.wire.stream import StreamTally
 from splitter.media.worker.books import Books
 from splitter.media.worker.loop import DSCP_EF, PacketHost, RoomLoop
 from splitter.media.worker.verbs.process import PROTOCOL, Status
@@ -102,12 +103,16 @@ class Dispatcher:
         flows, no_offload = (self._offload.engaged, self._offload.broken) if self._offload is not None else (0, "")
         held, form = (len(self.relays), len(self.rooms)), self._host.form
         said = f"{form.name}: {form.reason}" if form.reason else form.name
+        tally = self._host.entrance.tally if self._host.entrance is not None else StreamTally()
         return Status(
             *(PROTOCOL, os.getpid(), *held, free),
             in_kernel=flows,
             no_offload=no_offload,
             mixes=self.mixes,
             form=said,
+            tcp=tally.open,
+            tcp_refused=dict(tally.refused),
+            tcp_unsent=tally.unsent,
         )
 
     # ---- verbs ---------------------------------------------------------------------------------------------------

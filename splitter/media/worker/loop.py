@@ -25,6 +25,7 @@ from splitter.media.wire.host import PacketHandler
 from splitter.media.wire.line import Line
 from splitter.media.wire.pairs import PortPairs
 from splitter.media.wire.poller import Poller
+from splitter.media.worker.entrance import TcpEntrance, WorkerDoor
 
 DSCP_EF = 46 << 2
 """Expedited Forwarding (RFC 3246) as the TOS octet: audio."""
@@ -51,6 +52,7 @@ class PacketHost:
 
     Attributes:
         form: of the short way.
+        entrance: for TCP; None where there is none.
         buffer: every packet is received into it; its content is valid until the handler returns.
     """
 
@@ -61,6 +63,7 @@ class PacketHost:
         self._freebind = freebind
         self.ports = ports
         self.form = form or PlainForm()
+        self.entrance: TcpEntrance | None = None
         self.poller = Poller(loop, self.form)
         self.buffer = bytearray(DATAGRAM_LIMIT)
         self._threads = ThreadPoolExecutor(SLOW_THREADS, "pictures")
@@ -152,6 +155,8 @@ class PacketHost:
         """Watch nothing more; work that has not begun is given up."""
         self.poller.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        if self.entrance is not None:
+            self.entrance.close()
 
 
 class RoomPair:
@@ -246,6 +251,7 @@ class RoomLoop:
         self._tos = tos
         self._on_fault = on_fault
         self._pairs: set[RoomPair | RoomPort] = set()
+        self._doors: set[WorkerDoor] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[RoomTimer] = set()
         self._closed = False
@@ -271,6 +277,14 @@ class RoomLoop:
         port = RoomPort(self, self._line(sock, on_datagram), sock)
         self._pairs.add(port)
         return port
+
+    def open_door(self, network_host: str) -> WorkerDoor | None:
+        """Make an ICE user for whom TCP connections come in; None where there is no TCP."""
+        entrance = self._host.entrance
+        door = entrance.open_door(network_host, self._on_fault) if entrance is not None else None
+        if door is not None:
+            self._doors = {one for one in self._doors if not one.closed} | {door}
+        return door
 
     def _line(self, sock: socket.socket, on_packet: PacketHandler) -> Line:
         host = self._host
@@ -356,6 +370,9 @@ class RoomLoop:
             task.cancel()
         for pair in list(self._pairs):
             pair.close()
+        for door in self._doors:
+            door.close()
+        self._doors.clear()
 
 
 class RoomTimer:

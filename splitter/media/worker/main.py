@@ -34,6 +34,7 @@ from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortPairs
 from splitter.media.worker.control import Control
 from splitter.media.worker.dispatch import Answer, Dispatcher
+from splitter.media.worker.entrance import EntranceSettings, TcpEntrance
 from splitter.media.worker.loop import PacketHost
 from splitter.media.worker.place import WorkerPlace
 from splitter.media.worker.protocol import VerbCall
@@ -59,12 +60,14 @@ class Worker:
 
     Args:
         stay: without a gateway, and with nothing to carry, it stays.
+        folder: where it finds the other ones.
     """
 
-    def __init__(self, grace_s: float, stay: bool = False) -> None:
+    def __init__(self, grace_s: float, stay: bool = False, folder: Path | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._grace_s = grace_s
         self._stay = stay
+        self._folder = folder
         self._control: Control | None = None
         self._callers: dict[Control, asyncio.TimerHandle] = {}  # who has not said Hello
         self._hello: Hello | None = None
@@ -202,6 +205,9 @@ class Worker:
         form = choose_form(hello.native)
         log.info("the short way of pictures", form=form.name, reason=form.reason)
         self._host = PacketHost(self._loop, ports, hello.freebind, form)
+        if hello.tcp[0] and self._folder is not None:
+            entrance = EntranceSettings(hello.index, self._folder, *hello.tcp, hello.freebind)
+            self._host.entrance = TcpEntrance(self._loop, entrance)
         offload = open_offload(max(FLOWS_AT_LEAST, hello.ports[1] - hello.ports[0])) if hello.offload else None
         dispatcher = Dispatcher(self._host, LatchRules(hello.latch_window_s), self._emit, offload)
         # Loading the codec and encoding take a good part of a second: in a thread, so that voice does not wait for it.
@@ -287,7 +293,7 @@ def _warm_up(slate: Slate) -> None:
 async def serve(path: Path, grace_s: float, stay: bool = False) -> None:
     """Run a worker on the control socket `path` until it ends. Raises LocalError where another one listens there."""
     place = WorkerPlace(path)
-    worker = Worker(grace_s, stay)
+    worker = Worker(grace_s, stay, path.parent)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, worker.stopped.set)
     server = await loop.create_unix_server(lambda: Control(worker), sock=place.listener)

@@ -137,6 +137,8 @@ class Pool:
             freebind=settings.freebind,
             offload=settings.offload is KernelUse.AUTO,
             native=settings.native,
+            index=index,
+            tcp=(settings.tcp_port, settings.tcp_advertised_port, settings.tcp_hosts),
         )
         supervisor = Supervisor(
             index,

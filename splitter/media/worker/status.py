@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from splitter.media.ports.health import WorkerStatus
-from splitter.media.worker.supervisor import Supervisor
+from splitter.media.worker.verbs.process import Status
+from splitter.telemetry import metrics
+
+if TYPE_CHECKING:
+    from splitter.media.worker.supervisor import Supervisor
 
 
 def pairs_in(ports: tuple[int, int]) -> int:
@@ -45,4 +50,14 @@ def status_of(supervisor: Supervisor) -> WorkerStatus:
         in_kernel=status.in_kernel if status else 0,
         no_offload=status.no_offload if status else "",
         form=status.form if status else "",
+        tcp=status.tcp if status else 0,
     )
+
+
+def count_tcp(before: Status | None, now: Status) -> None:
+    """Count what a worker has refused, and lost, since it was last asked; another one begins anew."""
+    known = before.tcp_refused if before is not None and before.pid == now.pid else {}
+    for reason, refused in now.tcp_refused.items():
+        metrics.MEDIA_TCP_REFUSED.labels(reason).inc(max(0, refused - known.get(reason, 0)))
+    unsent = before.tcp_unsent if before is not None and before.pid == now.pid else 0
+    metrics.MEDIA_TCP_UNSENT.inc(max(0, now.tcp_unsent - unsent))

@@ -82,6 +82,9 @@ class HandHost:
     def open_port(self, network_host: str, on_datagram: PacketHandler) -> Any:
         raise NotImplementedError
 
+    def open_door(self, network_host: str) -> None:
+        return None
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         raise NotImplementedError
 

@@ -34,15 +34,16 @@ class Port:
         self.agent: Agent | None = None
         self.sent = 0
 
-    def send(self, data: bytes | bytearray | memoryview, to: Address) -> None:
+    def send(self, data: bytes | bytearray | memoryview, to: Address) -> bool:
         self.sent += 1
         message = stun.parse_message(bytes(data))
         if message.message_class is not stun.Class.REQUEST or to != HOME or self.agent is None:
-            return
+            return True
         answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, message.transaction_id)
         answer.attributes["XOR-MAPPED-ADDRESS"] = ("127.0.0.1", self.number)
         answer.add_message_integrity(PASSWORD.encode())
         asyncio.get_running_loop().call_soon(self.agent.receive, bytes(answer), to)
+        return True
 
     def close(self) -> None:
         pass
@@ -71,7 +72,7 @@ async def connected(
     """An agent whose path leads home."""
     port = Port()
     loop = RoomLoop(PacketHost(asyncio.get_running_loop(), PortPairs(30_000, 30_001, 0)), on_fault)
-    agent = port.agent = Agent(loop, port, "127.0.0.1", on_path, lambda: None)  # type: ignore[arg-type]
+    agent = port.agent = Agent(loop, port.send, 30_000, "127.0.0.1", on_path, lambda: None)
     agent.meet(UFRAG, PASSWORD, False)
     connecting = asyncio.ensure_future(agent.connect())
     await asyncio.sleep(0)

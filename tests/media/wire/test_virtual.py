@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from splitter.core.net import Address
 from splitter.media.wire.bundle import Bundle, StreamKey
+from splitter.media.wire.streams import STREAMS_LIMIT
 from splitter.rtp.feedback import Nack, Pli
 from splitter.rtp.packet import Packet, build
 from splitter.rtp.rtcp import ReceiverReport
@@ -95,6 +97,57 @@ class TestTwoWires:
             between.ours.send(rtp(7))
             between.wait(0.1)
             assert between.peer.heard.rtp == [rtp(7)]
+
+
+class TestByTcp:
+    def test_packets_go_both_ways_and_the_path_is_named(self) -> None:
+        with link(tcp=True) as between:
+            between.meet_by_tcp()
+            ours, peer = between.ours, between.peer
+            assert between.until(lambda: "connected" in ours.states and "connected" in peer.states)
+            assert " by TCP, " in ours.reasons[-1]
+            ours.send(rtp(1))
+            peer.send(rtp(2, 0x2))
+            between.wait(0.1)
+            assert (peer.heard.rtp, ours.heard.rtp) == ([rtp(1)], [rtp(2, 0x2)])
+
+    def test_a_connection_that_breaks_stops_the_sending_at_once_and_another_one_takes_its_place(self) -> None:
+        """As Chromium does: it connects anew, and each check of the path that it has chosen nominates it."""
+        with link(tcp=True) as between:
+            between.meet_by_tcp()
+            ours = between.ours
+            peer = between.peer.wire.current.agent
+            request = peer.build_request
+            peer.build_request = lambda pair, nominate: request(pair, nominate=True)  # type: ignore[method-assign]
+            assert between.until(lambda: "connected" in ours.states)
+            (stream,) = between.door.streams.values()
+            stream.break_off()
+            between.wait(0.001)
+            assert (ours.states[-1], ours.wire.to.port) == ("interrupted", 0)
+            assert between.until(lambda: ours.states[-1] == "connected", 10.0)
+            assert between.door.streams
+
+    def test_who_does_not_prove_itself_is_closed_and_counted(self) -> None:
+        with link(tcp=True) as between:
+            between.meet_by_tcp()
+            assert between.until(lambda: "connected" in between.ours.states)
+            stream = between.door.connect(Address("203.0.113.9", 5))
+            between.wait(4.0)
+            assert not stream.closed
+            between.wait(2.0)
+            assert stream.closed
+            assert between.door.counts == ["unproved"]
+
+    def test_many_connections_cost_the_one_that_carries_nothing(self) -> None:
+        with link(tcp=True) as between:
+            between.meet_by_tcp()
+            ours = between.ours
+            assert between.until(lambda: "connected" in ours.states)
+            strangers = [between.door.connect(Address("203.0.113.9", port)) for port in range(1, 50)]
+            assert sum(not one.closed for one in strangers) == STREAMS_LIMIT - 1
+            ours.send(rtp(1))
+            between.wait(0.1)
+            assert between.peer.heard.rtp == [rtp(1)]
 
 
 class TestTwoStreams:

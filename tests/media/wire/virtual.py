@@ -13,6 +13,7 @@ from splitter.core.net import Address
 from splitter.media.ports.events import MediaEvent, TransportChanged
 from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.wire.ends import Wire, WireEnd
+from splitter.media.wire.frames import StreamAddress
 from splitter.media.wire.host import PacketHandler
 from splitter.media.wire.secure import SecureWire
 from splitter.rtp.packet import Buffer
@@ -62,12 +63,82 @@ class VirtualPort:
 
 
 @dataclass
+class VirtualStream:
+    """A TCP connection, as our end has it. What it carries comes at once and whole."""
+
+    door: VirtualDoor
+    peer: StreamAddress
+    closed: bool = False
+    on_frame: PacketHandler | None = None
+    on_gone: Callable[[str], None] | None = None
+
+    def serve(self, on_frame: PacketHandler, on_gone: Callable[[str], None]) -> None:
+        self.on_frame, self.on_gone = on_frame, on_gone
+
+    def send(self, data: bytes | bytearray | memoryview) -> bool:
+        if not self.closed:
+            self.door.cables.carry(self.door.address, Address(*self.peer), bytes(data))
+        return not self.closed
+
+    def close(self) -> None:
+        self.closed = True
+        self.door.streams.pop(self.peer, None)
+
+    def break_off(self) -> None:
+        """The network ends it."""
+        on_gone = self.on_gone
+        self.close()
+        assert on_gone is not None
+        on_gone("reset")
+
+
+@dataclass
+class VirtualDoor:
+    """A TCP port: what the other end sends to it, as it thinks by UDP, comes by a connection."""
+
+    loop: VirtualLoop
+    cables: Datagrams
+    address: Address
+    ufrag: str = "00virtual"
+    on_stream: Callable[[Any], None] | None = None
+    streams: dict[StreamAddress, VirtualStream] = field(default_factory=dict)
+    counts: list[str] = field(default_factory=list)
+
+    @property
+    def port(self) -> int:
+        return self.address.port
+
+    def admit(self, on_stream: Callable[[Any], None]) -> None:
+        self.on_stream = on_stream
+        self.cables.attach(self.address, self.arrived)
+
+    def connect(self, source: Address) -> VirtualStream:
+        """Somebody connects."""
+        assert self.on_stream is not None
+        stream = self.streams[StreamAddress(*source)] = VirtualStream(self, StreamAddress(*source))
+        self.on_stream(stream)
+        return stream
+
+    def arrived(self, source: Address, data: bytes) -> None:
+        stream = self.streams.get(StreamAddress(*source)) or self.connect(source)
+        if stream.on_frame is not None:
+            stream.on_frame(bytearray(data), stream.peer, self.loop.time())
+
+    def count(self, reason: str) -> None:
+        self.counts.append(reason)
+
+    def close(self) -> None:
+        self.cables.detach(self.address)
+
+
+@dataclass
 class VirtualHost:
     """What a worker gives, in virtual time."""
 
     loop: VirtualLoop
     cables: Datagrams
     first_port: int
+    door: Any = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def open_port(self, network_host: str, on_datagram: PacketHandler) -> VirtualPort:
@@ -85,6 +156,9 @@ class VirtualHost:
 
     def reopen_pair(self, port: int, network_host: str, on_rtp: PacketHandler, on_rtcp: PacketHandler) -> Any:
         raise NotImplementedError
+
+    def open_door(self, network_host: str) -> Any:
+        return self.door
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self.loop.create_task(work)
@@ -139,11 +213,16 @@ class End:
     """One end: its wire, and what it heard."""
 
     def __init__(
-        self, link: Link, name: str, host: str, user: Callable[[Callable[[WireEnd], Wire]], Any] | None
+        self,
+        link: Link,
+        name: str,
+        host: str,
+        user: Callable[[Callable[[WireEnd], Wire]], Any] | None,
+        door: VirtualDoor | None = None,
     ) -> None:
         self.heard = Heard()
         self.events: list[MediaEvent] = []
-        self._host = VirtualHost(link.loop, link.cables, 40_000)
+        self._host = VirtualHost(link.loop, link.cables, 40_000, door)
 
         def make(end: WireEnd) -> SecureWire:
             return SecureWire(end, self._host, host, host, name=name, call_id="c1", emit=self.events.append)
@@ -157,6 +236,10 @@ class End:
     @property
     def states(self) -> list[str]:
         return [str(event.state) for event in self.events if isinstance(event, TransportChanged)]
+
+    @property
+    def reasons(self) -> list[str]:
+        return [event.reason for event in self.events if isinstance(event, TransportChanged)]
 
     def meet(self, local: SecureLocal, setup: str, lite: bool, now: float) -> None:
         """Take the other one's side. Of two that would both wait for checks, the one that hears "lite" controls."""
@@ -173,10 +256,11 @@ class End:
 class Link:
     """Two ends and the network between them."""
 
-    def __init__(self, loop: VirtualLoop, seed: int, weather: Weather, user: Any = None) -> None:
+    def __init__(self, loop: VirtualLoop, seed: int, weather: Weather, user: Any = None, tcp: bool = False) -> None:
         self.loop = loop
         self.cables = Datagrams(loop, random.Random(seed), weather)
-        self.ours = End(self, "ours", "192.0.2.1", user)
+        self.door = VirtualDoor(loop, self.cables, Address("192.0.2.1", 8444))
+        self.ours = End(self, "ours", "192.0.2.1", user, self.door if tcp else None)
         self.peer = End(self, "peer", "198.51.100.1", user)
 
     def meet(self, candidates: bool = True) -> None:
@@ -185,6 +269,14 @@ class Link:
         peer = peer if candidates else replace(peer, candidates=())
         self.ours.meet(peer, "active", False, now)
         self.peer.meet(ours, "passive", True, now)
+
+    def meet_by_tcp(self) -> None:
+        """Exchange descriptions; the peer, which thinks that all is UDP, hears of our TCP port alone."""
+        ours, peer, now = self.ours.wire.local, self.peer.wire.local, self.loop.time()
+        passive = [one for one in ours.candidates if one.endswith(" tcptype passive")]
+        words = tuple(one.replace(" tcp ", " udp ").removesuffix(" tcptype passive") for one in passive)
+        self.ours.meet(replace(peer, candidates=()), "active", False, now)
+        self.peer.meet(replace(ours, candidates=words), "passive", True, now)
 
     def connect(self, limit_s: float = 30.0) -> None:
         self.meet()
@@ -198,12 +290,12 @@ class Link:
 
 
 @contextmanager
-def link(seed: int = 1, weather: Weather | None = None, user: Any = None) -> Iterator[Link]:
-    """Two ends that have not met yet; nothing of them is left afterwards."""
+def link(seed: int = 1, weather: Weather | None = None, user: Any = None, tcp: bool = False) -> Iterator[Link]:
+    """Two ends that have not met yet; nothing of them is left afterwards. `tcp`: ours has a TCP port as well."""
     loop = VirtualLoop()
     loop.enter()
     try:
-        made = Link(loop, seed, weather or Weather(delay_s=0.02), user)
+        made = Link(loop, seed, weather or Weather(delay_s=0.02), user, tcp)
         yield made
         for end in (made.ours, made.peer):
             end.wire.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
+
 from splitter.core.errors import LocalError
 from splitter.media.worker.verbs.verb import Done, Message, Need, Verb
 
@@ -22,6 +24,8 @@ class Status(Message, frozen=True):
         no_offload: why it can carry none though it is to; "" where it can, or is not to.
         mixes: the encodings of voice that it can mix; empty for one from before there were mixes.
         form: of the short way of pictures: "native", or "python" and why.
+        tcp: connections of browsers by TCP. tcp_refused: those that were closed, by the reason, since it began.
+        tcp_unsent: packets that found theirs full.
     """
 
     protocol: int
@@ -34,6 +38,9 @@ class Status(Message, frozen=True):
     no_offload: str = ""
     mixes: tuple[str, ...] = ()
     form: str = ""
+    tcp: int = 0
+    tcp_refused: dict[str, int] = msgspec.field(default_factory=dict)
+    tcp_unsent: int = 0
 
 
 class Hello(Verb[Status], frozen=True):
@@ -46,6 +53,8 @@ class Hello(Verb[Status], frozen=True):
         native: pictures may take the short way in C.
         freebind: sockets may be bound to addresses that this machine is still to get.
         offload: the kernel is to carry what it can of the voice.
+        index: of the worker.
+        tcp: where browsers come in by TCP: the port, 0 for nowhere; the one that they are told instead; our addresses.
     """
 
     answer = Status
@@ -60,6 +69,8 @@ class Hello(Verb[Status], frozen=True):
     freebind: bool = False
     offload: bool = False
     native: bool = True
+    index: int = 0
+    tcp: tuple[int, int, tuple[str, ...]] = (0, 0, ())
 
     def run(self, worker: Dispatcher) -> Status:
         raise LocalError("the worker is at work already")
