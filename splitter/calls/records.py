@@ -86,14 +86,17 @@ class Records:
 
         Args:
             key: the id of the call.
-            answered: it is. Of a call that nothing is known of yet, or was said to be unanswered, no moment is lost.
+            answered: it is. Of a call that nothing is known of yet, or was said to be unanswered, no moment is lost: it
+                is written in a turn or two of the loop, by `write_ahead` if something leaves then.
         """
         if self._store is None:
             return
-        if key not in self._written or (answered and key not in self._answered):
-            self._try_to_write(self._store, key, call)
         self._changed[key] = call
-        self._write_soon()
+        if key not in self._written or (answered and key not in self._answered):
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._write_if_changed, self._store, key)  # as `Departures` does
+        else:
+            self._write_soon()
 
     def resume(self, key: str, call: Recorded) -> None:
         """Know a call that was taken up from its record: the record stays, until there is a better one."""
@@ -156,8 +159,7 @@ class Records:
             return self.flush()
         for key in keys:
             self._look_again(key)
-            if (call := self._changed.pop(key, None)) is not None:
-                self._try_to_write(store, key, call)
+            self._write_if_changed(store, key)
         self._write_rests(store)
 
     def flush(self) -> None:
@@ -186,6 +188,10 @@ class Records:
         over, self._over = self._over, set()
         for key in over:
             self._try_to_write_rest(store, key)
+
+    def _write_if_changed(self, store: RecordStore, key: str) -> None:
+        if (call := self._changed.pop(key, None)) is not None:
+            self._try_to_write(store, key, call)
 
     def _write_soon(self) -> None:
         if self._timer is None:

@@ -33,8 +33,9 @@ class Ahead(Protocol):
 class Departures:
     """Sends, in order; and has somebody write down first what has changed, once for all that leaves in one turn.
 
-    Who says something to a peer is in the middle of a step when it is handed in here. So it leaves one turn of the loop
-    later, when whatever the step has changed can be written down.
+    Who says something to a peer is in the middle of a step when it is handed in here. So it leaves two turns of the
+    loop later: in the first one the call hears of what a transaction has said by itself, such as an ACK, and says what
+    it has to say about it; then whatever has changed can be written down, all of it once.
 
     Args:
         send: puts a message on the network.
@@ -52,7 +53,8 @@ class Departures:
             self._send(transmit)
             return
         if not self._waiting:
-            asyncio.get_running_loop().call_soon(self.flush)
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self.flush)
         self._waiting.append(transmit)
         self._ahead.note(transmit)
 

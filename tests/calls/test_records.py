@@ -58,8 +58,10 @@ class OneCall:
     says: bytes | Exception | None = FIRST
     asks: bytes = b"?"
     restless: bytes | None = None
+    looks: int = 0
 
     def record(self) -> tuple[bytes | None, bool]:
+        self.looks += 1
         if isinstance(self.says, Exception):
             raise self.says
         return (self.says, True) if self.says is not None else (self.restless, False)
@@ -74,10 +76,12 @@ class TestWhen:
         records = Records(shelf)
 
         async def burst() -> None:
-            for word in (b"1", b"2", b"3"):
+            records.touch(call.key, call)
+            await asyncio.sleep(FLUSH_S / 100)
+            assert shelf.news() == [("keep", "a", "1")], "nothing was known of it"
+            for word in (b"2", b"3"):
                 call.says = framed(RecordKind.CALL, word)
                 records.touch(call.key, call)
-            assert shelf.news() == [("keep", "a", "1")], "nothing was known of it"
             await asyncio.sleep(FLUSH_S / 2)
             assert shelf.news() == []
             await asyncio.sleep(FLUSH_S)
@@ -85,6 +89,19 @@ class TestWhen:
 
         loop.run_until_complete(burst())
         loop.close()
+
+    def test_what_is_new_and_leaves_at_once_is_looked_at_once(self) -> None:
+        shelf, call, loop = Shelf(), OneCall(), VirtualLoop()
+        records = Records(shelf)
+
+        async def leaving() -> None:
+            records.touch(call.key, call)
+            records.write_ahead({"a"})
+            await asyncio.sleep(2 * FLUSH_S)
+
+        loop.run_until_complete(leaving())
+        loop.close()
+        assert (shelf.news(), call.looks) == ([("keep", "a", "1")], 1)
 
     def test_what_is_as_before_is_not_written_again(self) -> None:
         shelf, call = Shelf(), OneCall()
