@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from splitter.calls.alarms import Alarm
@@ -74,6 +75,7 @@ class CallLegs:
             stop_timer,
             services.desks.knows,
             services.browsers,
+            partial(services.recorder.event, talk.call_id),
         )
         self._make()
 

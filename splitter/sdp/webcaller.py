@@ -1,9 +1,9 @@
 """A browser's offer of a call, and what becomes of it: its WebRTC answer, and the plain descriptions of a phone. Pure.
 
 The browser is answered at once, and its transport stays as it is for the whole call. To the rest of the gateway it is a
-phone with plain RTP: voice in codecs that need no transcoding, and H.264. What is negotiated with that phone later
-changes two things for the browser: the codec that comes first in its answer, and the payload types that the adapter
-exchanges (`numbering`).
+phone with plain RTP: a voice, in its own codecs or in G.711 (`webvoice`), and H.264. What is negotiated with that phone
+later changes two things for the browser: the codec that comes first in its answer, and what the adapter makes of the
+payload types and of the voice (`numbering`, `transcoded`).
 """
 
 from __future__ import annotations
@@ -17,17 +17,12 @@ from splitter.sdp.model import Attribute, Codec, Connection, LocalPort, Media, O
 from splitter.sdp.offer_answer import answer_direction
 from splitter.sdp.video import VideoFormat, answer_video, choose_video, refuse
 from splitter.sdp.webrtc import SecureLocal, answer_line, choose_secure, is_secure, refused, resolved, sharing
+from splitter.sdp.webvoice import DIGITS, NARROW, OPUS, Key, Transcoding, inside, red_of, transcoding, voices_of
 
-VOICES = {"PCMA": ("pcma", 8000, 1), "PCMU": ("pcmu", 8000, 1), "G722": ("g722", 8000, 1), "opus": ("opus", 48000, 2)}
-"""The codecs of a voice that can go straight through, by the names that operators write."""
-
-_DIGITS = "telephone-event"
 _FEEDBACK = ("nack", "nack pli", "ccm fir", "ccm tmmbr")
 _MOST_LINES = 8
-_LONGEST_PARAMETERS = 200
 # RFC 3550 §5.1: seven bits; RFC 5761 §4: 64 to 95 would look like RTCP, which has the same port.
 _PAYLOAD_TYPES = frozenset(str(number) for number in (*range(64), *range(96, 128)))
-Key = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +34,7 @@ class BrowserOffer:
         audio: the index of the voice. voices: its codecs that we take, the preferred one first, with digits at the end.
         video: the index of the picture; None where there is none that can be used: `fault` says why.
         picture: its H.264 format.
+        red: its format of Opus that is sent again (RFC 2198); None where it has none.
     """
 
     offer: Session
@@ -47,6 +43,12 @@ class BrowserOffer:
     video: int | None = None
     picture: VideoFormat | None = None
     fault: str = ""
+    red: Codec | None = None
+
+    @property
+    def inside(self) -> tuple[Codec, ...]:
+        """The codecs that a phone would have that is there for it."""
+        return inside(self.voices)
 
 
 def read_call(offer: Session, codecs: Iterable[str]) -> BrowserOffer:
@@ -64,33 +66,34 @@ def read_call(offer: Session, codecs: Iterable[str]) -> BrowserOffer:
     audio = next((i for i, line in enumerate(whole.media) if line.kind == "audio" and is_secure(whole, line)), None)
     if audio is None or not whole.media[audio].port:
         raise PeerError("the offer has no WebRTC audio (m=audio over UDP/TLS/RTP/SAVPF)", 488)
-    voices = _voices(whole.media[audio], codecs)
+    voices = voices_of(whole.media[audio], codecs)
     if not voices:
         raise PeerError(f"the offer has no audio in {' or '.join(codecs)}", 488)
+    red = red_of(whole.media[audio], voices)
     try:
         video, picture = choose_secure(whole)
     except PeerError as error:
-        return BrowserOffer(whole, audio, voices, fault=error.reason)
+        return BrowserOffer(whole, audio, voices, fault=error.reason, red=red)
     if video not in sharing(whole, audio):
         raise PeerError("audio and video must share one transport (a=group:BUNDLE)", 488)
     # Without these extensions a browser sends its pictures upright, and one transport is told by payload types.
     plain = replace(picture, orientation_id=None, mid_id=None, mid="")
-    return BrowserOffer(whole, audio, voices, video, plain)
+    return BrowserOffer(whole, audio, voices, video, plain, red=red)
 
 
 def answer_browser(
-    call: BrowserOffer, local: LocalPort, secure: SecureLocal, origin: Origin, kbps: int, first: Key | None = None
+    call: BrowserOffer, local: LocalPort, secure: SecureLocal, origin: Origin, kbps: int, ours: Session | None = None
 ) -> Session:
     """Our answer: every codec that we take, the picture where there is one, one transport for both (RFC 8843 §7.3).
 
     Args:
         local: our port.
         kbps: of the picture at most.
-        first: the codec that the browser is to send; None for the first one.
+        ours: our description in force on the plain side: what the browser is to send follows from that.
     """
     offer = call.offer
     lines = [refused(media) for media in offer.media]
-    lines[call.audio] = _audio_answer(call, local, secure, first)
+    lines[call.audio] = _audio_answer(call, local, secure, ours)
     used = [call.audio]
     if call.video is not None and call.picture is not None:
         direction = answer_direction(offer.direction_of(call.video), "sendrecv")
@@ -121,7 +124,7 @@ def plain_offer(
         voice, picture: the adapter's ends; no picture: a call without video.
         direction: of the voice.
     """
-    lines = [_plain_voice(call.voices, voice, direction)]
+    lines = [_plain_voice(call.inside, voice, direction)]
     if picture is not None and call.picture is not None:
         lines.append(_plain_picture(call.picture, picture))
     return Session(origin=origin, connection=Connection.to(voice.host), media=tuple(lines))
@@ -142,9 +145,9 @@ def plain_answer(
     shown = next((i for i, media in enumerate(offered.media) if media.kind == "video" and media.port), None)
     if spoken is None:
         raise PeerError("the offer has no audio", 488)
-    known = {codec.key: codec for codec in call.voices}
+    known = {codec.key: codec for codec in call.inside}
     codecs = tuple(codec for codec in _bounded(offered.media[spoken]).codecs if codec.key in known)
-    if not any(codec.name.lower() != _DIGITS for codec in codecs):
+    if not any(codec.name.lower() != DIGITS for codec in codecs):
         raise PeerError("the browser knows none of these codecs", 488)
     direction = answer_direction(offered.direction_of(spoken), "sendrecv")
     lines[spoken] = _plain_voice(codecs, voice, direction).with_(proto=offered.media[spoken].proto)
@@ -176,7 +179,7 @@ def chosen_voice(ours: Session) -> Key | None:
     """The codec of the voice that a description of ours asks a phone to send."""
     for media in ours.media:
         if media.kind == "audio" and media.port:
-            return next((codec.key for codec in media.codecs if codec.name.lower() != _DIGITS), None)
+            return next((codec.key for codec in media.codecs if codec.name.lower() != DIGITS), None)
     return None
 
 
@@ -190,12 +193,19 @@ def numbering(call: BrowserOffer, ours: Session) -> tuple[tuple[tuple[int, int],
     picture: list[tuple[int, int]] = []
     for media in map(_bounded, ours.media):
         if media.kind == "audio" and media.port:
-            inside = {codec.key: codec.payload_type for codec in media.codecs}
-            voice = [(one.payload_type, inside.get(one.key, one.payload_type)) for one in call.voices]
+            theirs = {codec.key: codec.payload_type for codec in media.codecs}
+            voice = [(one.payload_type, theirs.get(one.key, one.payload_type)) for one in call.voices]
+            if call.red is not None and transcoded(call, ours) is not None:
+                voice.append((call.red.payload_type, call.red.payload_type))
         elif media.kind == "video" and media.port and call.picture is not None:
             chosen = choose_video(media, ours.attributes)
             picture = [(call.picture.payload_type, chosen.payload_type if chosen else call.picture.payload_type)]
     return tuple(voice), tuple(picture)
+
+
+def transcoded(call: BrowserOffer, ours: Session) -> Transcoding | None:
+    """What the browser's voice is to be made of; None where it goes straight through. `ours`: as of `numbering`."""
+    return transcoding(call.voices, call.red, ours)
 
 
 # ---- inside ------------------------------------------------------------------------------------------------------
@@ -208,38 +218,31 @@ def _bounded(media: Media) -> Media:
     return media.with_(formats=tuple(one for one in media.formats if one in _PAYLOAD_TYPES))
 
 
-def _voices(media: Media, codecs: Iterable[str]) -> tuple[Codec, ...]:
-    """The codecs to use. All of this reaches the centre, and so nothing of it is of the browser's choice or length."""
-    offered = {codec.key: _known(codec) for codec in reversed(media.codecs)}
-    found = [offered[VOICES[name]] for name in dict.fromkeys(codecs) if VOICES[name] in offered]
-    digits = [(_DIGITS, clock, 1) for clock in dict.fromkeys(codec.clock for codec in found)]
-    return (*found, *(offered[key] for key in digits if key in offered))
-
-
-def _known(codec: Codec) -> Codec:
-    """A codec with parameters that may be passed on: opus has some that both ends heed (RFC 7587 §6.1)."""
-    if codec.name.lower() == _DIGITS:
-        return codec._replace(name=_DIGITS, fmtp="0-15")
-    keeps = codec.name.lower() == "opus" and len(codec.fmtp) <= _LONGEST_PARAMETERS
-    return codec if keeps else codec._replace(fmtp="")
-
-
 def _formats(codecs: Iterable[Codec]) -> tuple[tuple[str, ...], list[Attribute]]:
     """The formats of a line, and what stands for them."""
     attributes = []
     for codec in codecs:
         channels = f"/{codec.channels}" if codec.channels > 1 else ""
         attributes.append(Attribute("rtpmap", f"{codec.payload_type} {codec.name}/{codec.clock}{channels}"))
-        parameters = codec.fmtp or ("0-15" if codec.name.lower() == _DIGITS else "")
+        parameters = codec.fmtp or ("0-15" if codec.name.lower() == DIGITS else "")
         if parameters:
             attributes.append(Attribute("fmtp", f"{codec.payload_type} {parameters}"))
     return tuple(str(codec.payload_type) for codec in codecs), attributes
 
 
-def _audio_answer(call: BrowserOffer, local: LocalPort, secure: SecureLocal, first: Key | None) -> Media:
+def _answered_voices(call: BrowserOffer, ours: Session | None) -> list[Codec]:
+    """The codecs of the browser's voice; it sends the first one. RED is sent by whoever finds it before Opus."""
+    first = chosen_voice(ours) if ours is not None else None
+    if ours is None or transcoded(call, ours) is None:
+        return sorted(call.voices, key=lambda codec: (codec.name == DIGITS, codec.key != first))
+    voices = sorted(call.voices, key=lambda codec: (codec.name == DIGITS, codec.key != OPUS))
+    red = [call.red] if call.red is not None else []
+    return [*red, *(codec._replace(fmtp=NARROW) if codec.key == OPUS else codec for codec in voices)]
+
+
+def _audio_answer(call: BrowserOffer, local: LocalPort, secure: SecureLocal, ours: Session | None) -> Media:
     offered = call.offer.media[call.audio]
-    voices = sorted(call.voices, key=lambda codec: (codec.name.lower() == _DIGITS, codec.key != first))
-    formats, about = _formats(voices)
+    formats, about = _formats(_answered_voices(call, ours))
     setup = (offered.get("setup") or call.offer.get("setup") or "").strip().lower()
     direction = answer_direction(call.offer.direction_of(call.audio), "sendrecv")
     mid = offered.get("mid")

@@ -8,7 +8,17 @@ from splitter.core.errors import PeerError
 from splitter.media.ports.ends import LocalEnd
 from splitter.sdp.model import Origin, Session
 from splitter.sdp.parse import parse
-from splitter.sdp.webcaller import VOICES, BrowserOffer, numbering, plain_answer, plain_offer, read_call
+from splitter.sdp.webcaller import (
+    BrowserOffer,
+    answer_browser,
+    numbering,
+    plain_answer,
+    plain_offer,
+    read_call,
+    transcoded,
+)
+from splitter.sdp.webrtc import SecureLocal
+from splitter.sdp.webvoice import VOICES
 from splitter.sdp.write import write
 
 _TRANSPORT = (
@@ -88,3 +98,80 @@ class TestPayloadTypes:
         voice, picture = plain_answer(call, theirs, ENDS, ENDS, OURS, 500).media
         assert voice.formats == ("0",) and picture.port == 0
         assert numbering(call, theirs) == (((8, 8), (0, 0)), ((96, 96),))
+
+
+CHROMIUM: dict[int | str, str] = {
+    111: "opus/48000/2 minptime=10;useinbandfec=1",
+    63: "red/48000/2 111/111",
+    0: "PCMU/8000",
+    8: "PCMA/8000",
+    110: "telephone-event/48000",
+    126: "telephone-event/8000",
+}
+
+
+def spoken(*rtpmaps: str) -> Session:
+    """Our description on the plain side, once a centre has chosen."""
+    numbers = [rtpmap.split()[0] for rtpmap in rtpmaps]
+    lines = ["v=0", "o=- 1 1 IN IP4 10.0.0.9", "s=-", "c=IN IP4 10.0.0.9", "t=0 0"]
+    lines += [f"m=audio 6000 RTP/AVP {' '.join(numbers)}", *(f"a=rtpmap:{one}" for one in rtpmaps), ""]
+    return parse("\r\n".join(lines).encode())
+
+
+G711 = ("8 PCMA/8000", "101 telephone-event/8000")
+
+
+def answered(call: BrowserOffer, ours: Session | None = None) -> str:
+    """The line of voice that a browser is answered."""
+    secure = SecureLocal("u", "p" * 22, "sha-256 AB", ())
+    return write(answer_browser(call, ENDS, secure, OURS, 500, ours)).decode()
+
+
+class TestOpusAndG711:
+    def test_a_centre_is_offered_what_can_be_made_of_opus(self) -> None:
+        text = told(read_call(offer({111: CHROMIUM[111], 110: CHROMIUM[110]}), ("opus",)))
+        assert "m=audio 4000 RTP/AVP 111 8 0 110 101\r\n" in text
+        assert "a=rtpmap:101 telephone-event/8000\r\n" in text and "red" not in text
+        text = told(read_call(offer(CHROMIUM), ("opus", "PCMU")))
+        assert "RTP/AVP 111 0 8 110 126\r\n" in text, "in the order of the operator, and the rest behind it"
+
+    def test_a_browsers_numbers_are_left_alone(self) -> None:
+        """A payload type is never given another meaning: RTP/AVP 8 is this browser's Opus."""
+        text = told(read_call(offer({8: "opus/48000/2", 101: "telephone-event/48000"}), ("opus",)))
+        assert "RTP/AVP 8 0 101 96\r\n" in text
+
+    def test_a_browser_whose_first_codec_is_opus_sends_that_and_red(self) -> None:
+        call, ours = read_call(offer(CHROMIUM), ("opus", "PCMA")), spoken(*G711)
+        plan = transcoded(call, ours)
+        assert plan is not None
+        assert (plan.browser.payload_type, plan.browser.digits_payload_type, plan.red_type) == (111, 110, 63)
+        assert (plan.inside.encoding, plan.inside.payload_type, plan.inside.digits_payload_type) == ("PCMA", 8, 101)
+        text = answered(call, ours)
+        assert "RTP/SAVPF 63 111 8 110 126\r\n" in text and "a=fmtp:63 111/111\r\n" in text
+        assert "a=fmtp:111 minptime=10;useinbandfec=1;maxplaybackrate=8000" in text
+        voice, _ = numbering(call, ours)
+        assert (63, 63) in voice and (126, 101) in voice
+
+    @pytest.mark.parametrize(
+        ("codecs", "ours"),
+        [
+            (("PCMA", "opus"), spoken(*G711)),  # it has what the centre speaks, and the operator prefers that
+            (("opus", "PCMA"), spoken("111 opus/48000/2", "110 telephone-event/48000")),
+            (("opus", "G722"), spoken("9 G722/8000")),
+            (("PCMA",), spoken(*G711)),
+        ],
+    )
+    def test_all_else_goes_straight_through_without_red(self, codecs: tuple[str, ...], ours: Session) -> None:
+        call = read_call(offer(CHROMIUM | {9: "G722/8000"}), codecs)
+        assert transcoded(call, ours) is None
+        assert "red" not in answered(call, ours) and "red" not in answered(call)
+        assert 63 not in dict(numbering(call, ours)[0])
+
+    def test_a_browser_that_lacks_what_the_centre_speaks_is_transcoded_all_the_same(self) -> None:
+        call = read_call(offer({8: "PCMA/8000", 111: "opus/48000/2"}), ("PCMA", "opus"))
+        plan = transcoded(call, spoken("0 PCMU/8000"))
+        assert plan is not None and plan.red_type is None and plan.inside.encoding == "PCMU"
+
+    def test_red_that_stands_for_something_else_is_none(self) -> None:
+        call = read_call(offer({8: "PCMA/8000", "08": "red/48000/2", 111: "opus/48000/2"}), ("PCMA", "opus"))
+        assert call.red is None

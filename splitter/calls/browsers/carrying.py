@@ -17,8 +17,8 @@ KBPS = 960
 """The most that a browser is asked to send."""
 
 
-def carry(line: BrowserLine, browser: BrowserRecord, call: BrowserOffer, ours: Session) -> None:
-    """Let the adapter and the browser go by a description of ours.
+def carry(line: BrowserLine, browser: BrowserRecord, call: BrowserOffer, ours: Session) -> str:
+    """Let the adapter and the browser go by a description of ours. Returns: how its voice goes, in words.
 
     Args:
         call: the browser's offer.
@@ -26,14 +26,26 @@ def carry(line: BrowserLine, browser: BrowserRecord, call: BrowserOffer, ours: S
     """
     line.carry(_setting(browser, call, ours))
     adapter, origin = browser.adapter, Origin.of(browser.adapter.public.host, 1)
-    first = webcaller.chosen_voice(ours)
-    answer = webcaller.answer_browser(call, adapter.public, adapter.secure, origin, KBPS, first)
+    answer = webcaller.answer_browser(call, adapter.public, adapter.secure, origin, KBPS, ours)
     line.show(answer=write(answer).decode(), held=_held(ours))
+    return in_words(call, ours)
+
+
+def in_words(call: BrowserOffer, ours: Session) -> str:
+    """The codecs on either side of the adapter, for the trace; "" where nothing is spoken."""
+    chosen, plan = webcaller.chosen_voice(ours), webcaller.transcoded(call, ours)
+    if chosen is None:
+        return ""
+    inside = f"{chosen[0].upper() if chosen[0] != 'opus' else 'opus'}/{chosen[1]}"
+    if plan is None:
+        return f"voice: {inside}, straight through"
+    red = " with RED" if plan.red_type is not None else ""
+    return f"voice: opus/{plan.browser.clock_rate}{red} in the browser, {inside} inside: transcoded"
 
 
 def _setting(browser: BrowserRecord, call: BrowserOffer, ours: Session) -> AdapterSetting:
     voice, picture = webcaller.numbering(call, ours)
-    setting = AdapterSetting(browser.secure, voice, picture)
+    setting = AdapterSetting(browser.secure, voice, picture, transcoding=webcaller.transcoded(call, ours))
     for index, media in enumerate(ours.media):
         if media.kind == "audio" and media.port:
             setting = replace(setting, voice=remote_end(ours, index))

@@ -85,6 +85,7 @@ class WebLeg(BareLeg):
         self._open: _OpenOffer | None = None
         self._offers = 0
         self._call = browser.call
+        self._told = ""  # of its voice, in the trace
 
     # ---- its beginning ----
 
@@ -378,5 +379,8 @@ class WebLeg(BareLeg):
     def _carry(self, ours: Session | None = None) -> None:
         """Have the adapter carry what a description of ours says; the one in force, unless another one is given."""
         ours = ours or self.terms.local
-        if ours is not None and not self._line.ended:
-            carry(self._line, self._browser, self._call, ours)
+        if ours is None or self._line.ended:
+            return
+        told, self._told = self._told, carry(self._line, self._browser, self._call, ours) or self._told
+        if told != self._told:
+            self._shared.note(self.name, "media", self._told)

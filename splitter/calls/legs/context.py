@@ -67,6 +67,7 @@ class LegContext:
         after, stop_timer: set and stop an alarm of the call; it comes back as TimeUp.
         knows: True for the extension of an account, or of a desk that is online.
         browsers: of web callers.
+        note: write something about a leg into the trace: its name, the kind, the words.
     """
 
     driver: LegSignalling
@@ -78,6 +79,7 @@ class LegContext:
     stop_timer: Callable[[Alarm], None]
     knows: Callable[[str], bool]
     browsers: Browsers
+    note: Callable[[str, str, str], None]
 
 
 class DialogContext:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from splitter.media.ports.adapters import AdapterHandle
 from splitter.sdp.model import Session
-from splitter.sdp.webcaller import BrowserOffer, read_call
+from splitter.sdp.webcaller import BrowserOffer, read_call, transcoded
 from splitter.sdp.webrtc import SecureRemote, read_secure
 
 
@@ -15,7 +15,7 @@ class BrowserRecord:
     """The browser of one leg.
 
     Attributes:
-        offer: its last one, as it came. codecs: of its voice, that we take: names out of `webcaller.VOICES`.
+        offer: its last one, as it came. codecs: of its voice, that we take: names out of `webvoice.VOICES`.
         adapter: what its transport ends in.
         camera: its user lets the agent see pictures.
         customer, language: of its user, as far as they are known.
@@ -32,6 +32,10 @@ class BrowserRecord:
     def call(self) -> BrowserOffer:
         """The lines that are used. Raises PeerError, but not for an offer that was taken before."""
         return read_call(self.offer, self.codecs)
+
+    def transcodes(self, ours: Session) -> bool:
+        """Whether its voice is made of another one, by our description on the plain side."""
+        return transcoded(self.call, ours) is not None
 
     @property
     def secure(self) -> SecureRemote:

@@ -150,6 +150,8 @@ class LegRecord(_Unwritten):
         shown: _Shown | None = getattr(self, "_shown", None)
         if shown is None or not shown.is_of(self):
             audio, video = (in_use(local, remote, kind) for kind in ("audio", "video"))
+            if self.browser is not None and local is not None and self.browser.transcodes(local):
+                audio = f"opus/48000 as {audio}"
             view = LegView(self.name, self.trunk, str(self.flow), self.sip_call_id, self.state, audio, video)
             return self._remember(_Shown(local, remote, self.flow, view))
         return shown.view

@@ -14,6 +14,7 @@ from typing import Protocol
 from splitter.media.ports.ends import LocalEnd, RemoteEnd
 from splitter.media.ports.events import MediaListener
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
+from splitter.sdp.webvoice import Transcoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class AdapterSetting:
         secure: the browser's side; None before that is known.
         voice_types, picture_types: payload types of each stream: the browser's, and ours for the same inside.
         voice, picture: where each stream goes to and comes from; None is nowhere.
+        transcoding: None: the voice goes straight through.
     """
 
     secure: SecureRemote | None = None
@@ -49,6 +51,7 @@ class AdapterSetting:
     picture_types: tuple[tuple[int, int], ...] = ()
     voice: RemoteEnd | None = None
     picture: RemoteEnd | None = None
+    transcoding: Transcoding | None = None
 
 
 @dataclass(frozen=True, slots=True)

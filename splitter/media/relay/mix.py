@@ -19,15 +19,13 @@ from splitter.media.voice.keys import KeyPressed
 from splitter.media.voice.mixer import Mixer
 from splitter.media.voice.speaker import NOBODY
 from splitter.media.voice.stream import VoiceStream
-from splitter.media.wire.host import Host, Timer
+from splitter.media.wire.beat import Beat
+from splitter.media.wire.host import Host
 from splitter.rtp.packet import Buffer, payload_bounds
 from splitter.rtp.rtcp import SenderReport, SourceDescription, build, ntp_time
 from splitter.sdp.voice import VoiceFormat
 
 _HERE = Address("", 0)
-_BLOCKS_AT_ONCE = 5  # after the clock stood still; more of them are left out
-_LATE_S = 0.008  # a clock this late lets packets that wait in sockets come first
-_YIELD_S = 0.001
 _AWAIT_BLOCKS = 3  # how long the numbers of what was copied are waited for
 _REPORT_BLOCKS = 250  # 5 s (RFC 3550 §6.2)
 _PAYLOADS_LIMIT = 6  # blocks of a packet: 120 ms
@@ -68,10 +66,8 @@ class Mix:
         self._following: dict[int, int] = {}  # by whose packets: who has heard them until now
         self._waiting: dict[int, list[bytes]] = {}  # payloads of a packet that is not full yet
         self._blocks = 0
-        self._due = host.now() + BLOCK_S
-        self._yielded = False
         self._ended: Callable[[], None] | None = None
-        self._timer: Timer | None = host.call_later(BLOCK_S, self._tick)
+        self._clock = Beat(host, BLOCK_S, self._on_block, self._miss)
 
     # ---- who is in it --------------------------------------------------------------------------------------------
 
@@ -122,29 +118,14 @@ class Mix:
         for key in keys:
             self._on_key(number, key)
 
-    def _tick(self) -> None:
-        now = self._host.now()
-        if now - self._due > _LATE_S and not self._yielded:
-            self._yielded = True
-            self._timer = self._host.call_later(_YIELD_S, self._tick)
-            return
-        self._yielded = False
-        for _ in range(_BLOCKS_AT_ONCE):
-            if self._due > now:
-                break
-            self._due += BLOCK_S
-            self._block(now)
-            if self._ended is not None:
-                self._timer = None
-                self._ended()
-                return
-        if self._due <= now:
-            self._miss(1 + int((now - self._due) / BLOCK_S))
-        self._timer = self._host.call_later(max(0.0, self._due - self._host.now()), self._tick)
+    def _on_block(self, now: float) -> None:
+        self._block(now)
+        if self._ended is not None:
+            self._clock.stop()
+            self._ended()
 
     def _miss(self, blocks: int) -> None:
         """The clock stood still for so long that it is no use to make up for it."""
-        self._due += blocks * BLOCK_S
         for number, side in self._sides.items():
             if side.stream is not None:
                 side.stream.skip(blocks * _units(self.mixer.format(number)))
@@ -230,9 +211,8 @@ class Mix:
 
     def stop(self) -> None:
         """Stop the clock at once."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._ended = None
+        self._clock.stop()
+        self._ended = None
         self._sides.clear()
 
 

@@ -9,8 +9,9 @@ Layout
     mode        whether a relay copies or mixes
     g711        A-law and µ-law
     codecs      what can be decoded and encoded
-    library     by the codec library: Opus, G.722, AMR
+    library     by the codec library: G.722, AMR
     amr         AMR in RTP
+    opus        Opus, with what it tells of lost packets
     playout     one incoming stream as an even flow: jitter, loss, clocks that differ
     conceal     what is made up where packets are missing
     incoming    packets of one side: its voice, its digits, its silence

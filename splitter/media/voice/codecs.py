@@ -30,6 +30,15 @@ class VoiceCodec(Protocol):
         """The samples of a payload. Raises ValueError where it is none."""
         ...
 
+    def recover(self, payload: bytes, count: int) -> Samples:
+        """Samples that were lost right before a payload, as far as it tells of them. Raises ValueError.
+
+        Args:
+            payload: that is decoded next.
+            count: how many are missing.
+        """
+        ...
+
     def encode(self, block: Block) -> bytes:
         """The payload of a block."""
         ...

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
 
+NOTHING: Samples = np.zeros(0, np.float32)
+"""No samples."""
+
 
 def _alaw(code: int) -> int:
     code ^= 0x55
@@ -36,6 +39,10 @@ class Law:
     def decode(self, payload: bytes | memoryview) -> Samples:
         """Read the samples of a payload."""
         return self._values[np.frombuffer(payload, np.uint8)]
+
+    def recover(self, payload: bytes, count: int) -> Samples:
+        """Nothing: no payload has anything of those before it."""
+        return NOTHING
 
     def encode(self, samples: NDArray[np.int16]) -> bytes:
         """Write a payload; each sample becomes the level that is nearest."""

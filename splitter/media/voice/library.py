@@ -1,4 +1,4 @@
-"""Codecs of the library that decodes video too, as a mix uses them: Opus, G.722, AMR. No I/O.
+"""Codecs of a mix that are not its own: G.722 and AMR of the library that decodes video too, and Opus. No I/O.
 
 Each has a rate of its own; a mix has 8000 samples a second. AMR-WB can be decoded, but the library does not encode it.
 """
@@ -16,8 +16,8 @@ from av.error import FFmpegError
 from numpy.lib.stride_tricks import sliding_window_view
 
 from splitter.core.errors import LocalError
-from splitter.media.voice import BLOCK, RATE, amr
-from splitter.media.voice.g711 import Samples
+from splitter.media.voice import BLOCK, RATE, amr, opus
+from splitter.media.voice.g711 import NOTHING, Samples
 from splitter.sdp.voice import VoiceFormat
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 _FULL_SCALE = np.float32(32768)
 _LONGEST = 2400  # samples of a packet: 0.3 s
-_OPUS_RATE, _G722_RATE = 48_000, 16_000
-_OPUS_BITS_S = 20_000
+_G722_RATE = 16_000
 _PASS = 0.9  # of the band of a mix: up to 3600 Hz
 
 
@@ -70,7 +69,7 @@ class Interpolator:
         return np.convolve(whole, self._taps, "valid").astype(np.float32)
 
 
-def _context(name: str, mode: Literal["r", "w"], rate: int, bits_s: int = 0, **options: str) -> AudioCodecContext:
+def _context(name: str, mode: Literal["r", "w"], rate: int, bits_s: int = 0) -> AudioCodecContext:
     context = av.CodecContext.create(name, mode)
     if not isinstance(context, AudioCodecContext):
         raise LocalError(f"{name} is no codec of voice")
@@ -79,7 +78,6 @@ def _context(name: str, mode: Literal["r", "w"], rate: int, bits_s: int = 0, **o
         context.format = av.AudioFormat("s16")
         if bits_s:
             context.bit_rate = bits_s
-        context.options = options
     context.open()
     return context
 
@@ -92,9 +90,9 @@ class LibraryCodec:
         decoded, encoded: samples a second on either side of it.
     """
 
-    def __init__(self, name: str, decoded: int, encoded: int, bits_s: int = 0, **options: str) -> None:
+    def __init__(self, name: str, decoded: int, encoded: int, bits_s: int = 0) -> None:
         self._decoder = _context(name, "r", decoded)
-        self._encoder = _context(name, "w", encoded, bits_s, **options)
+        self._encoder = _context(name, "w", encoded, bits_s)
         self._down = Decimator(decoded // RATE) if decoded != RATE else None
         self._up = Interpolator(encoded // RATE) if encoded != RATE else None
         self._encoded = encoded
@@ -109,6 +107,10 @@ class LibraryCodec:
         if len(samples) > _LONGEST:
             raise ValueError("a packet of more voice than there can be in one")
         return samples
+
+    def recover(self, payload: bytes, count: int) -> Samples:
+        """Nothing: what a payload has of those before it the library does not tell."""
+        return NOTHING
 
     def _decoded(self, part: bytes) -> list[AudioFrame]:
         try:
@@ -163,15 +165,11 @@ class Amr(LibraryCodec):
         return amr.payload(part, self._aligned)
 
 
-def _opus(format: VoiceFormat) -> VoiceCodec:
-    return LibraryCodec("libopus", _OPUS_RATE, RATE, _OPUS_BITS_S, application="voip", frame_duration="20")
-
-
 def _g722(format: VoiceFormat) -> VoiceCodec:
     return LibraryCodec("g722", _G722_RATE, _G722_RATE)
 
 
-_ALL: dict[str, Callable[[VoiceFormat], VoiceCodec]] = {"AMR": Amr, "G722": _g722, "OPUS": _opus}
+_ALL: dict[str, Callable[[VoiceFormat], VoiceCodec]] = {"AMR": Amr, "G722": _g722, "OPUS": opus.Opus}
 _SAMPLES = {
     "AMR": VoiceFormat("AMR", 96),
     "G722": VoiceFormat("G722", 9),
@@ -185,7 +183,9 @@ def makers() -> dict[str, Callable[[VoiceFormat], VoiceCodec]]:
 
 
 def _there(name: str) -> bool:
-    library = {"AMR": "libopencore_amrnb", "G722": "g722", "OPUS": "libopus"}[name]
+    if name == "OPUS":
+        return opus.is_there()
+    library = {"AMR": "libopencore_amrnb", "G722": "g722"}[name]
     return library in av.codec.codecs_available
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from splitter.calls.asks import DropVideo, RaiseVideo
-from splitter.calls.browsers.door import MOST_OFFERS
+from splitter.calls.browsers.door import MOST_OFFERS, WebDoor
 from splitter.calls.browsers.line import CameraSaid, HungUp
 from splitter.calls.browsers.view import WebCamera, WebState
 from splitter.calls.states import VideoState
@@ -15,7 +16,7 @@ from splitter.core.errors import PeerError
 from splitter.media.ports.events import TransportChanged
 from splitter.sdp.write import write
 from tests.calls.browsers.kit import Caller, arrived, calling, connected, offer, over
-from tests.world import World
+from tests.world import PeerCall, World
 
 
 @pytest.fixture
@@ -168,6 +169,74 @@ class TestACall:
         world.run(0.2)
         assert "m=audio 50000 UDP/TLS/RTP/SAVPF 0 8 126" in caller.view.answer
         assert caller.view.answers == first.answers + 1
+        caller.say(HungUp())
+        over(world, caller)
+
+
+class TestOpus:
+    @pytest.fixture
+    def world(self) -> Any:
+        with World() as world:
+            world.browsers.adopt(replace(world.browsers.settings, codecs=("opus", "PCMA")))
+            yield world
+
+    def transcoded(self, world: World) -> tuple[Caller, PeerCall]:
+        caller, centre = arrived(world, camera=False)
+        assert b"m=audio" in centre.invite.body and b"111 8 0 110 126" in centre.invite.body
+        centre.answer(codec=1)
+        centre.expect("ACK")
+        world.run(0.3)
+        assert caller.voice_faults() == []
+        return caller, centre
+
+    def test_of_a_browser_is_made_of_what_the_centre_speaks_and_it_is_said(self, world: World) -> None:
+        caller, _ = self.transcoded(world)
+        plan = caller.setting.transcoding
+        assert plan is not None and (plan.browser.encoding, plan.red_type, plan.inside.encoding) == ("OPUS", 63, "PCMA")
+        assert "SAVPF 63 111 8 110 126" in caller.view.answer
+        legs = {leg.name: leg.audio for leg in caller.call.view().legs}
+        assert legs["caller"] == "opus/48000 as PCMA/8000 sendrecv" and legs["centre"] == "PCMA/8000 sendrecv"
+        noted = [event.text for event in world.traces[caller.call_id] if event.kind == "media"]
+        assert "voice: opus/48000 with RED in the browser, PCMA/8000 inside: transcoded" in noted
+        caller.say(HungUp())
+        over(world, caller)
+
+    def test_goes_straight_through_to_a_centre_that_speaks_it(self, world: World) -> None:
+        caller, centre = arrived(world, camera=False)
+        centre.answer(codec=0)
+        centre.expect("ACK")
+        world.run(0.3)
+        assert caller.setting.transcoding is None and "red" not in caller.view.answer
+        assert caller.call.view().legs[0].audio == "opus/48000 sendrecv"
+        caller.say(HungUp())
+        over(world, caller)
+
+    def test_goes_on_after_the_death_of_the_process_and_of_its_worker(self, world: World) -> None:
+        caller, _ = self.transcoded(world)
+        plan = caller.setting.transcoding
+        world.restart()
+        world.run(0.3)
+        [call] = world.calls.live
+        assert world.adapters.of(call.talk.call_id).setting.transcoding == plan
+        line = world.browsers.line(call.talk.call_id)
+        world.adapters.lose(call.talk.call_id)
+        again = Caller(world, line, WebDoor(world.calls, world.browsers))
+        again.come_back(offer(fingerprint="00"))
+        world.run(0.5)
+        assert again.setting.transcoding == plan and again.voice_faults() == []
+        assert "SAVPF 63 111" in again.view.answer
+        again.say(HungUp())
+        over(world, again)
+
+    def test_becomes_another_voice_where_the_centre_changes_its_own(self, world: World) -> None:
+        """Such as after a transfer; the browser is told nothing but what it has to do."""
+        caller, centre = self.transcoded(world)
+        before = caller.view.answers
+        centre.reinvite(audio="sendonly")
+        centre.expect("200 re-INVITE")
+        world.run(0.3)
+        assert caller.setting.transcoding is not None and caller.view.held
+        assert caller.view.answers == before, "music is heard in the same way"
         caller.say(HungUp())
         over(world, caller)
 

@@ -16,13 +16,18 @@ from splitter.core.net import Address
 from splitter.media.ports.adapters import AdapterHandle, AdapterSetting
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import AdapterLost, TransportChanged
+from splitter.media.voice.opus import Opus
 from splitter.media.worker.engine import WorkerEngine
-from splitter.rtp import rtcp
+from splitter.rtp import red, rtcp
 from splitter.rtp.feedback import Nack, Pli
-from splitter.rtp.rtcp import ReceiverReport, ReportBlock
+from splitter.rtp.red import RedBlock
+from splitter.rtp.rtcp import ReceiverReport, ReportBlock, SenderReport
+from splitter.sdp.voice import VoiceFormat
+from splitter.sdp.webvoice import Transcoding
 from tests.media.wire.stand import Browser
 from tests.media.worker.stand import Events, Peer, engine, receive, worker_pid
 from tests.patience import until
+from tests.speech import sample
 
 pytestmark = pytest.mark.slow
 
@@ -134,6 +139,30 @@ async def test_nobody_else_is_heard_and_nothing_goes_where_it_is_pointed_no_more
         await receive(it.relay.rtp)
         with pytest.raises(BlockingIOError):
             it.room.rtp.recv(2000)
+
+
+async def test_opus_with_red_becomes_g711_and_back_and_reports_are_made_here() -> None:
+    async with scene() as it:
+        browser, coder, speech = it.browser, Opus(), sample(1.0)
+        plan = Transcoding(VoiceFormat("OPUS", 111, 48_000, 2), VoiceFormat("PCMA", VOICE), 63)
+        types = ((111, 111), (63, 63))
+        await it.engine.adapters.set_adapter(it.handle, replace(it.setting, voice_types=types, transcoding=plan))
+        for number in range(50):
+            block = speech[number * 160 : number * 160 + 160]
+            payload = red.build([RedBlock(111, 0, coder.encode(block))])
+            await browser.send(struct.pack("!BBHII", 0x80, 63, number, number * 960, 0xB01) + payload)
+            it.relay.rtp.sendto(rtp(VOICE, CENTRE, number), it.plain("voice"))
+        voice, source = await receive(it.relay.rtp)
+        assert (len(voice), voice[1] & 0x7F, source) == (172, VOICE, it.plain("voice"))
+        assert int.from_bytes(voice[8:12]) != 0xB01, "a stream of its own"
+        await until(lambda: len(browser.rtp) > 5)
+        assert {packet[1] & 0x7F for packet in browser.rtp} == {63}
+        assert len(red.read(browser.rtp[5][12:])) == 3
+        await until(lambda: any(isinstance(one, SenderReport) for one in browser.rtcp))
+        [report] = [one for one in browser.rtcp if isinstance(one, SenderReport)][:1]
+        assert [block.ssrc for block in report.blocks] == [0xB01]
+        reported = rtcp.parse((await receive(it.relay.rtcp))[0])[0]
+        assert isinstance(reported, SenderReport) and reported.ssrc == int.from_bytes(voice[8:12])
 
 
 async def test_it_outlives_its_gateway_and_dies_with_its_worker() -> None:
