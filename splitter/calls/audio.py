@@ -161,7 +161,16 @@ class Audio:
             self._relearning.discard(side)
         elif relearn:
             self._relearning.add(side)
+        if remote is not None and remote.keys is not None and self._lacks_srtp:
+            self.state.encrypted = True
+            self.open()
         self._follow(side)
+
+    @property
+    def _lacks_srtp(self) -> bool:
+        """Whether the relay in use cannot encrypt, and another one could."""
+        relay, able = self.state.relay, Capability.SRTP in self._engine.can
+        return able and relay is not None and Capability.SRTP not in self._engine.can_on(relay)
 
     def hush(self, side: Side) -> None:
         """Let this side hear nothing, until it is pointed to again."""
@@ -318,6 +327,8 @@ class Audio:
     async def _open(self, turn: int) -> VoiceOpened | VoiceUnavailable:
         sides = self.state.specs
         needs = frozenset({Capability.MIX}) if len(sides) > len(Side) else frozenset()
+        if self.state.encrypted:
+            needs |= {Capability.SRTP}
         try:
             relay = await self._engine.open(self._call_id, sides, self._on_event, needs)
         except MediaError as error:

@@ -190,7 +190,7 @@ class CallLegs:
             leg.cancel(reason)
             leg.bye()
 
-    def take_newcomer(self, trunk: Trunk, event: RequestArrived) -> ArrivedLeg:
+    def take_newcomer(self, trunk: Trunk, event: RequestArrived) -> SipLeg:
         """A leg of the centre that wants to take the place of the present one; `install_newcomer` lets it.
 
         Raises:
@@ -273,7 +273,7 @@ class CallLegs:
                 self._pending.put_aside.remove(aside)
         return before
 
-    def take_seat(self, trunk: Trunk, event: RequestArrived) -> ArrivedLeg:
+    def take_seat(self, trunk: Trunk, event: RequestArrived) -> SipLeg:
         """A leg for a seat that wants to join."""
         return self._arrived(self._talk.parties.new_name("seat"), trunk, event)
 
@@ -281,6 +281,7 @@ class CallLegs:
         timers, sip_call_id = self._services.settings.session_timers, event.request.call_id
         record = LegRecord.of(name, Opener.PEER, trunk.name, event.flow, sip_call_id, timers)
         leg = SipLeg(self._context, trunk, record)
+        leg.offer_in(event.request)  # or it is refused before anybody waits for it
         leg.arrive(event)
         self._enlist(leg)
         self._trace(leg, event.request.from_tag)

@@ -22,6 +22,7 @@ from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.call import Call
 from splitter.calls.claims import VoiceClaim
 from splitter.calls.events import PlacesLost, TimeUp
+from splitter.calls.flows.keys import spend_keys
 from splitter.calls.frame import VERSION, RecordKind, unframed
 from splitter.calls.legs.leg import SipLeg
 from splitter.calls.registry import Calls
@@ -267,6 +268,7 @@ class Recovery:
             return
         if claim.why_again:
             call.note(f"the voice has its ports again: {claim.why_again}", kind="media")
+            spend_keys(call.live, "audio")
         for number in voice.note_carried(carried):  # it may have been changed after the record was written
             call.audio.remove(number)
         call.audio.follow()
@@ -312,6 +314,7 @@ class Recovery:
             networks = {name: member.network for name, member in room.members.items()}
             carried = await engine.restore_room(room.to_restore(handle), networks, call.post)
             call.note(f"the video has its ports again: {error}", kind="media")
+            spend_keys(call.live, "video")
             return carried
 
     def _refuse(self, row: Row, reason: str, found: Recovered) -> None:

@@ -252,9 +252,9 @@ class Calls:
             self.begin(trunk, event)
             return
         call = replaced_call(self._calls.values(), wanted, lambda leg: self.party_ok(event.flow, leg.neighbour))
-        session = session_of(event.request)
+        session_of(event.request)  # or it is refused before it is a leg
         newcomer = call.legs.take_newcomer(trunk, event)
-        call.post(Offered(newcomer.key, newcomer.first_txn, session))
+        call.post(Offered(newcomer.key, newcomer.first_txn, newcomer.offer_in(event.request)))
 
     def begin(
         self, trunk: Trunk, event: RequestArrived, call_id: str = "", browser: BrowserRecord | None = None
@@ -356,10 +356,11 @@ class Calls:
         except Guess:
             self.services.driver.on_abuse(event.flow, "guess")
             raise
-        session = session_of(event.request)
-        if session is None:
+        if session_of(event.request) is None:
             raise PeerError("a seat's INVITE must offer video", 488)
-        call.post(SeatArrived(call.legs.take_seat(trunk, event).key, session, entrant.extension, entrant.by_rule))
+        seat = call.legs.take_seat(trunk, event)
+        if (session := seat.offer_in(event.request)) is not None:
+            call.post(SeatArrived(seat.key, session, entrant.extension, entrant.by_rule))
 
     async def _run(self, call: Call, flow: Coroutine[None, None, None]) -> None:
         """The border of one call: what goes wrong in it stays in it."""

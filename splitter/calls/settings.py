@@ -13,6 +13,7 @@ from splitter.calls.logins.accounts import parse_algorithm, parse_domain, parse_
 from splitter.core.keys import Key, Uptake, ValueProblem, optional, suggest
 from splitter.core.net import Address
 from splitter.core.values import parse_host, parse_network, parse_pattern, split_port
+from splitter.sdp.srtp import Suite
 from splitter.sip.digest import ALGORITHMS
 from splitter.sip.session_timer import TimerSettings
 from splitter.transport.targets import AUTO, HostName, parse_target
@@ -54,6 +55,14 @@ class MediaSources(StrEnum):
     ANY = "any"  # from anywhere
 
 
+class Srtp(StrEnum):
+    """Whether a trunk's voice and video are encrypted, by keys in its SDP (SDES, RFC 4568)."""
+
+    NONE = "none"
+    OPTIONAL = "optional"  # where the peer wants it
+    REQUIRED = "required"  # or there is no call
+
+
 class Transfers(StrEnum):
     """How a centre may hand its calls on, beside re-INVITE and INVITE with Replaces, which every centre may."""
 
@@ -85,6 +94,13 @@ def _parse_source(text: str) -> str:
     if text.lower() not in SOURCES:
         raise ValueProblem(f'"{text}" names no agents', suggest(text.lower(), SOURCES))
     return text.lower()
+
+
+def _parse_suite(text: str) -> Suite:
+    try:
+        return Suite(text.upper())
+    except ValueError:
+        raise ValueProblem(f'"{text}" is no crypto-suite of ours', suggest(text.upper(), tuple(Suite))) from None
 
 
 def _parse_extensions(text: str) -> re.Pattern[str] | None:
@@ -202,6 +218,20 @@ class Trunk:
     preferred; another source is learned from its first packets within 5 s after each offer or answer, and then kept:
     whoever can send to our ports may otherwise be taken for the peer in that time. Where nothing comes but what is not
     taken, `splitter status`, the call and its trace say from where."""
+
+    srtp: Annotated[Srtp, Key(taken=Uptake.LIVE)] = Srtp.NONE
+    """Whether its voice and video are encrypted, by keys in SDP (SRTP with SDES, RFC 4568). "required": we offer and
+    take RTP/SAVP, or RTP/AVP with keys; anything else gets 488. "optional": we offer RTP/AVP with keys beside it, which
+    peers that know no SRTP pass over, and take whatever comes. "none": offers over RTP/SAVP get 488. Encrypted voice
+    goes through the media workers, never through the kernel or rtpengine."""
+    srtp_suites: Annotated[tuple[Suite, ...], Key(parse=_parse_suite, unique=True, filled=True, taken=Uptake.LIVE)] = (
+        tuple(Suite)
+    )
+    """By what crypto-suites (RFC 4568, RFC 7714), as we offer them, the preferred one first. Of a peer's offer the
+    first one that is here is taken."""
+    srtp_in_clear: Annotated[bool, Key(taken=Uptake.LIVE)] = False
+    """Tell and take keys over UDP and TCP too. Whoever reads the signalling can then decrypt the call: only for
+    networks where nobody can. Without it keys need tls or wss."""
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from itertools import combinations
 
-from splitter.calls.settings import MediaSources, Role, Route, Trunk
+from splitter.calls.settings import MediaSources, Role, Route, Srtp, Trunk
 from splitter.config.accounts import check_logins
 from splitter.config.api import check_api
 from splitter.config.cluster import check_cluster
@@ -91,6 +91,9 @@ def _check_trunk(trunk: Trunk, settings: Settings, problems: Problems) -> None:
     elif not trunk.peers and not isinstance(trunk.address, HostName) and not _told(path, problems):
         remedy = 'say which sources it calls from, such as peers = ["10.0.0.0/24"]'
         problems.add((*path, "peers"), "is missing or empty", remedy)
+    if trunk.srtp is not Srtp.NONE and not trunk.srtp_in_clear and trunk.address and trunk.transport in ("udp", "tcp"):
+        remedy = 'set transport = "tls", or srtp_in_clear = true where nobody can read the signalling'
+        problems.add((*path, "srtp"), f"keys would go to it in clear, over {trunk.transport}", remedy)
     if trunk.media_sources is MediaSources.PEERS and not trunk.peers and not _told(path, problems):
         remedy = 'name them, such as peers = ["10.0.0.0/24"]: the servers of a host name are not believed for media'
         problems.add((*path, "media_sources"), '"peers" believes nobody without peers', remedy)

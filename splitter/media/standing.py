@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitter.media.ports.events import (
+    KeysDoubted,
     MediaEvent,
     MediaStarted,
     PictureStopped,
@@ -22,6 +23,7 @@ from splitter.media.ports.events import (
     VoiceReturned,
 )
 
+_KEYS = "keys"
 _STREAM, _STRANGER, _SHOWN, _UNFIT, _TRANSPORT = "stream", "stranger", "shown", "unfit", "transport"
 _SPEAKER = "speaker"
 _CARRIER, _SILENCE = "carrier", "silence"
@@ -47,9 +49,12 @@ class Standing:
         match event:
             case MediaStarted():
                 self._last.pop((_STRANGER, event.end), None)
+                self._last.pop((_KEYS, event.end), None)
                 self._set(_STREAM, event.end, event)
             case PictureStopped():
                 self._set(_STREAM, event.participant, event)
+            case KeysDoubted():
+                self._set(_KEYS, event.end, event)
             case StrangerHeard():
                 self._set(_STRANGER, event.end, event)
             case SourceShown():
@@ -74,6 +79,7 @@ class Standing:
     def pointed(self, end: str) -> None:
         """SDP named the peer of an end (again): strangers of before are none of its any more."""
         self._last.pop((_STRANGER, end), None)
+        self._last.pop((_KEYS, end), None)
 
     def paused(self, end: str) -> None:
         """Nothing is taken from an end for now."""

@@ -12,6 +12,8 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple, Protocol, Self
 
+from splitter.sdp.srtp import StreamKeys
+
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 """The four directions of RFC 3264 §5.1, as attribute names."""
 
@@ -163,7 +165,11 @@ class _WorkedOut:
 
 @dataclass(frozen=True, slots=True)
 class Media(_WorkedOut):
-    """One m-line and what belongs to it. `formats` are payload types for RTP, other words elsewhere."""
+    """One m-line and what belongs to it. `formats` are payload types for RTP, other words elsewhere.
+
+    Attributes:
+        keys: of a line of the peer's whose packets are encrypted (SRTP); never written, see `sdp.srtp`.
+    """
 
     kind: str
     port: int
@@ -175,6 +181,7 @@ class Media(_WorkedOut):
     bandwidths: tuple[Bandwidth, ...] = ()
     key: str | None = None
     attributes: tuple[Attribute, ...] = ()
+    keys: StreamKeys | None = None
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value of the first attribute of this name; "" for a property attribute, `default` if there is none."""

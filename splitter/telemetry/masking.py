@@ -1,7 +1,9 @@
-"""Digits that people press have no place in traces: they are PINs and numbers of cards. Pure.
+"""Digits that people press, and keys of encrypted calls, have no place in traces. Pure.
 
-Those in INFO (RFC 6086, and what went before it) are masked where a message enters the trace, so that no store, export
-or follower has them. The message keeps its length. RFC 4733 events are counted in media workers and told to nobody.
+Digits are PINs and numbers of cards. Those in INFO (RFC 6086, and what went before it) are masked where a message
+enters the trace, so that no store, export or follower has them. The message keeps its length. RFC 4733 events
+are counted in media workers and told to nobody.
+Keys in SDP (a=crypto, RFC 4568) open every packet that somebody has kept: they are masked in each message, always.
 Numbers that messages are sent to stand in the log with their last digits alone.
 """
 
@@ -24,6 +26,8 @@ _KEY = re.compile(rb"[0-9*#]")
 # Letters A to D, or whatever stands where the format has a digit: Signal=5, d=7, digits="12".
 _NAMED = re.compile(rb"((?:signal|digits?|key|\bd)\s*[=:]\s*\"?)([^\s\";,<>&]+)", re.IGNORECASE)
 _MASK = b"x"
+# The key of a=crypto and its salt; what follows after "|" says how long it is good.
+_INLINE = re.compile(rb"(inline:)([^\s|;]+)", re.IGNORECASE)
 
 _SHOWN = 4  # digits of a number: enough to know it again, not enough to call it
 
@@ -31,6 +35,13 @@ _SHOWN = 4  # digits of a number: enough to know it again, not enough to call it
 def masked_number(number: str) -> str:
     """A telephone number for the log: its end alone."""
     return f"…{number[-_SHOWN:]}" if len(number) > _SHOWN else "…"
+
+
+def without_keys(data: bytes) -> bytes:
+    """The bytes of a message without the keys that its SDP tells."""
+    if b"crypto" not in data:
+        return data
+    return _INLINE.sub(lambda found: found[1] + _MASK * len(found[2]), data)
 
 
 def masked(message: Message, data: bytes) -> bytes:

@@ -18,7 +18,7 @@ from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
 from splitter.core.net import Address, Flow
 from splitter.sip.message import Message, Request
-from splitter.telemetry.masking import masked
+from splitter.telemetry.masking import masked, without_keys
 
 # A transaction may retransmit for 64·T1 = 32 s after its dialog ended (RFC 3261 §17); that still belongs to the call.
 LINGER_S = 40.0
@@ -219,7 +219,7 @@ class Recorder:
     def message(self, direction: str, flow: Flow, message: Message, data: bytes) -> None:
         """Record a SIP message that passed ("in" or "out"); called by the driver."""
         sip_call_id = _call_id(message)
-        data = data if self._digits else masked(message, data)
+        data = without_keys(data if self._digits else masked(message, data))
         tags = _tags(message)
         call_id, leg = self._leg_of(message, tags)
         text = message.method if isinstance(message, Request) else f"{message.status} {message.reason}"

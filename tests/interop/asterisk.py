@@ -108,7 +108,7 @@ class Asterisk:
     def start(self) -> Asterisk:
         """Write its files, start it and wait until it takes calls."""
         for name in ("etc", "var/moh", "run", "log"):
-            (self.folder / name).mkdir(parents=True)
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
         for file in CONFIGURATION.glob("*.conf"):
             (self.folder / "etc" / file.name).write_text(self._here(file.read_text()))
         modules = f"{_MODULES} {_LOGIN_MODULES if self._login else ''} {self._modules}"

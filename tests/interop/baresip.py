@@ -27,9 +27,14 @@ WIDTH, HEIGHT, RATE = 320, 240, 15
 
 
 class Baresip:
-    """A handset at `desk.caller`, or at another host."""
+    """A handset at `desk.caller`, or at another host.
 
-    def __init__(self, desk: Desk, folder: Path, host: str = "") -> None:
+    Args:
+        secure: it speaks SRTP alone, with keys in SDP.
+    """
+
+    def __init__(self, desk: Desk, folder: Path, host: str = "", *, secure: bool = False) -> None:
+        self._secure = secure
         self.folder = folder / "baresip"
         self._desk = desk
         self._host = host or desk.caller
@@ -42,6 +47,10 @@ class Baresip:
         for name in ("config", "accounts"):
             (self.folder / name).write_text(self._here((CONFIGURATION / name).read_text()))
         (self.folder / "contacts").write_text("")
+        if self._secure:
+            account, config = self.folder / "accounts", self.folder / "config"
+            account.write_text(account.read_text().replace(";regint=0", ";regint=0;mediaenc=srtp-mand"))
+            config.write_text(config.read_text() + "module srtp.so\n")
         write_film(self.folder / "picture.avi", seconds=60)
         self._process = Process("baresip", ["baresip", "-4", "-v", "-f", str(self.folder)], self.folder)
         eventually(self._connect, "baresip's console opens", 10, self._process.tail)

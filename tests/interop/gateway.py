@@ -32,8 +32,9 @@ listen = ["udp:{desk.access}:5060", "tcp:{desk.access}:5060"]
 media_address = "{desk.access}"
 
 [network.core]
-listen = ["udp:{desk.core}:5060", "tcp:{desk.core}:5060"]
+listen = ["udp:{desk.core}:5060", "tcp:{desk.core}:5060"{core_listen}]
 media_address = "{desk.core}"
+{core_tls}
 
 [trunk.sbc]
 role = "access"
@@ -42,11 +43,12 @@ address = "{desk.caller}:5060"
 peers = ["{desk.caller}"]
 trusted = true
 options_interval_s = 0
+{sbc_more}
 
 [trunk.pbx]
 role = "centre"
 network = "core"
-address = "{desk.centre}:5060"
+address = "{desk.centre}:{pbx_port}"
 peers = ["{desk.centre}"]
 call_id_headers = ["x-splitter-call"]
 trusted = true
@@ -149,6 +151,10 @@ class Gateway:
             "outwards_as": "",
             "max_calls": 2000,
             "answer_limit_s": 4,
+            "core_listen": "",
+            "core_tls": "",
+            "sbc_more": "",
+            "pbx_port": 5060,
             "pbx_login": "",
             "desks_login": "",
             "accounts": "",

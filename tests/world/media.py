@@ -138,7 +138,9 @@ class FakeEngine:
     def __init__(self, networks: Mapping[str, MediaNetwork], workers: int = 2) -> None:
         self.relays: dict[str, Relay] = {}
         self.rooms: dict[str, Room] = {}
-        self.can = frozenset({Capability.DIGITS, Capability.QUALITY, Capability.RESTORE, Capability.MIX})
+        self.can = frozenset(
+            {Capability.DIGITS, Capability.QUALITY, Capability.RESTORE, Capability.MIX, Capability.SRTP}
+        )
         self.workers = workers
         self._deaths = 0
         self.down: set[int] = set()

@@ -50,6 +50,7 @@ from splitter.calls.flows.presence import on_room, on_window
 from splitter.calls.flows.recording import on_recorder, on_tap_again
 from splitter.calls.flows.seats import join_seat, on_seat, on_seat_placed, on_seat_restarted
 from splitter.calls.flows.silences import on_missed, on_returned
+from splitter.calls.flows.strangers import on_doubted_keys
 from splitter.calls.flows.streams import on_streams_opened
 from splitter.calls.flows.transfers import note_named, on_referred, on_successor, on_transfer_late
 from splitter.calls.flows.transfers import on_answered as on_successor_answered
@@ -74,6 +75,7 @@ from splitter.calls.talk.media_commands import WantKeyFrame
 from splitter.media.ports.events import (
     EnginePassedOver,
     KeyFrameWanted,
+    KeysDoubted,
     MediaStarted,
     MosaicLost,
     PictureStopped,
@@ -157,6 +159,8 @@ def _beside_the_voice(call: LiveCall, event: CallEvent) -> Steps[None]:
             yield from _on_key_frame_wanted(call, event)
         case EnginePassedOver():
             yield Note(f"the voice is for another engine: {event.reason}", kind="alarm")
+        case KeysDoubted():
+            yield from on_doubted_keys(call, event)
         case VoiceOffloaded(in_kernel=True):
             yield Note("the kernel forwards the voice", kind="media")
         case VoiceOffloaded():

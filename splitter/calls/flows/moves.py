@@ -20,6 +20,7 @@ from splitter.calls.events import (
     VoiceUnavailable,
 )
 from splitter.calls.flows.desk import reshow
+from splitter.calls.flows.keys import spend_keys
 from splitter.calls.flows.mixing import on_hearing
 from splitter.calls.flows.phone_way import on_relay, on_relay_again, on_voice_added
 from splitter.calls.flows.presence import media_lost
@@ -39,9 +40,11 @@ def move_media(call: LiveCall, event: CallEvent) -> Steps[bool]:
     match event:
         case RelayLost() if call.talk.voice.note_lost(event.relay_id):
             yield Note(f"the voice is lost ({event.reason}): it moves to another engine", kind="alarm")
+            spend_keys(call, "audio")
             yield MoveVoice()
         case RoomLost() if call.talk.room.is_on(event.room_id):
             yield Note(f"the video worker died ({event.reason}): the room is made anew", kind="alarm")
+            spend_keys(call, "video")
             yield from media_lost(call, call.talk.room.secure_members)
             call.talk.room.lose()
             yield MoveRoom()

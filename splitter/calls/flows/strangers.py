@@ -9,7 +9,7 @@ from splitter.calls.talk.commands import Note, Notify, Steps, Tell, WarnOfStrang
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.view import StrangerView
 from splitter.core.errors import PeerError
-from splitter.media.ports.events import MediaStarted, StrangerHeard
+from splitter.media.ports.events import KeysDoubted, MediaStarted, StrangerHeard
 from splitter.sdp.model import Session
 
 _WORDS = {"audio": "voice", "video": "picture"}
@@ -34,6 +34,15 @@ def on_stranger(call: LiveCall, event: StrangerHeard) -> Steps[None]:
     yield Notify("media-from-stranger", f"{what} comes from where its SDP does not say, and is not taken", event.end)
     yield Tell()
     yield WarnOfStranger(trunk.name, source, named)
+
+
+def on_doubted_keys(call: LiveCall, event: KeysDoubted) -> Steps[None]:
+    """Tell the trace that nothing of a peer can be decrypted."""
+    if call.leg(event.end) is None:
+        return
+    what = f"the {_WORDS[event.kind]} of the {event.end}"
+    words = f"{what} cannot be decrypted: packets come from {event.source}, by other keys than its SDP told"
+    yield Note(words, event.end, "alarm")
 
 
 def on_known(call: LiveCall, event: MediaStarted) -> Steps[None]:

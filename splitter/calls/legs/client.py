@@ -14,13 +14,12 @@ from splitter.calls.legs.challenged import Challenged
 from splitter.calls.legs.context import DialogContext, ignore
 from splitter.calls.legs.invite import ClientState, ClientStep, client_after
 from splitter.calls.legs.offers import ATTEMPTS, Offers
-from splitter.calls.messages import SDP, has_session, session_of
+from splitter.calls.messages import SDP, has_session
 from splitter.calls.states import LegState
 from splitter.calls.talk.unfinished import Waiting
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Connection, Origin, Session
 from splitter.sdp.video import refuse
-from splitter.sdp.write import write
 from splitter.sip import events as sip
 from splitter.sip import reliable
 from splitter.sip.dialog import Dialog
@@ -63,6 +62,7 @@ class InviteClient:
         self._their_offer: Session | None = None  # in that 2xx
         if session is not None:
             context.terms.note_sent(session)
+            request.body = context.security.write_offer(session)
         for name, value in context.headers():
             request.headers.add(name, value)
 
@@ -99,7 +99,7 @@ class InviteClient:
         """Answer the offer that came in the 2xx (RFC 3261 §13.2.2.4)."""
         if self.state is ClientState.ACK_OWED:
             self._context.terms.note_sent(session)
-            self._send_ack(write(session))
+            self._send_ack(self._context.security.write_answer(session))
 
     def acknowledge_bare(self) -> None:
         """Refuse the offer in the 2xx: before the dialog can end, the offer wants an answer and the 2xx an ACK."""
@@ -225,9 +225,11 @@ class InviteClient:
 
     def _said(self, response: Response) -> Session | None:
         """The description in a response to our INVITE; PeerError where it cannot be read."""
-        session = session_of(response)
-        if session is None or self._session is None:
-            return session
+        security = self._context.security
+        if self._session is None:
+            return security.read_offer(response)
+        if (session := security.read_answer(response)) is None:
+            return None
         return self._offers.beside(self._session, session)
 
     # ---- early dialogs ----
@@ -272,7 +274,7 @@ class InviteClient:
             return b""
         context = self._context
         host = context.driver.contact(context.flow.network, context.flow.transport).host
-        return write(
+        return context.security.write_answer(
             Session(
                 origin=Origin.of(host, context.shared.ids.number(2**31)),
                 connection=Connection.to(host),

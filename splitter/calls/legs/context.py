@@ -20,6 +20,7 @@ from splitter.calls.events import AgentNamed
 from splitter.calls.leg_events import LegEvent
 from splitter.calls.legs.challenged import with_credentials
 from splitter.calls.legs.infos import LegInfos
+from splitter.calls.legs.security import LegSecurity
 from splitter.calls.legs.timer import LegTimer
 from splitter.calls.messages import (
     ALLOW,
@@ -96,6 +97,7 @@ class DialogContext:
         driver: sends; answers the peer's challenges.
         infos: INFOs that concern the other side too.
         timer: the leg's session timer.
+        security: reads and writes its descriptions.
     """
 
     def __init__(self, shared: LegContext, trunk: Trunk, record: LegRecord, hear: WeakMethod[EventSink]) -> None:
@@ -106,6 +108,7 @@ class DialogContext:
         self.driver = with_credentials(shared.driver, trunk, shared.ids, record)
         self.timer = LegTimer(record.timer, record.name, shared.after, shared.stop_timer)
         self.infos = LegInfos()
+        self.security = LegSecurity(trunk, record, shared.ids)
         self._hear = hear
         self._line: ConnectedLine | None = None
         if record.line is not None:

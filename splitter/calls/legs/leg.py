@@ -11,7 +11,7 @@ from splitter.calls.legs.context import LegContext, ignore
 from splitter.calls.legs.dialog import LegDialog
 from splitter.calls.legs.infos import LegInfos
 from splitter.calls.legs.server import InviteServer
-from splitter.calls.messages import FAST_UPDATE, KEY_FRAME_BODY, Pairs, refuse_unknown_bodies, session_of
+from splitter.calls.messages import FAST_UPDATE, KEY_FRAME_BODY, Pairs, refuse_unknown_bodies
 from splitter.calls.routing import Neighbour, called_of
 from splitter.calls.session_id import SessionId
 from splitter.calls.settings import Trunk
@@ -150,9 +150,13 @@ class SipLeg:
     def wants_early_media(self) -> bool:
         return self.trunk.trusted and asks_early_media(self._server.request)
 
+    def offer_in(self, request: Request) -> Session | None:
+        """The offer in a request of the peer, as flows know it. Raises PeerError; see `LegSecurity.read_offer`."""
+        return self._context.security.read_offer(request)
+
     def first_offer(self) -> Session | None:
         refuse_unknown_bodies(self._server.request)
-        return session_of(self._server.request)
+        return self._context.security.read_offer(self._server.request)
 
     @property
     def first_txn(self) -> str:

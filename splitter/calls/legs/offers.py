@@ -36,7 +36,6 @@ from splitter.core.pauses import retry_after_s
 from splitter.sdp.align import aligned, lengthened, shortened
 from splitter.sdp.model import Session
 from splitter.sdp.precondition import with_preconditions
-from splitter.sdp.write import write
 from splitter.sip import events as sip
 from splitter.sip import reliable
 from splitter.sip.message import Message, Request, Response
@@ -109,7 +108,9 @@ class Offers:
         """Offer in a re-INVITE or UPDATE; ends in OfferAccepted or OfferRefused."""
         context = self._context
         lines = [*context.headers(), *context.timer.request_headers()]
-        request = context.dialog.request(method, headers=lines, body=write(session), content_type=SDP)
+        request = context.dialog.request(
+            method, headers=lines, body=context.security.write_offer(session), content_type=SDP
+        )
         context.terms.note_sent(session)
         self._receiver = reliable.ReliableReceiver()
         carrier = Carrier.UPDATE if method == "UPDATE" else Carrier.REINVITE
@@ -193,7 +194,7 @@ class Offers:
 
     def on_reinvite(self, event: sip.RequestArrived) -> None:
         """A re-INVITE; raises PeerError where it is refused."""
-        session = session_of(event.request)
+        session = self._context.security.read_offer(event.request)
         if session is None:
             refuse_unknown_bodies(event.request)  # who sends something else does not ask for an offer of ours
         self._admit(event.request, inviting=True)
@@ -201,7 +202,7 @@ class Offers:
 
     def on_update(self, event: sip.RequestArrived) -> None:
         """An UPDATE (RFC 3311 §5.2), also one without an offer; raises PeerError where it is refused."""
-        session = session_of(event.request)
+        session = self._context.security.read_offer(event.request)
         if session is None:
             self._context.reply(event, 200, [*self._context.headers(), *self._context.take_timer(event.request)])
             return
@@ -230,7 +231,7 @@ class Offers:
     def offer_of(self, txn: str) -> Session | None:
         """What an open offer of the peer says, as long as the session is; None for one that is not there."""
         request = self._theirs.get(txn)
-        offer = session_of(request) if request is not None else None
+        offer = self._context.security.read_offer(request) if request is not None else None
         return lengthened(offer, self._context.terms.local) if offer is not None else None
 
     def answer(self, txn: str, session: Session) -> bool:
@@ -247,7 +248,8 @@ class Offers:
         if request.method == "INVITE":
             self.await_ack(txn, offers=offer is None)
         lines = [*context.headers(), *context.take_timer(request)]
-        body = write(said if offer is None else shortened(said, offer))
+        security = context.security
+        body = security.write_offer(said) if offer is None else security.write_answer(shortened(said, offer))
         context.driver.respond(txn, request.respond(200, headers=lines, body=body, content_type=SDP))
         return True
 
@@ -324,7 +326,7 @@ class Offers:
     def _answer_of(self, message: Message, offer: Session) -> tuple[Session | None, str]:
         """The answer to an offer of ours, and why it cannot be read; nobody can be told so any more."""
         try:
-            said = session_of(message)
+            said = self._context.security.read_answer(message)
         except PeerError as error:
             return None, f"it cannot be read: {error.reason}"
         return self.beside(offer, said) if said is not None else None, ""

@@ -30,7 +30,6 @@ from splitter.calls.talk.unfinished import Waiting
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Session
 from splitter.sdp.precondition import met, with_preconditions
-from splitter.sdp.write import write
 from splitter.sip import events as sip
 from splitter.sip import reliable
 from splitter.sip.dialog import Dialog
@@ -211,7 +210,7 @@ class InviteServer:
         context = self._context
         self._sender_of(event.request).confirm(event.request)
         context.driver.confirm_provisional(self.txn)
-        session, fault = _offer_of(event.request)
+        session, fault = self._offer_of(event.request)
         if session is None:
             context.reply(event, 200, context.warning(200, fault))
         else:
@@ -352,19 +351,22 @@ class InviteServer:
     def _respond(self, waiting: _Ready, dialog: Dialog, session: Session | None, headers: Pairs) -> None:
         context = self._context
         lines = [*context.headers(), *headers]
-        body, kind = (write(self._with_preconditions(session)), SDP) if session is not None else (b"", None)
+        body, kind = (self._body(session), SDP) if session is not None else (b"", None)
         response = self.request.respond(
             waiting.status, waiting.reason, to_tag=dialog.local_tag, headers=lines, body=body, content_type=kind
         )
         context.driver.respond(self.txn, response)
 
+    def _body(self, session: Session) -> bytes:
+        security, said = self._context.security, self._with_preconditions(session)
+        return security.write_answer(said) if has_session(self.request) else security.write_offer(said)
 
-def _offer_of(prack: Request) -> tuple[Session | None, str]:
-    """What a PRACK offers, and why that cannot be read: it confirms our response all the same."""
-    try:
-        return session_of(prack), ""
-    except PeerError as error:
-        return None, f"the offer cannot be read: {error.reason}"
+    def _offer_of(self, prack: Request) -> tuple[Session | None, str]:
+        """What a PRACK offers, and why that cannot be read: it confirms our response all the same."""
+        try:
+            return self._context.security.read_offer(prack), ""
+        except PeerError as error:
+            return None, f"the offer cannot be read: {error.reason}"
 
 
 def _is_met(request: Request) -> bool:

@@ -12,7 +12,7 @@ from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.leg_events import Cancelled, Offered
 from splitter.calls.messages import headers_of
 from splitter.calls.routing import routable
-from splitter.calls.settings import Trunk
+from splitter.calls.settings import Srtp, Trunk
 from splitter.calls.states import Direction
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Session
@@ -49,6 +49,8 @@ async def take_in(call: Call) -> Intake | None:
         destinations = [(trunk, number) for trunk, number in found if routable(trunk)]
         if not destinations:
             raise PeerError(f"no route for {talk.called_number[:40]!r}", 404)
+        trunks = (arrived.trunk, *(trunk for trunk, _ in destinations))
+        talk.voice.encrypted = any(trunk.srtp is not Srtp.NONE for trunk in trunks)
         call.audio.open(call.legs.networks(destinations[0][0]))
         if not await has_ports(call):
             return None

@@ -10,6 +10,7 @@ from splitter.calls.alarms import AlarmKind
 from splitter.calls.binding import LineMemory
 from splitter.calls.states import LegState
 from splitter.calls.talk.browser import BrowserRecord
+from splitter.calls.talk.security import LegKeys
 from splitter.calls.talk.terms import Terms
 from splitter.calls.view import LegView
 from splitter.core.net import Address, Flow
@@ -116,6 +117,7 @@ class LegRecord(_Unwritten):
         line: what the centre has said of its agent; None for a leg that is not asked.
         credentials: None for a peer that asks for none.
         browser: of a web caller; None for a peer that speaks SIP.
+        keys: that its SDP has told; None for a peer that is told none.
     """
 
     name: str
@@ -136,6 +138,7 @@ class LegRecord(_Unwritten):
     line: LineMemory | None = None
     credentials: CredentialState | None = None
     browser: BrowserRecord | None = None
+    keys: LegKeys | None = None
 
     @classmethod
     def of(

@@ -22,7 +22,7 @@ def remote_end(session: Session, index: int, sources: tuple[str, ...] = ()) -> R
     if session.media[index].port == 0 or session.is_hold(index):
         return None
     host, rtp, rtcp = session.address_of(index)
-    return RemoteEnd(Address(host, rtp), Address(host, rtcp), sources)
+    return RemoteEnd(Address(host, rtp), Address(host, rtcp), sources, keys=session.media[index].keys)
 
 
 _TWO = frozenset(side.value for side in Side)
@@ -59,6 +59,7 @@ class VoiceState:
         heard: packets that had come from each side when they were last counted.
         failed_moves: how often in a row no relay could be had.
         turn: counts the requests for a relay. lost: relays that died before they were in use.
+        encrypted: a side has keys, or may get some: only some engines can do that.
         left: the mix that died, as long as it may be opened again where it was.
         added: further sides by name, such as "phone-1".
         numbers: what the engine calls the two sides. given: how many numbers it has given.
@@ -82,6 +83,7 @@ class VoiceState:
     hearing: Hearing = ()
     set_hearing: Hearing = ()
     left: RelayHandle | None = None
+    encrypted: bool = False
 
     # ---- its sides ----
 

@@ -141,6 +141,9 @@ class AdapterStream:
     def on_stranger(self, source: Address, packets: int) -> None:
         """Somebody else sends: ICE does not let them."""
 
+    def on_doubt(self, source: Address) -> None:
+        """Packets that cannot be decrypted: the wire counts them."""
+
     def on_lost(self, reason: str) -> None:
         """Nothing will come for now: the wire tells."""
 

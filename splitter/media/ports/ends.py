@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from splitter.core.net import Address
+from splitter.sdp.srtp import StreamKeys
 from splitter.sdp.voice import VoiceFormat
 
 
@@ -24,13 +25,19 @@ class RemoteEnd:
     Packets are accepted only from `rtp.host`; its port may be relearned from the first packets after each
     `point` (symmetric RTP behind NAT), within the latching window, and never afterwards. `sources`: networks such
     as "10.1.0.0/24" from whose hosts it may be learned as well, until the named address speaks. `voice`: what it
-    speaks; a relay of two sides carries bytes and need not know, a mix must.
+    speaks; a relay of two sides carries bytes and need not know, a mix must. `keys`: of SRTP; None for plain RTP.
     """
 
     rtp: Address
     rtcp: Address
     sources: tuple[str, ...] = ()
     voice: VoiceFormat | None = None
+    keys: StreamKeys | None = None
+
+    @property
+    def heard_only(self) -> RemoteEnd:
+        """The same where nothing may be encrypted by the key of ours any more; see `StreamKeys.receiving`."""
+        return self if self.keys is None else replace(self, keys=self.keys.receiving)
 
 
 @dataclass(frozen=True, slots=True)

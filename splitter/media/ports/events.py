@@ -38,6 +38,19 @@ class StrangerHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class KeysDoubted:
+    """Encrypted packets of a stream come, and none can be decrypted: the keys that SDP told are not the peer's.
+
+    `kind` and `end`: as of MediaStarted. Told once after each time that SDP told keys.
+    """
+
+    call_id: str
+    kind: str
+    end: str
+    source: Address
+
+
+@dataclass(frozen=True, slots=True)
 class SourceShown:
     """`viewer` is now shown `source` ("slate", "picture:ID" or a participant's name), from a key frame on."""
 
@@ -205,6 +218,7 @@ class MosaicLost:
 MediaEvent = (
     MediaStarted
     | StrangerHeard
+    | KeysDoubted
     | SourceShown
     | KeyFrameWanted
     | PictureStopped

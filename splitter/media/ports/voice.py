@@ -41,12 +41,14 @@ class Capability(StrEnum):
         QUALITY: say what was lost and how much the packets jitter.
         MIX: connect more than two sides, or two that may not hear each other freely.
         RESTORE: open a relay again where it was.
+        SRTP: encrypt and decrypt what a side sends and gets (`RemoteEnd.keys`).
     """
 
     DIGITS = "digits"
     QUALITY = "quality"
     MIX = "mix"
     RESTORE = "restore"
+    SRTP = "srtp"
 
 
 @dataclass(frozen=True, slots=True)

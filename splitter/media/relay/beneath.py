@@ -137,6 +137,8 @@ class Beneath:
         try:
             if self.engaged:
                 self._read()
+            elif any(one.lane.sealed for one in self._directions):
+                raise OffloadRefused("it is encrypted (SRTP), which the worker does")
             elif all(one.lane.steady for one in self._directions):
                 self._engage()
         except OffloadPending:

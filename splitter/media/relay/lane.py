@@ -63,6 +63,10 @@ class LaneListener(Protocol):
         """RTP comes from, and goes to, another address than before."""
         ...
 
+    def on_doubt(self, lane: Lane, source: Address) -> None:
+        """Packets come, and the keys do not open them."""
+        ...
+
     def on_stranger(self, lane: Lane, source: Address, packets: int) -> None:
         """Nothing of the peer comes, but this, from where SDP did not say."""
         ...
@@ -91,6 +95,7 @@ class Lane:
         "_listener",
         "_mark_at",
         "_peer",
+        "_sealed",
         "_short",
         "_started",
         "_strangers",
@@ -120,6 +125,7 @@ class Lane:
         self.numbers = LaneNumbers() if short is None else short.numbers
         self.dropped = self.dropped_bytes = self.rejected = 0
         self._short = short
+        self._sealed = False
         self._listener = listener
         self._mark_at = 8 if rtp else 4  # of the sender's SSRC (RFC 3550 §5.1, §6.4)
         self._accepted: Address | None = None  # settled, in the spelling of the last packet
@@ -135,6 +141,16 @@ class Lane:
     @peer.setter
     def peer(self, egress: Egress) -> None:
         self._peer = egress
+        self._touch()
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the packets of its port are encrypted on their way: they then come by here, each of them."""
+        return self._sealed
+
+    @sealed.setter
+    def sealed(self, sealed: bool) -> None:
+        self._sealed = sealed
         self._touch()
 
     @property
@@ -189,7 +205,9 @@ class Lane:
     def _shorten(self, short: ShortLane, peer: Egress, destination: Address) -> None:
         """Let what comes next leave without coming here, where nothing more is done with it."""
         source = self._accepted
-        if source is not None and isinstance(peer, Lane) and peer._short is not None and peer._digits is None:
+        if self._sealed or not isinstance(peer, Lane) or peer._sealed:
+            return
+        if source is not None and peer._short is not None and peer._digits is None:
             short.settle(source, peer._short, destination)
 
     def _touch(self) -> None:

@@ -12,24 +12,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+import structlog
 
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.net import Address
 from splitter.media.fast.way import Form
 from splitter.media.offload.ports import Offload
 from splitter.media.ports.ends import RemoteEnd, StreamCount
-from splitter.media.ports.events import MediaEvent, MediaStarted, SpeakerChanged, StrangerHeard
+from splitter.media.ports.events import KeysDoubted, MediaEvent, MediaStarted, SpeakerChanged, StrangerHeard
 from splitter.media.ports.recording import RecordingTap
 from splitter.media.ports.voice import SIDES_LIMIT, Hearing, MixedSide, RelayReport
 from splitter.media.record.tap import TapLine
 from splitter.media.relay.beneath import Beneath
 from splitter.media.relay.copy import copy
 from splitter.media.relay.lane import Lane
-from splitter.media.relay.side import RelaySide, checked
-from splitter.media.relay.tap import RtcpTap
+from splitter.media.relay.side import RelaySide, checked, open_side
 from splitter.media.relay.taps import VoiceTaps
 from splitter.media.relay.watch import SilenceWatch
 from splitter.media.voice.keys import KeyPressed
@@ -42,6 +42,8 @@ from splitter.sdp.voice import VoiceFormat
 
 if TYPE_CHECKING:
     from splitter.media.relay.mix import Mix
+
+log = structlog.get_logger(__name__)
 
 _CENTRE, _CALLER = 1, 0  # the first two sides, whatever comes later
 
@@ -119,17 +121,8 @@ class Relay:
 
     def _open(self, number: int, name: str, at: str, port: int = 0) -> RelaySide:
         short = self._form.lane() if self._form is not None else None
-        rtp = Lane(self._rules, True, self, short)
-        rtcp = Lane(replace(self._rules, in_a_row=1), False, self)
-        open_pair = partial(self._host.reopen_pair, port) if port else self._host.open_pair
-        tap = RtcpTap(rtcp, rtp)
-        pair = open_pair(at, rtp.on_packet, tap.on_packet)
-        rtp.send, rtcp.send = pair.send_rtp, pair.send_rtcp
-        rtp.settle = partial(self._on_settled, pair)
-        if short is not None:
-            short.ride(pair)
-        side = RelaySide(number, name, at, rtp, rtcp, pair, tap)
-        side.hold()
+        side = open_side(number, name, at, port, self._host, self._rules, self, short)
+        side.rtp.settle = partial(self._on_settled, side.pair)
         return side
 
     def _side_of(self, lane: Lane) -> RelaySide:
@@ -155,6 +148,12 @@ class Relay:
     def on_stranger(self, lane: Lane, source: Address, packets: int) -> None:
         """Nothing of a side comes, but this."""
         self._emit(StrangerHeard(self.call_id, "audio", self._side_of(lane).name, source, packets))
+
+    def on_doubt(self, lane: Lane, source: Address) -> None:
+        """Packets of a side come, and its keys do not open them."""
+        side = self._side_of(lane)
+        log.warning("packets of a side cannot be decrypted", call=self.call_id, side=side.name, source=str(source))
+        self._emit(KeysDoubted(self.call_id, "audio", side.name, source))
 
     # ---- who is connected with whom ------------------------------------------------------------------------------
 
@@ -345,6 +344,7 @@ class Relay:
         self.take_back(f"the signalling says where {side.name} is")
         if remote is not None and side.remote is not None and remote.voice != side.remote.voice:
             self._unwire(side)  # another name for what is copied, perhaps
+        side.set_keys(remote.keys if remote is not None else side.keys)
         side.remote = remote
         side.rtp.signal(rtp, now, sources)
         side.rtcp.signal(rtcp, now)

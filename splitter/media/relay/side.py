@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import ip_address
+
+import structlog
 
 from splitter.core.errors import LocalError
 from splitter.core.net import Address
+from splitter.media.fast.way import ShortLane
 from splitter.media.ports.ends import RemoteEnd, StreamCount
 from splitter.media.relay.beneath import OneWay
-from splitter.media.relay.lane import NOWHERE, Egress, Lane
+from splitter.media.relay.lane import NOWHERE, Egress, Lane, LaneListener
 from splitter.media.relay.tap import RtcpTap
 from splitter.media.voice.stream import VoiceStream
-from splitter.media.wire.host import Pair
-from splitter.media.wire.latch import canonical
+from splitter.media.wire.host import Host
+from splitter.media.wire.keyed import KeyedPair
+from splitter.media.wire.latch import LatchRules, canonical
 from splitter.rtp.reports import PeerReports
+from splitter.sdp.srtp import StreamKeys
+
+log = structlog.get_logger(__name__)
 
 
 def checked(address: Address, like: str) -> Address:
@@ -52,7 +60,7 @@ class RelaySide:
     host: str
     rtp: Lane
     rtcp: Lane
-    pair: Pair
+    pair: KeyedPair
     tap: RtcpTap
     ticket: str = ""
     remote: RemoteEnd | None = None
@@ -79,7 +87,17 @@ class RelaySide:
     @property
     def rejected(self) -> int:
         """Packets from a source that was not named; the kernel's count includes those it had no room for."""
-        return self.rtp.rejected + self.pair.missed
+        return self.rtp.rejected + self.pair.missed + self.pair.unbelieved
+
+    @property
+    def keys(self) -> StreamKeys | None:
+        """The keys of its packets; None where they are plain."""
+        return self.pair.keys
+
+    def set_keys(self, keys: StreamKeys | None) -> None:
+        """Go by these from now on. What is encrypted takes no short way, and none in the kernel."""
+        self.pair.set_keys(keys)
+        self.rtp.sealed = self.pair.keyed
 
     def towards(self, other: RelaySide) -> OneWay:
         """What this side sends to the other one."""
@@ -138,8 +156,43 @@ class RelaySide:
     def close(self) -> StreamCount:
         """Give the ports back. Returns: the last counters."""
         count = self.count()
+        if self.pair.unbelieved:
+            counts = {"unbelieved": self.pair.unbelieved, "replayed": self.pair.replayed}
+            log.info("encrypted packets were not believed", side=self.name, **counts)
         self.pair.close()
         self.rtp.end()
         self.rtcp.end()
         self._source = None
         return count
+
+
+def open_side(
+    number: int,
+    name: str,
+    at: str,
+    port: int,
+    host: Host,
+    rules: LatchRules,
+    listener: LaneListener,
+    short: ShortLane | None,
+) -> RelaySide:
+    """Bind the ports of a side.
+
+    Args:
+        at: our address. port: the even port that it had, where it is opened again; 0 for whichever is free.
+        short: its RTP port, as a form deals with it.
+    Raises:
+        MediaUnavailable: no ports, or not these.
+    """
+    rtp = Lane(rules, True, listener, short)
+    rtcp = Lane(replace(rules, in_a_row=1), False, listener)
+    tap = RtcpTap(rtcp, rtp)
+    bind = partial(host.reopen_pair, port) if port else host.open_pair
+    doubt = partial(listener.on_doubt, rtp)
+    pair = KeyedPair(partial(bind, at), rtp.on_packet, tap.on_packet, host.now, doubt)
+    rtp.send, rtcp.send = pair.send_rtp, pair.send_rtcp
+    if short is not None:
+        short.ride(pair)
+    side = RelaySide(number, name, at, rtp, rtcp, pair, tap)
+    side.hold()
+    return side

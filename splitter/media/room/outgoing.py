@@ -40,6 +40,7 @@ class Outgoing:
         format: what the participant can receive.
         oversize: packets above the size that paths are known to carry.
         resent: packets sent again.
+        seal: encrypts what is sent; None: it goes as it is.
     """
 
     __slots__ = (
@@ -47,7 +48,6 @@ class Outgoing:
         "_form",
         "_named_limit",
         "_resent_now",
-        "_seal",
         "_send",
         "_sent",
         "_tap",
@@ -56,6 +56,7 @@ class Outgoing:
         "going",
         "oversize",
         "resent",
+        "seal",
         "switch",
         "way",
     )
@@ -71,7 +72,7 @@ class Outgoing:
         self.oversize = self.resent = 0
         self.going.payload_limit = packet_limit - HEADER_SIZE - _ORIENTATION_BYTES
         self._send = send
-        self._seal = seal
+        self.seal = seal
         self._sent: SentPackets | None = None
         self._blocks: dict[tuple[int | None, bool], bytes] = {}
         self._named_limit = 0  # packets up to this size name their m-line, as long as any do
@@ -149,8 +150,8 @@ class Outgoing:
 
     def dispatch(self, sequence: int, packet: bytes) -> None:
         """Encrypt, keep and send a packet that is counted already."""
-        if self._seal is not None:
-            sealed = self._seal(packet)
+        if self.seal is not None:
+            sealed = self.seal(packet)
             if sealed is None:
                 return
             packet = bytes(sealed)

@@ -10,7 +10,14 @@ from collections.abc import Callable
 
 from splitter.core.net import Address
 from splitter.media.ports.ends import StreamCount
-from splitter.media.ports.events import MediaStarted, PictureStopped, SourceShown, SourceUnfit, StrangerHeard
+from splitter.media.ports.events import (
+    KeysDoubted,
+    MediaStarted,
+    PictureStopped,
+    SourceShown,
+    SourceUnfit,
+    StrangerHeard,
+)
 from splitter.media.ports.rooms import ParticipantMedia, ParticipantReport
 from splitter.media.room.feedback import Feedback
 from splitter.media.room.outgoing import Outgoing
@@ -70,7 +77,7 @@ class Participant:
         self.wire.configure(media, now)
         if media is not None and media == self.media:
             return
-        self.media = media
+        self.media, self.view.out.seal = media, self.wire.seal_rtp
         if media is None:
             self._stop_stream("paused")
             self.view.pause()
@@ -210,6 +217,10 @@ class Participant:
     def on_stranger(self, source: Address, packets: int) -> None:
         """Tell of somebody who sends in its place."""
         self._around.emit(StrangerHeard(self._around.call_id, "video", self.name, source, packets))
+
+    def on_doubt(self, source: Address) -> None:
+        """Tell that its packets cannot be decrypted."""
+        self._around.emit(KeysDoubted(self._around.call_id, "video", self.name, source))
 
     def on_path(self, to: Address, now: float) -> None:
         """Send elsewhere from now on: the packets before went where nobody listens."""

@@ -67,9 +67,13 @@ class Strand:
         wire = bundle.wire
         self.bundle, self.key, self.end = bundle, key, end
         self.media: ParticipantMedia | None = None
-        self.seal_rtp: Seal | None = wire.seal_rtp
         self.send_rtp, self.send_rtcp = wire.send_rtp, wire.send_rtcp
         self.packet_limit = wire.packet_limit
+
+    @property
+    def seal_rtp(self) -> Seal | None:
+        """The wire's own, whose keys may come and go."""
+        return self.bundle.wire.seal_rtp
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -244,6 +248,11 @@ class Bundle:
         """The peer is found, or found elsewhere: for all streams."""
         for one in self._strands:
             one.end.on_path(to, now)
+
+    def on_doubt(self, source: Address) -> None:
+        """Nothing that comes can be decrypted."""
+        for one in self._strands:
+            one.end.on_doubt(source)
 
     def on_stranger(self, source: Address, packets: int) -> None:
         """Nothing of the peer comes, but this: for all streams."""

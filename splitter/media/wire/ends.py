@@ -60,6 +60,10 @@ class WireEnd(Protocol):
         """Nothing of the peer comes, but this, from where SDP did not say."""
         ...
 
+    def on_doubt(self, source: Address) -> None:
+        """Encrypted packets come, and the keys do not open them."""
+        ...
+
     def on_lost(self, reason: str) -> None:
         """Nothing will come for now."""
         ...

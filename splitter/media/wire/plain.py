@@ -1,4 +1,7 @@
-"""Plain RTP and RTCP on two ports, from the host that SDP named (symmetric RTP, RFC 4961). Sends through its pair."""
+"""RTP and RTCP on two ports, from the host that SDP named (symmetric RTP, RFC 4961), plain or with SDP's keys.
+
+Sends through its pair.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,12 @@ from splitter.core.net import Address
 from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.wire.ends import NOWHERE, RTCP_BYTES, RTCP_DATAGRAMS, Seal, WireEnd
 from splitter.media.wire.host import Host
+from splitter.media.wire.keyed import KeyedPair
 from splitter.media.wire.latch import RESTORED_WINDOW_S, Latch, LatchRules, Verdict, canonical
 from splitter.media.wire.sources import Sources
 from splitter.media.wire.strangers import Strangers
 from splitter.rtp import rtcp
+from splitter.sdp.srtp import StreamKeys
 
 
 class Windows(Protocol):
@@ -27,24 +32,23 @@ class Windows(Protocol):
 
 
 class PlainWire:
-    """A wire without keys.
+    """A wire without keys, or with those that SDP told.
 
     Attributes:
         packet_limit: what the paths of trunks carry, tunnels of operators included.
-        send_rtp: the pair's own: nothing stands between a packet and its socket.
-        rejected: packets from elsewhere, and too many of RTCP. malformed: RTCP that is none.
+        send_rtp: the socket's own: nothing stands between a packet and it.
+        malformed: RTCP that is none.
     """
 
     packet_limit = 1350
-    seal_rtp: Seal | None = None
 
     def __init__(self, end: WireEnd, loop: Host, host: str, times: Windows, port: int = 0) -> None:
         """Bind two ports on our address `host`; `port` and the one above, if it had these. Raises MediaUnavailable."""
         self._end, self._way = end, end.way
         self._loop = loop
         open_pair = partial(loop.reopen_pair, port) if port else loop.open_pair
-        self._pair = open_pair(host, self._on_rtp, self._on_rtcp)
-        self.send_rtp = self._pair.send_rtp
+        self._pair = KeyedPair(partial(open_pair, host), self._on_rtp, self._on_rtcp, loop.now, self._on_doubt)
+        self.send_rtp = self._pair.send_sealed
         window_s = max(times.latch_window_s, RESTORED_WINDOW_S) if port else times.latch_window_s
         self._latch = Latch(LatchRules(window_s, doubts=True))
         self._rtcp_latch = Latch(LatchRules(2 * window_s, in_a_row=1, doubts=True))
@@ -54,14 +58,24 @@ class PlainWire:
         self._hosts: frozenset[str] = frozenset()
         self._open = False
         self._strangers: Strangers | None = None
-        self.rejected = self.malformed = 0
+        self._refused = self.malformed = 0
 
     def serve(self, end: WireEnd) -> None:
         if self._way is not None:
             self._way.leave(self._pair)
         self._end, self._way = end, end.way
-        if self._way is not None:
+        if self._way is not None and not self._pair.keyed:
             self._way.ride(self._pair)
+
+    @property
+    def seal_rtp(self) -> Seal | None:
+        """Encrypts a packet; None where they are plain."""
+        return self._pair.seal_rtp if self._pair.keyed else None
+
+    @property
+    def rejected(self) -> int:
+        """Packets from elsewhere, too many of RTCP, and those that the keys do not open."""
+        return self._refused + self._pair.unbelieved
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -79,11 +93,25 @@ class PlainWire:
             return
         if media.remote is None:
             raise LocalError("a participant with plain RTP needs the peer's addresses")
+        self._set_keys(media.remote.keys)
         self._hosts = frozenset((canonical(media.remote.rtp.host), canonical(media.remote.rtcp.host)))
         self._latch.expect(media.remote.rtp, now, Sources(media.remote.sources))
         self._hosts |= {self.to.host}  # one that was learned stays so
         self._rtcp_latch.expect(media.remote.rtcp, now)
         self._strangers = Strangers() if media.receiving else None
+
+    def _set_keys(self, keys: StreamKeys | None) -> None:
+        """Go by these. The short way knows none of them."""
+        keyed = self._pair.keyed
+        self._pair.set_keys(keys)
+        if self._way is not None and keyed != self._pair.keyed:
+            if keyed:
+                self._way.ride(self._pair)
+            else:
+                self._way.leave(self._pair)
+
+    def _on_doubt(self, source: Address) -> None:
+        self._end.on_doubt(source)
 
     def send_rtcp(self, data: bytes) -> None:
         to = self._rtcp_latch.destination
@@ -109,7 +137,7 @@ class PlainWire:
     def _admit(self, data: bytearray | memoryview, source: Address, now: float) -> bool:
         """Judge a packet that is not from the settled source. Held packets are taken once their port is believed."""
         if not self._open or not self._end.plausible(data):
-            self.rejected += 1
+            self._refused += 1
             return False
         before = self.to
         verdict = self._latch.judge(source, now)
@@ -140,14 +168,14 @@ class PlainWire:
 
     def _refuse(self, source: Address, now: float) -> None:
         """Count a packet of somebody else's stream; where nothing but that comes, it is told."""
-        self.rejected += 1
+        self._refused += 1
         if self._strangers is not None and (told := self._strangers.refused(source, self._end.taken, now)):
             stranger, packets = told
             self._end.on_stranger(Address(*stranger), packets)
 
     def _on_rtcp(self, data: bytearray | memoryview, source: Address, now: float) -> None:
         if not self._open or source[0] not in self._hosts or len(data) > RTCP_BYTES or not self._rtcp_pace.permit(now):
-            self.rejected += 1
+            self._refused += 1
             return
         try:
             messages = rtcp.parse(data)

@@ -100,7 +100,7 @@ class WorkerEngine:
         adapters: those of web callers.
     """
 
-    can = frozenset({Capability.DIGITS, Capability.QUALITY, Capability.RESTORE, Capability.MIX})
+    can = frozenset({Capability.DIGITS, Capability.QUALITY, Capability.RESTORE, Capability.MIX, Capability.SRTP})
 
     def __init__(
         self,

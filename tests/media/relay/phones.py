@@ -161,7 +161,7 @@ class Stage:
 
     def place(self, number: int, name: str, format: VoiceFormat, hertz: float) -> Phone:
         """Point a side to a phone that speaks."""
-        pair = cast(Pair, self.relay.sides[number].pair)
+        pair = cast(Pair, self.relay.sides[number].pair.beneath)
         phone = Phone(self, name, pair, Address("198.51.100.1", 5000 + 10 * number), format, hertz, ssrc=1000 + number)
         self.phones[name] = phone
         self.relay.set_remote(number, phone.remote)

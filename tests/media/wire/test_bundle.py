@@ -70,6 +70,7 @@ class End:
         self.paths.append(to)
 
     def on_stranger(self, source: Address, packets: int) -> None: ...
+    def on_doubt(self, source: Address) -> None: ...
 
     def on_lost(self, reason: str) -> None:
         self.lost.append(reason)

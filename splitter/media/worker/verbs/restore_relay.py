@@ -33,7 +33,7 @@ class RestoreRelay(Verb[Done], frozen=True):
             relay.set_hearing(self.relay.hearing)
             for side, remote in enumerate(self.relay.remotes):
                 if side in ends:
-                    relay.set_remote(side, remote)
+                    relay.set_remote(side, remote and remote.heard_only)
         except Exception:
             del worker.relays[handle.relay_id]
             relay.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from splitter.media.ports.rooms import CarriedRoom
@@ -41,6 +42,7 @@ class RestoreRoom(Verb[Done], frozen=True):
             room.join(one.handle.name, host, one.handle.local.rtp_port)
         for one in self.room.participants:
             if one.media is not None:
-                room.set_participant(one.handle.name, one.media)
+                remote = one.media.remote
+                room.set_participant(one.handle.name, replace(one.media, remote=remote and remote.heard_only))
             if one.chosen:
                 room.show(one.handle.name, one.chosen)

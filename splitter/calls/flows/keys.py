@@ -1,0 +1,37 @@
+"""Media that were lost take with them the account of what was encrypted: no key of ours is used again (RFC 3711 §9.1).
+
+What the peer sends can still be read; it is sent nothing until it has been told new keys, which it is owed. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.security import without_our_keys
+from splitter.media.ports.rooms import ParticipantMedia
+
+
+def spend_keys(call: LiveCall, kind: str) -> None:
+    """The voice ("audio") or the picture ("video") of a call goes on in another worker.
+
+    Whoever was told keys needs an offer with new ones; nothing is done for the others.
+    """
+    for leg in call.sides:
+        keys = leg.record.keys
+        if keys is not None and any(line.suite for line in keys.lines):
+            keys.spent = True
+            leg.terms.remote = without_our_keys(leg.terms.remote, (kind,))
+            call.owe(leg)
+    if kind == "audio":
+        voice = call.talk.voice
+        voice.wanted[:] = [end and end.heard_only for end in voice.wanted]
+        for added in voice.added.values():
+            added.wanted = added.wanted and added.wanted.heard_only
+    else:
+        for member in call.talk.room.members.values():
+            member.media = _heard(member.media)
+
+
+def _heard(media: ParticipantMedia | None) -> ParticipantMedia | None:
+    return media and replace(media, remote=media.remote and media.remote.heard_only)

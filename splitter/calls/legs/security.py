@@ -1,0 +1,190 @@
+"""The secure form of a leg's descriptions, and the plain one that flows know (RFC 4568). No I/O.
+
+    peer ── RTP/SAVP, a=crypto ──▶ read_offer, read_answer ──▶ RTP/AVP, Media.keys ──▶ flows, merge, relay, room
+         ◀─ RTP/SAVP, a=crypto ─── write_offer, write_answer ◀── RTP/AVP ──────────────┘
+
+Our keys of a line stay over re-offers, so that a hold or a refresh costs no packet; there are new ones where the peer
+comes with another key (it may be another phone by now), and where a media worker was lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+
+from splitter.calls.messages import session_of
+from splitter.calls.settings import Srtp, Trunk
+from splitter.calls.talk.leg import LegRecord
+from splitter.calls.talk.security import LegKeys, LineSecurity
+from splitter.core.errors import PeerError
+from splitter.core.ids import IdSource
+from splitter.sdp.model import Attribute, Media, Session
+from splitter.sdp.srtp import PLAIN_OF, SECURE_OF, Crypto, StreamKeys, Suite, read_cryptos
+from splitter.sdp.video import refuse
+from splitter.sdp.write import write
+from splitter.sip.message import Message
+
+_CONFIDENTIAL = ("tls", "wss")
+_KINDS = ("audio", "video")
+# Of a secure line none of this reaches the plain one: capabilities (RFC 5939) name profiles that it is not offered in.
+_ENDS_HERE = ("crypto", "tcap", "pcfg", "acap", "acfg", "key-mgmt", "zrtp-hash")
+
+
+class LegSecurity:
+    """What a leg's descriptions say of keys, to the peer and to us."""
+
+    def __init__(self, trunk: Trunk, record: LegRecord, ids: IdSource) -> None:
+        self._trunk, self._record, self._ids = trunk, record, ids
+        if trunk.srtp is not Srtp.NONE and record.keys is None:
+            record.keys = LegKeys()
+
+    # ---- what the peer says ----
+
+    def read_offer(self, message: Message) -> Session | None:
+        """The offer in a message, in its plain form; None where there is none. The same again gives the same.
+
+        Raises:
+            PeerError: it cannot be read; 488 where no voice of it may be taken as it is.
+        """
+        session, keys = session_of(message), self._record.keys
+        if session is None or keys is None:
+            return session
+        if keys.spent:
+            self._renew(keys)
+        faults: list[str] = []
+        lines = [self._offered(keys.line(i), media, faults) for i, media in enumerate(session.media)]
+        self._prove(session, lines, faults)
+        return replace(session, media=tuple(lines))
+
+    def read_answer(self, message: Message) -> Session | None:
+        """The answer to an offer of ours, likewise."""
+        session, keys = session_of(message), self._record.keys
+        if session is None or keys is None:
+            return session
+        faults: list[str] = []
+        lines = [self._answered(keys.line(i), media, faults) for i, media in enumerate(session.media)]
+        self._prove(session, lines, faults)
+        return replace(session, media=tuple(lines))
+
+    def _prove(self, session: Session, lines: list[Media], faults: list[str]) -> None:
+        voices = [line for line in lines if line.kind == "audio" and line.port and line.proto not in PLAIN_OF]
+        wanted = any(line.kind == "audio" and line.port for line in session.media)
+        if faults and wanted and not voices:
+            raise PeerError(faults[0], 488)
+
+    def _offered(self, line: LineSecurity, media: Media, faults: list[str]) -> Media:
+        line.asked, line.tag, line.suite = media.proto, 0, ""
+        line.secure = media.proto.upper() in PLAIN_OF
+        if media.kind not in _KINDS or not media.port:
+            return _plain(media)
+        cryptos = read_cryptos(media.get_all("crypto"))
+        taken = next((one for one in cryptos if one.suite in self._trunk.srtp_suites), None)
+        fault = "" if taken else self._why_no_keys(media)
+        if taken is not None and not self._may_tell_keys:
+            fault, taken = "its keys would be told in clear, over " + self._record.flow.transport.upper(), None
+        if taken is not None:
+            return self._keyed(line, media, taken)
+        if line.secure or self._trunk.srtp is Srtp.REQUIRED:
+            faults.append(f"{media.kind}: {fault}")
+            return refuse(_plain(media))
+        return media.without(_ENDS_HERE[:1])
+
+    def _answered(self, line: LineSecurity, media: Media, faults: list[str]) -> Media:
+        if media.kind not in _KINDS or not media.port:
+            return _plain(media)
+        told = dict(enumerate(self._trunk.srtp_suites, 1))
+        cryptos = [one for one in read_cryptos(media.get_all("crypto")) if told.get(one.tag) is one.suite]
+        line.asked, line.secure = media.proto, media.proto.upper() in PLAIN_OF
+        if cryptos and cryptos[0].suite in line.ours:
+            return self._keyed(line, media, cryptos[0], renews=False)
+        line.tag, line.suite = 0, ""
+        if line.secure or self._trunk.srtp is Srtp.REQUIRED:
+            faults.append(f"{media.kind}: {self._why_no_keys(media)}")
+            return refuse(_plain(media))
+        return media.without(_ENDS_HERE[:1])
+
+    def _keyed(self, line: LineSecurity, media: Media, taken: Crypto, *, renews: bool = True) -> Media:
+        """The line in its plain form, with its keys."""
+        if renews and line.theirs and line.theirs != taken.key:
+            line.ours.clear()
+        line.tag, line.suite, line.theirs = taken.tag, taken.suite.value, taken.key
+        keys = StreamKeys(taken.suite, taken.key, self._our_key(line, taken.suite))
+        return replace(_plain(media), keys=keys)
+
+    def _why_no_keys(self, media: Media) -> str:
+        if not media.has("crypto"):
+            return f"{media.proto} without a=crypto (RFC 4568), and this trunk's srtp is {self._trunk.srtp}"
+        return f"no a=crypto that can be taken; srtp_suites are {', '.join(self._trunk.srtp_suites)}"
+
+    @property
+    def _may_tell_keys(self) -> bool:
+        return self._trunk.srtp_in_clear or self._record.flow.transport in _CONFIDENTIAL
+
+    # ---- what we say ----
+
+    def write_offer(self, session: Session) -> bytes:
+        """An offer of ours, as it goes to the peer."""
+        keys = self._record.keys
+        if keys is None:
+            return write(session)
+        if keys.spent:
+            self._renew(keys)
+        secure = self._trunk.srtp is Srtp.REQUIRED or any(one.secure for one in keys.lines)
+        lines = [self._to_offer(keys.line(i), one, secure) for i, one in enumerate(session.media)]
+        return self._written(keys, session, lines)
+
+    def write_answer(self, session: Session) -> bytes:
+        """Our answer to the peer's latest offer, as it goes there."""
+        keys = self._record.keys
+        if keys is None:
+            return write(session)
+        return self._written(keys, session, [self._to_answer(keys.line(i), one) for i, one in enumerate(session.media)])
+
+    def _to_offer(self, line: LineSecurity, media: Media, secure: bool) -> Media:
+        if media.kind not in _KINDS:
+            return media
+        line.secure = line.secure or (secure and (not line.asked or self._trunk.srtp is Srtp.REQUIRED))
+        shown = media.with_(proto=SECURE_OF.get(media.proto, media.proto) if line.secure else media.proto)
+        if not media.port or not self._may_tell_keys:
+            return shown
+        lines = [
+            Attribute("crypto", Crypto(tag, suite, self._our_key(line, suite)).value)
+            for tag, suite in enumerate(self._trunk.srtp_suites, 1)
+        ]
+        return shown.with_(attributes=(*shown.attributes, *lines))
+
+    def _to_answer(self, line: LineSecurity, media: Media) -> Media:
+        shown = media.with_(proto=line.asked) if line.secure else media
+        if not media.port or not line.suite:
+            return shown
+        suite = Suite(line.suite)
+        told = Attribute("crypto", Crypto(line.tag, suite, self._our_key(line, suite)).value)
+        return shown.with_(attributes=(*shown.attributes, told))
+
+    def _written(self, keys: LegKeys, session: Session, lines: list[Media]) -> bytes:
+        """The description under an o= version that no other one has had (RFC 3264 §8)."""
+        said = replace(session, media=tuple(lines))
+        digest = sha256(write(replace(said, origin=replace(said.origin, version=0)))).hexdigest()
+        version = session.origin.version + keys.ahead
+        if keys.said[0] >= version and keys.said[1] != digest:
+            keys.ahead += keys.said[0] + 1 - version
+            version = keys.said[0] + 1
+        keys.said = version, digest
+        return write(replace(said, origin=replace(said.origin, version=version)))
+
+    # ---- our keys ----
+
+    def _our_key(self, line: LineSecurity, suite: Suite) -> bytes:
+        if suite.value not in line.ours:
+            line.ours[suite.value] = self._ids.number(1 << 8 * suite.key_bytes).to_bytes(suite.key_bytes)
+        return line.ours[suite.value]
+
+    def _renew(self, keys: LegKeys) -> None:
+        for line in keys.lines:
+            line.ours.clear()
+        keys.spent = False
+
+
+def _plain(media: Media) -> Media:
+    """The line under the plain profile, without what it says of keys."""
+    return media.with_(proto=PLAIN_OF.get(media.proto.upper(), media.proto)).without(_ENDS_HERE)

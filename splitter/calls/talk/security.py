@@ -1,0 +1,61 @@
+"""The keys that a leg has told its peer in SDP (RFC 4568), as plain data: another process goes on with them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from splitter.sdp.model import Media, Session
+
+
+@dataclass(slots=True)
+class LineSecurity:
+    """One m-line of a leg.
+
+    Attributes:
+        asked: the transport protocol in the latest description of the peer; "" before there is one.
+        tag, suite: of the a=crypto that we take there; 0 and "" where its packets are plain.
+        theirs: the peer's latest key.
+        ours: of each suite that was told the peer.
+        secure: it runs over RTP/SAVP, ours or the peer's wish; else keys stand beside a plain profile, if any do.
+    """
+
+    asked: str = ""
+    tag: int = 0
+    suite: str = ""
+    theirs: bytes = field(default=b"", repr=False)
+    ours: dict[str, bytes] = field(default_factory=dict, repr=False)
+    secure: bool = False
+
+
+@dataclass(slots=True)
+class LegKeys:
+    """All lines of a leg.
+
+    Attributes:
+        spent: its media were lost, and with them the account of what was encrypted: no key of ours is used again.
+        said: the latest description as it left, but for its o= line, as a digest; and the version that it had.
+        ahead: so much is our o= version ahead of what flows count: keys change where nothing else does.
+    """
+
+    lines: list[LineSecurity] = field(default_factory=list)
+    spent: bool = False
+    said: tuple[int, str] = (0, "")
+    ahead: int = 0
+
+    def line(self, index: int) -> LineSecurity:
+        """One line; made where it was not there."""
+        while len(self.lines) <= index:
+            self.lines.append(LineSecurity())
+        return self.lines[index]
+
+
+def without_our_keys(session: Session | None, kinds: Iterable[str]) -> Session | None:
+    """A peer's description whose media were lost: what comes is still to be read, and nothing is sent by old keys."""
+    if session is None or not any(media.keys for media in session.media):
+        return session
+    return replace(session, media=tuple(_spent(media) if media.kind in kinds else media for media in session.media))
+
+
+def _spent(media: Media) -> Media:
+    return media if media.keys is None else replace(media, keys=media.keys.receiving)

@@ -1,0 +1,224 @@
+"""Trunks with keys in SDP (SDES, RFC 4568): both ends of each stream have the same keys, whatever happens to the call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from splitter.calls.settings import Srtp
+from splitter.media.ports.ends import RemoteEnd
+from splitter.sdp.model import Attribute, Media, Session
+from splitter.sdp.srtp import SECURE_OF, Crypto, Suite, read_cryptos
+from tests.calls.kit import connected, ended, joined
+from tests.calls.table import notes
+from tests.world import Peer, PeerCall, World
+from tests.world.terminal import Terminal
+
+SUITE = Suite.AES_CM_128_HMAC_SHA1_80
+
+
+class SecureTerminal(Terminal):
+    """Media of a peer that speaks SRTP alone. `turn`: its key changes with it."""
+
+    turn = 1
+
+    def note(self, session: Session) -> Session:
+        return super().note(replace(session, media=tuple(self._secured(line) for line in session.media)))
+
+    def key(self, media: Media) -> bytes:
+        return bytes([self.port % 251, len(media.kind), media.kind == "video", self.turn] * 8)[: SUITE.key_bytes]
+
+    def _secured(self, media: Media) -> Media:
+        line = media.without(("crypto",)).with_(proto=SECURE_OF.get(media.proto, media.proto))
+        if not line.port:
+            return line
+        return line.with_(attributes=(*line.attributes, Attribute("crypto", Crypto(1, SUITE, self.key(media)).value)))
+
+
+def secure(peer: Peer) -> None:
+    """Let this neighbour's phones speak SRTP."""
+    plain = peer.terminal
+
+    def terminal() -> SecureTerminal:
+        made = plain()
+        return SecureTerminal(made.host, made.port, peer.ids.number(2**31))
+
+    peer.terminal = terminal  # type: ignore[method-assign]
+
+
+def agreed(call: PeerCall, kind: str = "audio") -> tuple[bytes, bytes]:
+    """The keys of a stream, as the peer has them: its own, and ours."""
+    ours, theirs = call.terminal.ours, call.terminal.theirs
+    assert ours is not None and theirs is not None
+    index = next(i for i, line in enumerate(ours.media) if line.kind == kind and line.port)
+    [mine] = read_cryptos(ours.media[index].get_all("crypto"))
+    [other] = [one for one in read_cryptos(theirs.media[index].get_all("crypto")) if one.tag == mine.tag]
+    assert ours.media[index].proto == theirs.media[index].proto
+    return mine.key, other.key
+
+
+def held(end: RemoteEnd | None) -> tuple[bytes, bytes] | None:
+    """The same, as an engine was told them; None for plain RTP."""
+    assert end is not None
+    return (end.keys.theirs, end.keys.ours) if end.keys is not None else None
+
+
+def pointed(world: World, caller: PeerCall, side: int) -> tuple[bytes, bytes] | None:
+    relay = world.engine.relay_of(world.call_of(caller).talk.call_id)
+    assert relay is not None
+    return held(relay.remote[side])
+
+
+def shown(world: World, caller: PeerCall, name: str = "caller") -> tuple[bytes, bytes] | None:
+    room = world.engine.room_of(world.call_of(caller).talk.call_id)
+    assert room is not None
+    media = room.members[name]
+    assert media is not None
+    return held(media.remote)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with World(trunk={"srtp": Srtp.REQUIRED, "srtp_in_clear": True}) as world:
+        for peer in (world.sbc, world.pbx, world.pbx2, world.desk):
+            secure(peer)
+        yield world
+
+
+def assert_keyed(world: World, caller: PeerCall, centre: PeerCall) -> None:
+    assert world.voice_faults(caller) == []
+    assert pointed(world, caller, 0) == agreed(caller)
+    assert pointed(world, caller, 1) == agreed(centre)
+    assert shown(world, caller) == agreed(caller, "video")
+
+
+class TestACall:
+    def test_has_keys_on_every_leg(self, world: World) -> None:
+        caller, centre = connected(world)
+        seat = joined(world, caller)
+        assert_keyed(world, caller, centre)
+        assert shown(world, caller, "seat-1") == agreed(seat, "video")
+        streams = agreed(caller), agreed(centre), agreed(caller, "video"), agreed(seat, "video")
+        assert len({ours for _, ours in streams}) == 4, "no key of ours is used for two streams"
+        seat.bye()
+        ended(world, caller, centre)
+
+    def test_with_one_side_in_clear(self) -> None:
+        with World(trunk={"srtp": Srtp.OPTIONAL, "srtp_in_clear": True}) as world:
+            secure(world.sbc)
+            caller, centre = connected(world)
+            assert pointed(world, caller, 0) == agreed(caller) and pointed(world, caller, 1) is None
+            assert shown(world, caller) == agreed(caller, "video")
+            ended(world, caller, centre)
+
+    def test_is_refused_where_the_trunk_has_no_srtp(self) -> None:
+        with World() as world:
+            secure(world.sbc)
+            caller = world.sbc.invite()
+            refused = caller.expect("488")
+            assert "RTP/SAVP" in (refused.message.headers.get("warning") or "")
+            world.run(40)
+
+    def test_tells_its_trace_no_key(self, world: World) -> None:
+        caller, centre = connected(world)
+        messages = b"".join(event.data or b"" for event in world.trace_of(caller))
+        told = {line.partition(b"inline:")[2] for line in messages.split(b"\r\n") if line.startswith(b"a=crypto:")}
+        assert told and all(set(key) == set(b"x") for key in told)
+        ended(world, caller, centre)
+
+
+class TestChanges:
+    def test_a_hold_keeps_the_keys(self, world: World) -> None:
+        caller, centre = connected(world)
+        before = agreed(caller), agreed(centre)
+        centre.reinvite(audio="sendonly")
+        centre.expect("200 re-INVITE")
+        caller.expect("INVITE")
+        world.run(1)
+        assert (agreed(caller), agreed(centre)) == before
+        assert_keyed(world, caller, centre)
+        centre.unread.clear()
+        ended(world, caller, centre)
+
+    def test_another_key_of_a_peer_is_taken(self, world: World) -> None:
+        caller, centre = connected(world)
+        before = agreed(centre)
+        centre.terminal.turn = 2  # type: ignore[attr-defined]
+        centre.reinvite(move=True)
+        centre.expect("200 re-INVITE")
+        world.run(1)
+        after = agreed(centre)
+        assert after[0] != before[0] and after[1] != before[1]
+        assert_keyed(world, caller, centre)
+        caller.unread.clear()
+        ended(world, caller, centre)
+
+
+class TestDeaths:
+    def test_of_a_voice_worker_bring_new_keys(self, world: World) -> None:
+        caller, centre = connected(world)
+        before = agreed(caller), agreed(centre)
+        relay = world.engine.relay_of(world.call_of(caller).talk.call_id)
+        assert relay is not None
+        world.engine.lose_relay(relay)
+        world.run(0.005)  # nobody has answered yet
+        for side, keys in enumerate(before):
+            assert pointed(world, caller, side) == (keys[0], b""), "nothing is encrypted by a key that was in use"
+        world.run(1)
+        assert agreed(caller)[1] != before[0][1] and agreed(centre)[1] != before[1][1]
+        assert_keyed(world, caller, centre)
+        for call in (caller, centre):
+            call.unread.clear()
+        ended(world, caller, centre)
+
+    def test_of_a_video_worker_too(self, world: World) -> None:
+        caller, centre = connected(world)
+        before = agreed(caller, "video")
+        room = world.engine.room_of(world.call_of(caller).talk.call_id)
+        assert room is not None
+        world.engine.lose_room(room)
+        world.run(2)
+        assert agreed(caller, "video")[1] != before[1]
+        assert_keyed(world, caller, centre)
+        for call in (caller, centre):
+            call.unread.clear()
+        ended(world, caller, centre)
+
+    def test_of_the_signalling_change_nothing(self, world: World) -> None:
+        caller, centre = connected(world)
+        world.run(1)
+        before = agreed(caller), agreed(centre)
+        world.restart()
+        world.run(1)
+        assert (agreed(caller), agreed(centre)) == before
+        assert_keyed(world, caller, centre)
+        centre.reinvite(audio="sendonly")
+        centre.expect("200 re-INVITE")
+        world.run(1)
+        assert (agreed(caller), agreed(centre)) == before
+        assert_keyed(world, caller, centre)
+        for call in (caller, centre):
+            call.unread.clear()
+        ended(world, caller, centre)
+
+
+class TestThePolicy:
+    def test_refuses_a_call_in_clear_in_words(self) -> None:
+        with World(trunk={"srtp": Srtp.REQUIRED, "srtp_in_clear": True}) as world:
+            caller = world.sbc.invite()
+            refused = caller.expect("488")
+            assert "without a=crypto" in (refused.message.headers.get("warning") or "")
+            world.run(40)
+
+    def test_a_centre_that_answers_in_clear_is_given_up(self, world: World) -> None:
+        del world.pbx.__dict__["terminal"]  # it speaks no SRTP, and answers all the same
+        caller = world.sbc.invite("12345")
+        centre = world.pbx.take()
+        centre.answer()
+        caller.expect("480")
+        assert any("RTP/SAVP without a=crypto" in note for note in notes(world, caller))
+        centre.expect("ACK")
+        centre.expect("BYE")
+        world.run(40)

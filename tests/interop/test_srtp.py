@@ -1,0 +1,132 @@
+"""Keys in SDP (SDES, RFC 4568) with real peers: baresip's SRTP on one side, Asterisk's over TLS on the other."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from splitter.core.net import Address
+from splitter.lab.seat import Seat, SeatSettings
+from tests.interop.addresses import Desk
+from tests.interop.asterisk import Asterisk
+from tests.interop.baresip import HANDSET_TONE, SENDER, Baresip
+from tests.interop.gateway import Gateway
+from tests.interop.process import eventually
+from tests.interop.scene import CENTRE_PORT, Scene, until
+from tests.interop.test_baresip import FRAMES, SEAT, happens, shown
+from tests.interop.voice import Voice
+from tests.transport.pki import authority, paper
+
+AGENT_TONE = 770.0
+
+_TLS = """
+[transport-tls]
+type = transport
+protocol = tls
+bind = {centre}:5061
+cert_file = {inside}/etc/own.pem
+priv_key_file = {inside}/etc/own.key
+ca_list_file = {inside}/etc/authority.pem
+method = tlsv1_2
+verify_server = no
+"""
+
+
+class SecureAsterisk(Asterisk):
+    """Asterisk whose trunk to the gateway is TLS with SRTP, as sipconf/asterisk says."""
+
+    def start(self) -> Asterisk:
+        own = paper(f"IP:{self._desk.centre}")
+        (self.folder / "etc").mkdir()
+        for source, name in (
+            (own.certificate, "own.pem"),
+            (own.key, "own.key"),
+            (authority().certificate, "authority.pem"),
+        ):
+            shutil.copy(source, self.folder / "etc" / name)
+        return super().start()
+
+    def _here(self, text: str) -> str:
+        text = super()._here(text)
+        if "[splitter]" not in text:
+            return text
+        text = text.replace(
+            "[splitter]\ntype = endpoint\ntransport = transport-udp\n",
+            "[splitter]\ntype = endpoint\ntransport = transport-tls\nmedia_encryption = sdes\n",
+        )
+        text = text.replace(
+            f"contact = sip:{self._desk.core}:5060", f"contact = sip:{self._desk.core}:5061\\;transport=tls"
+        )
+        return text + _TLS.format(centre=self._desk.centre, inside=self._inside)
+
+
+@pytest.fixture
+def gateway(make_gateway: Callable[..., Gateway], desk: Desk) -> Gateway:
+    """A gateway with SRTP on both sides: in clear towards the handset, over TLS towards the centre."""
+    own = paper(f"IP:{desk.core}")
+    return make_gateway(
+        core_listen=f', "tls:{desk.core}:5061"',
+        core_tls=f'certificate = "{own.certificate}"\nkey = "{own.key}"\nca = "{authority().certificate}"',
+        sbc_more='srtp = "required"\nsrtp_in_clear = true',
+        pbx_port=5061,
+        pbx_login='transport = "tls"\nsrtp = "required"',
+    )
+
+
+@pytest.fixture
+def handset(gateway: Gateway, desk: Desk, tmp_path: Path) -> Iterator[Baresip]:
+    with Baresip(desk, tmp_path, secure=True) as handset:
+        yield handset
+
+
+@pytest.fixture
+def asterisk(gateway: Gateway) -> Iterator[Asterisk]:
+    with SecureAsterisk(gateway.desk, modules="res_srtp res_pjsip_sdp_rtp") as asterisk:
+        yield asterisk
+
+
+def hears(voice: Voice, tone: float, who: str) -> None:
+    voice.forget()
+    eventually(lambda: voice.hears(tone), who, 8, voice.in_words)
+
+
+class TestBothSides:
+    def test_are_heard_and_seen_over_a_hold_and_deaths(
+        self, gateway: Gateway, asterisk: Asterisk, handset: Baresip, scene: Scene
+    ) -> None:
+        agent = scene.voice(scene.desk.agent, CENTRE_PORT, AGENT_TONE)
+        phone = scene.centre("centre-answers", name="agent", host=scene.desk.agent)
+        handset.call("12345")
+        agent.talk_to(until(phone, "INVITE").sdp.address_of(0))
+        until(phone, "ACK")
+        hears(agent, HANDSET_TONE, "the agent hears baresip")
+        eventually(lambda: AGENT_TONE in handset.chord(), "baresip hears the agent", 8)
+        [call] = gateway.calls()
+        asyncio.run(self._is_seen(gateway, handset, call["call_id"]))
+        trace = gateway.cli("trace", call["call_id"], "--raw")
+        assert trace.count("a=crypto:") >= 4 and "RTP/SAVP" in trace
+        keys = {line.partition("inline:")[2].strip("|\r\n ") for line in trace.splitlines() if "inline:" in line}
+        assert all(set(key.partition("|")[0]) == {"x"} for key in keys), keys
+        gateway.kill_workers()
+        agent.forget()
+        eventually(lambda: agent.hears(HANDSET_TONE), "the agent hears baresip again", 10, agent.in_words)
+        eventually(lambda: AGENT_TONE in handset.chord(), "baresip hears the agent again", 10)
+        handset.hang_up()
+        phone.finish()
+
+    async def _is_seen(self, gateway: Gateway, handset: Baresip, call_id: str) -> None:
+        """A seat in clear sees baresip's pictures, and baresip sees the seat's."""
+        seat = Seat(SeatSettings(extension="8001"), gateway.desk.seat)
+        await seat.start()
+        try:
+            outcome = await seat.join(call_id, Address(gateway.desk.access, 5060)).answered()
+            assert outcome.accepted, outcome
+            await happens(lambda: seat.video.sight.rising(SENDER) >= FRAMES, "the seat sees baresip's picture move")
+            await happens(lambda: shown(handset, handset.folder / "now.png") == SEAT, "baresip sees the seat's picture")
+            await seat.leave()
+        finally:
+            await seat.stop()
