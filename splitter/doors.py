@@ -28,7 +28,7 @@ from splitter.floor import Floor
 from splitter.prepared import Prepared, login_marks, passwords_of
 from splitter.store.cabinet import Cabinet
 from splitter.store.journal import Journal
-from splitter.store.photos import Photos
+from splitter.store.photos import Photo, Photos
 from splitter.store.schema import beside
 from splitter.store.screenshots import ScreenshotFiles
 from splitter.telemetry import log as logs
@@ -149,7 +149,7 @@ class Doors:
         """Build the album, and who clears up after calls."""
         shots = ScreenshotFiles(beside(self._settings.store.path, "screenshots"))
         self.album = Album(taken=self._bus.publish, files=shots, wall=self._clock.wall)
-        self.photos = Photos(beside(self._settings.store.path, "photos"), self._clock)
+        self.photos = Photos(beside(self._settings.store.path, "photos"), self._clock, self._on_photo)
         self.leftovers = Leftovers(self._floor.pictures)
 
     def _guard(self, orders: Orders) -> None:
@@ -253,6 +253,10 @@ class Doors:
         tell("webhooks", Notice, self.webhooks.notice)
         tell("climbing", LinkWanted, self.climbing.on_wanted)
         tell("webhooks", ScreenshotTaken, self.webhooks.snapshot)
+
+    def _on_photo(self, photo: Photo, image: bytes) -> None:
+        if self._floor.recordings is not None:
+            self._floor.recordings.on_photo(photo.call_id, photo.number, image)
 
     def _include_alarms(self) -> None:
         """Name the parts that tell what is wrong, in the order in which operators read it."""

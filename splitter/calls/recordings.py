@@ -151,6 +151,12 @@ class Recordings:
         if view is not None and view.recording.state == RecordingState.RECORDING:
             self.link.tell(p.KeepStill(view.recording.id, number, png))
 
+    def on_photo(self, call_id: str, number: int, jpeg: bytes) -> None:
+        """The caller has sent a photo: it is kept beside the recording, where one is being made."""
+        view = self._known.get(call_id)
+        if view is not None and view.recording.state == RecordingState.RECORDING:
+            self.link.tell(p.KeepPhoto(view.recording.id, number, jpeg))
+
     def forget_unclaimed(self, live: Iterable[CallView]) -> None:
         """End the recordings that the recorder makes since before and that no call wants any longer.
 
@@ -165,6 +171,10 @@ class Recordings:
     async def enter(self, kind: str, about: dict[str, Any]) -> None:
         """Note in the ledger who has opened, exported or listed what. Raises LocalError where it cannot be."""
         await self.link.ask(p.EnterInLedger(kind, about))
+
+    async def make_film(self, recording: str) -> None:
+        """Have a film of a recording made. Raises LocalError."""
+        await self.link.ask(p.MakeFilm(recording))
 
     async def hold(self, recording: str, held: bool, by: str, reason: str) -> None:
         """Let nothing delete a recording, or let it be deleted again. Raises LocalError."""

@@ -20,6 +20,7 @@ ACTIONS = {
     "stop": "the recording has ended",
 }
 _REASON = click.option("--reason", default="", help="Why; it stands in the ledger.")
+_LOOK_S = 1.0
 _ID = click.argument("recording", metavar="ID")
 
 
@@ -118,14 +119,45 @@ def export(ctx: click.Context, recording: str, target: Path) -> None:
     door = open_door(ctx)
     try:
         row = msgspec.json.decode(door.read("GET", "recordings", recording), type=RecordingRow)
-        for part in row.parts:
-            file = target / f"{row.id}.{part.number}.mkv"
-            door.save(file, "recordings", row.id, "files", str(part.number), export=1)
+        named: list[tuple[str, tuple[str, ...]]] = [
+            (f"{row.id}.{part.number}.mkv", ("files", str(part.number))) for part in row.parts
+        ]
+        named += [(Path(one.path).name, ("beside", str(one.number))) for one in row.beside]
+        if row.film is not None and row.film.state == "ready":
+            named.append((f"{row.id}.mp4", ("film",)))
+        for name, words in named:
+            file = target / name
+            door.save(file, "recordings", row.id, *words, export=1)
             say(f"{file}: {file.stat().st_size} bytes")
     except RefusedByGateway as error:
         fail(str(error))
     except OSError as error:
         fail(f"{error.filename or target} cannot be written: {error.strerror}")
+
+
+@recordings.command()
+@_ID
+@click.option("--wait", is_flag=True, help="Until it is ready, or has failed.")
+@click.pass_context
+def render(ctx: click.Context, recording: str, wait: bool) -> None:
+    """Have the film of a recording made (MP4: both sides, side by side), when the machine has time."""
+    from splitter.media.record.index import RecordingRow
+
+    door = open_door(ctx)
+    try:
+        row = msgspec.json.decode(door.read("POST", "recordings", recording, "film"), type=RecordingRow)
+        while wait and row.film is not None and row.film.state in ("waiting", "rendering"):
+            time.sleep(_LOOK_S)
+            row = msgspec.json.decode(door.read("GET", "recordings", recording), type=RecordingRow)
+    except RefusedByGateway as error:
+        fail(str(error))
+    film = row.film
+    if film is None or film.state == "failed":
+        fail(f"{recording} has no film: {film.reason if film is not None else 'it was deleted'}")
+    if film.state == "ready":
+        say(f"{recording}: its film is ready{f'; {film.reason}' if film.reason else ''}")
+    else:
+        say(f"{recording}: its film is made when the machine has time ({film.state})")
 
 
 @recordings.command()

@@ -10,7 +10,7 @@ import asyncio
 import io
 import os
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,9 +59,13 @@ class Photos:
 
     Args:
         folder: made if need be; None keeps none.
+        told: of each one that is kept, with its file.
     """
 
-    def __init__(self, folder: Path | None, clock: Clock) -> None:
+    def __init__(
+        self, folder: Path | None, clock: Clock, told: Callable[[Photo, bytes], None] = lambda photo, image: None
+    ) -> None:
+        self._tell = told
         self._folder = folder
         self._clock = clock
         self._kept: dict[tuple[str, int], Photo] = {}
@@ -111,7 +115,8 @@ class Photos:
             except OSError as error:
                 raise StoreError(f"the photo cannot be kept: {error.strerror or error}") from error
             self._kept[call_id, number] = photo
-            return photo
+        self._tell(photo, image)
+        return photo
 
     def of_call(self, call_id: str) -> list[Photo]:
         """The photos of a call, the oldest first."""

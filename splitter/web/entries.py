@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from splitter.calls.logins.access import Scope
 from splitter.media.record.index import RecordingRow
+from splitter.media.record.render_job import Peaks
 from splitter.web import shapes
 from splitter.web.admissions import HOST_BODY, AdmissionRoutes
+from splitter.web.films import MP4, FilmRoutes
 from splitter.web.find import Finder
 from splitter.web.phones import PART_BODY, PHONE_BODY, VOICE_BODY, PhoneRoutes
 from splitter.web.ports import Ports
+from splitter.web.recording_folder import RecordingFolder
 from splitter.web.recordings import HOLD_BODY, MATROSKA, RECORDING_BODY, RecordingRoutes
 from splitter.web.routes import GoodAnswer, Operation, Query
 
@@ -23,7 +26,8 @@ _LISTEN_LATER = frozenset({Scope.RECORDINGS})
 
 def recordings(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     """Recordings of calls."""
-    routes = RecordingRoutes(ports.calls, finder, ports.recordings, ports.clock)
+    recorded = RecordingFolder(ports.recordings, ports.clock)
+    routes = RecordingRoutes(ports.calls, finder, recorded)
     done, gone = GoodAnswer(200, "the recorder does so", shapes.CallId), GoodAnswer(204, "it is gone", kind=_NO_BODY)
     listed = GoodAnswer(200, "recordings, the newest first", shapes.RecordingList)
     row, file = GoodAnswer(200, "the recording", RecordingRow), GoodAnswer(200, "the file, or a range", kind=MATROSKA)
@@ -39,6 +43,7 @@ def recordings(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     )
     path = "/v1/recordings/{id}"
     return (
+        *_films(FilmRoutes(recorded), path),
         Operation(
             *("POST", f"{_CALL}/recording", _ACT, routes.record, "Begin, pause, resume or end a recording", (done,)),
             body=RECORDING_BODY,
@@ -117,6 +122,41 @@ def phones(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
         Operation(
             *("DELETE", f"{_CALL}/voices/centre", _HEAR, routes.leave, "The agent leaves, others go on", (gone,)),
             faults=((409, "alone"),),
+        ),
+    )
+
+
+def _films(routes: FilmRoutes, path: str) -> tuple[Operation, ...]:
+    """Films of recordings, and what is shown beside them."""
+    missing = ((404, "no-such-recording"), (409, "no-recording"), (410, "gone"))
+    given, film = (*missing, (503, "no-recorder")), (409, "no-film")
+    asked = GoodAnswer(202, "it is made when the machine has time; see `film`", RecordingRow)
+    mp4, picture = GoodAnswer(200, "the film, or a range", kind=MP4), GoodAnswer(200, "the picture", kind="image/png")
+    peaks = GoodAnswer(200, "highest amplitudes, 0 to 100", Peaks)
+    events = GoodAnswer(200, "each with its second", shapes.FilmEvents)
+    export = Query("export", "1: it is taken out of the house; the ledger says so", "integer")
+    return (
+        Operation(
+            *("POST", f"{path}/film", _LISTEN_LATER, routes.make, "Have the film of a recording made", (asked,)),
+            faults=(*given, (409, "no-films")),
+        ),
+        Operation(
+            *("GET", f"{path}/film", _LISTEN_LATER, routes.film, "The film of a recording: MP4, both sides", (mp4,)),
+            query=(export,),
+            faults=(*given, film),
+        ),
+        Operation(
+            *("GET", f"{path}/peaks", _LISTEN_LATER, routes.peaks, "How loud both sides of a film are", (peaks,)),
+            faults=(*missing, film),
+        ),
+        Operation(
+            *("GET", f"{path}/events", _LISTEN_LATER, routes.events, "What happened while it was recorded", (events,)),
+            faults=missing,
+        ),
+        Operation(
+            *("GET", f"{path}/beside/{{number}}", _LISTEN_LATER, routes.beside, "A picture beside it", (picture,)),
+            query=(export,),
+            faults=(*given, (404, "no-such-picture")),
         ),
     )
 

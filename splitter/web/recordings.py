@@ -6,57 +6,48 @@ GET    /v1/recordings/{id}            one of them, with its files
 GET    /v1/recordings/{id}/files/{n}   a file of it, or a range of that
 PUT    /v1/recordings/{id}/hold       let nothing delete it, or let it be deleted again
 DELETE /v1/recordings/{id}            delete its files
-
-Whoever opens, exports or deletes one stands in the ledger before it happens: without a recorder nothing is given out.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
-from pathlib import Path
 
 from aiohttp import web
 
 from splitter.calls.asks import RecordCall
 from splitter.calls.logins.access import Scope
-from splitter.calls.recordings import Recordings
 from splitter.calls.states import RecordingAction
-from splitter.core.clock import Clock
 from splitter.core.errors import LocalError
-from splitter.media.record.index import LIMIT_MOST, RecordingPart, RecordingQuery, RecordingRow, one, search
+from splitter.media.record.index import LIMIT_MOST, RecordingPart, RecordingQuery, RecordingRow, search
 from splitter.web.auth import bearer_of
 from splitter.web.bodies import read_json
 from splitter.web.calls import flag, said_by
 from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder
 from splitter.web.ports import LiveCalls
+from splitter.web.recording_folder import RecordingFolder
 from splitter.web.routes import JSON, JSON_BYTES, Body
-from splitter.web.sending import send_source
 from splitter.web.shapes import CallId, HoldWish, RecordingList, RecordingWish
 
 RECORDING_BODY = Body((JSON,), JSON_BYTES, RecordingWish)
 HOLD_BODY = Body((JSON,), JSON_BYTES, HoldWish)
 MATROSKA = "video/x-matroska"
-_AGAIN_S = 60.0  # a player asks for many ranges: they are one opening
 
 
 class RecordingRoutes:
     """Handlers of the six above."""
 
-    def __init__(self, calls: LiveCalls, finder: Finder, recordings: Recordings | None, clock: Clock) -> None:
+    def __init__(self, calls: LiveCalls, finder: Finder, recorded: RecordingFolder) -> None:
         self._calls = calls
         self._find = finder
-        self._recordings = recordings
-        self._clock = clock
-        self._opened: dict[tuple[str, str, str], float] = {}
+        self._recorded = recorded
 
     async def record(self, request: web.Request) -> web.Response:
         wish, bearer = await read_json(request, RECORDING_BODY, RecordingWish), bearer_of(request)
         call = await self._find.to_own(request)
         action, may_end = RecordingAction(wish.action), bearer.may(Scope.CONTROL)
         by_hand = action in (RecordingAction.START, RecordingAction.STOP)
-        if by_hand and not may_end and not self._made.settings.on_demand:
+        if by_hand and not may_end and not self._recorded.made.settings.on_demand:
             raise ApiError(403, "wrong-scope", "desks do not begin or end recordings here: see [recording] on_demand")
         await self._calls.ask(call.call_id, RecordCall(action, said_by(bearer), may_end))
         return json_response(CallId(call.call_id))
@@ -73,87 +64,41 @@ class RecordingRoutes:
             int(_number(request, "limit", 50.0, LIMIT_MOST)),
         )
         try:
-            rows = await asyncio.to_thread(search, self._folder, query)
+            rows = await asyncio.to_thread(search, self._recorded.folder, query)
         except LocalError as error:
             raise ApiError(503, "unavailable", str(error)) from None
         return json_response(RecordingList(rows))
 
     async def one(self, request: web.Request) -> web.Response:
-        return json_response(await self._row(request))
+        return json_response(await self._recorded.row(request))
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        row = await self._row(request)
+        row = await self._recorded.row(request)
         part = _part(row, request.match_info["number"])
-        if row.state == "deleted":
-            raise ApiError(410, "gone", f"the files of recording {row.id} were deleted")
-        try:
-            source = await asyncio.to_thread(self._made.shelf.open, part.path)
-        except FileNotFoundError:
-            raise ApiError(410, "gone", f"the file of recording {row.id} is not there any more") from None
-        except (LocalError, OSError) as error:
-            raise ApiError(503, "unavailable", f"the file of recording {row.id} cannot be opened: {error}") from None
-        with closing(source):
-            await self._note_opening(request, row, part)
-            name = f'attachment; filename="{row.id}.{part.number}.mkv"'
-            return await send_source(request, source, {"Content-Type": MATROSKA, "Content-Disposition": name})
+        name = f'attachment; filename="{row.id}.{part.number}.mkv"'
+        kind, headers = "exported" if flag(request, "export") else "opened", {"Content-Type": MATROSKA}
+        headers["Content-Disposition"] = name
+        return await self._recorded.send(request, row, part.path, kind, headers, part.hash)
 
     async def hold(self, request: web.Request) -> web.Response:
-        wish, row = await read_json(request, HOLD_BODY, HoldWish), await self._row(request)
+        wish, row = await read_json(request, HOLD_BODY, HoldWish), await self._recorded.row(request)
         try:
-            await self._made.hold(row.id, wish.held, said_by(bearer_of(request)), wish.reason)
+            await self._recorded.made.hold(row.id, wish.held, said_by(bearer_of(request)), wish.reason)
         except LocalError as error:
             raise ApiError(503, "no-recorder", str(error)) from None
-        return json_response(await self._row(request))
+        return json_response(await self._recorded.row(request))
 
     async def delete(self, request: web.Request) -> web.Response:
-        row, reason = await self._row(request), request.query.get("reason", "")[:200]
+        row, reason = await self._recorded.row(request), request.query.get("reason", "")[:200]
         if row.held:
             raise ApiError(409, "held", f"recording {row.id} is held: release it first")
         if row.state in ("recording", "paused"):
             raise ApiError(409, "recording-already", f"recording {row.id} is being made")
         try:
-            await self._made.delete(row.id, said_by(bearer_of(request)), reason)
+            await self._recorded.made.delete(row.id, said_by(bearer_of(request)), reason)
         except LocalError as error:
             raise ApiError(503, "no-recorder", str(error)) from None
         return web.Response(status=204)
-
-    # ---- inner ------------------------------------------------------------------------------------------------------
-
-    @property
-    def _made(self) -> Recordings:
-        if self._recordings is None:
-            raise ApiError(409, "no-recording", "recording is not configured here: see [recording] folder")
-        return self._recordings
-
-    @property
-    def _folder(self) -> Path:
-        return Path(self._made.settings.folder)
-
-    async def _row(self, request: web.Request) -> RecordingRow:
-        id = request.match_info["id"]
-        try:
-            row = await asyncio.to_thread(one, self._folder, id)
-        except LocalError as error:
-            raise ApiError(503, "unavailable", str(error)) from None
-        if row is None:
-            raise ApiError(404, "no-such-recording", f"there is no recording {id[:80]}")
-        return row
-
-    async def _note_opening(self, request: web.Request, row: RecordingRow, part: RecordingPart) -> None:
-        if request.method == "HEAD":
-            return
-        by, now = said_by(bearer_of(request)), self._clock.now()
-        kind = "exported" if flag(request, "export") else "opened"
-        key = (kind, by, part.path)
-        if now - self._opened.get(key, float("-inf")) < _AGAIN_S:
-            return
-        about = {"recording": row.id, "file": part.path, "by": by, "from": request.remote or "the control socket"}
-        try:
-            await self._made.enter(kind, about)
-        except LocalError as error:
-            raise ApiError(503, "no-recorder", f"nothing is given out that cannot be noted: {error}") from None
-        self._opened = {one: at for one, at in self._opened.items() if now - at < _AGAIN_S}
-        self._opened[key] = now
 
 
 def _part(row: RecordingRow, number: str) -> RecordingPart:

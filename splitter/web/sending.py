@@ -15,9 +15,17 @@ _AT_ONCE = 1 << 18
 log = structlog.get_logger(__name__)
 
 
-async def send_source(request: web.Request, source: RecordingSource, headers: dict[str, str]) -> web.StreamResponse:
-    """Answer with what a source has; what cannot be read ends the answer before its end, and the client sees that."""
-    wanted = _range_of(request, source.size)
+async def send_source(
+    request: web.Request, source: RecordingSource, headers: dict[str, str], tag: str = ""
+) -> web.StreamResponse:
+    """Answer with what a source has; what cannot be read ends the answer before its end, and the client sees that.
+
+    Args:
+        tag: tells this content from any other: a range of another one is a wish for all of this (§13.1.5).
+    """
+    etag = f'"{tag}"'
+    wanted = None if request.headers.get("If-Range", etag).strip() != etag else _range_of(request, source.size)
+    headers = {**headers, "Cache-Control": "private, no-store", **({"ETag": etag} if tag else {})}
     begin, end = wanted or (0, source.size)
     status = 206 if wanted else 200
     if wanted and begin >= end:

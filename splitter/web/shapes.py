@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -344,6 +344,20 @@ class RecordingList(Struct):
     """Recordings, the newest first."""
 
     recordings: list[RecordingRow]
+
+
+class FilmEvent(Struct):
+    """Something that happened while a call was recorded. `at`: seconds of its film; `more`: as it was noted."""
+
+    at: float
+    what: str
+    more: dict[str, Any]
+
+
+class FilmEvents(Struct):
+    """What happened, in its order."""
+
+    events: list[FilmEvent]
 
 
 class PartWish(Struct, forbid_unknown_fields=True):

@@ -148,6 +148,7 @@ OTHERS = {
     "recording.desks": '["8001"]',
     "recording.keep_days": "180.0",
     "recording.store": '"s3://evidence/one"',
+    "recording.render": '"all"',
     "recording.keep_days_for": '["pbx:3650"]',
     "gateway.name": '"other"',
     "dns.servers": '["10.0.0.53", "10.0.0.54:5353"]',

@@ -40,7 +40,7 @@ from splitter.web.precedence import Precedence
 from splitter.web.routes import GoodAnswer, Operation
 from splitter.web.security import NoSecurity
 from splitter.web.shapes import ErrorBody
-from tests.media.record.kit import ABOUT, Stage, recordings_of
+from tests.media.record.kit import ABOUT, Stage, made_film, recordings_of
 from tests.web.callers_kit import OFFER as CALL_OFFER
 from tests.web.callers_kit import callers, wish
 from tests.web.kit import CALL, SEAT, SECRET, Gateway, Web, web
@@ -174,6 +174,9 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("POST", "/v1/calls/4711/recording", "desk", {"json": {"action": "start"}}),
     ("GET", "/v1/recordings", "listener", {}),
     ("GET", "/v1/recordings/call-1", "listener", {}),
+    ("POST", "/v1/recordings/call-1/film", "listener", {}),
+    ("GET", "/v1/recordings/call-1/events", "listener", {}),
+    ("GET", "/v1/recordings/call-2/peaks", "listener", {}),
     ("PUT", "/v1/recordings/call-1/hold", "admin", {"json": {"held": True}}),
     ("POST", "/v1/guests", "", {"json": {"code": CODE, "device": "0" * 32}}),
     ("POST", "/v1/web/tokens", "maker", {"json": {"customer": "C-1"}}),
@@ -208,6 +211,7 @@ class TestAnswers:
         stage = Stage(tmp_path / "recordings")
         recordings, _, _ = recordings_of(stage)
         stage.studio.begin(ABOUT)
+        made_film(stage, "call-2")
         ports: dict[str, Any] = {
             "security": Banning(),
             "desks": lambda: [DESK],

@@ -14,8 +14,9 @@ from splitter.calls.recordings import Recordings
 from splitter.calls.states import RecordingAction
 from splitter.media.record.ledger import lines, read_line
 from splitter.media.record.seal_keys import SealKeys, Seals, add_key
+from splitter.media.record.settings import Rendering
 from splitter.media.record.shelf import RecordingShelf
-from tests.media.record.kit import ABOUT, HandLink, Stage, recordings_of
+from tests.media.record.kit import ABOUT, HandLink, Stage, made_film, recordings_of
 from tests.web.kit import CALL, Gateway, Web, web
 
 
@@ -144,3 +145,54 @@ class TestFiles:
 async def test_without_a_folder_nothing_is_recorded(tmp_path: Path) -> None:
     async with web(tmp_path) as (_, outside):
         assert await outside.code("GET", "/v1/recordings", "listener") == (409, "no-recording")
+
+
+class TestFilms:
+    async def test_are_made_on_demand_and_played_in_ranges_and_the_ledger_says_by_whom(self, served: Served) -> None:
+        film = "/v1/recordings/call-1/film"
+        assert await served.outside.code("GET", film, "listener") == (409, "no-film")
+        status, row = await served.outside.ask("POST", film, "listener")
+        assert (status, row["film"]["state"]) == (202, "waiting")
+        data = made_film(served.stage)
+        status, got = await served.outside.ask("GET", film, "listener", headers={"Range": "bytes=2-5"})
+        assert (status, got) == (206, data[2:6])
+        assert [kind for kind, _ in served.entries][-1] == "played"
+        status, peaks = await served.outside.ask("GET", "/v1/recordings/call-1/peaks", "listener")
+        assert (status, peaks) == (200, {"every_s": 0.05, "caller": [1], "agent": [2]})
+
+    async def test_of_another_content_are_given_whole(self, served: Served) -> None:
+        """RFC 9110 §13.1.5: a range of what is not there any more would be put together with what is."""
+        await served.outside.ask("POST", "/v1/recordings/call-1/film", "listener")
+        data = made_film(served.stage)
+        tag = served.stage.row().film.hash
+        for if_range, expected in ((f'"{tag}"', (206, data[2:6])), ('"another"', (200, data))):
+            headers = {"Range": "bytes=2-5", "If-Range": if_range}
+            assert (
+                await served.outside.ask("GET", "/v1/recordings/call-1/film", "listener", headers=headers) == expected
+            )
+        status, _ = await served.outside.ask(
+            "GET", "/v1/recordings/call-1/film", "listener", headers={"Range": "bytes=999-"}
+        )
+        assert status == 416
+
+    async def test_are_not_made_where_none_are_wanted(self, tmp_path: Path) -> None:
+        async for served in served_in(tmp_path, render=Rendering.NONE):
+            assert await served.outside.code("POST", "/v1/recordings/call-1/film", "listener") == (409, "no-films")
+
+    async def test_have_what_happened_and_pictures_beside_them(self, served: Served) -> None:
+        stage = served.stage
+        stage.studio.begin(ABOUT)
+        stage.studio.keep("photo", "call-1", 1, b"a photo")
+        stage.studio.end("call-1")
+        status, found = await served.outside.ask("GET", "/v1/recordings/call-1/events", "listener")
+        assert status == 200 and [one["what"] for one in found["events"]].count("photo") == 1
+        assert await served.outside.ask("GET", "/v1/recordings/call-1/beside/1", "listener") == (200, b"a photo")
+        assert served.entries[-1][0] == "opened"
+        code = await served.outside.code("GET", "/v1/recordings/call-1/beside/7", "listener")
+        assert code == (404, "no-such-picture")
+
+    async def test_are_for_those_alone_who_may_listen(self, served: Served) -> None:
+        for path in ("film", "peaks", "events", "beside/1"):
+            for token in ("reader", "controller", "desk", "painter"):
+                code = await served.outside.code("GET", f"/v1/recordings/call-1/{path}", token)
+                assert code == (403, "wrong-scope")

@@ -66,10 +66,23 @@ class Canvas:
             _part(plane, at, shift)[:] = piece
         self._write_name(place)
 
-    def frame(self) -> av.VideoFrame:
-        """The picture as it is now."""
-        flat = np.concatenate([plane.reshape(-1) for plane in self._planes])
-        return av.VideoFrame.from_ndarray(flat.reshape(self.height * 3 // 2, self.width), format="yuv420p")
+    def clear(self, index: int) -> None:
+        """Show nothing but the name in a place."""
+        place = self._places[index]
+        place.at = None
+        self._clear(place.cell)
+        self._write_name(place)
+
+    def frame(self, below: Plane | None = None) -> av.VideoFrame:
+        """The picture as it is now. `below`: luma of lines that stand below it, as wide and of an even number."""
+        added = 0 if below is None else below.shape[0]
+        planes = [plane.reshape(-1) for plane in self._planes]
+        if below is not None:
+            grey = np.full(added * self.width // 4, _GREY, np.uint8)
+            luma, first, second = planes
+            planes = [luma, below.reshape(-1), first, grey, second, grey]
+        flat = np.concatenate(planes)
+        return av.VideoFrame.from_ndarray(flat.reshape((self.height + added) * 3 // 2, self.width), format="yuv420p")
 
     def _clear(self, cell: Cell) -> None:
         for number, (plane, value) in enumerate(zip(self._planes, _NIGHT, strict=True)):

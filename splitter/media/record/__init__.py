@@ -26,8 +26,14 @@ Layout
     index      what was recorded, to be searched
     ledger     what was recorded, opened and deleted, as evidence
     remains    what a recorder that was killed has left
+    beside     pictures that are kept beside a recording
+    happenings     what happened while one was made
+    films      films of recordings: which is to be made, and what became of it
+    render_job     what the recorder says to the process that makes one, and back (`media/playback`)
+    render_queue   those processes
     verify     what has become of the files and the ledger, in words
     protocol   what the gateway and the recorder say to each other
+    arguments  what its process is begun with
     process    the recorder's process
     client     the gateway's end: finds or starts the recorder, and hears how it is
 

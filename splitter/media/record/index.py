@@ -36,6 +36,12 @@ CREATE TABLE IF NOT EXISTS part (
 CREATE TABLE IF NOT EXISTS stored (
     path TEXT PRIMARY KEY, recording TEXT NOT NULL, state TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS stored_recording ON stored (recording);
+CREATE TABLE IF NOT EXISTS beside (
+    recording TEXT NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL, path TEXT NOT NULL, at REAL NOT NULL,
+    size INTEGER NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (recording, number));
+CREATE TABLE IF NOT EXISTS film (
+    recording TEXT PRIMARY KEY, state TEXT NOT NULL, asked REAL NOT NULL, tries INTEGER NOT NULL, path TEXT NOT NULL,
+    made REAL, seconds REAL NOT NULL, size INTEGER NOT NULL, hash TEXT NOT NULL, reason TEXT NOT NULL);
 """
 
 
@@ -50,11 +56,43 @@ class RecordingPart(msgspec.Struct, frozen=True):
     hash: str
 
 
+class BesideFile(msgspec.Struct, frozen=True):
+    """A picture of the call that is kept beside its recording.
+
+    `kind`: "still" (a screenshot) or "photo" (that the caller sent). `at`: Unix seconds.
+    """
+
+    number: int
+    kind: str
+    path: str
+    at: float
+    size: int
+    hash: str
+
+
+class RecordingFilm(msgspec.Struct, frozen=True):
+    """The film of a recording, which browsers play.
+
+    `state`: "waiting", "rendering", "ready" or "failed". `reason`: why it failed, or what is not in it, in words.
+    `asked`: Unix seconds; 0 where nobody has. `made`: when it was ready.
+    """
+
+    state: str
+    asked: float = 0.0
+    tries: int = 0
+    path: str = ""
+    made: float | None = None
+    seconds: float = 0.0
+    size: int = 0
+    hash: str = ""
+    reason: str = ""
+
+
 class RecordingRow(msgspec.Struct, frozen=True):
     """A recording.
 
     `state`: "recording", "paused", "ended", "stopped" (by a fault, see `reason`) or "deleted". `held`: nothing may
-    delete it.
+    delete it. `film`: None where none is made or wanted. `node`: that keeps it; empty for the one that answers.
     """
 
     id: str
@@ -71,6 +109,9 @@ class RecordingRow(msgspec.Struct, frozen=True):
     reason: str
     held: bool
     parts: tuple[RecordingPart, ...] = ()
+    beside: tuple[BesideFile, ...] = ()
+    film: RecordingFilm | None = None
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +128,10 @@ class RecordingQuery:
 
 
 _COLUMNS = "id, call_id, short_code, caller, called, agent, route, direction, began, ended, state, reason, held"
+
+
+_BESIDE = "SELECT number, kind, path, at, size, hash FROM beside WHERE recording = ? ORDER BY number"
+_FILM = "SELECT state, asked, tries, path, made, seconds, size, hash, reason FROM film WHERE recording = ?"
 
 
 def search(folder: Path, query: RecordingQuery) -> list[RecordingRow]:
@@ -161,8 +206,32 @@ def _row(db: sqlite3.Connection, row: tuple[Any, ...]) -> RecordingRow:
     ).fetchall()
     parts = tuple(RecordingPart(*part) for part in found)
     row_of: Any = RecordingRow
-    found_row: RecordingRow = row_of(*row[:12], bool(row[12]), parts)
+    try:
+        beside = tuple(BesideFile(*one) for one in db.execute(_BESIDE, (row[0],)))
+        films = [RecordingFilm(*one) for one in db.execute(_FILM, (row[0],))]
+    except sqlite3.OperationalError:  # a recorder of an older version writes it
+        beside, films = (), []
+    found_row: RecordingRow = row_of(*row[:12], bool(row[12]), parts, beside, films[0] if films else None)
     return found_row
+
+
+def due(folder: Path, everything: bool) -> RecordingRow | None:
+    """The recording whose film is to be made next: those that were asked for first, then the newest. Raises LocalError.
+
+    Args:
+        everything: also those that nobody has asked for.
+    """
+    wanted = "film.state = 'waiting'" + (" OR film.state IS NULL" if everything else "")
+    statement = (
+        f"SELECT {_COLUMNS.replace('state', 'recording.state').replace('reason', 'recording.reason')}"
+        " FROM recording LEFT JOIN film ON film.recording = recording.id"
+        f" WHERE ({wanted}) AND recording.state IN ('ended', 'stopped')"
+        " AND NOT EXISTS (SELECT 1 FROM part WHERE part.recording = recording.id AND part.ended IS NULL)"
+        " AND EXISTS (SELECT 1 FROM part WHERE part.recording = recording.id)"
+        " ORDER BY COALESCE(film.tries, 0) > 0, COALESCE(film.asked, 0) = 0, film.asked, began DESC LIMIT 1"
+    )
+    found = _read(folder, statement, ())
+    return found[0] if found else None
 
 
 class RecordingIndex:
@@ -224,6 +293,31 @@ class RecordingIndex:
     def unwanted(self, recording: str) -> None:
         """Have the files of a recording removed from the store."""
         self._do("UPDATE stored SET state = 'unwanted' WHERE recording = ?", (recording,))
+
+    def beside(self, id: str, file: BesideFile) -> None:
+        """A picture is kept beside a recording; it gets the next number."""
+        self._do(
+            "INSERT INTO beside (recording, number, kind, path, at, size, hash)"
+            " SELECT ?, COALESCE(MAX(number), 0) + 1, ?, ?, ?, ?, ? FROM beside WHERE recording = ?",
+            (id, *msgspec.structs.astuple(file)[1:], id),
+        )
+
+    def film(self, id: str, film: RecordingFilm) -> None:
+        """The film of a recording has another state."""
+        self._do(
+            "INSERT OR REPLACE INTO film (recording, state, asked, tries, path, made, seconds, size, hash, reason)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (id, *msgspec.structs.astuple(film)),
+        )
+
+    def emptied(self, id: str) -> None:
+        """A recording has no film and nothing beside it any more."""
+        self._do("DELETE FROM film WHERE recording = ?", (id,))
+        self._do("DELETE FROM beside WHERE recording = ?", (id,))
+
+    def films_left(self) -> None:
+        """Films that were being made when the recorder before died are made anew."""
+        self._do("UPDATE film SET state = 'waiting' WHERE state = 'rendering'", ())
 
     def close(self) -> None:
         """Close it."""

@@ -7,7 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from splitter.media.record.beside import files_beside
 from splitter.media.record.file import events_of, sums_of
+from splitter.media.record.films import film_of, peaks_of
 from splitter.media.record.index import RecordingIndex, RecordingRow, expired, one
 from splitter.media.record.ledger import RecordingLedger
 from splitter.media.record.stored import stored_of
@@ -91,12 +93,16 @@ class RecordingKeeper:
             for file in (whole, sums_of(whole), events_of(whole)):
                 file.unlink(missing_ok=True)
         self._index.unwanted(id)
+        self._index.emptied(id)
         self._index.entered(id, "deleted", reason, row.ended)
 
     def _files(self, row: RecordingRow) -> list[str]:
         days = {(self._folder / part.path).parent for part in row.parts}
-        stills = [str(path.relative_to(self._folder)) for day in days for path in day.glob(f"{row.id}.still-*.png")]
-        return [*(part.path for part in row.parts), *stills]
+        others = [path for day in days for path in files_beside(day, row.id)]
+        if row.film is not None and row.parts:
+            film = film_of(self._folder, row)
+            others += [path for path in (film, peaks_of(film)) if path.exists()]
+        return [*(part.path for part in row.parts), *(str(path.relative_to(self._folder)) for path in others)]
 
     def tick(self) -> None:
         """Delete what is older than it is to be kept, now and then, a few at a time: packets wait meanwhile."""

@@ -92,6 +92,10 @@ class RecordingLedger:
         except OSError as error:
             raise LocalError(f"the ledger of recordings, {self._folder}: {error.strerror or error}") from error
 
+    def now(self) -> float:
+        """The time, as entries have it."""
+        return self._wall()
+
     @property
     def number(self) -> int:
         """The number of its last entry."""

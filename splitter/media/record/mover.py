@@ -17,6 +17,7 @@ import structlog
 
 from splitter.core.errors import LocalError
 from splitter.core.pauses import doubled_s
+from splitter.media.record.beside import KINDS, files_beside
 from splitter.media.record.file import events_of, hash_of_source, sums_of
 from splitter.media.record.keeper import RecordingKeeper, RecordingRefused
 from splitter.media.record.matroska import HEAD_BYTES
@@ -141,7 +142,7 @@ class RecordingMover:
     def clean(self) -> None:
         """Delete here what is stored: whoever moved it was killed in between. Raises LocalError."""
         stored = all_stored(self._folder)
-        for path in (*self._folder.glob("*/*.mkv"), *self._folder.glob("*/*.png")):
+        for path in (one for suffix in ("mkv", *KINDS.values()) for one in self._folder.glob(f"*/*.{suffix}")):
             if str(path.relative_to(self._folder)) in stored:
                 _delete(path)
 
@@ -160,8 +161,8 @@ class RecordingMover:
 
     def _move(self, part: PartToMove) -> None:
         whole = self._folder / part.path
-        stills = sorted(whole.parent.glob(f"{part.recording}.still-*.png"))
-        files = [whole, *(one for one in (events_of(whole), sums_of(whole)) if one.exists()), *stills]
+        others = files_beside(whole.parent, part.recording)
+        files = [whole, *(one for one in (events_of(whole), sums_of(whole)) if one.exists()), *others]
         try:
             hashes = {file: _hash(LocalSource(file)) for file in files}
         except FileNotFoundError:

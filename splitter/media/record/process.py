@@ -17,18 +17,24 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
 from splitter.core.errors import LocalError
 from splitter.media.record import protocol as p
+from splitter.media.record.arguments import arguments_parser, store_place
+from splitter.media.record.beside import PHOTO, STILL
+from splitter.media.record.films import FilmRules
 from splitter.media.record.keeper import RecordingRefused, Retention
 from splitter.media.record.keys import read_or_make
 from splitter.media.record.mover import MoveNotesInTurn, RecordingMover
-from splitter.media.record.place import CONTROL, TAPS, StorePlace
+from splitter.media.record.place import CONTROL, TAPS
+from splitter.media.record.render_queue import RenderQueue
 from splitter.media.record.seal_keys import SealKeys, Seals, ensure_key
-from splitter.media.record.settings import read_routes
+from splitter.media.record.settings import Rendering, read_routes
 from splitter.media.record.store import open_store
 from splitter.media.record.studio import RecordingStudio
 from splitter.media.worker.place import peer_of
@@ -39,6 +45,8 @@ WAITING_LIMIT_BYTES = 64_000_000
 _DATAGRAM_BYTES = 1 << 17
 _READ_AT_A_TIME = 64
 _TICK_S = 0.1
+
+R = TypeVar("R")
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +62,7 @@ class WritingThread:
     """
 
     def __init__(self, studio: RecordingStudio) -> None:
-        self._studio = studio
+        self.studio = studio
         self._work: queue.SimpleQueue[bytes | Callable[[], None] | None] = queue.SimpleQueue()
         # One counter for each thread: what two threads add to and take from would drift.
         self._handed_bytes = self._done_bytes = 0
@@ -90,13 +98,13 @@ class WritingThread:
             try:
                 if isinstance(work, bytes):
                     self._done_bytes += len(work)
-                    self._studio.take(work)
+                    self.studio.take(work)
                 else:
                     work()
-                self._studio.tick()
+                self.studio.tick()
             except Exception:
                 log.exception("the recorder failed")
-        self._studio.close()
+        self.studio.close()
 
 
 def _nothing() -> None:
@@ -122,9 +130,19 @@ class RecorderProcess:
         self.studio: RecordingStudio | None = None
         self._taps: socket.socket | None = None
         self._server: asyncio.Server | None = None
+        self._films: asyncio.Task[None] | None = None
 
-    async def start(self, make: Callable[[Callable[[str, str], None]], RecordingStudio]) -> None:
-        """Listen. Raises LocalError where another recorder does already, or the folder cannot be used."""
+    async def start(
+        self, make: Callable[[Callable[[str, str], None]], RecordingStudio], at_once: int = 0, below: float = 0.5
+    ) -> None:
+        """Listen, and make films.
+
+        Args:
+            at_once: so many films; 0 for none. below: while less than that of the machine is at work.
+
+        Raises:
+            LocalError: another recorder listens there already, or the folder cannot be used.
+        """
         control, taps = self._folder / CONTROL, self._folder / TAPS
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             try:
@@ -144,7 +162,30 @@ class RecorderProcess:
         self._loop.add_reader(self._taps, self._read)
         self._server = await asyncio.start_unix_server(self._serve, str(control), limit=p.LINE_LIMIT_BYTES)
         control.chmod(0o600)
+        if at_once:
+            queue = RenderQueue(self.studio.films, self._in_thread, at_once, below)
+            self._films = asyncio.create_task(queue.run(), name="films")
         self._start_grace()
+
+    async def _in_thread(self, work: Callable[[], R]) -> R:
+        """Have something done by the thread that writes. Raises what it does."""
+        assert self.writing is not None
+        done: asyncio.Future[R] = self._loop.create_future()
+
+        def tell(result: Callable[[], None]) -> None:
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(lambda: None if done.done() else result())
+
+        def carry_out() -> None:
+            try:
+                made = work()
+            except Exception as fault:
+                tell(partial(done.set_exception, fault))
+            else:
+                tell(partial(done.set_result, made))
+
+        self.writing.do(carry_out)
+        return await done
 
     def _read(self) -> None:
         assert self._taps is not None and self.writing is not None
@@ -228,6 +269,9 @@ class RecorderProcess:
 
     async def close(self) -> None:
         """End the files, and the sockets."""
+        if self._films is not None:
+            self._films.cancel()
+            await asyncio.gather(self._films, return_exceptions=True)
         if self._taps is not None:
             self._loop.remove_reader(self._taps)
             self._taps.close()
@@ -256,7 +300,11 @@ def carry_out_ask(ask: p.RecorderAsk, studio: RecordingStudio) -> None:
         case p.NoteInRecording():
             studio.note(ask.recording, ask.what, ask.more)
         case p.KeepStill():
-            studio.keep_still(ask.recording, ask.number, ask.png)
+            studio.keep(STILL, ask.recording, ask.number, ask.png)
+        case p.KeepPhoto():
+            studio.keep(PHOTO, ask.recording, ask.number, ask.jpeg)
+        case p.MakeFilm():
+            studio.make_film(ask.recording)
         case p.EndRecording():
             studio.end(ask.recording, ask.reason)
         case p.EnterInLedger():
@@ -279,8 +327,14 @@ async def _run(arguments: argparse.Namespace) -> None:
     recorder = RecorderProcess(Path(arguments.sockets), arguments.grace)
     least, kept = int(arguments.least_free * 1e6), Retention(arguments.keep_days, read_routes(arguments.keep_days_for))
     beside, seals = ThreadPoolExecutor(1, "hashes"), await asyncio.to_thread(_seals, arguments)
+    everything = arguments.render == Rendering.ALL
+    films = FilmRules(everything, arguments.seal_key, arguments.seal_command, store_place(arguments))
     await recorder.start(
-        lambda trouble: RecordingStudio(Path(arguments.folder), key, trouble, least, kept, beside=beside, seals=seals)
+        lambda trouble: RecordingStudio(
+            Path(arguments.folder), key, trouble, least, kept, beside=beside, seals=seals, films=films
+        ),
+        0 if arguments.render == Rendering.NONE else arguments.render_at_once,
+        arguments.render_below / 100,
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, recorder.stopped.set)
@@ -295,8 +349,7 @@ async def _run(arguments: argparse.Namespace) -> None:
 
 def _mover(recorder: RecorderProcess, arguments: argparse.Namespace) -> RecordingMover | None:
     """What moves recordings to their store, begun; None: they stay. Raises LocalError."""
-    words = (arguments.store, arguments.store_endpoint, arguments.store_region, arguments.store_credentials)
-    store = open_store(StorePlace(*words))
+    store = open_store(store_place(arguments))
     if store is None or recorder.writing is None or recorder.studio is None:
         return None
     notes = MoveNotesInTurn(recorder.writing.do, recorder.studio.keeper, arguments.store)
@@ -315,21 +368,7 @@ def _seals(arguments: argparse.Namespace) -> Seals | None:
 
 def main(words: list[str] | None = None) -> None:
     """Run a recorder to its end."""
-    parser = argparse.ArgumentParser(prog="splitter-recorder")
-    parser.add_argument("--sockets", required=True)
-    parser.add_argument("--folder", required=True)
-    parser.add_argument("--key", required=True)
-    parser.add_argument("--least-free", type=float, default=0.0)
-    parser.add_argument("--keep-days", type=float, default=0.0)
-    parser.add_argument("--keep-days-for", default="")
-    parser.add_argument("--seal-key", default="")
-    parser.add_argument("--seal-command", default="")
-    for word in ("--store", "--store-endpoint", "--store-region", "--store-credentials"):
-        parser.add_argument(word, default="")
-    parser.add_argument("--grace", type=float, default=60.0)
-    parser.add_argument("--log-format", default="json")
-    parser.add_argument("--log-level", default="info")
-    arguments = parser.parse_args(words)
+    arguments = arguments_parser().parse_args(words)
     configure(TelemetrySettings(log_format=arguments.log_format, log_level=arguments.log_level))
     sys.setswitchinterval(0.0005)  # the thread that writes must not hold up the socket
     with suppress(OSError):

@@ -13,7 +13,7 @@ import msgspec
 from splitter.core.errors import LocalError
 from splitter.media.record.about import RecordingAbout
 
-LINE_LIMIT_BYTES = 1 << 24  # a screenshot fits
+LINE_LIMIT_BYTES = 1 << 25  # a screenshot fits, and so does a photo
 
 
 class RecorderAsk(msgspec.Struct, frozen=True, tag=True):
@@ -47,6 +47,20 @@ class KeepStill(RecorderAsk, frozen=True):
     recording: str
     number: int
     png: bytes
+
+
+class KeepPhoto(RecorderAsk, frozen=True):
+    """Keep a photo that the caller has sent beside the recording of its call."""
+
+    recording: str
+    number: int
+    jpeg: bytes
+
+
+class MakeFilm(RecorderAsk, frozen=True):
+    """Make the film of a recording, when the machine has time."""
+
+    recording: str
 
 
 class EndRecording(RecorderAsk, frozen=True):
@@ -93,6 +107,8 @@ class RecorderCall(msgspec.Struct, frozen=True):
         | ChangeRecording
         | NoteInRecording
         | KeepStill
+        | KeepPhoto
+        | MakeFilm
         | EndRecording
         | EnterInLedger
         | HoldRecording

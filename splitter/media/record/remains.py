@@ -79,7 +79,7 @@ def unended(folder: Path, until: int) -> dict[str, dict[str, Any]]:
         if entry.number > until:
             break
         if entry.kind == "begun":
-            begun[str(entry.about.get("file", ""))] = entry.about
+            begun[str(entry.about.get("file", ""))] = {**entry.about, "began": entry.at}
         elif entry.kind == "ended":
             begun.pop(str(entry.about.get("file", "")), None)
         elif entry.kind == "deleted":
@@ -106,7 +106,7 @@ def _look_at(folder: Path, path: str, known: dict[str, Any]) -> LeftFile:
         reason = f"the recorder was killed, and piece {apart} is not as it was written"
     stat = whole.stat()
     number = int(path.rsplit(".", 2)[-2])
-    part = RecordingPart(number, path, stat.st_ctime, stat.st_mtime, stat.st_size, root_of(hashes))
+    part = RecordingPart(number, path, float(known["began"]), stat.st_mtime, stat.st_size, root_of(hashes))
     return LeftFile(about, part, reason, digest(events_of(whole)))
 
 

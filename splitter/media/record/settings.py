@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
 
 from splitter.core.keys import Key, Uptake, ValueProblem
@@ -40,6 +41,14 @@ def _parse_store(text: str) -> str:
 def read_routes(text: str) -> tuple[tuple[str, float], ...]:
     """Routes and their days, as they are handed to a process. Raises ValueProblem."""
     return tuple(_parse_route(one) for one in text.split(",") if one)
+
+
+class Rendering(StrEnum):
+    """The recordings of which films are made."""
+
+    NONE = "none"
+    ASKED = "asked"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,13 @@ class RecordingSettings:
     """Seals them with a key of your key service instead: this command gets "wrap" or "unwrap" as its last word, a key
     in base64 on its standard input, and writes what became of it to its standard output, in base64, within 8 seconds.
     It is called once a day, at each start, and when a recording of another day is opened."""
+    render: Annotated[Rendering, Key(taken=Uptake.RESTART)] = Rendering.ASKED
+    """Of which recordings films are made, which browsers play (MP4: both sides side by side, with names and time):
+    "all"; "asked", those that somebody wants to look at; "none". One takes a processor a tenth of the call's time."""
+    render_at_once: Annotated[int, Key(1, 64, taken=Uptake.RESTART)] = 1
+    """So many films at once, each in a process of the lowest priority."""
+    render_below: Annotated[int, Key(1, 100, taken=Uptake.RESTART)] = 50
+    """A film is begun while less than this percentage of the machine's processors is at work; 100: at any time."""
 
     store: Annotated[str, Key(parse=_parse_store, taken=Uptake.RESTART)] = ""
     """Recordings are moved there when they have ended, such as "s3://bucket/folder": put there, read back and compared,

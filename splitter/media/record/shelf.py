@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from threading import Lock
 
+from splitter.media.record.events import read_events
+from splitter.media.record.file import events_of
 from splitter.media.record.place import StorePlace
 from splitter.media.record.seal_keys import SealKeys
 from splitter.media.record.source import LocalSource, RecordingSource
@@ -44,6 +47,11 @@ class RecordingShelf:
             if (store := self.store) is None:
                 raise
             return StoredSource(store, path)
+
+    def events(self, path: str) -> bytes:
+        """The lines of events beside a recording's file, without their seals. Raises OSError, LocalError."""
+        with closing(self.raw(str(events_of(Path(path))))) as source:
+            return read_events(source.read(0, source.size), self._keys)
 
     @property
     def store(self) -> RecordingStore | None:

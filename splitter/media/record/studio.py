@@ -25,8 +25,10 @@ from splitter.core.errors import PeerError
 from splitter.media.record import batch
 from splitter.media.record.about import RecordingAbout
 from splitter.media.record.batch import Described, Kind
+from splitter.media.record.beside import keep_beside
 from splitter.media.record.events import EventLog
 from splitter.media.record.file import RecordingFile, events_of
+from splitter.media.record.films import FilmRules, RecordingFilms
 from splitter.media.record.index import RecordingIndex, RecordingPart, one
 from splitter.media.record.keeper import RecordingKeeper, RecordingRefused, Retention
 from splitter.media.record.keys import SigningKey
@@ -40,7 +42,7 @@ _GOOD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _FLUSH_S = 0.25
 _STREAMS_LIMIT = 20_000
 _FREE_S = 1.0
-FOR_EVER = Retention()
+FOR_EVER, ON_DEMAND = Retention(), FilmRules()
 
 log = structlog.get_logger(__name__)
 
@@ -70,9 +72,10 @@ class RecordingStudio:
         trouble: told the id of a recording that had to stop, and why; "" and a reason where none can begin.
         beside: hashes what a recorder before has left; None: it is waited for.
         seals: for all that is written; None: it is plain.
+        films: of which recordings there are to be some.
 
     Attributes:
-        keeper: holds and deletes.
+        keeper: holds and deletes. films: what is to be rendered, and what was.
 
     Raises:
         LocalError: the folder cannot be used.
@@ -89,11 +92,13 @@ class RecordingStudio:
         wall: Callable[[], float] = time.time,
         beside: Executor | None = None,
         seals: Seals | None = None,
+        films: FilmRules = ON_DEMAND,
     ) -> None:
         self._folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._ledger = RecordingLedger(folder, key, wall)
         self._index = RecordingIndex(folder)
+        self.films = RecordingFilms(folder, self._ledger, self._index, films, least_free_bytes, wall, seals)
         self._trouble = trouble
         self._least_free = least_free_bytes
         self._clock, self._wall = clock, wall
@@ -148,23 +153,20 @@ class RecordingStudio:
         if live is not None and live.file is not None:
             self._note(live, self._clock() - live.origin, what, more)
 
-    def keep_still(self, id: str, number: int, png: bytes) -> None:
-        """Keep a screenshot beside a recording that is being made. Raises OSError."""
+    def keep(self, kind: str, id: str, number: int, data: bytes) -> None:
+        """Keep a picture beside a recording that is being made. Raises OSError."""
         live = self._live.get(id)
         if live is None or live.file is None or live.paused:
             return
-        path = live.file.path.with_name(f"{id}.still-{number}.png")
-        with path.open("xb") as file:
-            try:
-                os.fchmod(file.fileno(), 0o600)
-                file.write(self._seals.make().whole(png) if self._seals is not None else png)
-                file.flush()
-            except OSError:
-                path.unlink()  # verify would call it a stranger
-                raise
-        told = {"recording": id, "file": str(path.relative_to(self._folder)), "hash": digest(path)}
-        self._ledger.add("still", told, self._wall())
-        self._note(live, self._clock() - live.origin, "still", {"file": path.name})
+        day, data = live.file.path.parent, self._seals.make().whole(data) if self._seals is not None else data
+        path = keep_beside(self._folder, self._ledger, self._index, day, kind, id, number, data)
+        if path is not None:
+            self._note(live, self._clock() - live.origin, kind, {"file": path.name})
+
+    def make_film(self, id: str) -> None:
+        """Have a film of a recording made. Raises RecordingRefused, OSError."""
+        if fault := self.films.ask(id):
+            raise RecordingRefused(fault)
 
     def end(self, id: str, reason: str = "") -> None:
         """End a recording; again is no error."""
@@ -256,6 +258,7 @@ class RecordingStudio:
         live.part = RecordingPart(number, str(path.relative_to(self._folder)), at, None, 0, "")
         self._ledger.add("begun", {**msgspec.to_builtins(about), "recording": about.id, "file": live.part.path}, at)
         self._index.part(about.id, live.part)
+        self.films.outdate(about.id)
         self._note(live, 0.0, "begun", {**msgspec.to_builtins(about), "unix": at, "part": number})
 
     def _close(self, live: _Live, state: str, reason: str) -> None:

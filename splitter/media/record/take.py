@@ -121,7 +121,8 @@ class Take:
             if not number:
                 raise PeerError("too many tracks")
             self._rewrite(self._muxer.head)
-            self._note(time, "track", {"track": number, "name": track.name, "codec": track.codec})
+            turned: dict[str, object] = {"degrees": track.turned} if track.video else {}
+            self._note(time, "track", {"track": number, "name": track.name, "codec": track.codec, **turned})
         if not number:
             raise PeerError("too many tracks")
         last = self._last.get(number)

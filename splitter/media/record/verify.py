@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from splitter.core.errors import LocalError
+from splitter.media.record.beside import KINDS
 from splitter.media.record.file import events_of, pieces_of_source, root_of, sums_of
+from splitter.media.record.films import peaks_of
 from splitter.media.record.index import everything
 from splitter.media.record.keys import CheckingKey
 from splitter.media.record.ledger import FIRST, LedgerEntry, lines, read_line
@@ -18,6 +20,7 @@ from splitter.media.record.seal import MAGIC, head_bytes_of
 from splitter.media.record.shelf import RecordingShelf
 from splitter.media.record.source import LocalSource, RecordingSource
 
+_SUFFIXES = ("mkv", "mp4", *KINDS.values())
 _FIELDS = ("call_id", "short_code", "caller", "called", "direction")
 
 
@@ -54,11 +57,15 @@ def examine(folder: Path, key: CheckingKey, shelf: RecordingShelf | None = None)
         for path in begun:
             if path not in deleted:
                 _look_at(lying, path, ended.get(path), found)
-        stills = {str(entry.about.get("file", "")): entry.about for entry in ledger if entry.kind == "still"}
+        stills = {str(entry.about.get("file", "")): entry.about for entry in ledger if entry.kind in KINDS}
         for path, about in stills.items():
             if path not in deleted:
                 _look_at_still(lying, path, str(about.get("hash", "")), found)
-        _look_for_strangers(folder, {*begun, *ended, *stills}, found)
+        films = {str(entry.about.get("file", "")): entry.about for entry in ledger if entry.kind == "rendered"}
+        for path, about in films.items():
+            if path not in deleted:
+                _look_at_film(lying, path, about, found)
+        _look_for_strangers(folder, {*begun, *ended, *stills, *films}, found)
         _look_for_strangers_in_store(lying, found)
         _look_at_index(folder, begun, ended, found)
     except OSError as error:
@@ -202,6 +209,14 @@ def _look_at_still(lying: Lying, path: str, expected: str, found: Examination) -
         found.wrong.append(f"{path}: the screenshot was changed")
 
 
+def _look_at_film(lying: Lying, path: str, about: dict[str, Any], found: Examination) -> None:
+    found.files += 1
+    for file, name, expected in ((path, "film", "hash"), (str(peaks_of(Path(path))), "loudness", "peaks")):
+        read = lying.pieces(file, f"the {name}", found)
+        if read is not None and root_of(read[0]) != str(about.get(expected, "")):
+            found.wrong.append(f"{path}: the {name} was changed")
+
+
 def _look_beside(lying: Lying, path: str, expected: str, found: Examination) -> None:
     missing = Examination()
     read = lying.pieces(str(events_of(Path(path))), "it", missing)
@@ -236,7 +251,7 @@ def _look_for_strangers_in_store(lying: Lying, found: Examination) -> None:
 
 
 def _look_for_strangers(folder: Path, known: set[str], found: Examination) -> None:
-    for path in sorted((*folder.glob("*/*.mkv"), *folder.glob("*/*.png"))):
+    for path in sorted(path for suffix in _SUFFIXES for path in folder.glob(f"*/*.{suffix}")):
         name = str(path.relative_to(folder))
         if name not in known:
             found.wrong.append(f"{name}: the file was added: the ledger knows nothing of it")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
+import msgspec
 import numpy as np
 
 from splitter.calls.recordings import Recordings
@@ -16,11 +17,14 @@ from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.media.ports.recording import RecordingTap
 from splitter.media.record.about import RecordingAbout
 from splitter.media.record.batch import Described, Kind
+from splitter.media.record.file import hash_of
 from splitter.media.record.index import RecordingRow, one
 from splitter.media.record.keeper import RecordingRefused
 from splitter.media.record.keys import SigningKey, read_or_make
+from splitter.media.record.matroska import HEAD_BYTES
 from splitter.media.record.process import carry_out_ask
 from splitter.media.record.protocol import RecorderAnswer, RecorderAsk
+from splitter.media.record.render_job import Peaks, Rendered, RenderJob
 from splitter.media.record.settings import RecordingSettings
 from splitter.media.record.studio import RecordingStudio
 from splitter.media.record.tap import TapFeed, TapLine
@@ -241,3 +245,26 @@ def recordings_of(stage: Stage, **rules: object) -> tuple[Recordings, HandLink, 
     settings = RecordingSettings(folder=str(stage.folder), **rules)  # type: ignore[arg-type]
     link, taps = HandLink(stage), HandTaps()
     return Recordings(settings, link, taps), link, taps  # type: ignore[arg-type]
+
+
+FILM, PEAKS = b"a film of bytes", Peaks(0.05, [1], [2])
+
+
+def made_film(stage: Stage, id: str = "call-1") -> bytes:
+    """Have a film made of a recording, which is made first where there is none. Returns: the film."""
+    if one(stage.folder, id) is None:
+        stage.studio.begin(msgspec.structs.replace(ABOUT, id=id))
+        stage.studio.end(id)
+    stage.studio.make_film(id)
+    job = stage.studio.films.next_job()
+    assert job is not None
+    rendered(stage, job)
+    return FILM
+
+
+def rendered(stage: Stage, job: RenderJob) -> None:
+    """Do what the process that renders does."""
+    Path(job.target).write_bytes(FILM)
+    hashed = hash_of(Path(job.target), HEAD_BYTES)
+    end = Rendered("", False, 1.0, len(FILM), hashed, PEAKS, ("a voice is missing",))
+    stage.studio.films.ended(job.recording, end)

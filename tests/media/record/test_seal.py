@@ -62,7 +62,7 @@ def recorded(stage: Stage, length: float = 3.0) -> Speaker:
     stage.studio.begin(ABOUT)
     caller = stage.voice("caller")
     caller.talk(length)
-    stage.studio.keep_still("call-1", 1, b"\x89PNG a picture")
+    stage.studio.keep("still", "call-1", 1, b"\x89PNG a picture")
     stage.pass_time(0.3)
     return caller
 

@@ -66,7 +66,7 @@ class Moved:
             self.stage.studio.begin(msgspec.structs.replace(ABOUT, id=id))
             self.stage.voice("caller").talk(1.0)
             if id == "call-1":
-                self.stage.studio.keep_still(id, 1, b"a picture")
+                self.stage.studio.keep("still", id, 1, b"a picture")
             self.stage.studio.end(id)
         self.before = {path.name: path.read_bytes() for path in self.stage.folder.glob("*-*-*/*")}
         self.store = S3Store(place)

@@ -204,11 +204,11 @@ class TestPause:
 
 class TestStills:
     def test_are_kept_beside_the_recording_but_not_in_a_pause(self, stage: Stage) -> None:
-        stage.studio.keep_still("call-1", 1, b"before it")
+        stage.studio.keep("still", "call-1", 1, b"before it")
         stage.studio.begin(ABOUT)
-        stage.studio.keep_still("call-1", 2, b"a picture")
+        stage.studio.keep("still", "call-1", 2, b"a picture")
         stage.studio.begin(ABOUT, paused=True)
-        stage.studio.keep_still("call-1", 3, b"a card")
+        stage.studio.keep("still", "call-1", 3, b"a card")
         stage.studio.end("call-1")
         kept = {path.name: path.read_bytes() for path in stage.folder.glob("*/*.png")}
         assert kept == {"call-1.still-2.png": b"a picture"}
@@ -220,7 +220,7 @@ class TestStills:
         stage.studio.begin(ABOUT)
         monkeypatch.setattr("splitter.media.record.studio.os.fchmod", full)
         with pytest.raises(OSError, match="No space"):
-            stage.studio.keep_still("call-1", 1, b"a picture")
+            stage.studio.keep("still", "call-1", 1, b"a picture")
         assert not list(stage.folder.glob("*/*.png"))
 
     def test_go_over_the_wire_as_they_are(self) -> None:
@@ -395,7 +395,7 @@ class TestKeeping:
         stage = Stage(tmp_path / "recordings", retention=Retention(1.0))
         for number in range(50):
             stage.studio.begin(msgspec.structs.replace(ABOUT, id=f"call-{number}"))
-            stage.studio.keep_still(f"call-{number}", 1, b"a picture")
+            stage.studio.keep("still", f"call-{number}", 1, b"a picture")
             stage.studio.end(f"call-{number}")
         stage.host.time += 90_000
         left = []

@@ -26,7 +26,7 @@ def stage(tmp_path: Path) -> Stage:
         stage.studio.begin(msgspec.structs.replace(ABOUT, id=id))
         stage.voice("caller").talk(1.0)
         if id == "call-1":
-            stage.studio.keep_still(id, 1, b"a picture")
+            stage.studio.keep("still", id, 1, b"a picture")
         stage.studio.end(id)
         stage.studio.enter("opened", {"recording": id, "by": "auditor"})
         stage.host.time += 90_000

@@ -577,6 +577,8 @@ export const CHINESE = {
   "error.by-rule": "本次通话必须录制，只有管理员可以停止。",
   "error.gone": "该录像已不存在。",
   "error.held": "该录像已被保留，不能删除。",
+  "error.no-film": "此录像的影片尚未生成。",
+  "error.no-films": "此处不生成影片。",
   "error.no-recorder": "目前无法录制，请告知管理员。",
   "error.no-recording": "此处不录制通话。",
   "error.no-such-recording": "没有这个录像。",

@@ -577,6 +577,8 @@ export const ENGLISH = {
   "error.by-rule": "This call has to be recorded: only an operator may end that.",
   "error.gone": "This recording is not there any more.",
   "error.held": "This recording is held and may not be deleted.",
+  "error.no-film": "There is no film of this recording yet.",
+  "error.no-films": "No films are made here.",
   "error.no-recorder": "Nothing can be recorded now. Tell your operator.",
   "error.no-recording": "Calls are not recorded here.",
   "error.no-such-recording": "There is no such recording.",

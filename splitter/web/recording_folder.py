@@ -1,0 +1,102 @@
+"""Recordings as the API gives them out: found in the index, opened where they lie, entered in the ledger. Does I/O.
+
+Whoever opens, plays or exports one stands in the ledger before it happens: without a recorder nothing is given out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from splitter.calls.recordings import Recordings
+from splitter.core.clock import Clock
+from splitter.core.errors import LocalError
+from splitter.media.record.index import RecordingRow, one
+from splitter.media.record.source import RecordingSource
+from splitter.web.auth import bearer_of
+from splitter.web.calls import said_by
+from splitter.web.errors import ApiError
+from splitter.web.sending import send_source
+
+_AGAIN_S = 60.0  # a player asks for many ranges: they are one opening
+
+
+class RecordingFolder:
+    """The recordings of this gateway.
+
+    Args:
+        recordings: None where there is no recorder.
+    """
+
+    def __init__(self, recordings: Recordings | None, clock: Clock) -> None:
+        self._recordings = recordings
+        self._clock = clock
+        self._opened: dict[tuple[str, str, str], float] = {}
+
+    @property
+    def made(self) -> Recordings:
+        """The recorder. Raises ApiError: 409 where there is none."""
+        if self._recordings is None:
+            raise ApiError(409, "no-recording", "recording is not configured here: see [recording] folder")
+        return self._recordings
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.made.settings.folder)
+
+    async def row(self, request: web.Request) -> RecordingRow:
+        """The recording that a request names. Raises ApiError."""
+        id = request.match_info["id"]
+        try:
+            row = await asyncio.to_thread(one, self.folder, id)
+        except LocalError as error:
+            raise ApiError(503, "unavailable", str(error)) from None
+        if row is None:
+            raise ApiError(404, "no-such-recording", f"there is no recording {id[:80]}")
+        return row
+
+    async def open(self, row: RecordingRow, path: str) -> RecordingSource:
+        """A file of a recording. Raises ApiError: 410 where it is gone, 503 where it cannot be opened."""
+        if row.state == "deleted":
+            raise ApiError(410, "gone", f"the files of recording {row.id} were deleted")
+        try:
+            return await asyncio.to_thread(self.made.shelf.open, path)
+        except FileNotFoundError:
+            raise ApiError(410, "gone", f"the file of recording {row.id} is not there any more") from None
+        except (LocalError, OSError) as error:
+            raise ApiError(503, "unavailable", f"the file of recording {row.id} cannot be opened: {error}") from None
+
+    async def send(
+        self, request: web.Request, row: RecordingRow, path: str, kind: str, headers: dict[str, str], tag: str
+    ) -> web.StreamResponse:
+        """Give out a file, or a range of it, once the ledger says so.
+
+        Args:
+            kind: of the entry. tag: of the content; see `send_source`.
+        """
+        with closing(await self.open(row, path)) as source:
+            if request.method != "HEAD":
+                await self.enter_once(request, kind, row, path)
+            return await send_source(request, source, headers, tag)
+
+    async def enter_once(self, request: web.Request, kind: str, row: RecordingRow, path: str) -> None:
+        """Enter in the ledger that a file is given out; the next ranges of the same one are no news for a minute."""
+        by, now = said_by(bearer_of(request)), self._clock.now()
+        key = (kind, by, path)
+        if now - self._opened.get(key, float("-inf")) < _AGAIN_S:
+            return
+        await self.enter(request, kind, {"recording": row.id, "file": path})
+        self._opened = {one: at for one, at in self._opened.items() if now - at < _AGAIN_S}
+        self._opened[key] = now
+
+    async def enter(self, request: web.Request, kind: str, about: dict[str, Any]) -> None:
+        """Enter in the ledger what is about to be done, and by whom. Raises ApiError: 503 where it cannot be."""
+        by = said_by(bearer_of(request))
+        try:
+            await self.made.enter(kind, {**about, "by": by, "from": request.remote or "the control socket"})
+        except LocalError as error:
+            raise ApiError(503, "no-recorder", f"nothing is given out that cannot be noted: {error}") from None
