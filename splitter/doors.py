@@ -105,7 +105,8 @@ class Doors:
         settings = self._settings
         path = Path(settings.api.secret_file) if settings.api.secret_file else secret_beside(settings.store.path)
         secret, self._secret_alarm = secret_or_new(path if settings.api.listen else None)
-        return Access(secret, passwords_of(settings, secret), settings.tokens, settings.api, settings.guest_page)
+        passwords = passwords_of(settings, secret)
+        return Access(secret, passwords, settings.tokens, settings.api, settings.guest_page, settings.openid)
 
     def _tell_people(self, ids: IdSource) -> None:
         """Build those who tell people and programs what happens."""
@@ -303,7 +304,7 @@ class Doors:
     def adopt(self, settings: Settings, prepared: Prepared) -> None:
         """Go by these settings from now on; those of them that need a restart are as they were."""
         self._settings = settings
-        self.access.adopt(prepared.passwords, settings.tokens, settings.api, settings.guest_page)
+        self.access.adopt(prepared.passwords, settings.tokens, settings.api, settings.guest_page, settings.openid)
         self.revoked.adopt(settings.tokens, prepared.logins)
         self.server.api.adopt(settings.api, prepared.api)
         self.webhooks.adopt(settings.webhooks)

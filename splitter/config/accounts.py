@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from splitter.calls.logins.accounts import Account, RegistrarSettings
+from splitter.calls.logins.openid import OpenIdSettings
 from splitter.calls.settings import Role, Trunk
 from splitter.config.model import Settings
 from splitter.config.reader import Problems, Table
@@ -15,6 +16,18 @@ def check_account(table: Table, account: Account) -> None:
     for key in ("ha1", "argon2"):
         if account.password and getattr(account, key):
             table.problem(key, "stands beside a password", "leave one of the two")
+
+
+def check_openid(table: Table, settings: OpenIdSettings) -> None:
+    """Check that people who log in at the provider come back to us, and that some of them may do something."""
+    begun = settings.client_id or settings.url
+    if begun and not settings.issuer and not table.problems.within((*table.path, "issuer")):
+        table.problem("issuer", "is missing", "name your provider, or take the table out")
+    for key, remedy in (("client_id", "add what the provider calls this gateway"), ("url", "add where the console is")):
+        if settings.issuer and not getattr(settings, key) and not table.problems.within((*table.path, key)):
+            table.problem(key, "is missing", remedy)
+    if settings.issuer and not any((settings.agents, settings.supervisors, settings.auditors, settings.admins)):
+        table.problem("agents", "is missing: nobody would be let in", 'name groups, or write agents = ["*"]')
 
 
 def check_registrar(table: Table, settings: RegistrarSettings) -> None:

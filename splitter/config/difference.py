@@ -19,6 +19,7 @@ from splitter.calls.browsers.settings import WebCallSettings
 from splitter.calls.guest_page import GuestPageSettings
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
+from splitter.calls.logins.openid import OpenIdSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
 from splitter.calls.webhook import Webhook
 from splitter.cluster.settings import ClusterSettings
@@ -114,6 +115,7 @@ PARTS = (
     _Part("accounts", "account", Account, lambda account: str(account.user)),
     _Part("registrar", "registrar", RegistrarSettings),
     _Part("api", "api", ApiSettings),
+    _Part("openid", "openid", OpenIdSettings),
     _Part("tokens", "token", Token, _name),
     _Part("webhooks", "webhook", Webhook, _name),
     _Part("sms", "sms", SmsSettings),

@@ -62,6 +62,7 @@ def _has_secrets(settings: Settings) -> bool:
     services = (*settings.webhooks, *settings.sms.http, *settings.sms.smpp)
     return trunks or bool(
         settings.api.turn_secret
+        or settings.openid.client_secret
         or settings.accounts
         or services
         or settings.web_calls.captcha_secret

@@ -9,6 +9,7 @@ from splitter.calls.browsers.settings import WebCallSettings
 from splitter.calls.guest_page import GuestPageSettings
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
+from splitter.calls.logins.openid import OpenIdSettings
 from splitter.calls.settings import MonitorSettings, OverloadSettings, Route
 from splitter.calls.webhook import Webhook
 from splitter.config import accounts, api, cluster, networks, sections, sms, webhooks
@@ -107,6 +108,7 @@ def _read(root: Table) -> Settings:
         recording=read(root.take_table("recording"), RecordingSettings),
         telemetry=read(root.take_table("log"), TelemetrySettings, **read_fields(metrics, TelemetrySettings, "metrics")),
         api=read(root.take_table("api"), ApiSettings, api.check_api_table),
+        openid=read(root.take_table("openid"), OpenIdSettings, accounts.check_openid),
         tokens=tuple(read(table, Token, api.check_token) for table in root.take_tables("token")),
         webhooks=tuple(read(table, Webhook, webhooks.check_webhook) for table in root.take_tables("webhook")),
         sms=sms.read_sms(root.take_table("sms")),

@@ -10,6 +10,7 @@ from splitter.calls.browsers.settings import WebCallSettings
 from splitter.calls.guest_page import GuestPageSettings
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
+from splitter.calls.logins.openid import OpenIdSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
 from splitter.calls.webhook import Webhook
 from splitter.cluster.settings import ClusterSettings
@@ -41,6 +42,7 @@ class Settings:
         accounts: who may log in at trunks that ask for it.
         registrar: bounds on their registrations.
         api: the API over the network.
+        openid: the identity provider that people log in at.
         tokens: who may use it, beside the accounts.
         webhooks: other programs that are told what happens.
         sms: what sends callers their links.
@@ -66,6 +68,7 @@ class Settings:
     accounts: tuple[Account, ...] = ()
     registrar: RegistrarSettings = field(default_factory=RegistrarSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
+    openid: OpenIdSettings = field(default_factory=OpenIdSettings)
     tokens: tuple[Token, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
     sms: SmsSettings = field(default_factory=SmsSettings)

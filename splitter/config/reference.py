@@ -22,6 +22,7 @@ from splitter.calls.browsers.settings import WebCallSettings
 from splitter.calls.guest_page import GuestPageSettings
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
+from splitter.calls.logins.openid import OpenIdSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Route, Trunk
 from splitter.calls.webhook import Webhook
 from splitter.cluster.settings import ClusterSettings
@@ -130,6 +131,7 @@ _PARTS: tuple[Heading | Example, ...] = (
     Example("[registrar]", (RegistrarSettings,)),
     Heading("API"),
     Example("[api]", (ApiSettings,)),
+    Example("[openid]", (OpenIdSettings,)),
     Example(
         "[[token]]",
         (Token,),

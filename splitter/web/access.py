@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from splitter.calls.guest_page import GuestPageSettings
 from splitter.calls.logins.access import ApiSettings, Token
+from splitter.calls.logins.openid import OpenIdSettings
 from splitter.calls.logins.passwords import Passwords
 from splitter.web.proxies import Proxies
 
@@ -22,6 +23,7 @@ class Access:
         secret: that tokens are signed with.
         passwords: of the accounts.
         tokens: of the configuration.
+        openid: the identity provider that people log in at.
         page: of guests, as far as it is the operator's own.
         proxies: before us, whose word is believed.
     """
@@ -31,17 +33,23 @@ class Access:
     tokens: tuple[Token, ...] = ()
     settings: ApiSettings = field(default_factory=ApiSettings)
     page: GuestPageSettings = field(default_factory=GuestPageSettings)
+    openid: OpenIdSettings = field(default_factory=OpenIdSettings)
     proxies: Proxies = field(init=False)
 
     def __post_init__(self) -> None:
         self.proxies = Proxies(self.settings.proxies)
 
     def adopt(
-        self, passwords: Passwords, tokens: tuple[Token, ...], settings: ApiSettings, page: GuestPageSettings
+        self,
+        passwords: Passwords,
+        tokens: tuple[Token, ...],
+        settings: ApiSettings,
+        page: GuestPageSettings,
+        openid: OpenIdSettings,
     ) -> None:
         """Let these in from now on."""
         self.passwords, self.tokens, self.settings = passwords, tokens, settings
-        self.page = page
+        self.page, self.openid = page, openid
         self.proxies.adopt(settings.proxies)
 
 

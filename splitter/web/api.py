@@ -26,7 +26,7 @@ from splitter.web.gateway import GatewayRoutes
 from splitter.web.guest_routes import guest_routes
 from splitter.web.guests import GUEST_BODY, LOGO, GuestRoutes
 from splitter.web.invitations import INVITATION_BODY, STATUS_BODY, InvitationRoutes
-from splitter.web.login import LOGIN_BODY, TOKEN_BODY, LoginRoutes
+from splitter.web.login_routes import login_routes
 from splitter.web.nodes.kept import KeptElsewhere
 from splitter.web.openapi import document
 from splitter.web.pages import FOLDERS, Pages
@@ -100,22 +100,10 @@ def build(ports: Ports, precedence: Precedence | None = None) -> web.Application
 def table(ports: Ports) -> tuple[Operation, ...]:
     """Every operation, with the scopes that it needs; one of them is enough, and `admin` is always."""
     finder = Finder(ports.calls, ports.archive, ports.clock)
-    routes = (*_logins(ports), *_calls(ports, finder), *_video(ports, finder), *_stills(ports, finder))
+    routes = (*login_routes(ports), *_calls(ports, finder), *_video(ports, finder), *_stills(ports, finder))
     routes = (*routes, *admissions(ports, finder), *_invitations(ports, finder), *phones(ports, finder))
     routes = (*routes, *recordings(ports, finder))
     return _document((*routes, *_gateway(ports), *_events(ports), *caller_routes(ports)))
-
-
-def _logins(ports: Ports) -> tuple[Operation, ...]:
-    login = LoginRoutes(ports.access, ports.clock, ports.elsewhere)
-    wrong = ((401, "wrong-login"), (401, "code-needed"), (401, "wrong-code"), (429, "too-many-logins"))
-    granted = GoodAnswer(200, "a token for this account's desk", shapes.LoggedIn)
-    minted = GoodAnswer(201, "the token", shapes.Minted)
-    return (
-        Operation("POST", "/v1/login", _EVERYBODY, login.login, "Log in", (granted,), body=LOGIN_BODY, faults=wrong),
-        Operation("POST", "/v1/tokens", _ADMIN, login.tokens, "Make a token", (minted,), body=TOKEN_BODY),
-        Operation("GET", "/v1/me", _ANY, login.me, "Who asks", (GoodAnswer(200, "you", shapes.Me),)),
-    )
 
 
 def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -22,11 +21,12 @@ from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer, id_of, login_mark, mint
 from splitter.web.bodies import read_json
 from splitter.web.errors import ApiError, json_response
+from splitter.web.granting import grant, must_wait
 from splitter.web.ports import Elsewhere
 from splitter.web.proxies import remote_of
 from splitter.web.relays import relays_for
 from splitter.web.routes import JSON, JSON_BYTES, Body
-from splitter.web.shapes import IceServer, LoggedIn, Login, Me, Minted, TokenWish
+from splitter.web.shapes import IceServer, Login, Me, Minted, TokenWish
 
 LOGIN_BODY = Body((JSON,), JSON_BYTES, Login)
 TOKEN_BODY = Body((JSON,), JSON_BYTES, TokenWish)
@@ -55,21 +55,23 @@ class LoginRoutes:
     async def login(self, request: web.Request) -> web.Response:
         wish = await read_json(request, LOGIN_BODY, Login)
         source, now = source_of(remote_of(request)), self._clock.now()
-        wait_s = self._limits.wait_s(wish.user, source, now)
-        if wait_s > 0:
-            metrics.API_LOGINS.labels("limited").inc()
-            after = {"Retry-After": str(math.ceil(wait_s))}
-            raise ApiError(429, "too-many-logins", "too many logins failed; wait before the next one", after)
+        must_wait(self._limits, wish.user, source, now)
+        self._must_take_passwords()
         account = await self._account_of(wish)
         if account is None:
             self._failed(wish.user, source, now)
             raise ApiError(401, "wrong-login", "no such user, or not its password", _CHALLENGE)
         if account.totp:
             self._check_code(account, wish.code, source, now)
-        metrics.API_LOGINS.labels("granted").inc()
         self._limits.succeeded(wish.user, source)
-        login = login_mark(self._access.secret, account)
-        return json_response(self._let_in(account.user, account.scopes, account.extension, login, source))
+        wall, login = self._clock.wall(), login_mark(self._access.secret, account)
+        granted = grant(self._access, wall, account.user, account.scopes, account.extension, login=login, source=source)
+        return json_response(granted)
+
+    def _must_take_passwords(self) -> None:
+        openid = self._access.openid
+        if openid.issuer and not openid.passwords:
+            raise ApiError(403, "no-passwords", f"log in by {openid.name}: passwords are not taken here")
 
     async def _account_of(self, wish: Login) -> Account | None:
         passwords = self._access.passwords
@@ -85,16 +87,6 @@ class LoginRoutes:
         if not self._codes.take(account.user, account.totp, code, self._clock.wall()):
             self._failed(account.user, source, now)
             raise ApiError(401, "wrong-code", "these six digits are wrong, too old, or used already", _CHALLENGE)
-
-    def _let_in(self, user: str, scopes: frozenset[Scope], extension: str, login: str, source: str) -> LoggedIn:
-        """A token for whoever has proved to be this user."""
-        # A desk without an extension of its own is known to the centre by its user.
-        desk = (extension or user) if Scope.DESK in scopes else ""
-        bearer = Bearer(user, scopes, desk, login=login)
-        expires_at = float(int(self._clock.wall() + self._access.settings.token_lifetime_s))
-        token = mint(self._access.secret, bearer, expires_at, self._clock.wall())
-        log.info("logged in", user=user, extension=desk, source=source, token=id_of(token))
-        return LoggedIn(token, expires_at, user, desk, user)
 
     async def tokens(self, request: web.Request) -> web.Response:
         """Mint a token for a program that knows who its users are: it logs them in without their passwords."""

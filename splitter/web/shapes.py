@@ -101,6 +101,26 @@ class LoggedIn(Struct):
     name: str
 
 
+class LoginWays(Struct):
+    """How one may log in: by password, and by an identity provider, whose name is for a button; empty for none."""
+
+    password: bool
+    openid: str = ""
+
+
+class OpenIdAddress(Struct):
+    """Where the browser is to go to log in."""
+
+    url: str
+
+
+class OpenIdCode(Struct, forbid_unknown_fields=True):
+    """What the identity provider has sent the browser back with."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=4096)]
+    state: Annotated[str, Meta(min_length=1, max_length=128)]
+
+
 class TokenWish(Struct, forbid_unknown_fields=True):
     """A wish for a token: for whom, and for how long at most."""
 

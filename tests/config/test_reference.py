@@ -13,6 +13,7 @@ from splitter.calls.browsers.settings import WebCallSettings
 from splitter.calls.guest_page import GuestPageSettings
 from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.accounts import Account, RegistrarSettings
+from splitter.calls.logins.openid import OpenIdSettings
 from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSettings, Role, Route, Trunk
 from splitter.calls.webhook import Webhook
 from splitter.cluster.settings import ClusterSettings
@@ -41,6 +42,7 @@ TABLES = {
     MediaSettings: "media",
     RtpengineSettings: "rtpengine",
     MonitorSettings: "monitor",
+    OpenIdSettings: "openid",
     Network: "network",
     OverloadSettings: "overload",
     HttpSmsSettings: "sms_http",

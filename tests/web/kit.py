@@ -256,7 +256,8 @@ async def web(
         scheme = "https" if tls else "http"
         base = f"{scheme}://{parts.server.api.addresses[0]}"
         connector = aiohttp.TCPConnector(ssl=tls or True, force_close=True)
-        async with aiohttp.ClientSession(connector=connector) as session:
+        jar = aiohttp.CookieJar(unsafe=True)  # which takes those of an address too, as browsers do
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=jar) as session:
             yield parts, Web(session, base)
 
 

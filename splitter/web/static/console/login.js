@@ -1,5 +1,5 @@
 // @ts-check
-/** Signing in: with user and password, with a token that was pasted, or with one that a CRM put behind the "#". */
+/** Signing in: with user and password, at the company's own login, or with a token that was pasted or stands behind "#". */
 
 import { hasWebRtc } from "../sdk/splitter.js";
 import { byId, say } from "./elements.js";
@@ -12,6 +12,7 @@ const TOKEN = "splitter.token";
 let byToken = false;
 let byCode = false; // the account that signs in has an authenticator app
 let problem = "";
+let ways = { password: true, openid: "" };
 
 /** @param {Splitter} splitter */
 export function setUpLogin(splitter) {
@@ -19,6 +20,7 @@ export function setUpLogin(splitter) {
     event.preventDefault();
     submit(splitter);
   });
+  byId("login-openid").addEventListener("click", () => leaveForProvider(splitter));
   byId("login-other").addEventListener("click", () => {
     byToken = !byToken;
     problem = "";
@@ -34,7 +36,10 @@ export function showLogin(reason = "") {
     problem ||= "login.expired";
     queueMicrotask(() => byId(byToken ? "token" : "user").focus());
   }
-  byId("login-user-fields").hidden = byToken;
+  byId("login-user-fields").hidden = byToken || !ways.password;
+  byId("login-submit").hidden = !(byToken || ways.password);
+  byId("login-openid").hidden = !ways.openid;
+  say(byId("login-openid"), ways.openid);
   byId("login-token-fields").hidden = !byToken;
   byId("login-code-field").hidden = byToken || !byCode;
   say(byId("login-other"), t(byToken ? "login.password.open" : "login.token.open"));
@@ -43,14 +48,54 @@ export function showLogin(reason = "") {
   say(byId("login-fault"), problem.startsWith("login.") ? t(problem) : problem);
 }
 
-/** Go on where this tab was, or with the token that the address brought. @param {Splitter} splitter */
+/** Go on where this tab was, or with what the address brought: a token, or the answer of the company's login. @param {Splitter} splitter */
 export function remembered(splitter) {
   const brought = /[#&]token=([^&]+)/.exec(location.hash)?.[1];
+  const answer = new URLSearchParams(location.search);
+  const [code, state] = [answer.get("code"), answer.get("state")];
   if (brought) history.replaceState(null, "", location.pathname + location.search); // it is nobody else's to see
+  if (state) history.replaceState(null, "", location.pathname);
   const token = brought ? decodeURIComponent(brought) : kept();
-  document.body.dataset.view = token ? "opening" : "login";
-  if (token) enter(splitter, token);
+  document.body.dataset.view = token || (code && state) ? "opening" : "login";
+  if (state && !code) problem = "login.openid.refused";
+  learnWays(splitter);
+  if (code && state) comeBack(splitter, code, state);
+  else if (token) enter(splitter, token);
   else byId("user").focus();
+}
+
+/** @param {Splitter} splitter */
+async function learnWays(splitter) {
+  try {
+    ways = await splitter.loginWays();
+  } catch {
+    // then the form stays as it is; signing in says what is wrong
+  }
+  showLogin();
+}
+
+/** @param {Splitter} splitter */
+async function leaveForProvider(splitter) {
+  const button = byId("login-openid");
+  button.disabled = true;
+  say(button, t("login.openid.busy"));
+  try {
+    location.assign(await splitter.beginLogin());
+  } catch (error) {
+    refused(error);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+/** @param {Splitter} splitter @param {string} code @param {string} state */
+async function comeBack(splitter, code, state) {
+  try {
+    await enter(splitter, (await splitter.endLogin(code, state)).token);
+  } catch (error) {
+    document.body.dataset.view = "login";
+    refused(error);
+  }
 }
 
 /** @param {Splitter} splitter */

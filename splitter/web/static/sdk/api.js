@@ -52,6 +52,37 @@ export class Api extends EventTarget {
   }
 
   /**
+   * How one may log in: by password, and by an identity provider, whose name is for a button ("" for none).
+   * @returns {Promise<{password: boolean, openid: string}>}
+   */
+  async loginWays() {
+    return (await this.request("GET", "/v1/login")).json();
+  }
+
+  /**
+   * Begin a login at the identity provider: the address that the page is to go to.
+   * @returns {Promise<string>}
+   */
+  async beginLogin() {
+    this.token = "";
+    return (await (await this.request("POST", "/v1/login/openid/begin", { cookies: true })).json()).url;
+  }
+
+  /**
+   * End that login, with what the provider has sent the page back with.
+   * @param {string} code
+   * @param {string} state
+   * @returns {Promise<{token: string, expires_at: number, user: string, extension: string, name: string}>}
+   */
+  async endLogin(code, state) {
+    this.token = "";
+    const response = await this.request("POST", "/v1/login/openid", { json: { code, state }, cookies: true });
+    const granted = await response.json();
+    this.token = granted.token;
+    return granted;
+  }
+
+  /**
    * Live calls, or those that ended (`ended`), the newest first.
    * @param {{ended?: boolean, number?: string, extension?: string, limit?: number, before?: number}} [query]
    * @returns {Promise<CallView[]>}
@@ -112,7 +143,7 @@ export class Api extends EventTarget {
     try {
       return await this.#http.request(method, path, options);
     } catch (error) {
-      this._refused(SplitterError.of(error), path === "/v1/login");
+      this._refused(SplitterError.of(error), path.startsWith("/v1/login"));
       throw error;
     }
   }

@@ -5,7 +5,7 @@ const REQUEST_LIMIT_MS = 12_000;
 const RETRY_FIRST_MS = 500;
 const RETRY_MOST_MS = 10_000;
 
-/** @typedef {{json?: unknown, body?: BodyInit, type?: string, headers?: Record<string, string>, limitMs?: number}} RequestOptions */
+/** @typedef {{json?: unknown, body?: BodyInit, type?: string, headers?: Record<string, string>, limitMs?: number, cookies?: boolean}} RequestOptions */
 
 /** Anything that did not work. `code` is stable, for programs: "no-such-call", "unreachable", "denied". */
 export class SplitterError extends Error {
@@ -54,7 +54,8 @@ export class Http {
     const signal = AbortSignal.timeout(options.limitMs ?? REQUEST_LIMIT_MS);
     let response;
     try {
-      response = await fetch(new URL(path, this.url), { method, headers, body, signal, credentials: "omit" });
+      const credentials = options.cookies ? "same-origin" : "omit";
+      response = await fetch(new URL(path, this.url), { method, headers, body, signal, credentials });
     } catch (error) {
       const late = error instanceof DOMException && error.name === "TimeoutError";
       throw late
