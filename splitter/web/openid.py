@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 class OpenIdFault(Exception):
-    """Nobody is let in by this provider, or not now.
+    """What keeps a person from being let in by this provider.
 
     Attributes:
         away: the provider does not answer as it should, whoever asks.

@@ -169,6 +169,7 @@ OTHERS = {
     "guest_page.privacy_url": '"https://water.example/privacy"',
     "guest_page.consent": '"2026-05"',
     "guest_page.logo": '"/etc/splitter/logo.png"',
+    **{f"openid.{key}": '["some"]' for key in ("scopes", "agents", "supervisors", "auditors", "admins")},
     "web_calls.trunk": '"web"',
     "web_calls.origins": '["https://other.example"]',
     "web_calls.captcha_url": '"https://captcha.example/verify"',
@@ -191,8 +192,9 @@ EXAMPLES = (
     *_SMS,
     "sms_text",
 )
-API = ("api.listen", "api.certificate", "api.key", "api.client_ca", "api.turn_servers", "api.turn_secret")
-"""Keys that need each other: tests/config/test_api.py, tests/web/test_relays.py."""
+OPENID = ("openid.issuer", "openid.client_id", "openid.url")
+API = ("api.listen", "api.certificate", "api.key", "api.client_ca", "api.turn_servers", "api.turn_secret", *OPENID)
+"""Keys that need each other: tests/config/test_api.py, tests/web/test_relays.py, tests/web/test_openid.py."""
 ITEMS = {
     place: (kind, item)
     for kind, table in TABLES.items()

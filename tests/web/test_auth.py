@@ -39,7 +39,10 @@ class TestEveryRoute:
                 assert response.status == 401, route
                 assert response.headers["WWW-Authenticate"] == 'Bearer realm="splitter"'
         assert open_ones == {
+            ("GET", "/v1/login"),
             ("POST", "/v1/login"),
+            ("POST", "/v1/login/openid/begin"),
+            ("POST", "/v1/login/openid"),
             ("POST", "/v1/guests"),
             ("POST", "/v1/web/calls"),
             ("POST", "/v1/sms/{carrier}/receipts/{key}"),
