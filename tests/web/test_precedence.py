@@ -13,9 +13,9 @@ from aiohttp.test_utils import make_mocked_request
 
 from splitter.core.net import Address
 from splitter.telemetry import metrics
-from splitter.web import precedence, turnstile
+from splitter.web import precedence
 from splitter.web.documents import Document, takes_gzip
-from splitter.web.turnstile import Busy
+from splitter.web.turnstile import Busy, Turnstile
 from tests.patience import until
 from tests.web.kit import Gateway, Web, gateway
 
@@ -58,8 +58,11 @@ class TestStrangers:
             task.cancel()
         await asyncio.gather(*flood, return_exceptions=True)
 
-    async def test_are_all_served_in_the_end(self, outside: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(turnstile, "PATIENCE_S", 300.0)  # however slow the machine is
+    async def test_are_all_served_in_the_end(
+        self, outside: Web, parts: Gateway, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        patient = Turnstile(precedence.STRANGERS, 600.0)  # however slow the machine is
+        monkeypatch.setattr(parts.server.precedence, "strangers", patient)
         answers = await asyncio.gather(*(outside.ask("GET", DOCUMENT) for _ in range(60)))
         assert {status for status, _ in answers} == {200}
         assert waiting() == 0
