@@ -154,6 +154,9 @@ static void relay(int end)
     lane->line = chance() % 7 ? &lines[end] : NULL;
     lane->onward = chance() % 7 ? onward : NULL;
     lane->onward_generation = onward->generation;
+    lane->sampled = chance() % 10;
+    if (!(chance() % 4))
+        lane->packets = LANE_SAMPLE - 1 - (int64_t)(chance() & 1);
     lines[end].lane = lane;
 }
 
@@ -366,7 +369,7 @@ static void step(void)
         memset(exact, byte(), (size_t)size);
         if (fast_relays(&lanes[end], exact, size)) {
             need(size >= HEADER_SIZE && exact[0] >> 6 == 2, "what is relayed looks like RTP");
-            fast_relayed(&lanes[end], size);
+            fast_relayed(&lanes[end], exact, size, byte());
         }
         free(exact);
         break;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from splitter.core.net import Address
@@ -38,6 +39,14 @@ class NativeLane:
         self._onward = onward
         lane.onward, lane.onward_generation = onward.lane, onward.lane.generation
         lane.settled = lane.generation
+
+    def samples(self) -> Sequence[tuple[bytes, int, float]]:
+        lane = self.lane
+        if not lane.sampled:
+            return ()
+        taken = [(bytes(one.header), one.packets, one.at) for one in lane.samples[0 : lane.sampled]]
+        lane.sampled = 0
+        return taken
 
     def ride(self, port: Any) -> None:
         port.carry(self)

@@ -181,6 +181,10 @@ class ShortLane(Protocol):
         """Let what comes from `source` leave to `destination` by another one, as long as nothing changes."""
         ...
 
+    def samples(self) -> Sequence[tuple[bytes, int, float]]:
+        """Take the packets that were sampled since the last time: the header, the count up to it, its arrival."""
+        ...
+
     def ride(self, port: Any) -> None:
         """Take in what comes by this port."""
         ...

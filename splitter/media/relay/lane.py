@@ -95,6 +95,7 @@ class Lane:
         "_listener",
         "_mark_at",
         "_peer",
+        "_quality",
         "_sealed",
         "_short",
         "_started",
@@ -105,7 +106,6 @@ class Lane:
         "dropped_bytes",
         "latch",
         "numbers",
-        "quality",
         "rejected",
         "rtp",
         "send",
@@ -118,7 +118,7 @@ class Lane:
     def __init__(self, rules: LatchRules, rtp: bool, listener: LaneListener, short: ShortLane | None = None) -> None:
         self.rtp = rtp
         self.latch = Latch(rules)
-        self.quality = Quality()
+        self._quality = Quality()
         self.destination: Address | None = None
         self.settle: Callable[[Address], None] | None = None
         self._tap: PacketTap | None = None
@@ -162,6 +162,14 @@ class Lane:
     def tap(self, tap: PacketTap | None) -> None:
         self._tap = tap
         self._touch()
+
+    @property
+    def quality(self) -> Quality:
+        """Loss and jitter of what it took in, by now."""
+        if self._short is not None:
+            for header, packets, at in self._short.samples():
+                self._quality.sample(HEADER.unpack(header), packets, at)
+        return self._quality
 
     @property
     def packets(self) -> int:
@@ -271,8 +279,9 @@ class Lane:
 
     def carried(self, taken: FlowCount) -> None:
         """Count packets that never came here."""
+        quality = self.quality
         for one in taken.samples:
-            self.quality.sample(HEADER.unpack(one.header), self.packets + one.packets, one.at)
+            quality.sample(HEADER.unpack(one.header), self.packets + one.packets, one.at)
         self.numbers.packets += taken.packets
         self.numbers.bytes += taken.size_bytes
 

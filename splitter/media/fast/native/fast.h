@@ -13,6 +13,7 @@
 #define TRAILER_LIMIT 148   /* that SRTP may add: tag, index, master key identifier (srtp.h) */
 #define OUTLETS 4
 #define LANE_SAMPLE 16      /* splitter/media/relay/quality.py: SAMPLE */
+#define LANE_SAMPLES 8      /* that wait for Python */
 
 /* What a packet becomes at one outlet. */
 struct passing {
@@ -37,7 +38,7 @@ uint16_t fast_number(struct going *going, const uint8_t *packet, int size, doubl
 /* Whether a packet of a relayed voice leaves as it came, by `lane->onward`. One that Python has to settle anew is marked. */
 bool fast_relays(struct lane *lane, const uint8_t *packet, int size);
 
-/* Count a packet that left. */
-void fast_relayed(struct lane *lane, int size);
+/* Count a packet that left, and keep its header where that is the one in LANE_SAMPLE. */
+void fast_relayed(struct lane *lane, const uint8_t *packet, int size, double now);
 
 #endif

@@ -4,6 +4,8 @@
  */
 #include "fast.h"
 
+#include <string.h>
+
 bool fast_relays(struct lane *lane, const uint8_t *packet, int size)
 {
     const struct lane *onward = lane->onward;
@@ -15,11 +17,17 @@ bool fast_relays(struct lane *lane, const uint8_t *packet, int size)
     }
     if (size < HEADER_SIZE || packet[0] >> 6 != 2 || (packet[1] >= 192 && packet[1] <= 223))
         return false; /* RTCP on the same port, or whatever it is */
-    return (lane->packets + 1) % LANE_SAMPLE != 0; /* else Python reads its header, for loss and jitter */
+    return (lane->packets + 1) % LANE_SAMPLE != 0 || lane->sampled < LANE_SAMPLES; /* else Python takes the samples */
 }
 
-void fast_relayed(struct lane *lane, int size)
+void fast_relayed(struct lane *lane, const uint8_t *packet, int size, double now)
 {
     lane->packets += 1;
     lane->bytes += size;
+    if (lane->packets % LANE_SAMPLE == 0 && lane->sampled < LANE_SAMPLES) {
+        struct sample *sample = &lane->samples[lane->sampled++];
+        memcpy(sample->header, packet, sizeof sample->header);
+        sample->packets = lane->packets;
+        sample->at = now;
+    }
 }

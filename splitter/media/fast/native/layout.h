@@ -26,6 +26,13 @@ struct line {
     struct lane *lane;     /* the same of a relay */
 };
 
+/* The header of one packet in LANE_SAMPLE, for loss and jitter. */
+struct sample {
+    uint8_t header[12];
+    int64_t packets; /* taken in, with it */
+    double at;
+};
+
 /* One port of a relay (splitter/media/relay/lane.py). What it takes in leaves as it came. */
 struct lane {
     uint64_t generation; /* moves when something has changed that it, or another lane that leads to it, was judged by */
@@ -34,6 +41,8 @@ struct lane {
     struct line *line;   /* by which it sends what others take in; NULL: Python sends */
     struct lane *onward; /* the one by which its own packets leave */
     uint64_t onward_generation; /* of that, when it was looked at */
+    struct sample samples[8];   /* that Python has not taken yet: LANE_SAMPLES */
+    uint32_t sampled;           /* so many */
 };
 
 /* The packets of a still, prepared: both groups, picture by picture (splitter/media/slate/still.py). */

@@ -132,14 +132,14 @@ static bool served(const struct coming *coming)
 }
 
 /* Let a packet of a relayed voice leave. Returns: false where it did not; then Python has it, as if it had not been here. */
-static bool relay(struct engine *engine, struct lane *lane, const uint8_t *packet, int size)
+static bool relay(struct engine *engine, struct lane *lane, const uint8_t *packet, int size, double now)
 {
     if (!fast_relays(lane, packet, size))
         return false;
     engine->told.sends++;
     if (send(lane->onward->line->fd, packet, (size_t)size, MSG_DONTWAIT) < 0)
         return false;
-    fast_relayed(lane, size);
+    fast_relayed(lane, packet, size, now);
     engine->told.taken++;
     return true;
 }
@@ -149,7 +149,7 @@ static int packet_in(struct engine *engine, struct line *line, uint8_t *packet, 
 {
     struct passing passing[OUTLETS];
     if (line != NULL && line->lane != NULL)
-        return relay(engine, line->lane, packet, *size) ? FAST_DONE : FAST_RAW;
+        return relay(engine, line->lane, packet, *size, now) ? FAST_DONE : FAST_RAW;
     struct coming *coming = line != NULL ? line->coming : NULL;
     if (coming == NULL || coming->admitted != coming->generation || *size > PACKET_LIMIT + TRAILER_LIMIT
         || !fast_expected(coming, packet, *size) || (packet[1] >= 192 && packet[1] <= 223) || !served(coming))
