@@ -258,6 +258,7 @@ class Recovery:
         """Hear of the relay again; one that is gone is replaced as if its worker had died."""
         voice = call.talk.voice
         if claim is None or voice.relay is None:  # it was moving when the process died
+            spend_keys(call.live, "audio")
             call.post(TimeUp(Alarm(AlarmKind.MOVE_VOICE)))
             return
         try:

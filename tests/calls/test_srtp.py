@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from splitter.calls.settings import Srtp
+from splitter.calls.talk import record
 from splitter.media.ports.ends import RemoteEnd
 from splitter.sdp.model import Attribute, Media, Session
 from splitter.sdp.srtp import SECURE_OF, Crypto, Suite, read_cryptos
@@ -142,17 +143,21 @@ class TestChanges:
         centre.unread.clear()
         ended(world, caller, centre)
 
-    def test_another_key_of_a_peer_is_taken(self, world: World) -> None:
+    @pytest.mark.parametrize("move", [True, False])
+    @pytest.mark.parametrize("which", ["caller", "centre"])
+    def test_another_key_of_a_peer_is_taken(self, world: World, which: str, move: bool) -> None:
         caller, centre = connected(world)
-        before = agreed(centre)
-        centre.terminal.turn = 2  # type: ignore[attr-defined]
-        centre.reinvite(move=True)
-        centre.expect("200 re-INVITE")
+        changing = caller if which == "caller" else centre
+        before = agreed(changing)
+        changing.terminal.turn = 2  # type: ignore[attr-defined]
+        changing.reinvite(move=move)
+        changing.expect("200 re-INVITE")
         world.run(1)
-        after = agreed(centre)
+        after = agreed(changing)
         assert after[0] != before[0] and after[1] != before[1]
         assert_keyed(world, caller, centre)
-        caller.unread.clear()
+        for call in (caller, centre):
+            call.unread.clear()
         ended(world, caller, centre)
 
 
@@ -184,6 +189,17 @@ class TestDeaths:
         assert_keyed(world, caller, centre)
         for call in (caller, centre):
             call.unread.clear()
+        ended(world, caller, centre)
+
+    @pytest.mark.parametrize("odd", [b"", b"\xe9"])
+    def test_of_the_signalling_keep_the_keys_in_the_record(self, world: World, odd: bytes) -> None:
+        """Also where the record holds text that is no UTF-8."""
+        caller, centre = connected(world)
+        talk = world.call_of(caller).talk
+        talk.identity = replace(talk.identity, number=odd.decode("utf-8", "surrogateescape"))
+        again = record.read(record.written(talk))
+        assert [leg.keys for leg in again.legs.values()] == [leg.keys for leg in talk.legs.values()]
+        assert again.voice.wanted == talk.voice.wanted and talk.voice.wanted[0].keys is not None
         ended(world, caller, centre)
 
     def test_of_the_signalling_change_nothing(self, world: World) -> None:

@@ -21,6 +21,7 @@ from splitter.core.ids import IdSource
 from splitter.sdp.model import Attribute, Media, Session
 from splitter.sdp.srtp import PLAIN_OF, SECURE_OF, Crypto, StreamKeys, Suite, read_cryptos
 from splitter.sdp.video import refuse
+from splitter.sdp.webrtc import is_secure
 from splitter.sdp.write import write
 from splitter.sip.message import Message
 
@@ -52,7 +53,10 @@ class LegSecurity:
         if keys.spent:
             self._renew(keys)
         faults: list[str] = []
-        lines = [self._offered(keys.line(i), media, faults) for i, media in enumerate(session.media)]
+        lines = [
+            media if is_secure(session, media) else self._offered(keys.line(i), media, faults)
+            for i, media in enumerate(session.media)
+        ]
         self._prove(session, lines, faults)
         return replace(session, media=tuple(lines))
 
@@ -62,7 +66,10 @@ class LegSecurity:
         if session is None or keys is None:
             return session
         faults: list[str] = []
-        lines = [self._answered(keys.line(i), media, faults) for i, media in enumerate(session.media)]
+        lines = [
+            media if is_secure(session, media) else self._answered(keys.line(i), media, faults)
+            for i, media in enumerate(session.media)
+        ]
         self._prove(session, lines, faults)
         return replace(session, media=tuple(lines))
 
@@ -141,10 +148,10 @@ class LegSecurity:
         return self._written(keys, session, [self._to_answer(keys.line(i), one) for i, one in enumerate(session.media)])
 
     def _to_offer(self, line: LineSecurity, media: Media, secure: bool) -> Media:
-        if media.kind not in _KINDS:
-            return media
+        if media.kind not in _KINDS or media.proto not in SECURE_OF:
+            return media  # what runs over DTLS has keys of its own
         line.secure = line.secure or (secure and (not line.asked or self._trunk.srtp is Srtp.REQUIRED))
-        shown = media.with_(proto=SECURE_OF.get(media.proto, media.proto) if line.secure else media.proto)
+        shown = media.with_(proto=SECURE_OF[media.proto] if line.secure else media.proto)
         if not media.port or not self._may_tell_keys:
             return shown
         lines = [
@@ -154,6 +161,8 @@ class LegSecurity:
         return shown.with_(attributes=(*shown.attributes, *lines))
 
     def _to_answer(self, line: LineSecurity, media: Media) -> Media:
+        if media.proto not in SECURE_OF:
+            return media
         shown = media.with_(proto=line.asked) if line.secure else media
         if not media.port or not line.suite:
             return shown

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import ip_address
 
-import structlog
-
 from splitter.core.errors import LocalError
 from splitter.core.net import Address
 from splitter.media.fast.way import ShortLane
@@ -21,8 +19,6 @@ from splitter.media.wire.keyed import KeyedPair
 from splitter.media.wire.latch import LatchRules, canonical
 from splitter.rtp.reports import PeerReports
 from splitter.sdp.srtp import StreamKeys
-
-log = structlog.get_logger(__name__)
 
 
 def checked(address: Address, like: str) -> Address:
@@ -156,9 +152,6 @@ class RelaySide:
     def close(self) -> StreamCount:
         """Give the ports back. Returns: the last counters."""
         count = self.count()
-        if self.pair.unbelieved:
-            counts = {"unbelieved": self.pair.unbelieved, "replayed": self.pair.replayed}
-            log.info("encrypted packets were not believed", side=self.name, **counts)
         self.pair.close()
         self.rtp.end()
         self.rtcp.end()

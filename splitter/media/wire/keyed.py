@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from secrets import token_bytes
 
+import structlog
 from pylibsrtp import Policy
 
 from splitter.core.net import Address
@@ -21,6 +22,8 @@ from splitter.media.wire.host import PacketHandler, Pair
 from splitter.media.wire.rollover import RolloverSearch
 from splitter.media.wire.srtp import Cipher
 from splitter.sdp.srtp import StreamKeys, Suite
+
+log = structlog.get_logger(__name__)
 
 _PROFILES = {
     Suite.AES_CM_128_HMAC_SHA1_80: Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
@@ -224,6 +227,9 @@ class KeyedPair:
         self.beneath.settle(peer)
 
     def close(self) -> None:
+        if self.unbelieved:
+            counts = {"unbelieved": self.unbelieved, "replayed": self.replayed}
+            log.info("encrypted packets were not believed", port=self.rtp_port, **counts)
         self.beneath.close()
         self._on_rtp = self._on_rtcp = _nothing
         self._on_doubt = _nothing

@@ -14,11 +14,11 @@ from splitter.media.wire.srtp import Cipher
 TRIED_AT_ONCE = 16
 """Values for each packet: about a millisecond. A voice of a day has wrapped 66 times, a picture some hundred times."""
 
-TRIED = 2048
-"""Values for each stream; then it is given up."""
+TRIED = 8192
+"""Values in all, under one key: half a second. Strangers send too, and may not keep a worker busy."""
 
 STREAMS = 4
-"""SSRCs that are looked for at a time; strangers may name any."""
+"""SSRCs that are looked for at a time; one that has not come for the longest gives way."""
 
 _BEHIND = 600  # of the packet in hand: no packet of the peer is still under way there
 _STEP = 0x5555  # less than half of the numbers, or it would be taken for a step back
@@ -30,7 +30,6 @@ class _Search:
     def __init__(self, make: Callable[[], Cipher], ssrc: int, sequence: int) -> None:
         self._ssrc, self._sequence = ssrc, (sequence - _BEHIND) & 0xFFFF
         self._sealer, self._opener = make(), make()
-        self.rounds = 0
         self._led = [self._seal(self._sequence)]
         self._lead(self._opener, self._led)
 
@@ -40,7 +39,6 @@ class _Search:
 
     def go_round(self) -> None:
         """Come to the next value."""
-        self.rounds += 1
         steps = [self._seal(self._sequence + _STEP * turn) for turn in (1, 2, 3)]
         self._led += steps
         self._lead(self._opener, steps)
@@ -70,24 +68,23 @@ class RolloverSearch:
 
     def __init__(self, make: Callable[[], Cipher], opener: Cipher) -> None:
         self._make, self._opener = make, opener
-        self._searches: dict[int, _Search] = {}
+        self._searches: dict[int, _Search] = {}  # the one that came last is the last
+        self._left = TRIED
 
     def open(self, packet: bytes, data: bytearray | memoryview) -> int:
         """Open a packet that the opener did not, as it came, where it lies.
 
         Returns: its length; 0 where that cannot be done, or not yet.
         """
-        if len(packet) < 12:
+        if len(packet) < 12 or self._left <= 0:
             return 0
         ssrc, sequence = int.from_bytes(packet[8:12]), int.from_bytes(packet[2:4])
-        search = self._searches.get(ssrc)
-        if search is None:
-            if len(self._searches) >= STREAMS:
-                return 0
-            search = self._searches[ssrc] = _Search(self._make, ssrc, sequence)
+        search = self._searches.pop(ssrc, None) or _Search(self._make, ssrc, sequence)
+        self._searches[ssrc] = search
+        if len(self._searches) > STREAMS:
+            del self._searches[next(iter(self._searches))]
         for _ in range(TRIED_AT_ONCE):
-            if search.rounds >= TRIED:
-                return 0
+            self._left -= 1
             search.go_round()
             if search.fits(packet):
                 del self._searches[ssrc]

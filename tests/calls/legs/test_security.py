@@ -241,6 +241,19 @@ class TestLaterOffers:
         assert (voice.theirs, voice.ours) == (KEY, b"") and picture.ours
 
 
+class TestWhatRunsOverDtls:
+    """A seat that speaks WebRTC has keys of its own (RFC 5763), on whatever trunk."""
+
+    LINE = (
+        "m=video 9 UDP/TLS/RTP/SAVPF 99\r\na=rtpmap:99 H264/90000\r\na=fingerprint:sha-256 AB:CD\r\na=setup:actpass\r\n"
+    )
+
+    def test_is_left_as_it_is(self) -> None:
+        leg, body = Leg(), sdp(self.LINE)
+        assert leg.offered(self.LINE) == parse(body) == leg.answered(self.LINE)
+        assert leg.security.write_offer(parse(body)) == body == leg.security.write_answer(parse(body))
+
+
 class TestTheRecord:
     def test_goes_on_in_another_process(self) -> None:
         leg = Leg()
