@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
 
@@ -16,10 +17,20 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+@lru_cache(maxsize=4096)
+def numeric(host: str) -> IPv4Address | IPv6Address:
+    """The address that a literal spells; kept, for a call asks twenty times about the same few.
+
+    Raises:
+        ValueError: it is a name.
+    """
+    return ip_address(host)
+
+
 def is_loopback(host: str) -> bool:
     """True for this machine itself."""
     try:
-        return ip_address(host).is_loopback
+        return numeric(host).is_loopback
     except ValueError:
         return host == "localhost"
 
@@ -27,7 +38,7 @@ def is_loopback(host: str) -> bool:
 def source_of(host: str) -> str:
     """The source that an address counts as: itself, or the first 64 bits of an IPv6 one; who has one has them all."""
     try:
-        address = ip_address(host.partition("%")[0])
+        address = numeric(host.partition("%")[0])
     except ValueError:
         return host
     if not isinstance(address, IPv6Address):

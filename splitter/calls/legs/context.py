@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from typing import TypeVar
 from weakref import WeakMethod
 
@@ -41,7 +40,7 @@ from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.terms import Terms
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.ids import IdSource
-from splitter.core.net import Flow
+from splitter.core.net import Flow, numeric
 from splitter.sip import events as sip
 from splitter.sip import reliable
 from splitter.sip.dialog import Dialog
@@ -232,7 +231,7 @@ class DialogContext:
     def _is_hidden(self, target: str) -> bool:
         """True for a private address where the peer comes from another one, outside, or is said to be behind a NAT."""
         with suppress(PeerError, ValueError):
-            here, there = ip_address(self.flow.remote.host), ip_address(parse_uri(target).host)
+            here, there = numeric(self.flow.remote.host), numeric(parse_uri(target).host)
             nat = self.trunk.media_sources is MediaSources.ANY or not here.is_private
             return nat and there.is_private and there != here
         return False

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from ipaddress import ip_address
 
 from splitter.core.errors import LocalError
-from splitter.core.net import Address
+from splitter.core.net import Address, numeric
 from splitter.media.fast.way import ShortLane
 from splitter.media.ports.ends import RemoteEnd, StreamCount
 from splitter.media.relay.beneath import OneWay
@@ -28,7 +27,7 @@ def checked(address: Address, like: str) -> Address:
         LocalError: not a literal address of the same family, or no port.
     """
     try:
-        reachable = ip_address(address.host).version == ip_address(like).version
+        reachable = numeric(address.host).version == numeric(like).version
     except ValueError:
         reachable = False
     if not reachable or "%" in address.host:

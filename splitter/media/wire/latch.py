@@ -29,9 +29,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import ip_address
 
-from splitter.core.net import Address
+from splitter.core.net import Address, numeric
 from splitter.media.wire.sources import NONE, Sources
 
 OUSTING = 5
@@ -41,7 +40,7 @@ OUSTING = 5
 def canonical(host: str) -> str:
     """An address as the kernel spells it; SDP may write IPv6 in other ways (RFC 5952)."""
     try:
-        return str(ip_address(host))
+        return str(numeric(host))
     except ValueError:
         return host
 
