@@ -243,13 +243,13 @@ class Call:
     @property
     def at_rest(self) -> bool:
         """Nothing is under way: the value could be written down now. Alarms are set beside it, in the inbox."""
+        if self.talk.state is not CallState.CONNECTED or self._asked or self._inbox.unread or not self.pending.empty:
+            return False
+        if len(self.jobs) or not self.audio.at_rest:
+            return False
         two = (self.legs.all.get(self.talk.caller), self.legs.all.get(self.talk.centre))
         phones = (self.legs.by_key(phone.leg) for phone in self.talk.phones.values())
-        legs = (*two, *self.legs.seats.values(), *phones)
-        settled = all(leg is not None and leg.at_rest for leg in legs)
-        engine = self.audio.at_rest and not len(self.jobs)
-        waits = self._asked or self._inbox.unread or not self.pending.empty
-        return self.talk.state is CallState.CONNECTED and settled and engine and not waits
+        return all(leg is not None and leg.at_rest for leg in (*two, *self.legs.seats.values(), *phones))
 
     def value(self) -> Talk:
         """The call's value with its alarms, as it is to be written down; at rest."""

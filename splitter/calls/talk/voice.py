@@ -25,7 +25,7 @@ def remote_end(session: Session, index: int, sources: tuple[str, ...] = ()) -> R
     return RemoteEnd(Address(host, rtp), Address(host, rtcp), sources, keys=session.media[index].keys)
 
 
-_TWO = frozenset(side.value for side in Side)
+_PLACES = {side.value: side.place for side in Side}  # of the two that talk, in their order
 
 
 @dataclass(slots=True)
@@ -90,24 +90,22 @@ class VoiceState:
     @property
     def names(self) -> tuple[str, ...]:
         """The sides, the two that talk first."""
-        return (*(side.value for side in Side), *self.added)
+        return (*_PLACES, *self.added)
 
     @property
     def specs(self) -> tuple[SideSpec, ...]:
         """The sides that a relay for all of them is opened with."""
         more = (SideSpec(name, voice.network) for name, voice in self.added.items())
-        return (*(SideSpec(side.value, network) for side, network in zip(Side, self.networks, strict=True)), *more)
+        return (*(SideSpec(name, network) for name, network in zip(_PLACES, self.networks, strict=True)), *more)
 
     @property
     def opened_with(self) -> tuple[SideSpec, ...]:
         """The sides that the present relay was opened with, whatever has become of them."""
-        return self.opened or tuple(
-            SideSpec(side.value, network) for side, network in zip(Side, self.networks, strict=True)
-        )
+        return self.opened or tuple(SideSpec(*side) for side in zip(_PLACES, self.networks, strict=True))
 
     def ours(self, name: str) -> LocalEnd:
         """Our ports towards a side; the last ones, while the relay is being replaced. Raises LocalError before any."""
-        found = self.local[Side(name).place] if name in _TWO and self.local is not None else None
+        found = self.local[_PLACES[name]] if name in _PLACES and self.local is not None else None
         if (voice := self.added.get(name)) is not None:
             found = voice.local
         if found is None:
@@ -116,36 +114,36 @@ class VoiceState:
 
     def number(self, name: str) -> int:
         """The number by which the engine calls a side; -1 for one that it does not know."""
-        if name in _TWO:
-            return self.numbers[Side(name).place]
+        if (place := _PLACES.get(name)) is not None:
+            return self.numbers[place]
         voice = self.added.get(name)
         return voice.number if voice is not None else -1
 
     def wish(self, name: str) -> RemoteEnd | None:
         """The end that a side is to point to."""
-        if name in _TWO:
-            return self.wanted[Side(name).place]
+        if (place := _PLACES.get(name)) is not None:
+            return self.wanted[place]
         voice = self.added.get(name)
         return voice.wanted if voice is not None else None
 
     def set_wish(self, name: str, remote: RemoteEnd | None) -> None:
         """A side is to point there from now on; nothing for one that is gone."""
-        if name in _TWO:
-            self.wanted[Side(name).place] = remote
+        if (place := _PLACES.get(name)) is not None:
+            self.wanted[place] = remote
         elif (voice := self.added.get(name)) is not None:
             voice.wanted = remote
 
     def points_to(self, name: str) -> RemoteEnd | None:
         """The end that a side points to, as far as the engine has said so."""
-        if name in _TWO:
-            return self.pointed[Side(name).place]
+        if (place := _PLACES.get(name)) is not None:
+            return self.pointed[place]
         voice = self.added.get(name)
         return voice.pointed if voice is not None else None
 
     def set_pointed(self, name: str, remote: RemoteEnd | None) -> None:
         """A side points there; nothing for one that is gone."""
-        if name in _TWO:
-            self.pointed[Side(name).place] = remote
+        if (place := _PLACES.get(name)) is not None:
+            self.pointed[place] = remote
         elif (voice := self.added.get(name)) is not None:
             voice.pointed = remote
 
@@ -225,7 +223,7 @@ class VoiceState:
 
     def _known(self) -> Sequence[tuple[str, int, str, LocalEnd]]:
         """The sides that have ports: name, number, network, ports."""
-        two = zip((side.value for side in Side), self.numbers, self.networks, self.local or (), strict=False)
+        two = zip(_PLACES, self.numbers, self.networks, self.local or (), strict=False)
         more = (
             (name, voice.number, voice.network, voice.local)
             for name, voice in self.added.items()
