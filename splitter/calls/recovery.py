@@ -22,7 +22,7 @@ from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.call import Call
 from splitter.calls.claims import VoiceClaim
 from splitter.calls.events import PlacesLost, TimeUp
-from splitter.calls.flows.keys import spend_keys
+from splitter.calls.flows.keys import owe_keys, spend_keys
 from splitter.calls.frame import VERSION, RecordKind, unframed
 from splitter.calls.legs.leg import SipLeg
 from splitter.calls.registry import Calls
@@ -270,6 +270,7 @@ class Recovery:
         if claim.why_again:
             call.note(f"the voice has its ports again: {claim.why_again}", kind="media")
             spend_keys(call.live, "audio")
+            owe_keys(call.live)
         for number in voice.note_carried(carried):  # it may have been changed after the record was written
             call.audio.remove(number)
         call.audio.follow()
@@ -316,6 +317,7 @@ class Recovery:
             carried = await engine.restore_room(room.to_restore(handle), networks, call.post)
             call.note(f"the video has its ports again: {error}", kind="media")
             spend_keys(call.live, "video")
+            owe_keys(call.live)
             return carried
 
     def _refuse(self, row: Row, reason: str, found: Recovered) -> None:

@@ -13,16 +13,12 @@ from splitter.media.ports.rooms import ParticipantMedia
 
 
 def spend_keys(call: LiveCall, kind: str) -> None:
-    """The voice ("audio") or the picture ("video") of a call goes on in another worker.
-
-    Whoever was told keys needs an offer with new ones; nothing is done for the others.
-    """
+    """The voice ("audio") or the picture ("video") of a call goes on in another worker; see `owe_keys`."""
     for leg in call.sides:
         keys = leg.record.keys
-        if keys is not None and any(line.suite for line in keys.lines):
-            keys.spent = True
+        if keys is not None:
+            keys.spend(kind)
             leg.terms.remote = without_our_keys(leg.terms.remote, (kind,))
-            call.owe(leg)
     if kind == "audio":
         voice = call.talk.voice
         voice.wanted[:] = [end and end.heard_only for end in voice.wanted]
@@ -31,6 +27,11 @@ def spend_keys(call: LiveCall, kind: str) -> None:
     else:
         for member in call.talk.room.members.values():
             member.media = _heard(member.media)
+
+
+def owe_keys(call: LiveCall) -> None:
+    """The media have a place again: whoever was told keys needs an offer with new ones, and nobody else does."""
+    call.owe(*(leg for leg in call.sides if leg.record.keys is not None and leg.record.keys.spent))
 
 
 def _heard(media: ParticipantMedia | None) -> ParticipantMedia | None:

@@ -20,7 +20,7 @@ from splitter.calls.events import (
     VoiceUnavailable,
 )
 from splitter.calls.flows.desk import reshow
-from splitter.calls.flows.keys import spend_keys
+from splitter.calls.flows.keys import owe_keys, spend_keys
 from splitter.calls.flows.mixing import on_hearing
 from splitter.calls.flows.phone_way import on_relay, on_relay_again, on_voice_added
 from splitter.calls.flows.presence import media_lost
@@ -59,6 +59,7 @@ def move_media(call: LiveCall, event: CallEvent) -> Steps[bool]:
                 call.owe(call.caller, call.centre)
                 yield from on_relay(call)
             else:
+                owe_keys(call)
                 yield Note("the voice has its ports again, in another engine: nobody need be told", kind="media")
                 yield from on_relay_again(call)
         case VoiceUnavailable() if call.talk.voice.note_unavailable(event.turn):

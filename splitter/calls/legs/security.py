@@ -50,11 +50,10 @@ class LegSecurity:
         session, keys = session_of(message), self._record.keys
         if session is None or keys is None:
             return session
-        if keys.spent:
-            self._renew(keys)
+        _renew(keys)
         faults: list[str] = []
         lines = [
-            media if is_secure(session, media) else self._offered(keys.line(i), media, faults)
+            media if is_secure(session, media) else self._offered(keys.line(i, media.kind), media, faults)
             for i, media in enumerate(session.media)
         ]
         self._prove(session, lines, faults)
@@ -67,7 +66,7 @@ class LegSecurity:
             return session
         faults: list[str] = []
         lines = [
-            media if is_secure(session, media) else self._answered(keys.line(i), media, faults)
+            media if is_secure(session, media) else self._answered(keys.line(i, media.kind), media, faults)
             for i, media in enumerate(session.media)
         ]
         self._prove(session, lines, faults)
@@ -134,10 +133,9 @@ class LegSecurity:
         keys = self._record.keys
         if keys is None:
             return write(session)
-        if keys.spent:
-            self._renew(keys)
+        _renew(keys)
         secure = self._trunk.srtp is Srtp.REQUIRED or any(one.secure for one in keys.lines)
-        lines = [self._to_offer(keys.line(i), one, secure) for i, one in enumerate(session.media)]
+        lines = [self._to_offer(keys.line(i, one.kind), one, secure) for i, one in enumerate(session.media)]
         return self._written(keys, session, lines)
 
     def write_answer(self, session: Session) -> bytes:
@@ -145,7 +143,9 @@ class LegSecurity:
         keys = self._record.keys
         if keys is None:
             return write(session)
-        return self._written(keys, session, [self._to_answer(keys.line(i), one) for i, one in enumerate(session.media)])
+        return self._written(
+            keys, session, [self._to_answer(keys.line(i, one.kind), one) for i, one in enumerate(session.media)]
+        )
 
     def _to_offer(self, line: LineSecurity, media: Media, secure: bool) -> Media:
         if media.kind not in _KINDS or media.proto not in SECURE_OF:
@@ -188,10 +188,12 @@ class LegSecurity:
             line.ours[suite.value] = self._ids.number(1 << 8 * suite.key_bytes).to_bytes(suite.key_bytes)
         return line.ours[suite.value]
 
-    def _renew(self, keys: LegKeys) -> None:
-        for line in keys.lines:
+
+def _renew(keys: LegKeys) -> None:
+    for line in keys.lines:
+        if line.spent:
             line.ours.clear()
-        keys.spent = False
+            line.spent = False
 
 
 def _plain(media: Media) -> Media:

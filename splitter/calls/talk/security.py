@@ -13,6 +13,8 @@ class LineSecurity:
     """One m-line of a leg.
 
     Attributes:
+        kind: "audio" or "video"; "" before that is known.
+        spent: its media were lost, and with them the account of what was encrypted: no key of ours is used again.
         asked: the transport protocol in the latest description of the peer; "" before there is one.
         tag, suite: of the a=crypto that we take there; 0 and "" where its packets are plain.
         theirs: the peer's latest key.
@@ -20,6 +22,8 @@ class LineSecurity:
         secure: it runs over RTP/SAVP, ours or the peer's wish; else keys stand beside a plain profile, if any do.
     """
 
+    kind: str = ""
+    spent: bool = False
     asked: str = ""
     tag: int = 0
     suite: str = ""
@@ -33,21 +37,30 @@ class LegKeys:
     """All lines of a leg.
 
     Attributes:
-        spent: its media were lost, and with them the account of what was encrypted: no key of ours is used again.
         said: the latest description as it left, but for its o= line, as a digest; and the version that it had.
         ahead: so much is our o= version ahead of what flows count: keys change where nothing else does.
     """
 
     lines: list[LineSecurity] = field(default_factory=list)
-    spent: bool = False
     said: tuple[int, str] = (0, "")
     ahead: int = 0
 
-    def line(self, index: int) -> LineSecurity:
+    def line(self, index: int, kind: str) -> LineSecurity:
         """One line; made where it was not there."""
         while len(self.lines) <= index:
             self.lines.append(LineSecurity())
+        self.lines[index].kind = kind
         return self.lines[index]
+
+    def spend(self, kind: str) -> None:
+        """Use none of our keys again that were told for media of this kind."""
+        for line in self.lines:
+            line.spent |= line.kind == kind and bool(line.suite)
+
+    @property
+    def spent(self) -> bool:
+        """Whether the peer has to be told new ones."""
+        return any(line.spent for line in self.lines)
 
 
 def without_our_keys(session: Session | None, kinds: Iterable[str]) -> Session | None:

@@ -215,8 +215,9 @@ class TestLaterOffers:
         """Nothing else may have changed: a peer that sees the version it knows need not look (RFC 3264 §8)."""
         leg = Leg()
         before = leg.offer(audio("RTP/AVP"))
+        leg.answered(audio("RTP/SAVP", crypto(1)))
         assert leg.record.keys is not None
-        leg.record.keys.spent = True
+        leg.record.keys.spend("audio")
         after = leg.offer(audio("RTP/AVP"))
         assert key_of(after) != key_of(before)
         assert after.origin.version == before.origin.version + 1
@@ -228,7 +229,7 @@ class TestLaterOffers:
         leg.offered(audio("RTP/SAVP", crypto(1)))
         first = key_of(leg.answer(audio("RTP/AVP")))
         assert leg.record.keys is not None
-        leg.record.keys.spent = True
+        leg.record.keys.spend("audio")
         seen = leg.offered(audio("RTP/SAVP", crypto(1)))
         assert seen.media[0].keys is not None and seen.media[0].keys.ours != first
 
