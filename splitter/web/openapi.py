@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 import msgspec
 
 from splitter import __version__
+from splitter.web.field_words import WORDS, types_in, words_of
+from splitter.web.operation_names import NAMES, tag_of
 from splitter.web.routes import JSON, GoodAnswer, Operation, Query
 from splitter.web.shapes import ErrorBody
 
@@ -40,6 +42,7 @@ def document(routes: Iterable[Operation]) -> Object:
     kinds |= {answer.shape for route in shown for answer in route.answers if answer.shape} | {ErrorBody}
     ordered = sorted(kinds, key=lambda kind: str(kind.__name__))
     schemas, components = msgspec.json.schema_components(ordered, ref_template=_REF)
+    _describe(components, {kind.__name__: kind for kind in types_in(ordered)})
     references = dict(zip(ordered, schemas, strict=True))
     paths: dict[str, Object] = {}
     for route in shown:
@@ -64,11 +67,36 @@ def document(routes: Iterable[Operation]) -> Object:
     }
 
 
+def _describe(components: dict[str, Object], kinds: Mapping[str, type]) -> None:
+    """Say of every field what it means, and of a pair of numbers what generators of clients understand."""
+    for name, schema in components.items():
+        told = words_of(kinds[name]) if name in kinds else {}
+        properties = schema.get("properties")
+        for field, shown in properties.items() if isinstance(properties, dict) else ():
+            _without_tuples(shown)
+            if words := told.get(field) or WORDS.get(field):
+                shown["description"] = words
+
+
+def _without_tuples(schema: Object) -> None:
+    """Write a tuple of one kind as an array of a fixed length: few generators know "prefixItems"."""
+    for one in (schema, *_alternatives(schema)):
+        items = one.pop("prefixItems", None)
+        if isinstance(items, list):
+            one["items"] = items[0]
+
+
+def _alternatives(schema: Object) -> list[Object]:
+    found = schema.get("anyOf")
+    return found if isinstance(found, list) else []
+
+
 def _operation(route: Operation, references: dict[object, Object]) -> Object:
-    names = _PARAMETER.findall(route.path)
+    names, path = _PARAMETER.findall(route.path), _PARAMETER.sub(r"{\1}", route.path)
     operation: Object = {
-        "operationId": _identifier(route),
+        "operationId": NAMES.get(f"{route.method} {path}", _identifier(route)),
         "summary": route.about,
+        "tags": [tag_of(route.path)],
         "parameters": [*(_path_parameter(name) for name in names), *(_query(query) for query in route.query)],
         "responses": _responses(route, references),
         "security": _security(route),

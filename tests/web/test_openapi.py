@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import compileall
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +40,7 @@ from splitter.store.photos import Photos
 from splitter.transport.bans import Ban
 from splitter.web.api import build, table
 from splitter.web.bearer import Bearer, mint
+from splitter.web.operation_names import NAMES
 from splitter.web.precedence import Precedence
 from splitter.web.routes import GoodAnswer, Operation
 from splitter.web.security import NoSecurity
@@ -126,6 +131,31 @@ class TestTheDocument:
                 assert inside == set(re.findall(r"\{(\w+)\}", path)), path
                 assert operation["summary"] and operation["responses"], (method, path)
                 assert all(response["description"] for response in operation["responses"].values())
+
+    async def test_names_every_operation_and_tells_every_field(self, tmp_path: Path) -> None:
+        async with web(tmp_path, events=_nobody) as (_, outside):
+            document = await document_of(outside)
+        found = {f"{method} {path}": one["operationId"] for (method, path), one in operations(document).items()}
+        assert found == NAMES
+        untold = {
+            f"{name}.{field}"
+            for name, schema in document["components"]["schemas"].items()
+            for field, shown in schema.get("properties", {}).items()
+            if not shown.get("description")
+        }
+        assert untold == set()
+
+    async def test_is_one_that_clients_are_generated_from(self, tmp_path: Path) -> None:
+        """By openapi-python-client, which knows no tuples; its code is compiled."""
+        async with web(tmp_path, events=_nobody) as (_, outside):
+            (tmp_path / "openapi.json").write_text(json.dumps(await document_of(outside)))
+        program = str(Path(sys.executable).with_name("openapi-python-client"))
+        files = ["--path", str(tmp_path / "openapi.json"), "--output-path", str(tmp_path / "client")]
+        command = [program, "generate", "--meta", "none", *files]
+        made = await asyncio.to_thread(lambda: subprocess.run(command, capture_output=True, text=True))
+        assert "Failed" not in made.stdout and "endpoint will be skipped" not in made.stdout, made.stdout
+        calls = (tmp_path / "client" / "api" / "calls" / "list_calls.py").read_text()
+        assert "CallList" in calls and compileall.compile_dir(tmp_path / "client", quiet=1)
 
     async def test_has_no_pattern_that_lets_a_line_end_through(self, tmp_path: Path) -> None:
         """What programs match by it may stand in a header or a line of a log."""
