@@ -169,7 +169,9 @@ class Floor:
             return None
         troubles, sockets = Troubles(lambda: self.calls.live), Path(settings.media.socket_dir)
         link = RecorderLink(settings.recording, sockets, settings.telemetry, troubles.on_back, troubles.on_trouble)
-        return Recordings(settings.recording, link, self.engine.taps)
+        made = Recordings(settings.recording, link, self.engine.taps)
+        troubles.before(made.on_back)
+        return made
 
     def carrier(self, carrier: SipSmsSettings, settings: Settings) -> SmsCarrier:
         """Make a way for messages through a trunk."""

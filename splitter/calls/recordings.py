@@ -6,6 +6,7 @@ changes.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +29,7 @@ from splitter.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
+_OWED_LIMIT = 10_000
 _PARTS = ("showing", "extension", "muted", "state")
 
 
@@ -90,6 +92,7 @@ class Recordings:
         keys = SealKeys(settings.seal_key, settings.seal_command)
         self.shelf = RecordingShelf(Path(settings.folder), keys, settings.store_place)
         self._taps = taps
+        self._owed: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_OWED_LIMIT)
         self._known: dict[str, CallView] = {}
 
     def adopt(self, settings: RecordingSettings) -> None:
@@ -103,9 +106,7 @@ class Recordings:
     def alarms(self) -> list[str]:
         """Name what is wrong, in words."""
         found = [f"nothing is recorded: {self.link.fault}"] if self.link.fault else []
-        if self.link.store_fault:
-            found.append(f"recordings are not moved to their store: {self.link.store_fault}")
-        return found
+        return found + [f"{what}: {why}" for what, why in self.link.warnings.items()]
 
     async def say(self, view: CallView, recording: str, paused: bool) -> str:
         self._known.setdefault(view.call_id, view)  # at once: it may have ended by the time of the answer
@@ -176,6 +177,19 @@ class Recordings:
         """Have a film of a recording made. Raises LocalError."""
         await self.link.ask(p.MakeFilm(recording))
 
+    async def note_reading(self, kind: str, about: dict[str, Any]) -> None:
+        """Note who has read what; where that cannot be now, it is noted as soon as it can be."""
+        try:
+            await self.enter(kind, about)
+        except LocalError as error:
+            self._owed.append((kind, about))
+            log.warning("a reading is not in the ledger yet", reason=str(error), reading=kind, **about)
+
+    def on_back(self) -> None:
+        """The recorder can be asked again: note the readings that it could not note before."""
+        while self._owed:
+            self.link.tell(p.EnterInLedger(*self._owed.popleft()))
+
     async def hold(self, recording: str, held: bool, by: str, reason: str) -> None:
         """Let nothing delete a recording, or let it be deleted again. Raises LocalError."""
         await self.link.ask(p.HoldRecording(recording, held, by, reason))
@@ -201,6 +215,11 @@ class Troubles:
 
     def __init__(self, live: Callable[[], Iterable[TellsCall]]) -> None:
         self._live = live
+        self._first: Callable[[], None] = lambda: None
+
+    def before(self, do: Callable[[], None]) -> None:
+        """Have something done before calls are told that the recorder is back."""
+        self._first = do
 
     def on_trouble(self, recording: str, reason: str) -> None:
         """A recording, or ("") every one, had to stop."""
@@ -208,6 +227,7 @@ class Troubles:
 
     def on_back(self) -> None:
         """The recorder can be asked again, and knows nothing of calls."""
+        self._first()
         self._tell(RecorderBack())
 
     def _tell(self, event: CallEvent) -> None:

@@ -82,12 +82,14 @@ def listed(ctx: click.Context, /, as_json: bool, **query: object) -> None:
 @recordings.command()
 @click.option("--folder", type=click.Path(path_type=Path), help="Of the recordings; by default that of [recording].")
 @click.option("--key", type=click.Path(path_type=Path), help="The public key, from where nobody could change it.")
+@click.option("--authority", type=click.Path(), help="Certificates that time stamps come from; timestamp_ca.")
 @click.pass_context
-def verify(ctx: click.Context, folder: Path | None, key: Path | None) -> None:
+def verify(ctx: click.Context, folder: Path | None, key: Path | None, authority: str | None) -> None:
     """Say whether recordings are as they were made: what was changed, is missing, or was added. Needs no gateway."""
     from splitter.media.record.keys import key_file, public_of, read_public
     from splitter.media.record.seal_keys import SealKeys
     from splitter.media.record.shelf import RecordingShelf
+    from splitter.media.record.stamps import read_roots
     from splitter.media.record.verify import examine
 
     settings = RecordingSettings()
@@ -98,7 +100,7 @@ def verify(ctx: click.Context, folder: Path | None, key: Path | None) -> None:
         key = key or public_of(made)
     try:
         shelf = RecordingShelf(folder, SealKeys(), settings.store_place) if settings.store else None
-        found = examine(folder, read_public(key), shelf)
+        found = examine(folder, read_public(key), shelf, read_roots(authority or settings.timestamp_ca))
     except LocalError as error:
         fail(str(error))
     for path in found.unended:

@@ -37,6 +37,7 @@ from splitter.web.ports import GatewayStatus, PictureView, Ports
 from splitter.web.precedence import Precedence
 from splitter.web.probes import Probes
 from splitter.web.protection import protect
+from splitter.web.readings import Readings
 from splitter.web.receipts import RECEIPT_BODY, ReceiptRoutes
 from splitter.web.records import RecordRoutes
 from splitter.web.revoke import REVOCATION_BODY, RevocationRoutes
@@ -109,7 +110,8 @@ def table(ports: Ports) -> tuple[Operation, ...]:
 def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     calls = CallRoutes(ports.calls, ports.archive, finder, ports.elsewhere)
     reasons = WhyRoutes(ports.calls, ports.archive, finder)
-    traces = TraceRoutes(ports.archive, ports.live, finder, ports.clock, ports.revoked)
+    readings = Readings(ports.recordings, ports.clock)
+    traces = TraceRoutes(ports.archive, ports.live, finder, ports.clock, ports.revoked, readings)
     view, listed = GoodAnswer(200, "the call", CallView), GoodAnswer(200, "calls, the newest first", shapes.CallList)
     accepted = GoodAnswer(202, "it is on its way", shapes.CallId)
     placing = PlacingRoutes(ports.calls, ports.clock)
@@ -271,7 +273,7 @@ def _invitations(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
 
 
 def _stills(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
-    snapshots = SnapshotRoutes(ports.calls, finder, ports.album)
+    snapshots = SnapshotRoutes(ports.calls, finder, ports.album, Readings(ports.recordings, ports.clock))
     pictures = PictureRoutes(ports.calls, finder, ports.pictures)
     shots, one = f"{_CALL}/snapshots", "/v1/pictures/{picture}"
     taken = GoodAnswer(201, "a PNG file", kind=PNG, headers=("Location", "Splitter-Taken-At"))

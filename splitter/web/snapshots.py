@@ -11,6 +11,7 @@ from splitter.web.auth import bearer_of
 from splitter.web.errors import ApiError
 from splitter.web.find import Finder
 from splitter.web.ports import LiveCalls
+from splitter.web.readings import Readings
 from splitter.web.turns import Turns
 
 PNG = "image/png"
@@ -19,10 +20,11 @@ PNG = "image/png"
 class SnapshotRoutes:
     """Handlers of /v1/calls/{ref}/snapshots."""
 
-    def __init__(self, calls: LiveCalls, finder: Finder, album: Album) -> None:
+    def __init__(self, calls: LiveCalls, finder: Finder, album: Album, readings: Readings) -> None:
         self._calls = calls
         self._find = finder
         self._album = album
+        self._readings = readings
         self._turns = Turns(each=2, together=8)
 
     async def take(self, request: web.Request) -> web.Response:
@@ -34,6 +36,7 @@ class SnapshotRoutes:
         number = await self._album.add(call.call_id, snapshot)
         if self._calls.get(call.call_id) is None:  # it ended meanwhile
             self._album.ended(call.call_id)
+        await self._readings.note(request, "screenshot", call.call_id, number=str(number))
         return _shown(snapshot, 201, f"/v1/calls/{call.call_id}/snapshots/{number}")
 
     async def get(self, request: web.Request) -> web.Response:
@@ -41,6 +44,7 @@ class SnapshotRoutes:
         snapshot = self._album.get(call_id, int(text[:9])) if text.isascii() and text.isdecimal() else None
         if snapshot is None:
             raise ApiError(404, "no-such-snapshot", f"call {call_id} has no snapshot {text[:20]}")
+        await self._readings.note(request, "screenshot", call_id, number=text)
         return _shown(snapshot, 200, f"/v1/calls/{call_id}/snapshots/{text}")
 
 

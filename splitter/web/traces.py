@@ -17,6 +17,7 @@ from splitter.web.auth import bearer_of
 from splitter.web.calls import flag
 from splitter.web.find import Finder
 from splitter.web.ports import Archive, Live
+from splitter.web.readings import Readings
 from splitter.web.revocations import Revocations
 
 NDJSON = "application/x-ndjson"
@@ -29,16 +30,20 @@ _EVENTS_PER_WRITE = 20
 class TraceRoutes:
     """Handler of /v1/calls/{ref}/trace."""
 
-    def __init__(self, archive: Archive, live: Live, finder: Finder, clock: Clock, revoked: Revocations) -> None:
+    def __init__(
+        self, archive: Archive, live: Live, finder: Finder, clock: Clock, revoked: Revocations, readings: Readings
+    ) -> None:
         self._archive = archive
         self._live = live
         self._find = finder
         self._clock = clock
         self._revoked = revoked
+        self._readings = readings
 
     async def trace(self, request: web.Request) -> web.StreamResponse:
         call_id = (await self._find.to_read(request)).call_id
         raw, follow = flag(request, "raw"), flag(request, "follow")
+        await self._readings.note(request, "trace", call_id)
         response = web.StreamResponse(headers={"Content-Type": NDJSON})
         summariser = Summariser()
         async with aclosing(self._follow(call_id) if follow else self._stored(call_id)) as batches:

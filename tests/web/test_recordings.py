@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from splitter.calls.asks import RecordCall
+from splitter.calls.asks import RecordCall, TakeSnapshot
 from splitter.calls.recordings import Recordings
 from splitter.calls.states import RecordingAction
+from splitter.media.ports.rooms import Snapshot
 from splitter.media.record.ledger import lines, read_line
 from splitter.media.record.seal_keys import SealKeys, Seals, add_key
 from splitter.media.record.settings import Rendering
@@ -140,6 +141,25 @@ class TestFiles:
         assert await served.outside.code("GET", f"{path}/files/1", "listener") == (410, "gone")
         assert [kind for kind, _ in served.entries][-3:] == ["held", "released", "deleted"]
         assert served.entries[-1][1]["reason"] == "asked"
+
+
+class TestReadings:
+    async def test_of_traces_and_screenshots_stand_in_the_ledger_once_a_minute(self, served: Served) -> None:
+        for _ in range(3):
+            assert (await served.outside.ask("GET", "/v1/calls/4711/trace", "reader"))[0] == 200
+        served.parts.calls.answers[TakeSnapshot] = Snapshot(b"PNG", 64, 48, 1.0)
+        status, _ = await served.outside.ask("POST", "/v1/calls/4711/snapshots", "desk")
+        assert status == 201
+        read = [(kind, about["by"], about["call"]) for kind, about in served.entries if kind in ("trace", "screenshot")]
+        assert read == [("trace", "reader", CALL.call_id), ("screenshot", "desk (501)", CALL.call_id)]
+
+    async def test_that_cannot_be_entered_are_so_later_and_hold_up_nobody(self, served: Served) -> None:
+        served.link.fault = "the recorder is gone"
+        assert (await served.outside.ask("GET", "/v1/calls/4711/trace", "reader"))[0] == 200
+        assert not [kind for kind, _ in served.entries if kind == "trace"]
+        served.link.fault = ""
+        served.recordings.on_back()
+        assert [about["by"] for kind, about in served.entries if kind == "trace"] == ["reader"]
 
 
 async def test_without_a_folder_nothing_is_recorded(tmp_path: Path) -> None:

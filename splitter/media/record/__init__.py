@@ -23,6 +23,10 @@ Layout
     store      a store of the kind of S3
     stored     what of them lies there
     mover      moves them there when they have ended
+    writing    the thread that writes
+    turns      work for the thread that writes, waited for
+    stamps     time stamps by an authority (RFC 3161)
+    stamper    asks for those of the ledger while it grows
     index      what was recorded, to be searched
     ledger     what was recorded, opened and deleted, as evidence
     remains    what a recorder that was killed has left
@@ -32,6 +36,7 @@ Layout
     render_job     what the recorder says to the process that makes one, and back (`media/playback`)
     render_queue   those processes
     verify     what has become of the files and the ledger, in words
+    stamps_check  the time stamps held against the ledger
     protocol   what the gateway and the recorder say to each other
     arguments  what its process is begun with
     process    the recorder's process

@@ -24,6 +24,7 @@ def arguments_parser() -> argparse.ArgumentParser:
     parser.add_argument("--render", default=Rendering.ASKED)
     parser.add_argument("--render-at-once", type=int, default=1)
     parser.add_argument("--render-below", type=float, default=50.0)
+    parser.add_argument("--timestamp-url", default="")
     parser.add_argument("--grace", type=float, default=60.0)
     parser.add_argument("--log-format", default="json")
     parser.add_argument("--log-level", default="info")

@@ -47,7 +47,7 @@ class RecorderLink:
 
     Attributes:
         fault: why nothing can be recorded now; "" where it can.
-        store_fault: why recordings are not moved to their store; "" where they are.
+        warnings: what the recorder does not do beside recordings, in words, by what it is.
         left: recordings that the one which was found is making.
         pid: of its process.
     """
@@ -72,7 +72,7 @@ class RecorderLink:
         self._first = asyncio.Event()
         self._left = False
         self.fault = "the recorder has not started yet"
-        self.store_fault = ""
+        self.warnings: dict[str, str] = {}
         self.left: frozenset[str] = frozenset()
 
     @property
@@ -211,6 +211,7 @@ class RecorderLink:
             "--render": settings.render.value,
             "--render-at-once": str(settings.render_at_once),
             "--render-below": str(settings.render_below),
+            "--timestamp-url": settings.timestamp_url,
             "--grace": str(self._grace_s),
             "--log-format": self._logs.log_format,
             "--log-level": self._logs.log_level,
@@ -236,7 +237,7 @@ class RecorderLink:
                 self._writer.transport.abort()  # it is asked anew: nothing else would tell that it is well again
             return
         self.left = frozenset(how.result().states)
-        self.store_fault = how.result().store
+        self.warnings = how.result().warnings
         self.fault = ""
         self._first.set()
         log.info("recorder ready")
@@ -247,8 +248,8 @@ class RecorderLink:
             waiting = self._waiting.get(answer.id)
             if waiting is not None and not waiting.done():
                 waiting.set_result(answer)
-        elif answer.of_store:
-            self.store_fault = answer.store
+        elif answer.of_warnings:
+            self.warnings = answer.warnings
         else:
             self._trouble(answer.recording, answer.fault)
 

@@ -76,6 +76,10 @@ def lines(recordings: Path) -> Iterator[tuple[str, bytes]]:
 class RecordingLedger:
     """The ledger, for the one process that writes it.
 
+    Attributes:
+        recordings: the folder that it is of. end: number and hash of its last entry; any thread may read them.
+        stamped: the number of the entry that noted a time stamp last, of this day.
+
     Raises:
         LocalError: it cannot be read.
     """
@@ -86,9 +90,11 @@ class RecordingLedger:
         self._folder = folder_of(recordings)
         self._key = key
         self._last, self._number = FIRST, 0
+        self.recordings, self.stamped = recordings, 0
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._find_end()
+            self.end = (self._number, self._last)
         except OSError as error:
             raise LocalError(f"the ledger of recordings, {self._folder}: {error.strerror or error}") from error
 
@@ -112,6 +118,7 @@ class RecordingLedger:
                     file.write(b"\n")
             if found:
                 self._last, self._number, self._day = found[-1].hash, found[-1].number, path.stem
+                self.stamped = max((entry.number for entry in found if entry.kind == "stamped"), default=0)
                 break
         if torn:
             self.add("mended", {"words": "the writer was killed in the middle of a line"})
@@ -135,4 +142,5 @@ class RecordingLedger:
         finally:
             os.close(fd)
         self._last, self._number, self._day = own, entry.number, day
+        self.end = (entry.number, own)
         return entry

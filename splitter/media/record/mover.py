@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -24,10 +23,10 @@ from splitter.media.record.matroska import HEAD_BYTES
 from splitter.media.record.source import LocalSource
 from splitter.media.record.store import RecordingStore, StoredSource
 from splitter.media.record.stored import PartToMove, all_stored, to_move, to_remove
+from splitter.media.record.turns import InTurn
 
 _LOOK_S, _FIRST_AGAIN_S, _LAST_AGAIN_S = 5.0, 1.0, 300.0
 _AT_ONCE = 20
-_NOTE_LIMIT_S = 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -52,11 +51,11 @@ class MoveNotesInTurn:
     """Notes of a move, handed to the thread that writes and waited for. As `MoveNotes`.
 
     Args:
-        do: hands work to that thread. where: the store, as the ledger names it.
+        in_turn: hands work to that thread. where: the store, as the ledger names it.
     """
 
-    def __init__(self, do: Callable[[Callable[[], None]], None], keeper: RecordingKeeper, where: str) -> None:
-        self._do, self._keeper, self._where = do, keeper, where
+    def __init__(self, in_turn: InTurn, keeper: RecordingKeeper, where: str) -> None:
+        self._wait, self._keeper, self._where = in_turn.do, keeper, where
 
     def moving(self, recording: str, paths: list[str]) -> None:
         self._wait(lambda: self._keeper.moving(recording, paths))
@@ -66,22 +65,6 @@ class MoveNotesInTurn:
 
     def removed(self, path: str) -> None:
         self._wait(lambda: self._keeper.removed(path))
-
-    def _wait(self, work: Callable[[], None]) -> None:
-        done: Future[None] = Future()
-
-        def carry_out() -> None:
-            try:
-                work()
-                done.set_result(None)
-            except BaseException as error:
-                done.set_exception(error)
-
-        self._do(carry_out)
-        try:
-            done.result(_NOTE_LIMIT_S)
-        except TimeoutError:
-            raise LocalError("the recorder is too busy to note it") from None
 
 
 class RecordingMover:

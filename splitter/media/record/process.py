@@ -9,11 +9,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import queue
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -35,80 +33,22 @@ from splitter.media.record.place import CONTROL, TAPS
 from splitter.media.record.render_queue import RenderQueue
 from splitter.media.record.seal_keys import SealKeys, Seals, ensure_key
 from splitter.media.record.settings import Rendering, read_routes
-from splitter.media.record.store import open_store
+from splitter.media.record.stamper import LedgerStamper
+from splitter.media.record.stamps import Authority, authority_at
+from splitter.media.record.store import RecordingStore, open_store
 from splitter.media.record.studio import RecordingStudio
+from splitter.media.record.turns import InTurn
+from splitter.media.record.writing import WritingThread
 from splitter.media.worker.place import peer_of
 from splitter.telemetry.log import configure
 from splitter.telemetry.settings import TelemetrySettings
 
-WAITING_LIMIT_BYTES = 64_000_000
 _DATAGRAM_BYTES = 1 << 17
 _READ_AT_A_TIME = 64
-_TICK_S = 0.1
 
 R = TypeVar("R")
 
 log = structlog.get_logger(__name__)
-
-
-class WritingThread:
-    """The thread that writes: work is handed to it, and carried out in order.
-
-    Args:
-        studio: only this thread touches it.
-
-    Attributes:
-        lost: packets' datagrams that came while too much waited.
-    """
-
-    def __init__(self, studio: RecordingStudio) -> None:
-        self.studio = studio
-        self._work: queue.SimpleQueue[bytes | Callable[[], None] | None] = queue.SimpleQueue()
-        # One counter for each thread: what two threads add to and take from would drift.
-        self._handed_bytes = self._done_bytes = 0
-        self.lost = 0
-        self._thread = threading.Thread(target=self._run, name="recorder")
-        self._thread.start()
-
-    def take(self, datagram: bytes) -> None:
-        """Hand over what a tap sent."""
-        if self._handed_bytes - self._done_bytes > WAITING_LIMIT_BYTES:
-            self.lost += 1
-            return
-        self._handed_bytes += len(datagram)
-        self._work.put(datagram)
-
-    def do(self, work: Callable[[], None]) -> None:
-        """Have something done."""
-        self._work.put(work)
-
-    def close(self) -> None:
-        """Do all that waits, end the files, and wait for that."""
-        self._work.put(None)
-        self._thread.join()
-
-    def _run(self) -> None:
-        while True:
-            try:
-                work = self._work.get(timeout=_TICK_S)
-            except queue.Empty:
-                work = _nothing
-            if work is None:
-                break
-            try:
-                if isinstance(work, bytes):
-                    self._done_bytes += len(work)
-                    self.studio.take(work)
-                else:
-                    work()
-                self.studio.tick()
-            except Exception:
-                log.exception("the recorder failed")
-        self.studio.close()
-
-
-def _nothing() -> None:
-    pass
 
 
 class RecorderProcess:
@@ -124,7 +64,7 @@ class RecorderProcess:
         self._loop = asyncio.get_running_loop()
         self._writers: set[asyncio.StreamWriter] = set()
         self._end: asyncio.TimerHandle | None = None
-        self.store_fault = ""
+        self._warnings: dict[str, str] = {}
         self.stopped = asyncio.Event()
         self.writing: WritingThread | None = None
         self.studio: RecordingStudio | None = None
@@ -243,7 +183,9 @@ class RecorderProcess:
                 fault = str(error)
             if not fault and isinstance(call.ask, p.AskHow):
                 fault = studio.full
-            answer = p.RecorderAnswer(call.id, fault, states=studio.states, lost=writing.lost, store=self.store_fault)
+            answer = p.RecorderAnswer(
+                call.id, fault, states=studio.states, lost=writing.lost, warnings=dict(self._warnings)
+            )
             if call.id == 0:
                 if fault:
                     log.error("what nobody waits for was not done", ask=type(call.ask).__name__, reason=fault)
@@ -253,11 +195,15 @@ class RecorderProcess:
 
         writing.do(work)
 
-    def tell_store_fault(self, fault: str) -> None:
-        """Tell the gateway why nothing is moved to the store, from any thread."""
-        self.store_fault = fault
+    def warn(self, what: str, fault: str) -> None:
+        """Tell the gateway what is not done beside recordings, and why, from any thread; "": it is done again."""
+
+        def tell() -> None:
+            self._warnings = {name: why for name, why in {**self._warnings, what: fault}.items() if why}
+            self._tell(p.RecorderAnswer(0, warnings=self._warnings, of_warnings=True))
+
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._tell, p.RecorderAnswer(0, store=fault, of_store=True))
+            self._loop.call_soon_threadsafe(tell)
 
     def _tell_from_thread(self, recording: str, reason: str) -> None:
         with suppress(RuntimeError):
@@ -325,6 +271,7 @@ async def _run(arguments: argparse.Namespace) -> None:
             "a key was made that signs recordings: keep a copy of its public half elsewhere", file=arguments.key
         )
     recorder = RecorderProcess(Path(arguments.sockets), arguments.grace)
+    store, authority = open_store(store_place(arguments)), authority_at(arguments.timestamp_url)
     least, kept = int(arguments.least_free * 1e6), Retention(arguments.keep_days, read_routes(arguments.keep_days_for))
     beside, seals = ThreadPoolExecutor(1, "hashes"), await asyncio.to_thread(_seals, arguments)
     everything = arguments.render == Rendering.ALL
@@ -338,24 +285,37 @@ async def _run(arguments: argparse.Namespace) -> None:
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, recorder.stopped.set)
-    mover = _mover(recorder, arguments)
+    mover, stamper = _mover(recorder, arguments, store), _stamper(recorder, authority)
     log.info("recorder ready", folder=arguments.folder)
     await recorder.stopped.wait()
-    if mover is not None:
-        mover.close()
+    for one in (mover, stamper):
+        if one is not None:
+            one.close()
     await recorder.close()
     beside.shutdown(wait=False, cancel_futures=True)
 
 
-def _mover(recorder: RecorderProcess, arguments: argparse.Namespace) -> RecordingMover | None:
-    """What moves recordings to their store, begun; None: they stay. Raises LocalError."""
-    store = open_store(store_place(arguments))
+def _mover(
+    recorder: RecorderProcess, arguments: argparse.Namespace, store: RecordingStore | None
+) -> RecordingMover | None:
+    """What moves recordings to their store, begun; None: they stay."""
     if store is None or recorder.writing is None or recorder.studio is None:
         return None
-    notes = MoveNotesInTurn(recorder.writing.do, recorder.studio.keeper, arguments.store)
-    mover = RecordingMover(Path(arguments.folder), store, notes, recorder.tell_store_fault)
+    notes = MoveNotesInTurn(InTurn(recorder.writing.do), recorder.studio.keeper, arguments.store)
+    warn = partial(recorder.warn, "recordings are not moved to their store")
+    mover = RecordingMover(Path(arguments.folder), store, notes, warn)
     mover.start()
     return mover
+
+
+def _stamper(recorder: RecorderProcess, authority: Authority | None) -> LedgerStamper | None:
+    """What has the ledger time-stamped, begun; None: nothing does."""
+    if authority is None or recorder.writing is None or recorder.studio is None:
+        return None
+    warn = partial(recorder.warn, "the ledger of recordings is not time-stamped")
+    stamper = LedgerStamper(recorder.studio.ledger, authority, InTurn(recorder.writing.do), warn)
+    stamper.start()
+    return stamper
 
 
 def _seals(arguments: argparse.Namespace) -> Seals | None:

@@ -125,8 +125,8 @@ class RecorderAnswer(msgspec.Struct, frozen=True):
         recording: that stopped; "" where all had to, or may begin again (without a fault).
         states: of the recordings that are being made.
         lost: packets that came and were given up.
-        store: why nothing is moved to the store; "" where all is well.
-        of_store: `store` alone has changed.
+        warnings: what is not done beside the recordings, in words, by what it is.
+        of_warnings: they alone have changed.
     """
 
     id: int
@@ -134,8 +134,8 @@ class RecorderAnswer(msgspec.Struct, frozen=True):
     recording: str = ""
     states: dict[str, str] = {}
     lost: int = 0
-    store: str = ""
-    of_store: bool = False
+    warnings: dict[str, str] = {}
+    of_warnings: bool = False
 
 
 _calls, _answers = msgspec.json.Decoder(RecorderCall), msgspec.json.Decoder(RecorderAnswer)

@@ -38,6 +38,12 @@ def _parse_store(text: str) -> str:
     return text
 
 
+def _parse_url(text: str) -> str:
+    if text and not text.startswith(("http://", "https://")):
+        raise ValueProblem(f'"{text}" is no address of the web', 'write it as "http://tsa.example/tsr"')
+    return text
+
+
 def read_routes(text: str) -> tuple[tuple[str, float], ...]:
     """Routes and their days, as they are handed to a process. Raises ValueProblem."""
     return tuple(_parse_route(one) for one in text.split(",") if one)
@@ -107,6 +113,12 @@ class RecordingSettings:
     store_credentials: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
     """A file of credentials as the AWS tools have it ([default], aws_access_key_id, aws_secret_access_key); empty: from
     the environment, or the machine's role."""
+
+    timestamp_url: Annotated[str, Key(parse=_parse_url, taken=Uptake.RESTART)] = ""
+    """A time stamp authority (RFC 3161) that stamps the ledger once an hour while it grows, such as
+    "http://tsa.example/tsr": so it can be shown when an entry was there, and that none was taken from its end since."""
+    timestamp_ca: Annotated[str, Key(file=True, taken=Uptake.LIVE)] = ""
+    """The certificates (PEM) that the authority's comes from, for `splitter recordings verify`."""
 
     @property
     def store_place(self) -> StorePlace:

@@ -75,7 +75,7 @@ class RecordingStudio:
         films: of which recordings there are to be some.
 
     Attributes:
-        keeper: holds and deletes. films: what is to be rendered, and what was.
+        keeper: holds and deletes. films: what is to be rendered, and what was. ledger: of the folder.
 
     Raises:
         LocalError: the folder cannot be used.
@@ -96,9 +96,9 @@ class RecordingStudio:
     ) -> None:
         self._folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._ledger = RecordingLedger(folder, key, wall)
+        self.ledger = RecordingLedger(folder, key, wall)
         self._index = RecordingIndex(folder)
-        self.films = RecordingFilms(folder, self._ledger, self._index, films, least_free_bytes, wall, seals)
+        self.films = RecordingFilms(folder, self.ledger, self._index, films, least_free_bytes, wall, seals)
         self._trouble = trouble
         self._least_free = least_free_bytes
         self._clock, self._wall = clock, wall
@@ -107,10 +107,10 @@ class RecordingStudio:
         self._streams: dict[tuple[bytes, int], Described] = {}
         self._owed: list[Callable[[], None]] = []  # ends of files that are not written down yet
         self._flushed = self._looked = float("-inf")
-        self.keeper = RecordingKeeper(folder, self._ledger, self._index, retention, self._live, clock, wall)
+        self.keeper = RecordingKeeper(folder, self.ledger, self._index, retention, self._live, clock, wall)
         self.full = ""
         self.unknown = 0
-        self._remains = Remains(folder, self._ledger.number, beside)
+        self._remains = Remains(folder, self.ledger.number, beside)
         self._end_what_was_left()
 
     # ---- what the gateway asks -------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ class RecordingStudio:
         if live is None or live.file is None or live.paused:
             return
         day, data = live.file.path.parent, self._seals.make().whole(data) if self._seals is not None else data
-        path = keep_beside(self._folder, self._ledger, self._index, day, kind, id, number, data)
+        path = keep_beside(self._folder, self.ledger, self._index, day, kind, id, number, data)
         if path is not None:
             self._note(live, self._clock() - live.origin, kind, {"file": path.name})
 
@@ -176,7 +176,7 @@ class RecordingStudio:
 
     def enter(self, kind: str, about: dict[str, Any]) -> None:
         """Note in the ledger who has opened, exported or listed what. Raises OSError."""
-        self._ledger.add(kind, about, self._wall())
+        self.ledger.add(kind, about, self._wall())
 
     @property
     def states(self) -> dict[str, str]:
@@ -256,7 +256,7 @@ class RecordingStudio:
             lambda at, what, more: self._note(live, at, what, more),
         )
         live.part = RecordingPart(number, str(path.relative_to(self._folder)), at, None, 0, "")
-        self._ledger.add("begun", {**msgspec.to_builtins(about), "recording": about.id, "file": live.part.path}, at)
+        self.ledger.add("begun", {**msgspec.to_builtins(about), "recording": about.id, "file": live.part.path}, at)
         self._index.part(about.id, live.part)
         self.films.outdate(about.id)
         self._note(live, 0.0, "begun", {**msgspec.to_builtins(about), "unix": at, "part": number})
@@ -296,7 +296,7 @@ class RecordingStudio:
         self, about: RecordingAbout, part: RecordingPart, state: str, reason: str, more: dict[str, Any]
     ) -> None:
         told = {**msgspec.to_builtins(about), "recording": about.id, "file": part.path, "size": part.size}
-        self._ledger.add("ended", {**told, "hash": part.hash, "reason": reason, **more}, self._wall())
+        self.ledger.add("ended", {**told, "hash": part.hash, "reason": reason, **more}, self._wall())
         self._index.part(about.id, part)
         live = self._live.get(about.id)
         if live is None or live.file is None:  # or it goes on in another file

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from cryptography.x509 import Certificate
 
 from splitter.core.errors import LocalError
 from splitter.media.record.beside import KINDS
@@ -19,6 +21,7 @@ from splitter.media.record.matroska import HEAD_BYTES
 from splitter.media.record.seal import MAGIC, head_bytes_of
 from splitter.media.record.shelf import RecordingShelf
 from splitter.media.record.source import LocalSource, RecordingSource
+from splitter.media.record.stamps_check import look_at_stamps
 
 _SUFFIXES = ("mkv", "mp4", *KINDS.values())
 _FIELDS = ("call_id", "short_code", "caller", "called", "direction")
@@ -39,11 +42,14 @@ class Examination:
     unended: list[str] = field(default_factory=list)
 
 
-def examine(folder: Path, key: CheckingKey, shelf: RecordingShelf | None = None) -> Examination:
+def examine(
+    folder: Path, key: CheckingKey, shelf: RecordingShelf | None = None, roots: Sequence[Certificate] = ()
+) -> Examination:
     """Hold files, ledger and index of a folder against each other.
 
     Args:
         shelf: reads what was moved to a store as well; all of it, which takes its time.
+        roots: that the certificate of the time stamp authority is to come from; none: its signature is not checked.
 
     Raises:
         LocalError: the folder cannot be read.
@@ -67,6 +73,7 @@ def examine(folder: Path, key: CheckingKey, shelf: RecordingShelf | None = None)
                 _look_at_film(lying, path, about, found)
         _look_for_strangers(folder, {*begun, *ended, *stills, *films}, found)
         _look_for_strangers_in_store(lying, found)
+        look_at_stamps(folder, ledger, list(roots), found.wrong)
         _look_at_index(folder, begun, ended, found)
     except OSError as error:
         words = f"{error.filename or folder}: {error.strerror or error}"

@@ -24,6 +24,7 @@ from splitter.media.record.seal_keys import SealKeys, Seals, add_key
 from splitter.media.record.shelf import RecordingShelf
 from splitter.media.record.store import S3Store, StoreFault
 from splitter.media.record.stored import to_remove
+from splitter.media.record.turns import InTurn
 from splitter.media.record.verify import examine
 from tests.media.record.kit import ABOUT, Stage
 
@@ -73,7 +74,7 @@ class Moved:
         self.mover = self.next_mover()
 
     def next_mover(self, store: object = None) -> RecordingMover:
-        notes = MoveNotesInTurn(lambda work: work(), self.stage.studio.keeper, WHERE)
+        notes = MoveNotesInTurn(InTurn(lambda work: work()), self.stage.studio.keeper, WHERE)
         return RecordingMover(self.stage.folder, store or self.store, notes, self.troubles.append)  # type: ignore[arg-type]
 
     @property
