@@ -60,7 +60,7 @@ class Call:
         self.services = services
         self._inbox = Inbox()
         self.post = self._inbox.post
-        self._released = False
+        self._released = self._untold = False
         self.after, self.stop_timer = self._inbox.set_alarm, self._inbox.stop_alarm
         self.legs = CallLegs(services, talk, self.post, self.after, self.stop_timer)
         self.live = self.legs.live
@@ -184,6 +184,7 @@ class Call:
         """The next event; the one place where a flow waits."""
         while True:
             if not self._inbox.unread:
+                self.catch_up()
                 answered = self.talk.state is CallState.CONNECTED
                 self.services.records.touch(self.talk.call_id, self, answered)
             event = await self._inbox.next()
@@ -289,8 +290,18 @@ class Call:
         """Write into the trace what happened and why."""
         self.services.recorder.event(self.talk.call_id, leg, kind, text)
 
+    def tell_soon(self) -> None:
+        """Something of the call's view has changed; people are told once it has nothing more to read."""
+        self._untold = True
+
+    def catch_up(self) -> None:
+        """Tell people now what they are to be told soon."""
+        if self._untold:
+            self.tell()
+
     def tell(self) -> None:
-        """Something of the call's view has changed."""
+        """Tell people now how the call is."""
+        self._untold = False
         self.talk.follow_course(self.services.clock.wall())
         self.services.bus.publish(self.view())
 

@@ -27,10 +27,11 @@ def tell_people(command: c.PeopleCommand, call: Call) -> None:
         case c.Note():
             call.note(command.words, command.leg, command.kind)
         case c.Tell():
-            call.tell()
+            call.tell_soon()
         case c.Notify():
             _notify(command, call)
         case c.WantLink():
+            call.catch_up()
             call.services.bus.publish(LinkWanted(call.talk.call_id, command.by, command.language, command.reason))
         case c.Count():
             _count(command)
@@ -39,6 +40,7 @@ def tell_people(command: c.PeopleCommand, call: Call) -> None:
         case c.WarnOfStranger():
             _warn_of_stranger(command, call)
         case c.AnswerAsk():
+            call.catch_up()  # who has asked finds it done
             command.asked.answer(command.value)
         case c.DenyAsk():
             command.asked.deny(command.status, command.code, command.words)
@@ -48,6 +50,7 @@ def tell_people(command: c.PeopleCommand, call: Call) -> None:
 
 def _notify(command: c.Notify, call: Call) -> None:
     call.note(command.words, command.party)
+    call.catch_up()
     notice = Notice(call.talk.call_id, command.code, plain(command.words), command.party, plain(command.extension))
     call.services.bus.publish(notice)
 
