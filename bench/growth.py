@@ -38,6 +38,7 @@ class Level:
         call_ms: CPU of one more call, set up and torn down; the upkeep of those held is taken off.
         upkeep_ms: CPU per second that the held ones cost.
         memory_mb: of the whole system.
+        own_mb: of its first process, which is signalling in ours.
         failed: calls of the batch that were not set up.
     """
 
@@ -45,6 +46,7 @@ class Level:
     call_ms: float
     upkeep_ms: float
     memory_mb: float
+    own_mb: float
     failed: int
 
 
@@ -82,6 +84,7 @@ def _measure(bed: Bed, live: int) -> Level:
         # Whoever else is on the machine can only make a call dearer (caches), so the cheaper batch says more.
         call_ms=1000 * min(spent for spent, _ in batches) / BATCH,
         upkeep_ms=1000 * upkeep,
+        own_mb=resident_kb(bed.pid) / 1024,
         memory_mb=sum(resident_kb(pid) for pid in (bed.pid, *children(bed.pid))) / 1024,
         failed=sum(missing for _, missing in batches),
     )
@@ -128,6 +131,7 @@ def report(levels: dict[str, list[Level]], most: int) -> None:
             f"{level.call_ms / found[0].call_ms:.2f}",
             f"{level.upkeep_ms:.0f}",
             f"{level.memory_mb:.0f}",
+            _per_call(level, found[0]),
             f"{level.failed}",
         ]
         for name, found in levels.items()
@@ -136,18 +140,33 @@ def report(levels: dict[str, list[Level]], most: int) -> None:
     Report(
         name="growth",
         title="CPU per call while others live",
-        columns=["system", "live calls", "ms CPU per call", f"of that at {LEVELS[0]}", "upkeep ms/s", "MB", "failed"],
+        columns=[
+            "system",
+            "live calls",
+            "ms CPU per call",
+            f"of that at {LEVELS[0]}",
+            "upkeep ms/s",
+            "MB",
+            "signalling kB a call",
+            "failed",
+        ],
         rows=rows,
         notes=[
             f"{BATCH} whole calls at {BATCH_RATE}/s beside those held, the cheaper of {BATCHES} such batches; user and "
             "system time of the whole system, less the upkeep of those held, measured just before. Memory is what is "
-            "its own (Pss) of all its processes.",
+            "its own (Pss) of all its processes; a call's, of the first process, over those of the lowest level.",
             f"A voice call holds {PORTS_PER_CALL} sockets of a media worker, and a process may open {descriptors()} "
             f"descriptors here: {most} calls take {_workers(workers_for(most, descriptors()))}. Held calls are silent.",
             "The machine was shared; CPU time is counted, but caches were not ours alone. No budget is set for this.",
         ],
         values={name: [asdict(level) for level in found] for name, found in levels.items()},
     ).publish()
+
+
+def _per_call(level: Level, least: Level) -> str:
+    """Memory of the first process for each call beyond those of the lowest level."""
+    more = level.live - least.live
+    return f"{1024 * (level.own_mb - least.own_mb) / more:.1f}" if more else "-"
 
 
 def descriptors() -> int:
