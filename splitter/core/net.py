@@ -17,13 +17,21 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@lru_cache(maxsize=4096)
+_LONGEST = 64
+"""Characters of a literal that is kept: a peer may put anything behind the "%" of an IPv6 address."""
+
+
 def numeric(host: str) -> IPv4Address | IPv6Address:
     """The address that a literal spells; kept, for a call asks twenty times about the same few.
 
     Raises:
         ValueError: it is a name.
     """
+    return _kept(host) if len(host) <= _LONGEST else ip_address(host)
+
+
+@lru_cache(maxsize=4096)
+def _kept(host: str) -> IPv4Address | IPv6Address:
     return ip_address(host)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.core.net import source_of
+from splitter.core.net import numeric, source_of
 
 
 class TestSource:
@@ -24,3 +24,11 @@ class TestSource:
     )
     def test_of_ipv6_is_the_network_that_its_owner_has(self, host: str, source: str) -> None:
         assert source_of(host) == source
+
+
+def test_a_literal_is_read_once_and_no_long_one_is_kept() -> None:
+    assert numeric("192.0.2.1") is numeric("192.0.2.1")
+    endless = "fe80::1%" + "x" * 10_000
+    assert numeric(endless) is not numeric(endless)
+    with pytest.raises(ValueError):
+        numeric("sbc.example")
