@@ -10,54 +10,18 @@ import pytest
 from splitter.calls.settings import Srtp
 from splitter.calls.talk import record
 from splitter.media.ports.ends import RemoteEnd
-from splitter.sdp.model import Attribute, Media, Session
-from splitter.sdp.srtp import SECURE_OF, Crypto, Suite, read_cryptos
 from tests.calls.kit import connected, ended, joined
 from tests.calls.table import notes
-from tests.world import Peer, PeerCall, World
-from tests.world.terminal import Terminal
-
-SUITE = Suite.AES_CM_128_HMAC_SHA1_80
-
-
-class SecureTerminal(Terminal):
-    """Media of a peer that speaks SRTP alone. `turn`: its key changes with it."""
-
-    turn = 1
-
-    def note(self, session: Session) -> Session:
-        return super().note(replace(session, media=tuple(self._secured(line) for line in session.media)))
-
-    def key(self, media: Media) -> bytes:
-        return bytes([self.port % 251, len(media.kind), media.kind == "video", self.turn] * 8)[: SUITE.key_bytes]
-
-    def _secured(self, media: Media) -> Media:
-        line = media.without(("crypto",)).with_(proto=SECURE_OF.get(media.proto, media.proto))
-        if not line.port:
-            return line
-        return line.with_(attributes=(*line.attributes, Attribute("crypto", Crypto(1, SUITE, self.key(media)).value)))
-
-
-def secure(peer: Peer) -> None:
-    """Let this neighbour's phones speak SRTP."""
-    plain = peer.terminal
-
-    def terminal() -> SecureTerminal:
-        made = plain()
-        return SecureTerminal(made.host, made.port, peer.ids.number(2**31))
-
-    peer.terminal = terminal  # type: ignore[method-assign]
+from tests.world import PeerCall, World
+from tests.world.secure import secure
+from tests.world.voice import agreed_keys
 
 
 def agreed(call: PeerCall, kind: str = "audio") -> tuple[bytes, bytes]:
     """The keys of a stream, as the peer has them: its own, and ours."""
-    ours, theirs = call.terminal.ours, call.terminal.theirs
-    assert ours is not None and theirs is not None
-    index = next(i for i, line in enumerate(ours.media) if line.kind == kind and line.port)
-    [mine] = read_cryptos(ours.media[index].get_all("crypto"))
-    [other] = [one for one in read_cryptos(theirs.media[index].get_all("crypto")) if one.tag == mine.tag]
-    assert ours.media[index].proto == theirs.media[index].proto
-    return mine.key, other.key
+    keys = agreed_keys(call.terminal, kind)
+    assert keys is not None and keys[1]
+    return keys
 
 
 def held(end: RemoteEnd | None) -> tuple[bytes, bytes] | None:

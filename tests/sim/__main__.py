@@ -64,6 +64,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--deaths", type=int, default=0, help="how often the gateway is killed in each world")
     parser.add_argument("--phones", action="store_true", help="desks invite phones into calls")
     parser.add_argument("--transfers", action="store_true", help="centres hand callers on by REFER")
+    parser.add_argument("--srtp", action="store_true", help="all neighbours speak SRTP, with keys in SDP")
     parser.add_argument("--faults", type=int, default=SHOWN, help="how many faults are shown of each world")
     parser.add_argument("--digest", action="store_true", help="print a hash of all datagrams of each world")
     parser.add_argument("--at-least", type=float, default=0.0, help="with --plain: the share that must be set up")
@@ -85,6 +86,7 @@ def _settings(given: argparse.Namespace) -> list[Setting]:
                 deaths=given.deaths,
                 phones=given.phones,
                 transfers=given.transfers,
+                srtp=given.srtp,
             )
         )
     return settings

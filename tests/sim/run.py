@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from splitter.calls.call import Call
-from splitter.calls.settings import CallSettings, Transfers
+from splitter.calls.settings import CallSettings, Srtp, Transfers
 from splitter.calls.states import CallState, LegState
 from splitter.calls.talk.record import read, written
 from splitter.core.errors import MediaUnavailable
@@ -24,6 +24,7 @@ from tests.sim.plans import mixed, mixed_centre, plain, plain_centre
 from tests.sim.scripts import Script, caller, centre
 from tests.sim.transfers import transferring_centre, transfers
 from tests.world import PeerCall, Weather, World
+from tests.world.secure import secure
 
 SPREAD_S = 60.0
 PATIENCE_S = 4000.0
@@ -40,6 +41,7 @@ class Setting:
         mishaps: media workers die, and requests about video fail.
         deaths: how often the gateway's process is killed and begun again.
         phones: desks invite some, mute them, leave. transfers: centres hand callers on by REFER.
+        srtp: every neighbour speaks SRTP alone, with keys in SDP.
         amnesia: now and then a call at rest is written down and goes on with what was read; nobody may notice.
     """
 
@@ -52,6 +54,7 @@ class Setting:
     deaths: int = 0
     phones: bool = False
     transfers: bool = False
+    srtp: bool = False
 
     @property
     def weather(self) -> Weather:
@@ -63,7 +66,7 @@ class Setting:
         """How to play it again."""
         flags = " --plain" * self.plain + " --no-mishaps" * (not self.mishaps) + " --no-amnesia" * (not self.amnesia)
         flags += f" --deaths {self.deaths}" * bool(self.deaths) + " --phones" * self.phones
-        flags += " --transfers" * self.transfers
+        flags += " --transfers" * self.transfers + " --srtp" * self.srtp
         return f"python -m tests.sim --seed {self.seed} --calls {self.calls} --loss {self.loss:g}{flags}"
 
 
@@ -108,7 +111,12 @@ class Run:
             trunk = {"delayed_offer": self._rng.random() < 0.2, "reliable_provisional": self._rng.random() < 0.8}
         if setting.transfers:
             trunk["transfers"] = Transfers.REFER
+        if setting.srtp:
+            trunk |= {"srtp": Srtp.REQUIRED, "srtp_in_clear": True}
         self.world = World(setting.seed, setting.weather, settings=settings, trunk=trunk)
+        if setting.srtp:
+            for peer in (self.world.sbc, self.world.pbx, self.world.pbx2, self.world.desk):
+                secure(peer)
         self._joined_before = value(metrics.SEATS_JOINED)
         self._excused: set[str] = set()  # numbers of callers whose voice somebody else has spoilt
         self._broken_since: dict[str, float] = {}

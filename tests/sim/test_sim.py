@@ -52,6 +52,11 @@ class TestManyCalls:
         result = Run(Setting(9600, 40, loss, phones=phones, transfers=True)).play()
         assert not result.faults, "\n".join(result.faults[:3])
 
+    @pytest.mark.parametrize(("loss", "deaths", "phones"), [(0.1, 0, False), (0.02, 0, True), (0.02, 4, False)])
+    def test_both_ends_of_each_voice_have_the_same_keys(self, loss: float, deaths: int, phones: bool) -> None:
+        result = Run(Setting(9700 + deaths, 40, loss, deaths=deaths, phones=phones, srtp=True)).play()
+        assert not result.faults, "\n".join(result.faults[:3])
+
     @pytest.mark.parametrize("seed", [9400, 9401, 9402])
     def test_no_answered_call_is_lost_whenever_the_gateway_is_killed(self, seed: int) -> None:
         result = Run(Setting(seed, 40, 0.02, deaths=5)).play()
