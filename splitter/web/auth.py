@@ -32,7 +32,7 @@ _CHALLENGE = 'Bearer realm="splitter"'
 class Doorman(Protocol):
     """Knows who asks."""
 
-    def bearer(self, request: web.Request, from_protocol: bool) -> Bearer | None:
+    def bearer(self, request: web.Request, from_protocol: bool, cookie: str = "") -> Bearer | None:
         """The bearer behind a request; None for nobody that is known. Raises ApiError for those who pretend."""
         ...
 
@@ -44,7 +44,7 @@ class Doorman(Protocol):
 class Trusting:
     """The authentication of the control socket: its mode says who may open it."""
 
-    def bearer(self, request: web.Request, from_protocol: bool) -> Bearer | None:
+    def bearer(self, request: web.Request, from_protocol: bool, cookie: str = "") -> Bearer | None:
         return CONSOLE
 
     def name(self, request: web.Request) -> str:
@@ -74,8 +74,10 @@ class Strict:
             self._read = _Configured(self._access.tokens)
         return self._read
 
-    def bearer(self, request: web.Request, from_protocol: bool) -> Bearer | None:
+    def bearer(self, request: web.Request, from_protocol: bool, cookie: str = "") -> Bearer | None:
         token = _token_of(request, from_protocol)
+        if token is None and cookie:
+            token = request.cookies.get(cookie)
         if token is None:
             return self._certified(request)
         try:
@@ -158,7 +160,7 @@ def guarded(route: Operation, doorman: Doorman, elsewhere: Passing | None = None
     async def handle(request: web.Request) -> web.StreamResponse:
         if not route.scopes:
             return await route.handler(request)
-        bearer = doorman.bearer(request, route.from_protocol)
+        bearer = doorman.bearer(request, route.from_protocol, route.cookie)
         if bearer is None:
             metrics.API_REFUSED.labels("no-token").inc()
             raise ApiError(401, "no-token", "say who asks: Authorization: Bearer TOKEN", _challenge())

@@ -7,7 +7,7 @@ from splitter.media.record.index import RecordingRow
 from splitter.media.record.render_job import Peaks
 from splitter.web import shapes
 from splitter.web.admissions import HOST_BODY, AdmissionRoutes
-from splitter.web.films import MP4, FilmRoutes
+from splitter.web.films import MP4, PLAY, FilmRoutes
 from splitter.web.find import Finder
 from splitter.web.phones import PART_BODY, PHONE_BODY, VOICE_BODY, PhoneRoutes
 from splitter.web.ports import Ports
@@ -21,7 +21,7 @@ _HEAR = _ACT | _LISTEN
 _CALL = "/v1/calls/{ref}"
 _NO_BODY = ""
 _ADMIN = frozenset({Scope.ADMIN})
-_LISTEN_LATER = frozenset({Scope.RECORDINGS})
+_LISTEN_LATER = frozenset({Scope.RECORDINGS, Scope.OWN_RECORDINGS})
 
 
 def recordings(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
@@ -43,7 +43,7 @@ def recordings(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     )
     path = "/v1/recordings/{id}"
     return (
-        *_films(FilmRoutes(recorded), path),
+        *_films(FilmRoutes(recorded, ports.access, ports.clock), path),
         Operation(
             *("POST", f"{_CALL}/recording", _ACT, routes.record, "Begin, pause, resume or end a recording", (done,)),
             body=RECORDING_BODY,
@@ -134,6 +134,7 @@ def _films(routes: FilmRoutes, path: str) -> tuple[Operation, ...]:
     mp4, picture = GoodAnswer(200, "the film, or a range", kind=MP4), GoodAnswer(200, "the picture", kind="image/png")
     peaks = GoodAnswer(200, "highest amplitudes, 0 to 100", Peaks)
     events = GoodAnswer(200, "each with its second", shapes.FilmEvents)
+    played = GoodAnswer(204, "its cookie holds for an hour", kind=_NO_BODY)
     export = Query("export", "1: it is taken out of the house; the ledger says so", "integer")
     return (
         Operation(
@@ -143,6 +144,11 @@ def _films(routes: FilmRoutes, path: str) -> tuple[Operation, ...]:
         Operation(
             *("GET", f"{path}/film", _LISTEN_LATER, routes.film, "The film of a recording: MP4, both sides", (mp4,)),
             query=(export,),
+            faults=(*given, film),
+            cookie=PLAY,
+        ),
+        Operation(
+            *("POST", f"{path}/play", _LISTEN_LATER, routes.play, "Let this browser's player have the film", (played,)),
             faults=(*given, film),
         ),
         Operation(
@@ -157,6 +163,7 @@ def _films(routes: FilmRoutes, path: str) -> tuple[Operation, ...]:
             *("GET", f"{path}/beside/{{number}}", _LISTEN_LATER, routes.beside, "A picture beside it", (picture,)),
             query=(export,),
             faults=(*given, (404, "no-such-picture")),
+            cookie=PLAY,
         ),
     )
 

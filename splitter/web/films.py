@@ -1,6 +1,7 @@
 """Films of recordings, which browsers play, and what is shown beside them. Does I/O through aiohttp.
 
 POST /v1/recordings/{id}/film           have it made, when the machine has time
+POST /v1/recordings/{id}/play           let this browser's player have the film, for an hour, by a cookie
 GET  /v1/recordings/{id}/film           the film, or a range of it (RFC 9110 §14)
 GET  /v1/recordings/{id}/peaks          how loud it is: both sides, piece by piece
 GET  /v1/recordings/{id}/events         what happened, with its time in the film
@@ -11,22 +12,31 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing, suppress
+from dataclasses import replace
 
 import msgspec
 from aiohttp import web
 
+from splitter.calls.logins.access import Scope
+from splitter.core.clock import Clock
 from splitter.core.errors import LocalError
 from splitter.media.record.films import peaks_of
 from splitter.media.record.happenings import recorded_events
 from splitter.media.record.index import RecordingRow
 from splitter.media.record.render_job import Peaks
 from splitter.media.record.settings import Rendering
+from splitter.web.access import Access
+from splitter.web.auth import bearer_of
+from splitter.web.bearer import mint
 from splitter.web.calls import flag
 from splitter.web.errors import ApiError, json_response
-from splitter.web.recording_folder import RecordingFolder
+from splitter.web.proxies import is_secure
+from splitter.web.recording_folder import RecordingFolder, own_alone
 from splitter.web.shapes import FilmEvent, FilmEvents
 
 MP4 = "video/mp4"
+PLAY = "splitter-play"
+_PLAY_S = 3600
 _BESIDE = {"png": "image/png", "jpg": "image/jpeg"}
 _PEAKS_BYTES = 1 << 20
 _EVENTS_LIMIT = 5000
@@ -35,8 +45,9 @@ _EVENTS_LIMIT = 5000
 class FilmRoutes:
     """Handlers of the above."""
 
-    def __init__(self, recorded: RecordingFolder) -> None:
+    def __init__(self, recorded: RecordingFolder, access: Access, clock: Clock) -> None:
         self._recorded = recorded
+        self._access, self._clock = access, clock
 
     async def make(self, request: web.Request) -> web.Response:
         """Have a film made; again is no error."""
@@ -58,6 +69,27 @@ class FilmRoutes:
         headers = {"Content-Type": MP4, "Content-Disposition": f'{_how(taken)}; filename="{row.id}.mp4"'}
         tag = row.film.hash if row.film is not None else ""
         return await self._recorded.send(request, row, path, "exported" if taken else "played", headers, tag)
+
+    async def play(self, request: web.Request) -> web.Response:
+        """Let a media element have the film: it cannot say who asks but by a cookie, which no script reads.
+
+        The cookie is good for this recording's files, for pages of this site, and for nothing but recordings.
+        """
+        row, path = await self._filmed(request)
+        await self._recorded.enter_once(request, "played", row, path)
+        bearer, now = bearer_of(request), self._clock.wall()
+        scopes = frozenset({Scope.OWN_RECORDINGS if own_alone(bearer) else Scope.RECORDINGS})
+        until = min(now + _PLAY_S, bearer.expires_at or now + _PLAY_S)
+        token = mint(self._access.secret, replace(bearer, scopes=scopes), until, now)
+        answer = web.Response(status=204)
+        where = {
+            "path": f"/v1/recordings/{row.id}",
+            "httponly": True,
+            "samesite": "Strict",
+            "secure": is_secure(request),
+        }
+        answer.set_cookie(PLAY, token, max_age=_PLAY_S, **where)  # type: ignore[arg-type]
+        return answer
 
     async def peaks(self, request: web.Request) -> web.Response:
         """Say how loud it is; that gives nothing away of what was said, and is no opening."""

@@ -65,6 +65,7 @@ NAMES = {
     "DELETE /v1/calls/{ref}/voices/centre": "leaveVoice",
     "POST /v1/recordings/{id}/film": "makeFilm",
     "GET /v1/recordings/{id}/film": "getFilm",
+    "POST /v1/recordings/{id}/play": "playFilm",
     "GET /v1/recordings/{id}/peaks": "getPeaks",
     "GET /v1/recordings/{id}/events": "listRecordingEvents",
     "GET /v1/recordings/{id}/beside/{number}": "getRecordingPicture",

@@ -19,7 +19,7 @@ from splitter.web.documents import Document
 from splitter.web.proxies import is_secure
 
 STATIC = Path(__file__).parent / "static"
-FOLDERS = ("console", "guest", "sdk", "call")
+FOLDERS = ("console", "guest", "sdk", "call", "recordings")
 
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml", ".json": "application/json"}
 _URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}")

@@ -12,17 +12,28 @@ from typing import Any
 
 from aiohttp import web
 
+from splitter.calls.logins.access import Scope
 from splitter.calls.recordings import Recordings
 from splitter.core.clock import Clock
 from splitter.core.errors import LocalError
 from splitter.media.record.index import RecordingRow, one
 from splitter.media.record.source import RecordingSource
 from splitter.web.auth import bearer_of
+from splitter.web.bearer import Bearer
 from splitter.web.calls import said_by
 from splitter.web.errors import ApiError
 from splitter.web.sending import send_source
 
 _AGAIN_S = 60.0  # a player asks for many ranges: they are one opening
+
+
+def own_alone(bearer: Bearer) -> bool:
+    """True for whoever may see recordings of its own calls and no others."""
+    return not bearer.may(Scope.RECORDINGS)
+
+
+def _may_see(bearer: Bearer, row: RecordingRow) -> bool:
+    return not own_alone(bearer) or (bool(bearer.extension) and row.agent == bearer.extension)
 
 
 class RecordingFolder:
@@ -55,7 +66,7 @@ class RecordingFolder:
             row = await asyncio.to_thread(one, self.folder, id)
         except LocalError as error:
             raise ApiError(503, "unavailable", str(error)) from None
-        if row is None:
+        if row is None or not _may_see(bearer_of(request), row):
             raise ApiError(404, "no-such-recording", f"there is no recording {id[:80]}")
         return row
 

@@ -25,12 +25,13 @@ from splitter.web.calls import flag, said_by
 from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder
 from splitter.web.ports import LiveCalls
-from splitter.web.recording_folder import RecordingFolder
+from splitter.web.recording_folder import RecordingFolder, own_alone
 from splitter.web.routes import JSON, JSON_BYTES, Body
 from splitter.web.shapes import CallId, HoldWish, RecordingList, RecordingWish
 
 RECORDING_BODY = Body((JSON,), JSON_BYTES, RecordingWish)
 HOLD_BODY = Body((JSON,), JSON_BYTES, HoldWish)
+_ASKED = frozenset({"number", "agent", "route", "call", "since", "until", "limit"})
 MATROSKA = "video/x-matroska"
 
 
@@ -53,16 +54,21 @@ class RecordingRoutes:
         return json_response(CallId(call.call_id))
 
     async def listed(self, request: web.Request) -> web.Response:
-        asked = request.query
+        asked, bearer = request.query, bearer_of(request)
+        if own_alone(bearer) and not bearer.extension:
+            return json_response(RecordingList([]))
+        agent = bearer.extension if own_alone(bearer) else asked.get("agent", "")
         query = RecordingQuery(
             asked.get("number", ""),
-            asked.get("agent", ""),
+            agent,
             asked.get("route", ""),
             asked.get("call", ""),
             _number(request, "since", 0.0),
             _number(request, "until", 0.0),
             int(_number(request, "limit", 50.0, LIMIT_MOST)),
         )
+        looked_for = {name: asked[name][:100] for name in sorted(_ASKED & asked.keys())}
+        await self._recorded.enter(request, "searched", {"for": looked_for})
         try:
             rows = await asyncio.to_thread(search, self._recorded.folder, query)
         except LocalError as error:

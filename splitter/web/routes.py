@@ -60,6 +60,8 @@ class Operation:
         faults: status → code of refusals that are this operation's own.
         hidden: not of the API proper: pages, other methods of a path.
         from_protocol: the token comes in Sec-WebSocket-Protocol, since scripts cannot set headers of a WebSocket.
+        cookie: the token may come in this one, since scripts cannot set headers of what a media element asks for. It is
+            for GET alone, of this site alone (SameSite).
     """
 
     method: str
@@ -73,3 +75,4 @@ class Operation:
     faults: tuple[tuple[int, str], ...] = ()
     hidden: bool = False
     from_protocol: bool = False
+    cookie: str = ""

@@ -17,7 +17,7 @@ from splitter.media.record.ledger import lines, read_line
 from splitter.media.record.seal_keys import SealKeys, Seals, add_key
 from splitter.media.record.settings import Rendering
 from splitter.media.record.shelf import RecordingShelf
-from tests.media.record.kit import ABOUT, HandLink, Stage, made_film, recordings_of
+from tests.media.record.kit import ABOUT, FILM, HandLink, Stage, made_film, recordings_of
 from tests.web.kit import CALL, Gateway, Web, web
 
 
@@ -211,8 +211,52 @@ class TestFilms:
         code = await served.outside.code("GET", "/v1/recordings/call-1/beside/7", "listener")
         assert code == (404, "no-such-picture")
 
+    async def test_are_played_by_a_cookie_that_is_good_for_nothing_else(self, served: Served) -> None:
+        """A media element cannot say who asks in a header."""
+        await served.outside.ask("POST", "/v1/recordings/call-1/film", "listener")
+        made_film(served.stage)
+        async with served.outside.request("POST", "/v1/recordings/call-1/play", "listener") as answer:
+            assert answer.status == 204
+            (cookie,) = answer.cookies.values()
+        assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/v1/recordings/call-1")
+        served.outside.session.cookie_jar.clear()
+        by_cookie: dict[str, Any] = {"headers": {"Cookie": f"{cookie.key}={cookie.value}"}}
+        status, data = await served.outside.ask("GET", "/v1/recordings/call-1/film", **by_cookie)
+        assert (status, data) == (200, FILM)
+        kind, about = served.entries[-1]
+        assert (kind, about["by"]) == ("played", "listener")
+        for method, path in (("GET", "/v1/recordings"), ("GET", "/v1/calls"), ("POST", "/v1/recordings/call-1/play")):
+            assert await served.outside.code(method, path, **by_cookie) == (401, "no-token")
+        forged: dict[str, Any] = {"headers": {"Cookie": f"{cookie.key}={cookie.value[:-4]}AAAA"}}
+        assert await served.outside.code("GET", "/v1/recordings/call-1/film", **forged) == (401, "wrong-token")
+
     async def test_are_for_those_alone_who_may_listen(self, served: Served) -> None:
         for path in ("film", "peaks", "events", "beside/1"):
             for token in ("reader", "controller", "desk", "painter"):
                 code = await served.outside.code("GET", f"/v1/recordings/call-1/{path}", token)
                 assert code == (403, "wrong-scope")
+
+
+class TestASearch:
+    async def test_stands_in_the_ledger_with_what_was_looked_for(self, served: Served) -> None:
+        await served.outside.ask("GET", "/v1/recordings?number=12345&limit=5", "listener")
+        kind, about = served.entries[-1]
+        assert (kind, about["by"], about["for"]) == ("searched", "listener", {"number": "12345", "limit": "5"})
+        served.link.fault = "the recorder is gone"
+        assert await served.outside.code("GET", "/v1/recordings", "listener") == (503, "no-recorder")
+
+
+class TestAnAgent:
+    """Whoever may see recordings of its own calls."""
+
+    @pytest.mark.parametrize(("extension", "seen"), [("8001", True), ("8002", False), ("", False)])
+    async def test_sees_those_of_its_own_extension_alone(self, served: Served, extension: str, seen: bool) -> None:
+        wish = {"name": "one", "scopes": ["recordings:own"], "extension": extension}
+        status, minted = await served.outside.ask("POST", "/v1/tokens", "admin", json=wish)
+        assert status == 201
+        token = minted["token"]
+        _, found = await served.outside.ask("GET", "/v1/recordings?agent=8001", token)
+        assert [row["id"] for row in found["recordings"]] == (["call-1"] if seen else [])
+        for path in ("", "/files/1", "/events"):
+            status, _ = await served.outside.ask("GET", f"/v1/recordings/call-1{path}", token)
+            assert status == (200 if seen else 404)

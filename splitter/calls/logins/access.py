@@ -27,6 +27,7 @@ class Scope(StrEnum):
     DESK = "desk"  # be a desk: its extension's calls alone
     PICTURES = "pictures"  # put up and take down stills for every call
     RECORDINGS = "recordings:read"  # find and open recordings; each opening is noted
+    OWN_RECORDINGS = "recordings:own"  # the same, of calls that its own extension had
     ADMIN = "admin"  # everything, making tokens included
     WEB = "web"  # make tokens for customers who call from a browser
     GUEST = "guest"  # the caller's own browser, in one call; only invitations have it
@@ -36,7 +37,10 @@ class Scope(StrEnum):
 ENTERS = frozenset({Scope.JOIN, Scope.CONTROL, Scope.ADMIN})
 """With one of these a desk enters other desks' calls without being let in; who may bind a call may take it anyway."""
 
-OF_ACCOUNTS = (Scope.READ, Scope.JOIN, Scope.SUPERVISE, Scope.CONTROL, Scope.PICTURES, Scope.RECORDINGS)
+OF_ACCOUNTS = (
+    *(Scope.READ, Scope.JOIN, Scope.SUPERVISE, Scope.CONTROL, Scope.PICTURES),
+    *(Scope.RECORDINGS, Scope.OWN_RECORDINGS),
+)
 """What an account may be given beside its own desk: for supervisors."""
 
 
@@ -128,8 +132,9 @@ class Token:
     """What it may do: "calls:read", see all calls; "calls:control", hang up, take out and bind too, and admit desks
     into calls; "desk", be a desk; "calls:join", enter calls of other desks without their consent, as a desk;
     "calls:supervise", look on in any call unseen, listen to it by one's own phone, whisper to its agent, take it over;
-    "pictures", put up stills; "recordings:read", find and open recordings; "web", make tokens for customers who call
-    from a browser; "admin", everything, making tokens for others included."""
+    "pictures", put up stills; "recordings:read", find and open recordings; "recordings:own", those of calls that its
+    own extension had; "web", make tokens for customers who call from a browser; "admin", everything, making tokens for
+    others included."""
     sha256: Annotated[
         str,
         Key(

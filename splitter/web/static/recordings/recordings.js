@@ -1,0 +1,144 @@
+// @ts-check
+/** The page of recordings: who looks, what is searched for, and which one is open. */
+
+import { Http } from "../sdk/http.js";
+import { byId, make, say, translatePage } from "./page.js";
+import { closeOne, openOne, renderOne, setUpPlayer } from "./player.js";
+import { clock, has, moment, switchLanguage, t } from "./texts.js";
+
+const TOKEN = "splitter.token"; // as the console keeps it, for this tab
+const COLUMNS = ["began", "caller", "called", "agent", "route", "length", "state", "open"];
+const ASKED = ["number", "agent", "route", "call"];
+
+const http = new Http(new URL("/", location.href));
+/** @type {any[]|null} */ let rows = null;
+let who = "";
+
+/** @param {unknown} error */
+function refused(error) {
+  const { status = 0, code = "" } = /** @type {{status?: number, code?: string}} */ (error);
+  say(byId("fault"), t(has(`fault.${status}`) ? `fault.${status}` : "fault"));
+  if (status === 401 && code !== "code-needed") signOut();
+}
+
+/** @param {"login"|"found"|"one"} part */
+function show(part) {
+  for (const id of ["login", "found", "one"]) byId(id).hidden = id !== part;
+  byId("logout").hidden = part === "login";
+}
+
+function signOut() {
+  closeOne();
+  http.token = who = "";
+  rows = null;
+  try {
+    sessionStorage.removeItem(TOKEN);
+  } catch {
+    // there is nothing to forget
+  }
+  render();
+  show("login");
+}
+
+async function enter() {
+  const me = await (await http.request("GET", "/v1/me")).json();
+  who = me.name;
+  say(byId("fault"), "");
+  render();
+  show("found");
+  const id = new URLSearchParams(location.hash.slice(1)).get("id");
+  if (id) await openId(id);
+}
+
+/** @param {Event} event */
+async function logIn(event) {
+  event.preventDefault();
+  const [user, password, code] = ["user", "password", "code"].map((id) => byId(id).value.trim());
+  try {
+    const answer = await http.request("POST", "/v1/login", { json: { user, password, ...(code && { code }) } });
+    http.token = (await answer.json()).token;
+    try {
+      sessionStorage.setItem(TOKEN, http.token);
+    } catch {
+      // then it lasts as long as the page
+    }
+    byId("password").value = byId("code").value = "";
+    await enter();
+  } catch (error) {
+    refused(error);
+  }
+}
+
+/** @param {Event} event */
+async function find(event) {
+  event.preventDefault();
+  const query = new URLSearchParams({ limit: "200" });
+  for (const id of ASKED) if (byId(id).value.trim()) query.set(id, byId(id).value.trim());
+  for (const id of ["since", "until"]) {
+    if (byId(id).value) query.set(id, String(new Date(byId(id).value).getTime() / 1000));
+  }
+  try {
+    rows = (await (await http.request("GET", `/v1/recordings?${query}`)).json()).recordings;
+    say(byId("fault"), "");
+    render();
+  } catch (error) {
+    refused(error);
+  }
+}
+
+/** @param {string} id */
+async function openId(id) {
+  try {
+    const row = await (await http.request("GET", `/v1/recordings/${encodeURIComponent(id)}`)).json();
+    say(byId("fault"), "");
+    show("one");
+    history.replaceState(null, "", `#id=${encodeURIComponent(id)}`);
+    await openOne(row, who, refused);
+  } catch (error) {
+    refused(error);
+  }
+}
+
+function render() {
+  translatePage();
+  say(byId("who"), who);
+  byId("head").replaceChildren(...COLUMNS.map((name) => make("th", { scope: "col", text: t(`col.${name}`) })));
+  byId("table").hidden = !rows?.length;
+  say(byId("count"), rows ? t(rows.length ? "find.count" : "find.none", { count: rows.length }) : "");
+  byId("rows").replaceChildren(...(rows ?? []).map(line));
+  renderOne();
+}
+
+/** @param {any} row */
+function line(row) {
+  const length = clock((row.ended ?? Date.now() / 1000) - row.began);
+  const label = t("open.one", { who: row.caller, when: moment(row.began) });
+  const open = make("button", { type: "button", text: t("open"), "aria-label": label, onclick: () => openId(row.id) });
+  const cells = [moment(row.began), row.caller, row.called, row.agent || "-", row.route || "-", length, t(`state.${row.state}`)];
+  return make("tr", {}, ...cells.map((text) => make("td", { text })), make("td", {}, open));
+}
+
+byId("login").addEventListener("submit", logIn);
+byId("find").addEventListener("submit", find);
+byId("logout").addEventListener("click", () => {
+  say(byId("fault"), "");
+  signOut();
+});
+byId("back").addEventListener("click", () => {
+  closeOne();
+  history.replaceState(null, "", location.pathname);
+  show("found");
+});
+byId("language").addEventListener("click", () => {
+  switchLanguage();
+  render();
+});
+setUpPlayer(http, refused);
+render();
+try {
+  http.token = sessionStorage.getItem(TOKEN) ?? "";
+} catch {
+  http.token = "";
+}
+if (http.token) enter().catch(refused);
+else show("login");
