@@ -19,6 +19,7 @@ NAMES = (
     "offload",
     "secure",
     "rooms",
+    "webcalls",
     "joins",
     "recovery",
     "many",

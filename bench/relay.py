@@ -265,9 +265,11 @@ class Ng:
 
 
 def bencode(value: Any) -> bytes:
-    """Strings, and dictionaries of them."""
+    """Write strings, and lists and dictionaries of them."""
     if isinstance(value, dict):
         return b"d" + b"".join(bencode(key) + bencode(value[key]) for key in sorted(value)) + b"e"
+    if isinstance(value, list):
+        return b"l" + b"".join(map(bencode, value)) + b"e"
     data = value.encode()
     return b"%d:%s" % (len(data), data)
 

@@ -71,15 +71,15 @@ class Adapter:
         return self._wire.ports[0], self._wire.local
 
     def configure(self, setting: AdapterSetting) -> None:
-        """Do this from now on. Raises LocalError where the browser's side cannot be taken."""
+        """Do this from now on. Raises LocalError where the browser's side or voice cannot be taken."""
         self.voice.accept(setting.voice_types)
         self.picture.accept(setting.picture_types)
         self.voice.point(setting.voice)
-        self.voice.transcode(setting.transcoding)
         self.picture.point(setting.picture)
         if setting.secure is not None and setting.secure != self._secure:
             self._secure = setting.secure
             self._wire.configure(_media(setting.secure), self._host.now())
+        self.voice.transcode(setting.transcoding)
 
     def restart(self) -> tuple[int, SecureLocal]:
         """New ICE credentials and another port beside the path that there is. Raises MediaUnavailable."""
