@@ -92,9 +92,9 @@ class Records:
         if self._store is None:
             return
         self._changed[key] = call
-        if key not in self._written or (answered and key not in self._answered):
+        if self._is_news(key, answered):
             loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, self._write_if_changed, self._store, key)  # as `Departures` does
+            loop.call_soon(loop.call_soon, self._write_news, self._store, key, answered)  # as `Departures` does
         else:
             self._write_soon()
 
@@ -188,6 +188,16 @@ class Records:
         over, self._over = self._over, set()
         for key in over:
             self._try_to_write_rest(store, key)
+
+    def _is_news(self, key: str, answered: bool) -> bool:
+        """Nothing is known of this call yet, or not that it is answered."""
+        return key not in self._written or (answered and key not in self._answered)
+
+    def _write_news(self, store: RecordStore, key: str, answered: bool) -> None:
+        if self._is_news(key, answered):
+            self._write_if_changed(store, key)
+        elif key in self._changed:  # what has left meanwhile said it; this came after that
+            self._write_soon()
 
     def _write_if_changed(self, store: RecordStore, key: str) -> None:
         if (call := self._changed.pop(key, None)) is not None:
