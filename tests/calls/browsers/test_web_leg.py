@@ -492,6 +492,27 @@ class TestARestart:
         again.say(HungUp())
         over(world, again)
 
+    def test_by_another_host_has_the_browser_come_back_there(self, world: World) -> None:
+        """In a cluster: the host is dead with all its media, another one is the node now, at the same address."""
+        caller, centre = connected(world)
+        world.run(1.0)
+        relay = world.engine.relay_of(caller.call_id)
+        assert relay is not None
+        world.kill()
+        world.adapters.open.clear()
+        world.engine.kill(relay.worker)
+        world.begin_again()
+        world.run(1.0)
+        again = Caller(world, world.browsers.line(caller.call_id), caller.door)
+        assert (again.view.state, again.view.path) == (WebState.CONNECTED, "lost"), "so its page offers once more"
+        again.door = WebDoor(world.calls, world.browsers)
+        again.come_back(offer(fingerprint="00"))
+        world.run(5.0)
+        assert again.view.path == "ok" and again.voice_faults() == [] and again.picture_faults() == []
+        again.say(HungUp())
+        centre.expect("BYE")
+        over(world, again)
+
     def test_before_the_answer_ends_the_call(self, world: World) -> None:
         caller, centre = arrived(world)
         centre.ring(180)
