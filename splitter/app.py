@@ -130,7 +130,7 @@ class Gateway:
             await floor.engine.start()
             self._look_for_rtpengines()
         if floor.recordings is not None:
-            floor.recordings.link.start()
+            floor.recordings.start()
         await floor.watch.find()
         await floor.driver.start(hearing=False)
         await asyncio.to_thread(doors.hub.resume)  # its folder is ours by now
@@ -155,7 +155,7 @@ class Gateway:
         """Close what calls of before have there and none has taken up."""
         await self.floor.recovery.settled()
         if self.floor.recordings is not None:
-            await self.floor.recordings.link.arrived()
+            await self.floor.recordings.arrived()
             self.floor.recordings.forget_unclaimed(self.floor.calls.list())
         return await self.floor.engine.release_unclaimed()
 
@@ -206,7 +206,7 @@ class Gateway:
         await floor.studio.stop()
         await floor.engine.stop()
         if floor.recordings is not None:
-            await floor.recordings.link.stop()
+            await floor.recordings.stop()
         await doors.leftovers.stop()
         await doors.webhooks.stop()
         await floor.pictures.stop()
@@ -230,14 +230,14 @@ class Gateway:
         self.doors.hub.leave()
         floor.records.flush()
         if floor.recordings is not None:
-            floor.recordings.link.leave()
+            floor.recordings.leave()
         await asyncio.gather(asyncio.to_thread(floor.live.stop), floor.store.stop(), asyncio.sleep(_FAREWELL_S))
 
     async def cut(self) -> None:
         """End the media of all calls, and nothing else: another process has them. No peer is told anything."""
         self.floor.driver.pause()
         if self.floor.recordings is not None:
-            self.floor.recordings.link.leave()
+            self.floor.recordings.leave()
         await self.floor.studio.stop()
         await self.floor.engine.stop()
 

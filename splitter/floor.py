@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from splitter.calls.browsers.switch import Browsers
@@ -20,6 +21,7 @@ from splitter.calls.recovery import Recovery
 from splitter.calls.registry import Calls
 from splitter.calls.routing import Routing
 from splitter.calls.services import Services
+from splitter.calls.siprec.wiring import RecorderNeeds, make_recorders
 from splitter.calls.texting import SipCarrier
 from splitter.calls.trunks.watch import Watch
 from splitter.cluster.membership import Membership
@@ -30,6 +32,7 @@ from splitter.core.clock import SystemClock
 from splitter.core.ids import IdSource
 from splitter.former import FormerTrunks
 from splitter.media.chooser import EngineChooser
+from splitter.media.forward.client import ForwarderLink
 from splitter.media.mosaic.studio import Studio
 from splitter.media.ng.engine import NgEngine
 from splitter.media.record.client import RecorderLink
@@ -165,13 +168,35 @@ class Floor:
 
     def _make_recordings(self, settings: Settings) -> Recordings | None:
         """Make the way to the recorder, where there is to be one."""
-        if not settings.recording.folder:
+        recording = settings.recording
+        if not recording.possible:
             return None
         troubles, sockets = Troubles(lambda: self.calls.live), Path(settings.media.socket_dir)
-        link = RecorderLink(settings.recording, sockets, settings.telemetry, troubles.on_back, troubles.on_trouble)
-        made = Recordings(settings.recording, link, self.engine.taps)
+        link, elsewhere = None, None
+        if recording.folder:
+            link = RecorderLink(recording, sockets, settings.telemetry, troubles.on_back, troubles.on_trouble)
+        if recording.recorders:
+            network = settings.networks[settings.trunks[recording.recorders[0]].network]
+            link_of = partial(ForwarderLink, recording, sockets, settings.telemetry)
+            elsewhere = make_recorders(recording, network, link_of, self._recorder_needs(), troubles)
+        made = Recordings(recording, link, self.engine.taps, elsewhere)
         troubles.before(made.on_back)
         return made
+
+    def _recorder_needs(self) -> RecorderNeeds:
+        trunks, clock, made = self.watch.trunks, self._clock, lambda: self.recordings
+        return RecorderNeeds(
+            self.driver,
+            self.routing,
+            trunks,
+            self.calls,
+            self.recorder,
+            clock,
+            self._ids,
+            self.browsers,
+            self._name,
+            made,
+        )
 
     def carrier(self, carrier: SipSmsSettings, settings: Settings) -> SmsCarrier:
         """Make a way for messages through a trunk."""

@@ -370,7 +370,7 @@ class Call:
         """The call as operators see it."""
         legs, services = tuple(leg.record.view() for leg in self.live.sides), self.services
         asking, calling = tuple(self.pending.asking), tuple(self.pending.calling.values())
-        kbps, records = services.settings.bitrate_kbps, bool(services.recordings.settings.folder)
+        kbps, records = services.settings.bitrate_kbps, services.recordings.settings.possible
         return view_of(self.talk, legs, asking, kbps, services.node, calling, records)
 
     def _note_in_video(self) -> Callable[[str, str], None]:

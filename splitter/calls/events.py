@@ -302,7 +302,22 @@ class RecorderBack:
     """The recorder can be asked, and knows nothing of what was asked before."""
 
 
-RecordingEvent = RecorderSaid | TapSet | RecordingTrouble | RecorderBack
+@dataclass(frozen=True, slots=True)
+class RecordedElsewhere:
+    """A recorder of somebody else's has taken a recording; or none does, which is a `fault`.
+
+    Attributes:
+        words: by which one, or why not.
+        alone: nothing else records it.
+    """
+
+    recording: str
+    words: str
+    fault: bool
+    alone: bool
+
+
+RecordingEvent = RecorderSaid | TapSet | RecordingTrouble | RecorderBack | RecordedElsewhere
 VoiceEvent = VoiceOpened | VoiceUnavailable | VoicePointed | VoiceAdded | HearingSet | VoiceCounted
 JobDone = (
     VoiceEvent

@@ -6,8 +6,11 @@ changes.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +18,7 @@ import structlog
 
 from splitter.calls.events import CallEvent, RecorderBack, RecordingTrouble
 from splitter.calls.messages import Refusal
+from splitter.calls.siprec.recorders import Recorders
 from splitter.calls.states import CallState, RecordingState
 from splitter.calls.view import CallView
 from splitter.core.errors import LocalError, MediaUnavailable
@@ -80,48 +84,127 @@ class Recordings:
 
     Args:
         settings: what the operator has set.
-        link: the recorder. taps: those of the media.
+        link: the recorder, and `recorders` those of others; at least one of the two is there.
+        taps: those of the media.
 
     Attributes:
         shelf: where files are read.
     """
 
-    def __init__(self, settings: RecordingSettings, link: RecorderLink, taps: MediaTaps) -> None:
+    def __init__(
+        self,
+        settings: RecordingSettings,
+        link: RecorderLink | None,
+        taps: MediaTaps,
+        recorders: Recorders | None = None,
+    ) -> None:
         self.settings = settings
-        self.link = link
+        self._link, self._recorders = link, recorders
         keys = SealKeys(settings.seal_key, settings.seal_command)
         self.shelf = RecordingShelf(Path(settings.folder), keys, settings.store_place)
         self._taps = taps
         self._owed: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_OWED_LIMIT)
+        self._tapped: dict[str, set[str]] = {}  # by recording, relays and rooms
         self._known: dict[str, CallView] = {}
+        self._saying: set[asyncio.Future[str]] = set()
 
     def adopt(self, settings: RecordingSettings) -> None:
         """Go by these settings from now on."""
         self.settings = settings
 
+    # ---- their life -------------------------------------------------------------------------------------------------
+
+    @property
+    def link(self) -> RecorderLink:
+        """The recorder. Raises LocalError where all is recorded elsewhere."""
+        if self._link is None:
+            raise LocalError("nothing is kept here: see [recording] folder")
+        return self._link
+
+    @property
+    def keeps(self) -> bool:
+        """Tell whether recordings are kept here."""
+        return self._link is not None
+
+    @property
+    def links(self) -> tuple[RecorderLink, ...]:
+        """The processes that take copies, the recorder first."""
+        elsewhere = self._recorders.link if self._recorders is not None else None
+        return tuple(link for link in (self._link, elsewhere) if link is not None)
+
+    def start(self) -> None:
+        """Begin; calls do not wait for it."""
+        for link in self.links:
+            link.start()
+
+    async def arrived(self) -> None:
+        """Wait for the processes, within limits."""
+        for link in self.links:
+            await link.arrived()
+
+    def leave(self) -> None:
+        """Leave all to the next gateway."""
+        for link in self.links:
+            link.leave()
+
+    async def stop(self) -> None:
+        """End the processes, in order."""
+        for link in self.links:
+            await link.stop()
+
+    # ---- what calls ask ---------------------------------------------------------------------------------------------
+
     @property
     def fault(self) -> str:
-        return self.link.fault
+        if self._link is not None:
+            return self._link.fault
+        return self._recorders.fault if self._recorders is not None else ""
 
     def alarms(self) -> list[str]:
         """Name what is wrong, in words."""
-        found = [f"nothing is recorded: {self.link.fault}"] if self.link.fault else []
-        return found + [f"{what}: {why}" for what, why in self.link.warnings.items()]
+        found = []
+        if self._link is not None:
+            found += [f"nothing is recorded: {self._link.fault}"] if self._link.fault else []
+            found += [f"{what}: {why}" for what, why in self._link.warnings.items()]
+        if self._recorders is not None and (fault := self._recorders.fault):
+            found.append(f"nothing is recorded elsewhere: {fault}")
+        return found
 
     async def say(self, view: CallView, recording: str, paused: bool) -> str:
         self._known.setdefault(view.call_id, view)  # at once: it may have ended by the time of the answer
-        await self.link.arrived()
+        if self._recorders is not None:
+            elsewhere = asyncio.ensure_future(self._recorders.say(view, recording, paused))
+            self._saying.add(elsewhere)
+            elsewhere.add_done_callback(self._saying.discard)
+            if self._link is None:
+                return await elsewhere
+            if paused:  # nothing may be sent any more; else what is kept here waits for nobody
+                await elsewhere
+        assert self._link is not None
+        await self._link.arrived()
         try:
-            await self.link.ask(p.BeginRecording(about_of(view, recording), paused))
+            await self._link.ask(p.BeginRecording(about_of(view, recording), paused))
         except LocalError as error:
             return str(error)
         return ""
 
     def end(self, recording: str, reason: str) -> None:
-        self.link.tell(p.EndRecording(recording, reason))
+        if self._link is not None:
+            self._link.tell(p.EndRecording(recording, reason))
+        if self._recorders is not None:
+            self._tapped.pop(recording, None)
+            self._recorders.end(recording)
+
+    def _tap(self, recording: str) -> RecordingTap | None:
+        if not recording:
+            return None
+        first, *more = self.links
+        return replace(first.tap(recording), also=tuple(link.taps for link in more))
 
     async def tap(self, media_id: str, recording: str) -> str:
-        tap: RecordingTap | None = self.link.tap(recording) if recording else None
+        tap = self._tap(recording)
+        if recording and self._recorders is not None:
+            self._tapped.setdefault(recording, set()).add(media_id)
         try:
             await self._taps.tap(media_id, tap)
         except MediaUnavailable as error:
@@ -141,22 +224,26 @@ class Recordings:
             self._known[view.call_id] = view
         if before is None or not recording.id or recording.state == RecordingState.OFF:
             return
+        if self._recorders is not None:
+            self._recorders.follow(view)
+        if self._link is None:
+            return
         for what, more in changes(before, view):
-            self.link.tell(p.NoteInRecording(recording.id, what, more))
+            self._link.tell(p.NoteInRecording(recording.id, what, more))
         if (before.extension, before.route) != (view.extension, view.route):
-            self.link.tell(p.ChangeRecording(about_of(view, recording.id)))
+            self._link.tell(p.ChangeRecording(about_of(view, recording.id)))
 
     def on_still(self, call_id: str, number: int, png: bytes) -> None:
         """A screenshot of a call was taken: it is kept beside the recording, where one is being made."""
         view = self._known.get(call_id)
-        if view is not None and view.recording.state == RecordingState.RECORDING:
-            self.link.tell(p.KeepStill(view.recording.id, number, png))
+        if self._link is not None and view is not None and view.recording.state == RecordingState.RECORDING:
+            self._link.tell(p.KeepStill(view.recording.id, number, png))
 
     def on_photo(self, call_id: str, number: int, jpeg: bytes) -> None:
         """The caller has sent a photo: it is kept beside the recording, where one is being made."""
         view = self._known.get(call_id)
-        if view is not None and view.recording.state == RecordingState.RECORDING:
-            self.link.tell(p.KeepPhoto(view.recording.id, number, jpeg))
+        if self._link is not None and view is not None and view.recording.state == RecordingState.RECORDING:
+            self._link.tell(p.KeepPhoto(view.recording.id, number, jpeg))
 
     def forget_unclaimed(self, live: Iterable[CallView]) -> None:
         """End the recordings that the recorder makes since before and that no call wants any longer.
@@ -164,8 +251,19 @@ class Recordings:
         The end of one whose call goes on may have been lost with the gateway that was to tell it.
         """
         wanted = {view.recording.id for view in live if view.recording.state != RecordingState.OFF}
-        for recording in self.link.left - wanted:
+        for recording in self._link.left - wanted if self._link is not None else ():
             self.end(recording, "its call was not taken up, or it had ended")
+        if self._recorders is not None:
+            for recording in self._recorders.link.left - wanted:
+                self._recorders.forget(recording)
+
+    async def ask_key_frames(self, recording: str, number: int) -> None:
+        """A recorder elsewhere wants a key frame of its line of this number; -1: of each picture."""
+        names = list(self._recorders.names(recording, number)) if self._recorders is not None else []
+        for media_id in tuple(self._tapped.get(recording, ())):
+            for name in names:
+                with suppress(MediaUnavailable):  # a relay, or it has moved
+                    await self._taps.key_frame(media_id, name)
 
     # ---- for the API ------------------------------------------------------------------------------------------------
 
@@ -179,6 +277,8 @@ class Recordings:
 
     async def note_reading(self, kind: str, about: dict[str, Any]) -> None:
         """Note who has read what; where that cannot be now, it is noted as soon as it can be."""
+        if self._link is None:
+            return  # there is no ledger
         try:
             await self.enter(kind, about)
         except LocalError as error:
@@ -187,8 +287,8 @@ class Recordings:
 
     def on_back(self) -> None:
         """The recorder can be asked again: note the readings that it could not note before."""
-        while self._owed:
-            self.link.tell(p.EnterInLedger(*self._owed.popleft()))
+        while self._owed and self._link is not None and not self._link.fault:
+            self._link.tell(p.EnterInLedger(*self._owed.popleft()))
 
     async def hold(self, recording: str, held: bool, by: str, reason: str) -> None:
         """Let nothing delete a recording, or let it be deleted again. Raises LocalError."""

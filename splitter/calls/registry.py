@@ -153,6 +153,10 @@ class Calls:
         call = self._calls.get(call_id)
         return call.view() if call else None
 
+    def find(self, call_id: str) -> Call | None:
+        """The live call itself."""
+        return self._calls.get(call_id)
+
     def desks_of(self, call_id: str) -> dict[str, Desk]:
         """The people and programs in a live call, by the name of the party that each is."""
         call = self._calls.get(call_id)
@@ -239,6 +243,8 @@ class Calls:
             self._on_seat(trunk, event, self._entrant(trunk, event))
         elif trunk.role is Role.ACCESS:
             self.begin(trunk, event)
+        elif trunk.role is Role.RECORDER:
+            raise PeerError("recorders are called, and do not call", 403)
         else:
             self._on_centre(trunk, event)
 

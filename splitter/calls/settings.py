@@ -37,6 +37,11 @@ class Role(StrEnum):
     CENTRE = "centre"  # the voice call centre: audio goes there
     SEAT = "seat"  # SIP video clients of agents
     WEB = "web"  # callers' browsers
+    RECORDER = "recorder"  # a recorder of somebody else's: SIPREC goes there
+
+
+ORIGINS = tuple(role for role in Role if role is not Role.RECORDER)
+"""The roles of trunks that calls come from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,8 @@ class Trunk:
         Key(missing=f"add what stands there: role = one of {', '.join(Role)}", example='"access"', taken=Uptake.LIVE),
     ]
     """What stands there: "access", the operator's SBC, where callers come from; "centre", the voice call centre, where
-    their audio goes; "seat", the SIP video clients of the agents; "web", callers' browsers, see [web_calls]."""
+    their audio goes; "seat", the SIP video clients of the agents; "web", callers' browsers, see [web_calls];
+    "recorder", a recorder that speaks SIPREC, see [recording] recorders."""
     network: Annotated[
         str, Key(missing="add the name of our network that faces it", example='"access"', taken=Uptake.LIVE)
     ]
@@ -269,7 +275,7 @@ class Route:
     names: 'sos' takes urn:service:sos and, where no route before it does, urn:service:sos.police and the like."""
     trunks: Annotated[tuple[str, ...], Key(name="to", example='["pbx", "pbx2"]', taken=Uptake.LIVE)]
     """Trunks to try, one after the other, until one takes the call. Those that are down come last."""
-    origin: Annotated[Role, Key(name="from", choices=tuple(Role), taken=Uptake.LIVE)] = Role.ACCESS
+    origin: Annotated[Role, Key(name="from", choices=ORIGINS, taken=Uptake.LIVE)] = Role.ACCESS
     """Where its calls come from: "access", callers, for the centres above; "centre", calls outwards, for access trunks
     that have an address: the centre then reaches these numbers and no others. They begin as plain voice calls, and
     video is asked for as in any other call. "seat", phones that agents invite into a call: extensions by a centre,

@@ -254,7 +254,7 @@ class RecordingView:
 
     `state`: "off", "recording", "paused" or "stopped" (by a fault); `id`: of the latest one; `reason`: why it is so, in
     plain words; `by_rule`: the configuration wants it, and only an operator may end it. `possible`: there is a
-    recorder.
+    recorder. `elsewhere`: what has become of it at the recorders of others, "" where there are none.
     """
 
     state: RecordingState = RecordingState.OFF
@@ -262,6 +262,7 @@ class RecordingView:
     reason: str = ""
     by_rule: bool = False
     possible: bool = False
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True, slots=True)

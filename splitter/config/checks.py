@@ -43,6 +43,7 @@ def check(settings: Settings, problems: Problems) -> None:
     check_cluster(settings, problems)
     _check_routes(settings, problems)
     _check_web_calls(settings, problems)
+    _check_recorders(settings, problems)
     for network in settings.networks.values():
         _check_network(network, problems)
     _check_listeners(settings, problems)
@@ -83,15 +84,19 @@ def _check_trunk(trunk: Trunk, settings: Settings, problems: Problems) -> None:
     elif not problems.within((*path, "network")):
         remedy = suggest(trunk.network, settings.networks)
         problems.add((*path, "network"), f'there is no network "{trunk.network}"', remedy)
-    if trunk.role is Role.CENTRE and trunk.address is None and not problems.within((*path, "address")):
-        remedy = 'say where calls to the centre go, such as address = "10.1.0.5:5060"'
+    if trunk.role in (Role.CENTRE, Role.RECORDER) and trunk.address is None and not problems.within((*path, "address")):
+        remedy = f'say where calls to the {trunk.role} go, such as address = "10.1.0.5:5060"'
         problems.add((*path, "address"), "is missing", remedy)
     elif trunk.role is Role.WEB:
         _check_web_trunk(trunk, problems)
     elif not trunk.peers and not isinstance(trunk.address, HostName) and not _told(path, problems):
         remedy = 'say which sources it calls from, such as peers = ["10.0.0.0/24"]'
         problems.add((*path, "peers"), "is missing or empty", remedy)
-    if trunk.srtp is not Srtp.NONE and not trunk.srtp_in_clear and trunk.address and trunk.transport in ("udp", "tcp"):
+    if trunk.srtp is not Srtp.NONE and trunk.role is Role.RECORDER:
+        problems.add((*path, "srtp"), "is not for recorders: their media go in clear", "leave it out")
+    elif (
+        trunk.srtp is not Srtp.NONE and not trunk.srtp_in_clear and trunk.address and trunk.transport in ("udp", "tcp")
+    ):
         remedy = 'set transport = "tls", or srtp_in_clear = true where nobody can read the signalling'
         problems.add((*path, "srtp"), f"keys would go to it in clear, over {trunk.transport}", remedy)
     if trunk.media_sources is MediaSources.PEERS and not trunk.peers and not _told(path, problems):
@@ -107,6 +112,22 @@ def _check_web_trunk(trunk: Trunk, problems: Problems) -> None:
             problems.add((*path, key), "is for neighbours that speak SIP", "leave it out: browsers come by [web_calls]")
     if trunk.trusted:
         problems.add((*path, "trusted"), "browsers are strangers", "leave it out")
+
+
+def _check_recorders(settings: Settings, problems: Problems) -> None:
+    """Recorders are trunks of that role, and one process sends to all of them from one address."""
+    path, networks = ("recording", "recorders"), []
+    for index, name in enumerate(settings.recording.recorders):
+        trunk = settings.trunks.get(name)
+        if trunk is None:
+            remedy = suggest(name, [known.name for known in settings.trunks_of(Role.RECORDER)])
+            problems.add((*path, index), f'there is no trunk "{name}"', remedy)
+        elif trunk.role is not Role.RECORDER:
+            problems.add((*path, index), f'trunk "{name}" has the role {trunk.role}', 'name one of role "recorder"')
+        else:
+            networks.append(trunk.network)
+    if len(set(networks)) > 1:
+        problems.add(path, f"stand on several networks: {', '.join(sorted(set(networks)))}", "leave one network")
 
 
 def _check_web_calls(settings: Settings, problems: Problems) -> None:

@@ -109,6 +109,12 @@ _PARTS: tuple[Heading | Example, ...] = (
         {"role": '"seat"', "network": '"core"', "peers": '["10.2.0.0/16"]', "realm": '"seats.example.org"'},
         only="role network peers bannable authenticate algorithms realm",
     ),
+    Example(
+        "[trunk.archive]",
+        (Trunk,),
+        {"role": '"recorder"', "network": '"core"', "address": '"10.1.0.40:5060"'},
+        only="role network address",
+    ),
     Heading("routes", "The first [[route]] whose pattern matches is taken."),
     Example("[[route]]", (Route,)),
     Example(

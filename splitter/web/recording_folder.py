@@ -51,7 +51,7 @@ class RecordingFolder:
     @property
     def made(self) -> Recordings:
         """The recorder. Raises ApiError: 409 where there is none."""
-        if self._recordings is None:
+        if self._recordings is None or not self._recordings.keeps:
             raise ApiError(409, "no-recording", "recording is not configured here: see [recording] folder")
         return self._recordings
 

@@ -147,6 +147,7 @@ def _commented(lines: list[str], index: int) -> bool:
 # Of keys whose text is parsed, or must fit something else in the file.
 OTHERS = {
     "recording.trunks": '["sbc"]',
+    "recording.recorders": '["archive"]',
     "recording.desks": '["8001"]',
     "recording.keep_days": "180.0",
     "recording.timestamp_url": '"http://tsa.example/tsr"',

@@ -60,6 +60,7 @@ class Ground:
     adapters: FakeAdapters
     rows: dict[str, LiveRow] = field(default_factory=dict)
     recordings: LiveRecordings = field(default_factory=NoRecordings)
+    begun: Callable[[], None] = lambda: None  # told of each life that begins
     write: Callable[[TraceEvent], None] = lambda event: None
     changed: Callable[[CallView], None] = lambda view: None
     noticed: Callable[[Notice], None] = lambda notice: None

@@ -121,6 +121,7 @@ class World:
         self.lives.append(life := Life(self._ground, f"{self.seed} gateway{number}"))
         self.calls, self.driver, self.recorder = life.calls, life.driver, life.recorder
         self.desks, self.bus, self.browsers, self.mosaics = life.desks, life.bus, life.browsers, life.mosaics
+        self._ground.begun()
 
     # ---- life ----
 

@@ -16,6 +16,7 @@ from splitter.calls.events import (
     DigitPassed,
     MosaicSet,
     PhonePlaced,
+    RecordedElsewhere,
     RecorderBack,
     RecorderSaid,
     RecordingTrouble,
@@ -148,7 +149,7 @@ def _beside_the_voice(call: LiveCall, event: CallEvent) -> Steps[None]:
             yield from on_mosaic_lost(call, event.reason)
         case StillTaken():
             yield from on_still_taken(call, event)
-        case RecorderSaid() | RecordingTrouble() | RecorderBack() | TapSet():
+        case RecorderSaid() | RecordingTrouble() | RecorderBack() | TapSet() | RecordedElsewhere():
             yield from on_recorder(call, event)
         case VideoCarriedOut():
             if event.caller_changed:

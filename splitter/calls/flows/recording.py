@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Asked, Denial, RecordCall
-from splitter.calls.events import RecorderBack, RecorderSaid, RecordingTrouble, TapSet
+from splitter.calls.events import (
+    RecordedElsewhere,
+    RecorderBack,
+    RecorderSaid,
+    RecordingEvent,
+    RecordingTrouble,
+    TapSet,
+)
 from splitter.calls.states import CallState, RecordingAction, RecordingState
 from splitter.calls.talk.commands import AnswerAsk, Count, Counted, DenyAsk, Note, Notify, SetAlarm, Steps, Tell
 from splitter.calls.talk.live import LiveCall
@@ -99,6 +106,7 @@ def _by_rule(call: LiveCall, recording: Recording) -> Steps[None]:
 def _open(recording: Recording, reason: str) -> None:
     recording.state, recording.reason = RecordingState.RECORDING, reason
     recording.number += 1
+    recording.elsewhere = ""
 
 
 def _set_taps(call: LiveCall, id: str) -> Steps[None]:
@@ -113,7 +121,7 @@ def _set_taps(call: LiveCall, id: str) -> Steps[None]:
             yield SetTap(media, id)
 
 
-def on_recorder(call: LiveCall, event: RecorderSaid | RecordingTrouble | RecorderBack | TapSet) -> Steps[None]:
+def on_recorder(call: LiveCall, event: RecordingEvent) -> Steps[None]:
     """The recorder, or a tap, has said how it is."""
     match event:
         case RecorderSaid():
@@ -126,8 +134,29 @@ def on_recorder(call: LiveCall, event: RecorderSaid | RecordingTrouble | Recorde
             call.pending.recorder_asked = call.pending.recorder_has = None
             if recording.state is RecordingState.STOPPED:
                 yield from _go_on(recording)
+        case RecordedElsewhere() if event.recording == call.talk.recording.id_for(call.talk.call_id):
+            yield from _on_elsewhere(call, event)
         case TapSet() if call.pending.tapped.get(event.media_id) == event.recording:
             yield from _on_tap(call, event)
+
+
+def _on_elsewhere(call: LiveCall, event: RecordedElsewhere) -> Steps[None]:
+    """Take in what a recorder of somebody else's does; where nothing else records, that decides."""
+    recording = call.talk.recording
+    stops = event.alone and event.fault and recording.state is RecordingState.RECORDING
+    if recording.state is RecordingState.OFF or (recording.elsewhere == event.words and not stops):
+        return
+    recording.elsewhere = event.words
+    if not event.fault:
+        yield Note(event.words, kind="state")
+        if event.alone and recording.state is RecordingState.STOPPED:
+            yield from _go_on(recording)
+    elif stops:
+        yield from _stop(call, event.words)
+    elif not event.alone:
+        yield Note(f"not recorded elsewhere: {event.words}", kind="alarm")
+        yield Notify("recording-incomplete", f"a recorder does not record this call: {event.words}")
+    yield Tell()
 
 
 def _on_tap(call: LiveCall, event: TapSet) -> Steps[None]:

@@ -62,7 +62,8 @@ class InviteClient:
         self._their_offer: Session | None = None  # in that 2xx
         if session is not None:
             context.terms.note_sent(session)
-            request.body = context.security.write_offer(session)
+            request.body, content_type = context.shared.dressed(context.security.write_offer(session))
+            request.headers.set("Content-Type", content_type)
         for name, value in context.headers():
             request.headers.add(name, value)
 

@@ -27,6 +27,7 @@ from splitter.calls.messages import (
     FAST_UPDATE,
     FROM_CHANGE,
     REPLACES,
+    SDP,
     SUPPORTED,
     Pairs,
     warning,
@@ -52,10 +53,17 @@ from splitter.transport.dispatch import EventSink
 # TS 24.229 §5.1.2A: a terminal that does not see these in our Contact may never be offered video by its network.
 VIDEO_FEATURES = ';audio;video;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel"'
 
+_FEATURES = {Role.ACCESS: VIDEO_FEATURES, Role.RECORDER: ";+sip.src"}  # RFC 7866 §6.1.1
+
 PRECONDITION = "precondition"
 INFO_BODIES = ", ".join((FAST_UPDATE, *DIGIT_TYPES))
 
 M = TypeVar("M", Request, Response)
+
+
+def bare(description: bytes) -> tuple[bytes, str]:
+    """A description as a body, and its type."""
+    return description, SDP
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,7 @@ class LegContext:
         knows: True for the extension of an account, or of a desk that is online.
         browsers: of web callers.
         note: write something about a leg into the trace: its name, the kind, the words.
+        dressed: an offer of ours as a body, and its type: with what stands beside it, where something does.
     """
 
     driver: LegSignalling
@@ -80,6 +89,7 @@ class LegContext:
     knows: Callable[[str], bool]
     browsers: Browsers
     note: Callable[[str, str, str], None]
+    dressed: Callable[[bytes], tuple[bytes, str]] = bare
 
 
 class DialogContext:
@@ -274,7 +284,7 @@ class DialogContext:
         transport = "" if name == "udp" else f";transport={name}"
         dialog = self.record.dialog
         scheme = "sips" if dialog is not None and dialog.secure else "sip"  # RFC 3261 §12.1.1
-        features = VIDEO_FEATURES if self.trunk.role is Role.ACCESS else ""
+        features = _FEATURES.get(self.trunk.role, "")
         return [("Contact", f"<{scheme}:{self.shared.server}@{address}{transport}>{features}")]
 
     @property

@@ -108,9 +108,8 @@ class Offers:
         """Offer in a re-INVITE or UPDATE; ends in OfferAccepted or OfferRefused."""
         context = self._context
         lines = [*context.headers(), *context.timer.request_headers()]
-        request = context.dialog.request(
-            method, headers=lines, body=context.security.write_offer(session), content_type=SDP
-        )
+        body, content_type = context.shared.dressed(context.security.write_offer(session))
+        request = context.dialog.request(method, headers=lines, body=body, content_type=content_type)
         context.terms.note_sent(session)
         self._receiver = reliable.ReliableReceiver()
         carrier = Carrier.UPDATE if method == "UPDATE" else Carrier.REINVITE

@@ -160,7 +160,7 @@ class LiveCall:
     @property
     def can_record(self) -> bool:
         """Tell whether there is a place for recordings."""
-        return bool(self.recorded.folder)
+        return self.recorded.possible
 
     def recorded_by_rule(self) -> str:
         """Why the configuration wants it recorded; "" where it does not."""

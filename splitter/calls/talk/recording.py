@@ -17,6 +17,7 @@ class Recording:
         reason: why it is as it is, in words.
         by_rule: the configuration wants it.
         chosen: somebody has begun or ended it by hand: the configuration does not begin it again.
+        elsewhere: what has become of it at the recorders of others, in words.
     """
 
     state: RecordingState = RecordingState.OFF
@@ -24,6 +25,7 @@ class Recording:
     reason: str = ""
     by_rule: bool = False
     chosen: bool = False
+    elsewhere: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -36,4 +38,4 @@ class Recording:
 
     def view(self, call_id: str, possible: bool = False) -> RecordingView:
         """Show it."""
-        return RecordingView(self.state, self.id_for(call_id), self.reason, self.by_rule, possible)
+        return RecordingView(self.state, self.id_for(call_id), self.reason, self.by_rule, possible, self.elsewhere)

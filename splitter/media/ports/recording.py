@@ -12,11 +12,18 @@ class RecordingTap:
 
     Attributes:
         recording: the id of the recording that they belong to.
-        socket: of the recorder; datagrams.
+        socket: of who takes them, such as the recorder; datagrams.
+        also: of others who take the same.
     """
 
     recording: str
     socket: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def sockets(self) -> tuple[str, ...]:
+        """The sockets of all of them."""
+        return self.socket, *self.also
 
 
 class MediaTaps(Protocol):
@@ -31,5 +38,13 @@ class MediaTaps(Protocol):
 
         Raises:
             MediaUnavailable: there is no such relay or room, or its engine records nothing.
+        """
+        ...
+
+    async def key_frame(self, media_id: str, name: str) -> None:
+        """Ask who sends a picture into a room for a key frame; nobody there is no error.
+
+        Raises:
+            MediaUnavailable: there is no such room.
         """
         ...

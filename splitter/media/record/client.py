@@ -52,6 +52,10 @@ class RecorderLink:
         pid: of its process.
     """
 
+    NAME = "recorder"
+    MODULE = "splitter.media.record"
+    SOCKETS = CONTROL, TAPS
+
     def __init__(
         self,
         settings: RecordingSettings,
@@ -71,7 +75,7 @@ class RecorderLink:
         self._process: WorkerProcess | None = None
         self._first = asyncio.Event()
         self._left = False
-        self.fault = "the recorder has not started yet"
+        self.fault = f"the {self.NAME} has not started yet"
         self.warnings: dict[str, str] = {}
         self.left: frozenset[str] = frozenset()
 
@@ -79,9 +83,14 @@ class RecorderLink:
     def pid(self) -> int | None:
         return self._process.pid if self._process is not None and not self._process.ended.is_set() else None
 
+    @property
+    def taps(self) -> str:
+        """The socket that taps send to."""
+        return str(self._sockets / self.SOCKETS[1])
+
     def tap(self, recording: str) -> RecordingTap:
         """Where copies of a recording's packets go."""
-        return RecordingTap(recording, str(self._sockets / TAPS))
+        return RecordingTap(recording, self.taps)
 
     async def arrived(self) -> None:
         """Wait for the first one, within limits: a gateway that has just begun finds it in a moment."""
@@ -91,7 +100,7 @@ class RecorderLink:
 
     def start(self) -> None:
         """Begin; calls do not wait for it."""
-        self._task = asyncio.create_task(self._run(), name="recorder")
+        self._task = asyncio.create_task(self._run(), name=self.NAME)
 
     def leave(self) -> None:
         """Leave it as it is to the next gateway: nothing that is said from now on is heard."""
@@ -121,7 +130,7 @@ class RecorderLink:
         """Ask something. Raises LocalError where it is not done."""
         writer = self._writer
         if writer is None or self._left:
-            raise LocalError(self.fault or "there is no recorder")
+            raise LocalError(self.fault or f"there is no {self.NAME}")
         self._number += 1
         number = self._number
         answer: asyncio.Future[p.RecorderAnswer] = asyncio.get_running_loop().create_future()
@@ -131,9 +140,9 @@ class RecorderLink:
             async with asyncio.timeout(limit_s):
                 said = await answer
         except TimeoutError:
-            raise _Silent("the recorder does not answer") from None
+            raise _Silent(f"the {self.NAME} does not answer") from None
         except OSError as error:
-            raise LocalError(f"the recorder is gone: {error}") from error
+            raise LocalError(f"the {self.NAME} is gone: {error}") from error
         finally:
             self._waiting.pop(number, None)
         if said.fault:
@@ -164,23 +173,23 @@ class RecorderLink:
             if self._left:
                 return
             deaths = 0 if loop.time() - began > _STEADY_S else deaths + 1
-            self._trouble("", f"the recorder is gone: {reason}")
+            self._trouble("", f"the {self.NAME} is gone: {reason}")
             pause_s = doubled_s(_FIRST_AGAIN_S, _LAST_AGAIN_S, deaths)
-            log.error("recorder lost", reason=reason, again_in_s=pause_s)
+            log.error(f"{self.NAME} lost", reason=reason, again_in_s=pause_s)
             await asyncio.sleep(pause_s)
 
     async def _arrive(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Come to the recorder that is there, or to a new one. Raises OSError, LocalError."""
-        path = str(self._sockets / CONTROL)
+        path = str(self._sockets / self.SOCKETS[0])
         with suppress(OSError):
             found = await asyncio.open_unix_connection(path, limit=p.LINE_LIMIT_BYTES)
             pid = peer_of(found[1].transport)[0]
             if pid != self.pid:  # else it is watched already
                 with suppress(ProcessLookupError):
                     self._process = WorkerProcess(pid)
-            log.info("recorder found")
+            log.info(f"{self.NAME} found")
             return found
-        self._process = WorkerProcess.spawn(self._arguments(), "splitter.media.record")
+        self._process = WorkerProcess.spawn(self._arguments(), self.MODULE)
         try:
             async with asyncio.timeout(_START_LIMIT_S):
                 while True:
@@ -223,9 +232,12 @@ class RecorderLink:
         how.add_done_callback(self._came)
         try:
             while line := await reader.readline():
-                self._heard(p.read_answer(line))
+                self._heard(self._read(line))
         finally:
             how.cancel()
+
+    def _read(self, line: bytes) -> p.RecorderAnswer:
+        return p.read_answer(line)
 
     def _came(self, how: asyncio.Task[p.RecorderAnswer]) -> None:
         if how.cancelled():
@@ -236,12 +248,16 @@ class RecorderLink:
             if isinstance(error, _Silent) and self._writer is not None:
                 self._writer.transport.abort()  # it is asked anew: nothing else would tell that it is well again
             return
-        self.left = frozenset(how.result().states)
-        self.warnings = how.result().warnings
+        self._take_up(how.result())
         self.fault = ""
         self._first.set()
-        log.info("recorder ready")
+        log.info(f"{self.NAME} ready")
         self._on_back()
+
+    def _take_up(self, answer: p.RecorderAnswer) -> None:
+        """Learn what it has done for a gateway before this one."""
+        self.left = frozenset(answer.states)
+        self.warnings = answer.warnings
 
     def _heard(self, answer: p.RecorderAnswer) -> None:
         if answer.id:
@@ -268,4 +284,4 @@ class RecorderLink:
             writer.close()
         for waiting in self._waiting.values():
             if not waiting.done():
-                waiting.set_result(p.RecorderAnswer(0, "the recorder is gone"))
+                waiting.set_result(p.RecorderAnswer(0, f"the {self.NAME} is gone"))

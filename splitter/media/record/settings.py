@@ -125,9 +125,20 @@ class RecordingSettings:
         """Where the store is."""
         return StorePlace(self.store, self.store_endpoint, self.store_region, self.store_credentials)
 
+    recorders: Annotated[tuple[str, ...], Key(unique=True, taken=Uptake.RESTART)] = ()
+    """Trunks of role "recorder", on one network: what is recorded goes there too, by SIPREC (RFC 7866). The first
+    one that takes a call has it; the others are tried where that one fails. With or without a folder. docs/siprec.md"""
+    recorders_get: Annotated[str, Key(choices=("voice", "video"), taken=Uptake.RESTART)] = "video"
+    """What they get: the voices alone, or the pictures of everybody as well."""
+
+    @property
+    def possible(self) -> bool:
+        """Tell whether anything is recorded, be it elsewhere."""
+        return bool(self.folder or self.recorders)
+
     def reason_for(self, trunks: tuple[str, ...], called: str, extension: str) -> str:
         """Why a call is recorded by these rules, in words; "" where it is not."""
-        if not self.folder:
+        if not self.possible:
             return ""
         if self.everything:
             return "all calls are recorded"

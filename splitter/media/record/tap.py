@@ -17,6 +17,7 @@ import structlog
 
 from splitter.media.record import batch
 from splitter.media.record.batch import Described, Kind
+from splitter.media.record.outlets import SplitOutlet, TapOutlet
 from splitter.media.wire.host import Host, Timer
 from splitter.rtp.packet import Buffer
 
@@ -245,8 +246,12 @@ class TapLines:
         self._host = host
         self._lines: dict[str, TapLine] = {}
 
-    def line(self, path: str) -> TapLine:
-        """The line to this recorder."""
+    def outlet(self, paths: tuple[str, ...]) -> TapOutlet:
+        """The way to those who listen at these sockets."""
+        lines = tuple(self._line(path) for path in paths)
+        return lines[0] if len(lines) == 1 else SplitOutlet(lines)
+
+    def _line(self, path: str) -> TapLine:
         if path not in self._lines:
             self._lines[path] = TapLine(path, self._host)
         return self._lines[path]

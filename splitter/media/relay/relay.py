@@ -25,7 +25,7 @@ from splitter.media.ports.ends import RemoteEnd, StreamCount
 from splitter.media.ports.events import KeysDoubted, MediaEvent, MediaStarted, SpeakerChanged, StrangerHeard
 from splitter.media.ports.recording import RecordingTap
 from splitter.media.ports.voice import SIDES_LIMIT, Hearing, MixedSide, RelayReport
-from splitter.media.record.tap import TapLine
+from splitter.media.record.outlets import TapOutlet
 from splitter.media.relay.beneath import Beneath
 from splitter.media.relay.copy import copy
 from splitter.media.relay.lane import Lane
@@ -371,7 +371,7 @@ class Relay:
         if self._beneath is not None:
             self._beneath.take_back(reason)
 
-    def record(self, tap: RecordingTap | None, line: TapLine | None = None) -> None:
+    def record(self, tap: RecordingTap | None, line: TapOutlet | None = None) -> None:
         """Copy what its sides send to a recorder; None: no longer."""
         self.take_back("it is recorded")
         self._taps.set(tap, line, self.sides)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from splitter.media.ports.recording import RecordingTap
 from splitter.media.record.batch import Described, Kind
-from splitter.media.record.tap import TapFeed, TapLine
+from splitter.media.record.outlets import TapOutlet, TapStream
 from splitter.media.relay.side import RelaySide
 from splitter.rtp.packet import Buffer
 
@@ -16,10 +16,10 @@ class VoiceTaps:
 
     def __init__(self) -> None:
         self._tap: RecordingTap | None = None
-        self._line: TapLine | None = None
-        self._feeds: dict[int, TapFeed] = {}
+        self._line: TapOutlet | None = None
+        self._feeds: dict[int, TapStream] = {}
 
-    def set(self, tap: RecordingTap | None, line: TapLine | None, sides: Mapping[int, RelaySide]) -> None:
+    def set(self, tap: RecordingTap | None, line: TapOutlet | None, sides: Mapping[int, RelaySide]) -> None:
         """Tap for this recording from now on, by this line; None: for none."""
         if tap == self._tap:
             return
@@ -51,7 +51,7 @@ class LaneTap:
 
     __slots__ = ("_feed", "_kind")
 
-    def __init__(self, feed: TapFeed, kind: Kind) -> None:
+    def __init__(self, feed: TapStream, kind: Kind) -> None:
         self._feed, self._kind = feed, kind
 
     def take(self, data: Buffer, now: float) -> None:

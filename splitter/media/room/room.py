@@ -16,7 +16,7 @@ from splitter.media.fast.way import Form
 from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.recording import RecordingTap
 from splitter.media.ports.rooms import ParticipantMedia, ParticipantReport, RoomReport, Snapshot
-from splitter.media.record.tap import TapLine
+from splitter.media.record.outlets import TapOutlet
 from splitter.media.room.layout import CALLER, SLATE, is_callers, is_tile, source_for
 from splitter.media.room.participant import Participant
 from splitter.media.room.pictures import Pictures
@@ -206,7 +206,14 @@ class Room:
         if participant is not None:
             participant.key_frame_wanted(self._loop.now())
 
-    def record(self, tap: RecordingTap | None, line: TapLine | None = None) -> None:
+    def ask_sender(self, name: str) -> None:
+        """Ask `name` for a key frame of what it sends: somebody who gets copies wants one."""
+        participant = self._participants.get(name)
+        if participant is not None and participant.stream.alive:
+            participant.stream.broker.want()
+            self._arm()
+
+    def record(self, tap: RecordingTap | None, line: TapOutlet | None = None) -> None:
         """Copy what everybody sends, and what the caller is shown, to a recorder; None: no longer."""
         before = self._taps
         if before is not None and before.tap == tap:

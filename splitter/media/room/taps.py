@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from splitter.media.ports.recording import RecordingTap
 from splitter.media.record import batch
 from splitter.media.record.batch import Described, Kind, PicturePacket
-from splitter.media.record.tap import TapFeed, TapLine
+from splitter.media.record.outlets import TapOutlet, TapStream
 from splitter.media.room.layout import CALLER, is_tile
 from splitter.media.room.outgoing import Outgoing
 from splitter.media.room.participant import Participant
@@ -25,7 +25,7 @@ _RATE = 90_000
 class RoomTaps:
     """The taps of one room."""
 
-    def __init__(self, tap: RecordingTap, line: TapLine, host: Host) -> None:
+    def __init__(self, tap: RecordingTap, line: TapOutlet, host: Host) -> None:
         self.tap = tap
         self._line = line
         self._host = host
@@ -60,14 +60,14 @@ class RoomTaps:
         self._streams.clear()
         self._shown = None
 
-    def _feed(self, name: str, kind: str) -> TapFeed:
+    def _feed(self, name: str, kind: str) -> TapStream:
         return self._line.open(Described(self.tap.recording, name, kind, _RATE))
 
 
 class StreamTap:
     """The tap of what one participant sends; a watcher of its stream, which is asked for a key frame to begin with."""
 
-    def __init__(self, stream: Stream, feed: TapFeed) -> None:
+    def __init__(self, stream: Stream, feed: TapStream) -> None:
         self.stream = stream
         self._feed = feed
         self._begun = secrets.randbits(32)  # packets of another tap, and its numbers, are no part of these
@@ -103,7 +103,7 @@ class StreamTap:
 class ShownTap:
     """The tap of what the caller is shown."""
 
-    def __init__(self, out: Outgoing, feed: TapFeed, host: Host) -> None:
+    def __init__(self, out: Outgoing, feed: TapStream, host: Host) -> None:
         self.out = out
         self._feed = feed
         self._host = host

@@ -5,6 +5,7 @@ from __future__ import annotations
 from splitter.core.errors import MediaUnavailable
 from splitter.media.ports.recording import RecordingTap
 from splitter.media.worker.pool import Pool
+from splitter.media.worker.verbs.ask_sender import AskSender
 from splitter.media.worker.verbs.tap_media import TapMedia
 
 
@@ -19,3 +20,9 @@ class WorkerTaps:
         if held is None:
             raise MediaUnavailable("no media worker carries it: an rtpengine records nothing for us")
         await self._pool.ask(held, TapMedia(media_id, tap))
+
+    async def key_frame(self, media_id: str, name: str) -> None:
+        held = self._pool.get(media_id)
+        if held is None:
+            raise MediaUnavailable("no media worker has it")
+        await self._pool.ask(held, AskSender(media_id, name))

@@ -233,6 +233,10 @@ class HandTaps:
     def __init__(self) -> None:
         self.set: dict[str, RecordingTap | None] = {}
         self.fault = ""
+        self.wanted: list[tuple[str, str]] = []
+
+    async def key_frame(self, media_id: str, name: str) -> None:
+        self.wanted.append((media_id, name))
 
     async def tap(self, media_id: str, tap: RecordingTap | None) -> None:
         if self.fault:

@@ -8,7 +8,7 @@ Layout
     close_relay
     open_room    restore_room    join   join_secure   restart_ice   set_participant   show   put_picture   take_snapshot
     request_key_frame   leave   report_room   close_room
-    tap_media    copies to the recorder
+    tap_media    copies to the recorder; ask_sender: a key frame for those
     table        all of them, for those who read messages
 
 The fields are what goes over the wire, with the name of the class as its tag; `run` and `apply` are called in the

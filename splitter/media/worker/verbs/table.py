@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from splitter.media.worker.verbs.add_side import AddSide
+from splitter.media.worker.verbs.ask_sender import AskSender
 from splitter.media.worker.verbs.close_adapter import CloseAdapter
 from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.close_room import CloseRoom
@@ -38,6 +39,7 @@ from splitter.media.worker.verbs.verb import Failed, Message, Verb
 
 VERBS: tuple[type[Verb[Any]], ...] = (
     AddSide,
+    AskSender,
     RemoveSide,
     SetWhoHears,
     CloseAdapter,

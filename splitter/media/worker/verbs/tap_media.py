@@ -21,7 +21,7 @@ class TapMedia(Verb[Done], frozen=True):
 
     def run(self, worker: Dispatcher) -> Done:
         relay, held = worker.relays.get(self.id), worker.rooms.get(self.id)
-        line = worker.taps.line(self.tap.socket) if self.tap is not None else None
+        line = worker.taps.outlet(self.tap.sockets) if self.tap is not None else None
         if relay is not None:
             relay.record(self.tap, line)
         elif held is not None:

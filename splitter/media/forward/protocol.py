@@ -1,0 +1,120 @@
+"""What the gateway and the forwarder say to each other: lines of JSON over a Unix socket, as to the recorder. Pure.
+
+The gateway names the recordings that are to be carried; the forwarder opens a line for each stream that it sees of
+them, and tells. Where a line goes is said later, and again at each change.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from splitter.core.errors import LocalError
+from splitter.media.record.protocol import AskHow, RecorderAnswer, RecorderAsk
+
+CONTROL = "forwarder.sock"
+TAPS = "forwarder-taps.sock"
+
+Encoding = tuple[int, str, int, int, str]
+"""Payload type, name, clock rate, channels, fmtp."""
+
+
+class SeenLine(msgspec.Struct, frozen=True):
+    """A stream that is there, and the ports that it is sent from.
+
+    Attributes:
+        number: of the recording's lines, from 0; it stays.
+        name: whose it is: "caller", "centre", "desk-1" …
+        kind: "voice" or "picture".
+        port: of RTP; RTCP is the next one.
+        encodings: under payload types of our own, which never mean anything else; the first is the present one.
+        turns: its pictures tell how they are to be turned.
+    """
+
+    number: int
+    name: str
+    kind: str
+    port: int
+    encodings: tuple[Encoding, ...]
+    turns: bool = False
+
+
+class LineTarget(msgspec.Struct, frozen=True):
+    """Where a line goes.
+
+    Attributes:
+        payload_types: what to write in place of each of ours; what is not in it is not sent.
+        turn_id: of the header extension that tells how pictures are to be turned; 0: it is not told.
+    """
+
+    host: str
+    port: int
+    rtcp_port: int
+    payload_types: dict[int, int]
+    turn_id: int = 0
+
+
+class CarryRecording(RecorderAsk, frozen=True):
+    """Open lines for what is seen of a recording, or go on with them; `pictures`: for those too."""
+
+    recording: str
+    pictures: bool = True
+
+
+class SendLines(RecorderAsk, frozen=True):
+    """Send lines there, and those that are not named nowhere."""
+
+    recording: str
+    to: dict[int, LineTarget]
+
+
+class NoteCarried(RecorderAsk, frozen=True):
+    """Keep what the next gateway has to know of a recording."""
+
+    recording: str
+    note: bytes
+
+
+class ForgetRecording(RecorderAsk, frozen=True):
+    """Close the lines of a recording."""
+
+    recording: str
+
+
+class ForwarderCall(msgspec.Struct, frozen=True):
+    """An ask and its number."""
+
+    id: int
+    ask: CarryRecording | SendLines | NoteCarried | ForgetRecording | AskHow
+
+
+class ForwarderAnswer(RecorderAnswer, frozen=True):
+    """What came of an ask; or, with the number 0, what was seen.
+
+    Attributes:
+        lines: of `recording`, all that there are.
+        wanted: the one of `recording`'s lines whose receiver wants a key frame; -1: none.
+        notes: by recording, what a gateway has had noted.
+    """
+
+    lines: tuple[SeenLine, ...] | None = None
+    wanted: int = -1
+    notes: dict[str, bytes] = msgspec.field(default_factory=dict)
+
+
+_calls, _answers = msgspec.json.Decoder(ForwarderCall), msgspec.json.Decoder(ForwarderAnswer)
+
+
+def read_call(line: bytes) -> ForwarderCall:
+    """An ask. Raises LocalError."""
+    try:
+        return _calls.decode(line)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise LocalError(f"not an ask: {error}") from error
+
+
+def read_answer(line: bytes) -> ForwarderAnswer:
+    """An answer. Raises LocalError."""
+    try:
+        return _answers.decode(line)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise LocalError(f"not an answer: {error}") from error
