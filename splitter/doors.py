@@ -11,6 +11,7 @@ from pathlib import Path
 
 from splitter import __version__
 from splitter.calls.browsers.door import WebDoor
+from splitter.calls.browsers.path_checks import PathChecks
 from splitter.calls.bus import Bus
 from splitter.calls.desks import DeskView
 from splitter.calls.rows import row_of
@@ -90,6 +91,7 @@ class Doors:
     ) -> None:
         self._settings, self._clock, self._floor, self._membership = settings, clock, floor, membership
         self._bus = bus
+        self._ids = ids
         self.access = self._make_access()
         self._tell_people(ids)
         self._keep_pictures()
@@ -207,6 +209,7 @@ class Doors:
             recordings=floor.recordings,
             elsewhere=self.neighbours,
             door=WebDoor(floor.calls, floor.browsers),
+            paths=PathChecks(floor.engine.adapters, settings.media_network, self._ids),
             guests=self.guests,
             photos=self.photos,
             late_ratings=LateRatings(floor.store.save_call, floor.recorder.event, self._bus.publish),

@@ -31,6 +31,7 @@ from splitter.web.nodes.kept import KeptElsewhere
 from splitter.web.openapi import document
 from splitter.web.pages import FOLDERS, Pages
 from splitter.web.parties import FRAGMENT_BODY, OFFER_BODY, PartyRoutes
+from splitter.web.path_checks import path_checks
 from splitter.web.pictures import IMAGES, PICTURE_BODY, PictureRoutes
 from splitter.web.placing import CALL_BODY, PlacingRoutes
 from splitter.web.ports import GatewayStatus, PictureView, Ports
@@ -104,7 +105,7 @@ def table(ports: Ports) -> tuple[Operation, ...]:
     routes = (*login_routes(ports), *_calls(ports, finder), *_video(ports, finder), *_stills(ports, finder))
     routes = (*routes, *admissions(ports, finder), *_invitations(ports, finder), *phones(ports, finder))
     routes = (*routes, *recordings(ports, finder))
-    return _document((*routes, *_gateway(ports), *_events(ports), *caller_routes(ports)))
+    return _document((*routes, *_gateway(ports), *_events(ports), *caller_routes(ports), *path_checks(ports)))
 
 
 def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:

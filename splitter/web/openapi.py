@@ -19,6 +19,7 @@ Object = dict[str, object]
 _REF = "#/components/schemas/{name}"
 _PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 _ABOUT = {
+    "check": "the check, as the answer to its beginning named it",
     "ref": "a call: its id, the beginning of it, its short code, or the caller's number",
     "party": "the name of a party",
     "number": "the number of a snapshot, or of a file of a recording",

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from splitter.calls.asks import Answer, Ask, Desk, PlacedCall
 from splitter.calls.browsers.door import WebDoor
+from splitter.calls.browsers.path_checks import PathChecks
 from splitter.calls.desks import DeskView
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.recordings import Recordings
@@ -239,6 +240,7 @@ class Ports:
         elsewhere: the other gateways of a cluster.
         services: of SMS, whose receipts come by HTTP.
         door: of web callers; None where there are none.
+        paths: checks of browsers' ways; None where there are no media.
         photos: that callers have sent; None where none are kept.
         late_ratings: how a rating becomes known after its call.
         guests: pages of guests that are told what becomes of their calls.
@@ -263,6 +265,7 @@ class Ports:
     guesses: Guesses = field(default_factory=Guesses)
     services: tuple[HttpSmsSettings, ...] = ()
     door: WebDoor | None = None
+    paths: PathChecks | None = None
     guests: GuestFeed = field(default_factory=GuestFeed)
     recordings: Recordings | None = None
     photos: Photos | None = None

@@ -87,6 +87,23 @@ async def test_one_tcp_port_carries_the_video_both_ways(far_desk: Callable[..., 
         assert b"transport interrupted" not in trace, trace
 
 
+async def test_before_a_call_desk_and_guest_see_which_way_there_is(far_desk: Callable[..., Desk]) -> None:
+    async with far_desk(tcp=True) as desk:
+        agent = await Console.open(desk)
+        await expect(agent.page.locator("#check-path-said")).to_have_text("Works, by TCP", timeout=60_000)
+        await agent.page.click("#check-run")
+        await expect(agent.page.locator("#check-path-said")).to_have_text("Works, by TCP", timeout=60_000)
+        await expect(agent.page.locator("#check-camera-said")).to_have_text("Works", timeout=60_000)
+        await desk.show(agent.page, "check")
+        _, call_id = await desk.call(video=False)
+        _, invitation, _ = await desk.gateway.ask("POST", f"/v1/calls/{call_id}/invitations", json={})
+        guest = await (await desk.context("zh-CN")).new_page()
+        await guest.set_viewport_size({"width": 390, "height": 760})
+        await guest.goto(invitation["link"])
+        await expect(guest.get_by_text("视频通路：正常")).to_be_visible(timeout=60_000)
+        await desk.show(guest, "check")
+
+
 async def test_one_tcp_port_carries_a_web_caller_too(far_desk: Callable[..., Desk]) -> None:
     async with far_desk(tcp=True, callers="anonymous = true") as desk:
         page = await caller_page(desk)
@@ -100,6 +117,9 @@ async def test_one_tcp_port_carries_a_web_caller_too(far_desk: Callable[..., Des
 async def test_without_one_desk_and_guest_are_told_why(far_desk: Callable[..., Desk]) -> None:
     async with far_desk() as desk:
         agent = await Console.open(desk)
+        told = agent.page.locator("#check-path-said")
+        await expect(told).to_contain_text("This network lets no video through. IT must open UDP", timeout=60_000)
+        await desk.show(agent.page, "check")
         handset, call_id = await desk.call(video=False)
         await agent.says("This network lets no video through", "IT must open UDP", 30.0)
         await desk.show(agent.page, "no-path")

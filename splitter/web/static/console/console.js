@@ -9,13 +9,14 @@
  *   dialogs.js   windows                               strip.js    everybody else in the video
  *   voices.js    phones that were invited              choice.js   what the caller is to see
  *   chat.js      what is written in the call           recording.js  whether it is recorded
- *   photos.js    that the caller has sent
+ *   photos.js    that the caller has sent              check.js  camera and path, before a call
  */
 
 import { Splitter } from "../sdk/splitter.js";
 import { hindrance, KEYS, renderControls } from "./actions.js";
 import * as dialogs from "./dialogs.js";
 import { renderChat, setUpChat } from "./chat.js";
+import { renderCheck, setUpCheck } from "./check.js";
 import { renderChoice, setUpChoice } from "./choice.js";
 import { byId, fill, make, say, translatePage } from "./elements.js";
 import { callerOf, Entry, partyName } from "./entry.js";
@@ -174,6 +175,7 @@ function renderClock() {
 
 /** Calls that are others', or nobody's: who reads all calls sees them and may take one. */
 function renderIdle() {
+  renderCheck(splitter);
   const others = [...splitter.calls.values()].filter((call) => !entries.has(call.id));
   byId("others").hidden = others.length === 0;
   fill(byId("others-list"), others.map(({ view }) => [view.call_id, view.state, view.extension]), () =>
@@ -529,6 +531,7 @@ function begin() {
   dialogs.setUpDialogs();
   setUpLogin(splitter);
   setUpStage();
+  setUpCheck(splitter);
   setUpChoice(showParty);
   setUpChat((entry, text) => attempt(() => entry.call.chat.write(text)));
   speak(stored(LANGUAGE) ?? navigator.language);

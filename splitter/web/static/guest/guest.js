@@ -14,6 +14,7 @@
 
 import { Http, ignore, SplitterError } from "../sdk/http.js";
 import { claimClient, deviceId } from "../sdk/identity.js";
+import { checkPath } from "../sdk/path.js";
 import { Place } from "../sdk/place.js";
 import { play } from "../sdk/playback.js";
 import { Desk } from "../sdk/sources.js";
@@ -64,6 +65,7 @@ class Guest {
   #late = false;
   #cameras = 0;
   #told = "";
+  #path = ""; // what is known of the way of pictures before Start
   #large = "own";
   /** @type {State} */
   #state = "start";
@@ -100,12 +102,23 @@ class Guest {
       this.#besides ??= this.#besidesOf(login.call_id, login.kind, login.page.rating);
       this.#feed ??= this.#feedOf(login.call_id);
       this.#draw();
+      this.#checkPath();
     } catch (error) {
       const { status, code } = SplitterError.of(error);
       if (code === "other-device") this.#enter("used");
       else if (status === 409) this.#enter("over");
       else if (status >= 400 && status < 500 && status !== 429) this.#enter("expired");
     }
+  }
+
+  /** Would pictures find a way? Said while there is time to change the network; Start does not wait for it. */
+  async #checkPath() {
+    if (this.#path || this.#state !== "start") return;
+    this.#path = "path.checking";
+    this.#draw();
+    const found = await checkPath(this.#gateway).catch(() => null);
+    this.#path = found ? (found.works ? "path.works" : "no-path") : "";
+    this.#draw();
   }
 
   /** @param {string} callId @param {"guest"|"expert"} kind */
@@ -288,6 +301,10 @@ class Guest {
     button("go", subject && GO[this.#state] ? text(GO[this.#state]) : "");
     byId("copy").hidden = !(COPIED.includes(subject) || (app && subject));
     byId("app").hidden = !(app && subject);
+    const path = this.#state === "start" ? this.#path : "";
+    say("path", path && text(path));
+    byId("path").hidden = !path;
+    byId("path").dataset.tone = path === "no-path" ? "warn" : "";
     say("status", status && text(status));
     say("sign", sign && text(sign));
     byId("sign").hidden = !sign;

@@ -333,7 +333,7 @@ export class Desk extends EventTarget {
 }
 
 /** @param {unknown} error */
-function troubleOf(error) {
+export function troubleOf(error) {
   if (error instanceof SplitterError) return error.code;
   const name = error instanceof DOMException || error instanceof Error ? error.name : "";
   /** @type {Record<string, string>} */

@@ -12,6 +12,7 @@
 export { CallHandle } from "./call.js";
 export { Splitter } from "./connection.js";
 export { SplitterError } from "./http.js";
+export { checkCamera, checkPath } from "./path.js";
 export { play } from "./playback.js";
 export { Meter } from "./quality.js";
 export { Desk } from "./sources.js";
@@ -29,6 +30,7 @@ export { hasPaused, hasPicture, hasVideo, holdOf, showingOf } from "./views.js";
 /** @typedef {import("./types.js").Me} Me */
 /** @typedef {import("./types.js").Notice} Notice */
 /** @typedef {import("./types.js").PartyView} PartyView */
+/** @typedef {import("./types.js").PathFound} PathFound */
 /** @typedef {import("./types.js").Person} Person */
 /** @typedef {import("./types.js").PhoneView} PhoneView */
 /** @typedef {import("./types.js").Picture} Picture */

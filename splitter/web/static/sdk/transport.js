@@ -202,8 +202,7 @@ export class Transport {
 
   /** Where the gateway takes our video, such as "UDP 192.0.2.10 (port 31002)"; each call has a port of its own. */
   get candidates() {
-    const lines = this.#pc.remoteDescription?.sdp.match(/^a=candidate:.*$/gm) ?? [];
-    return lines.map((line) => line.split(" ")).map(([, , transport, , host, port]) => `${transport.toUpperCase()} ${host} (port ${port})`);
+    return needsOf(this.#pc.remoteDescription?.sdp ?? "");
   }
 
   /** What the browser counts, for `Meter`. */
@@ -262,8 +261,14 @@ export function hasH264() {
   return !codecs.length || codecs.some((codec) => codec.mimeType.toLowerCase() === "video/h264");
 }
 
+/** What a firewall would have to let through: "UDP 192.0.2.10 (port 31002)". @param {string} sdp */
+export function needsOf(sdp) {
+  const lines = sdp.match(/^a=candidate:.*$/gm) ?? [];
+  return lines.map((line) => line.split(" ")).map(([, , transport, , host, port]) => `${transport.toUpperCase()} ${host} (port ${port})`);
+}
+
 /** @param {RTCConfiguration} configuration */
-function connection(configuration) {
+export function connection(configuration) {
   const cannot = () => new SplitterError(0, "no-webrtc", "this browser has no WebRTC: use Chrome, Edge, Safari or Firefox");
   if (!hasWebRtc()) throw cannot();
   try {
@@ -275,7 +280,7 @@ function connection(configuration) {
 }
 
 /** @param {RTCRtpTransceiver} transceiver */
-function preferH264(transceiver) {
+export function preferH264(transceiver) {
   if (!globalThis.RTCRtpReceiver?.getCapabilities || !transceiver.setCodecPreferences) return; // the gateway chooses
   const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
   const h264 = codecs.filter((codec) => codec.mimeType.toLowerCase() === "video/h264");

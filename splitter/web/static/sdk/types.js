@@ -49,6 +49,8 @@
 /** @typedef {{level: Level, rttMs: number|null, received: Direction, sent: Direction}} Quality */
 /** @typedef {{wanted: boolean, state: "off"|"starting"|"on"|"trouble", trouble: string, deviceId: string,
  *   label: string}} Camera  `trouble`: no-camera, denied, in-use, unplugged, muted, insecure-context or failed. */
+/** @typedef {{works: boolean, by: ""|"udp"|"tcp"|"relay", needs: string[]}} PathFound  Whether pictures would find a way,
+ *   and by what; else what a firewall would have to let through. */
 /** @typedef {{received: boolean, sent: boolean}} Flows  What flows between people; the waiting picture does not count. */
 
 /**
