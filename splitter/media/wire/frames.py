@@ -8,6 +8,8 @@ from splitter.core.net import Address
 FRAME_LIMIT_BYTES = 2_048
 """Of one that we take: what browsers send fits into packets of a network."""
 
+_LEAST_BYTES = 8  # RTCP has as many; smaller ones are sent by those alone who want us to work
+_EMPTY_LIMIT = 16  # in what is read at a time
 _LENGTH_BYTES = 2
 _BINDING_REQUEST = b"\x00\x01"
 _COOKIE = b"\x21\x12\xa4\x42"
@@ -51,15 +53,16 @@ class Frames:
         """Take what came; return the datagrams that are complete. Empty ones are left out (RFC 4571 §2).
 
         Raises:
-            PeerError: a length beyond the limit. The connection cannot be read any further.
+            PeerError: a length that no packet has, or empty ones in masses. The connection is of no use.
         """
         self._data += data
         found: list[bytearray] = []
-        at, size = 0, len(self._data)
+        at, size, empty = 0, len(self._data), 0
         while size - at >= _LENGTH_BYTES:
             length = int.from_bytes(self._data[at : at + _LENGTH_BYTES], "big")
-            if length > self._limit:
-                raise PeerError(f"a frame of {length} bytes is over the limit")
+            empty += not length
+            if length > self._limit or 0 < length < _LEAST_BYTES or empty > _EMPTY_LIMIT:
+                raise PeerError(f"a frame of {length} bytes is no packet")
             end = at + _LENGTH_BYTES + length
             if size < end:
                 break

@@ -24,7 +24,7 @@ UNSENT_LIMIT_BYTES = 128 << 10
 UNREACHED_LIMIT_MS = 15_000
 """So long nothing of what was sent may be acknowledged."""
 
-_READ_BYTES = 16_384  # in one turn; then others have theirs
+_READ_BYTES = 8_192  # in one turn; then others have theirs
 _TCP_USER_TIMEOUT, _TCP_NOTSENT_LOWAT = 18, 25  # linux/tcp.h
 
 

@@ -16,6 +16,7 @@ import errno
 import secrets
 import socket
 from array import array
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ import structlog
 
 from splitter.core.errors import PeerError
 from splitter.core.freebind import bind_anywhere
+from splitter.core.limits import Bucket
 from splitter.core.net import source_of
 from splitter.media.wire.frames import StreamAddress, ufrag_of
 from splitter.media.wire.host import TcpStream
@@ -37,7 +39,11 @@ SPEECHLESS_LIMIT = 128
 SPEECHLESS_OF_A_SOURCE = 16
 """Of these, from one address: an office behind a NAT needs some."""
 
+ACCEPTED_PER_S = 300
+"""Connections that a worker looks at; more wait in the kernel, and are refused there."""
+
 _BATCH, _BACKLOG = 16, 256
+_BREATH_S = 0.05
 _PAUSE_S = 0.5  # where the system gives no more descriptors
 _FRESH = 8  # characters of a user's name that nobody can guess (RFC 8445 §5.3: 24 bits)
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -117,6 +123,8 @@ class TcpEntrance:
         self._loop, self._settings = loop, settings
         self._doors: dict[str, WorkerDoor] = {}
         self._knocking: dict[Knocking, None] = {}  # in the order of their coming
+        self._sources: Counter[str] = Counter()  # of those
+        self._pace = Bucket.per_second(ACCEPTED_PER_S, loop.time())
         self._listeners: dict[str, socket.socket] = {}
         self.tally = StreamTally()
         self._path = _path(settings.folder, settings.index)
@@ -177,21 +185,24 @@ class TcpEntrance:
     def _on_connected(self, host: str) -> None:
         listener = self._listeners[host]
         for _ in range(_BATCH):
+            if not self._pace.permit(self._loop.time()):
+                self._pause(host, _BREATH_S)
+                return
             try:
                 sock, source = listener.accept()
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    self._pause(host)
+                    log.error("a TCP connection of a browser cannot be accepted", reason=error.strerror)
+                    self._pause(host, _PAUSE_S)
                 if not isinstance(error, ConnectionError):  # whoever was gone before it was looked at
                     return
             else:
                 self._receive(sock, StreamAddress(source[0], source[1]))
 
-    def _pause(self, host: str) -> None:
-        """Accept nobody for a moment: there are no descriptors for them."""
-        log.error("a TCP connection of a browser cannot be accepted", reason="too many files are open")
+    def _pause(self, host: str, pause_s: float) -> None:
+        """Accept nobody for a moment."""
         self._loop.remove_reader(self._listeners[host].fileno())
-        self._loop.call_later(_PAUSE_S, self._resume, host)
+        self._loop.call_later(pause_s, self._resume, host)
 
     def _resume(self, host: str) -> None:
         if (listener := self._listeners.get(host)) is not None:
@@ -200,22 +211,29 @@ class TcpEntrance:
     def _receive(self, sock: socket.socket, peer: StreamAddress) -> None:
         """Wait for what it says, unless too many do not speak."""
         sock.setblocking(False)
-        of_a_source = sum(source_of(one.peer.host) == source_of(peer.host) for one in self._knocking)
-        if of_a_source >= SPEECHLESS_OF_A_SOURCE:
+        if self._sources[source_of(peer.host)] >= SPEECHLESS_OF_A_SOURCE:
             self._refuse(sock, "crowded")
             return
         if len(self._knocking) >= SPEECHLESS_LIMIT:
             next(iter(self._knocking)).give_up("crowded")
         limit_s = self._settings.speech_limit_s
-        self._knocking[Knocking(self._loop, sock, peer, limit_s, self._on_said, self._on_hopeless)] = None
+        knocking = Knocking(self._loop, sock, peer, limit_s, self._on_said, self._on_hopeless)
+        self._knocking[knocking] = None
+        self._sources[knocking.source] += 1
+
+    def _forget(self, knocking: Knocking) -> None:
+        del self._knocking[knocking]
+        self._sources[knocking.source] -= 1
+        if not self._sources[knocking.source]:
+            del self._sources[knocking.source]
 
     def _on_hopeless(self, knocking: Knocking, reason: str) -> None:
-        self._knocking.pop(knocking, None)
+        self._forget(knocking)
         self._refuse(knocking.sock, reason)
 
     def _on_said(self, knocking: Knocking, frame: bytearray, read: bytes) -> None:
         """Its first frame is there: hand it to whom it names."""
-        self._knocking.pop(knocking, None)
+        self._forget(knocking)
         try:
             ufrag = ufrag_of(frame)
         except PeerError:

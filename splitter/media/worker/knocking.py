@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 
 from splitter.core.errors import PeerError
+from splitter.core.net import source_of
 from splitter.media.wire.frames import Frames, StreamAddress
 
 REQUEST_LIMIT_BYTES = 1_024
@@ -21,6 +22,9 @@ class Knocking:
         limit_s: how long it may take.
         on_said: takes it, its first frame, and all that was read.
         on_hopeless: takes it and why nothing will come: "silent", "oversize", "gone", or what `give_up` was told.
+
+    Attributes:
+        source: that it counts as.
     """
 
     def __init__(
@@ -33,6 +37,7 @@ class Knocking:
         on_hopeless: Callable[[Knocking, str], None],
     ) -> None:
         self._loop, self.sock, self.peer = loop, sock, peer
+        self.source = source_of(peer.host)
         self._on_said, self._on_hopeless = on_said, on_hopeless
         self._read = b""
         self._timer = loop.call_later(limit_s, self.give_up, "silent")

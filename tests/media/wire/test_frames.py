@@ -21,14 +21,15 @@ def request(name: str = "ours:theirs") -> bytes:
 class TestFrames:
     @pytest.mark.parametrize("step", [1, 2, 3, 7, 1000])
     def test_are_cut_wherever_the_network_cuts_the_stream(self, step: int) -> None:
-        packets = [b"a", b"", b"bc" * 300, bytes(FRAME_LIMIT_BYTES)]
+        packets = [b"smallest", b"", b"bc" * 300, bytes(FRAME_LIMIT_BYTES)]
         stream, frames = b"".join(map(framed, packets)), Frames()
         found = [one for at in range(0, len(stream), step) for one in frames.feed(stream[at : at + step])]
         assert found == [one for one in packets if one]
 
-    def test_that_are_too_long_are_refused_before_they_are_there(self) -> None:
-        with pytest.raises(PeerError, match="over the limit"):
-            Frames().feed((FRAME_LIMIT_BYTES + 1).to_bytes(2, "big"))
+    @pytest.mark.parametrize("said", [(FRAME_LIMIT_BYTES + 1).to_bytes(2, "big"), framed(b"x"), framed(b"") * 17])
+    def test_that_no_packet_is_like_end_the_connection(self, said: bytes) -> None:
+        with pytest.raises(PeerError, match="is no packet"):
+            Frames().feed(said)
 
 
 class TestFirstFrame:

@@ -101,8 +101,8 @@ async def test_whoever_names_a_user_is_its_own_whichever_worker_was_reached(tmp_
             for _ in range(12):
                 _, writer = await callers.connect(framed(request(f"{guests.door.ufrag}:x")) + framed(b"and more"))
             await until(lambda: len(guests.frames) == 24)
-            writer.write(framed(b"later"))
-            await until(lambda: guests.frames[-1] == b"later")
+            writer.write(framed(b"later on"))
+            await until(lambda: guests.frames[-1] == b"later on")
             assert [one.tally.open for one in made] == [0, 12, 0]
         await until(lambda: made[1].tally.open == 0)
         assert not guests.faults
