@@ -95,6 +95,8 @@ NAMES = {
     "PUT /v1/web/calls/{call}/offer": "rejoinWebCall",
     "PUT /v1/web/calls/{call}/camera": "setWebCallCamera",
     "GET /v1/web/calls/{call}/events": "followWebCall",
+    "POST /v1/path-checks": "beginPathCheck",
+    "DELETE /v1/path-checks/{check}": "endPathCheck",
     "GET /v1/openapi.json": "getOpenApi",
 }
 """Method and path → operationId: stable, for it is a function's name in other people's programs."""
@@ -122,6 +124,7 @@ _TAGS = {
     "guests": "guests",
     "messages": "guests",
     "photos": "guests",
+    "path-checks": "desks",
     "sms": "guests",
     "links": "guests",
     "recording": "recordings",
