@@ -177,7 +177,8 @@ class Floor:
             link = RecorderLink(recording, sockets, settings.telemetry, troubles.on_back, troubles.on_trouble)
         if recording.recorders:
             network = settings.networks[settings.trunks[recording.recorders[0]].network]
-            link_of = partial(ForwarderLink, recording, sockets, settings.telemetry)
+            avoided = settings.media.first_port, settings.media.last_port
+            link_of = partial(ForwarderLink, recording, sockets, settings.telemetry, avoided=avoided)
             elsewhere = make_recorders(recording, network, link_of, self._recorder_needs(), troubles)
         made = Recordings(recording, link, self.engine.taps, elsewhere)
         troubles.before(made.on_back)

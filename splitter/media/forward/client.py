@@ -16,7 +16,7 @@ class ForwarderLink(RecorderLink):
     """The forwarder, and its successors.
 
     Args:
-        host: the address that media are sent from.
+        host: the address that media are sent from; `avoided`: the first and the last port that are others'.
         on_lines, on_wanted: told the lines of a recording; and the one whose receiver wants a key frame.
 
     Attributes:
@@ -38,9 +38,10 @@ class ForwarderLink(RecorderLink):
         on_lines: Callable[[str, tuple[f.SeenLine, ...]], None],
         on_wanted: Callable[[str, int], None],
         grace_s: float = GRACE_S,
+        avoided: tuple[int, int] = (0, 0),
     ) -> None:
         super().__init__(settings, sockets, logs, on_back, on_trouble, grace_s)
-        self._host = host
+        self._host, self._avoided = host, avoided
         self._on_lines, self._on_wanted = on_lines, on_wanted
         self.notes: dict[str, bytes] = {}
 
@@ -48,6 +49,7 @@ class ForwarderLink(RecorderLink):
         words = {
             "--sockets": str(self._sockets),
             "--host": self._host,
+            "--avoid": "-".join(str(port) for port in self._avoided),
             "--grace": str(self._grace_s),
             "--log-format": self._logs.log_format,
             "--log-level": self._logs.log_level,

@@ -32,7 +32,7 @@ from splitter.telemetry.settings import TelemetrySettings
 _DATAGRAM_BYTES = 1 << 17
 _READ_AT_A_TIME = 64
 _REPORTS_S = 5.0  # RFC 3550 §6.2
-_TRIES = 50
+_TRIES = 200
 
 log = structlog.get_logger(__name__)
 
@@ -40,14 +40,17 @@ log = structlog.get_logger(__name__)
 class SendingPair:
     """An even port and the next one, on one address. See `SendingPorts`.
 
+    Args:
+        avoided: ports of the media workers, which would find them taken.
+
     Raises:
         OSError: no pair is free.
     """
 
-    def __init__(self, host: str, heard: Callable[[bytes, str], None]) -> None:
+    def __init__(self, host: str, avoided: range, heard: Callable[[bytes, str], None]) -> None:
         self._heard = heard
         self._loop = asyncio.get_running_loop()
-        self._rtp, self._rtcp = _bound_pair(host)
+        self._rtp, self._rtcp = _bound_pair(host, avoided)
         self.port: int = self._rtp.getsockname()[1]
         for one in (self._rtp, self._rtcp):
             self._loop.add_reader(one, self._read, one)
@@ -75,7 +78,7 @@ class SendingPair:
             one.close()
 
 
-def _bound_pair(host: str) -> tuple[socket.socket, socket.socket]:
+def _bound_pair(host: str, avoided: range) -> tuple[socket.socket, socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for _ in range(_TRIES):
         first = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
@@ -83,7 +86,7 @@ def _bound_pair(host: str) -> tuple[socket.socket, socket.socket]:
         try:
             first.bind((host, 0))
             port = first.getsockname()[1]
-            if port % 2 == 0:
+            if port % 2 == 0 and port not in avoided:
                 second.bind((host, port + 1))
                 return first, second
         except OSError as error:
@@ -100,10 +103,12 @@ class ForwarderProcess:
     """The process.
 
     Args:
-        folder: of its sockets. host: the address that lines are sent from. grace_s: how long it goes on alone.
+        folder: of its sockets. host: the address that lines are sent from, but for the ports that are `avoided`.
+        grace_s: how long it goes on alone.
     """
 
-    def __init__(self, folder: Path, host: str, grace_s: float) -> None:
+    def __init__(self, folder: Path, host: str, grace_s: float, avoided: range = range(0)) -> None:
+        self._avoided = avoided
         self._folder, self._host, self._grace_s = folder, host, grace_s
         self._loop = asyncio.get_running_loop()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -117,7 +122,7 @@ class ForwarderProcess:
         )
 
     def _open_ports(self, heard: Callable[[bytes, str], None]) -> SendingPorts:
-        return SendingPair(self._host, heard)
+        return SendingPair(self._host, self._avoided, heard)
 
     async def start(self) -> None:
         """Listen. Raises LocalError where another one does already, OSError."""
@@ -216,7 +221,8 @@ class ForwarderProcess:
 
 async def _run(arguments: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
-    process = ForwarderProcess(Path(arguments.sockets), arguments.host, arguments.grace)
+    first, last = (int(port) for port in arguments.avoid.split("-"))
+    process = ForwarderProcess(Path(arguments.sockets), arguments.host, arguments.grace, range(first, last + 1))
     await process.start()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, process.stopped.set)
@@ -230,6 +236,7 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="splitter-forwarder")
     parser.add_argument("--sockets", required=True)
     parser.add_argument("--host", required=True)
+    parser.add_argument("--avoid", default="0-0")
     parser.add_argument("--grace", type=float, default=60.0)
     parser.add_argument("--log-format", default="json")
     parser.add_argument("--log-level", default="info")
