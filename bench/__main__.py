@@ -14,6 +14,7 @@ NAMES = (
     "flat",
     "storm",
     "relay",
+    "recording",
     "mixes",
     "mosaics",
     "offload",

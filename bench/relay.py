@@ -106,13 +106,13 @@ def play(
                     delays.append(clock() - _HEADER.unpack_from(buffer)[5])
         return bool(events)
 
-    begin = clock()
-    total = int(seconds * PACKETS_PER_S)
+    begin, rate = clock(), 50 * len(jobs)
+    total = int(seconds * rate)
     for number in range(total):
-        wait_s = begin + number / PACKETS_PER_S - clock()
+        wait_s = begin + number / rate - clock()
         if wait_s > 0:
             take(0)
-            time.sleep(max(0.0, begin + number / PACKETS_PER_S - clock()))
+            time.sleep(max(0.0, begin + number / rate - clock()))
         turn, which = divmod(number, len(jobs))
         sock, target = jobs[which]
         _HEADER.pack_into(packet, 0, 0x80, 8, turn & 0xFFFF, turn * 160 & 0xFFFFFFFF, which + 1, clock())
@@ -177,8 +177,10 @@ async def ours(
     hosts: tuple[str, str] = (HOST, HOST),
     peers: tuple[str, str] = (HOST, HOST),
     offload: KernelUse = KernelUse.OFF,
+    calls: int = CALLS,
+    opened: list[tuple[WorkerEngine, str]] | None = None,
 ) -> AsyncIterator[Relayed]:
-    """One media worker, between our addresses and those of the ends."""
+    """One media worker, between our addresses and those of the ends; `opened` gets its engine and its relays."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         settings = MediaSettings(workers=1, first_port=42_000, last_port=42_999, socket_dir=folder, offload=offload)
         networks = {"caller": Network(hosts[0]), "centre": Network(hosts[1])}
@@ -187,11 +189,13 @@ async def ours(
         try:
             targets = []
             sides = SideSpec("caller", "caller"), SideSpec("centre", "centre")
-            for call in range(CALLS):
+            for call in range(calls):
                 relay = await engine.open(f"bench-{call}", sides, lambda event: None)
                 for side in (0, 1):
                     remote = RemoteEnd(Address(peers[side], ports[side]), Address(peers[side], ports[side] + 1))
                     await engine.point(relay, side, remote)
+                if opened is not None:
+                    opened.append((engine, relay.relay_id))
                 targets.append((relay.local[0].rtp_port, relay.local[1].rtp_port))
             pid = engine.status()[0].pid
             assert pid is not None
@@ -202,18 +206,32 @@ async def ours(
 
 @asynccontextmanager
 async def rtpengine(
-    ports: tuple[int, int], *options: str, host: str = HOST, peers: tuple[str, str] = (HOST, HOST)
+    ports: tuple[int, int],
+    *options: str,
+    host: str = HOST,
+    peers: tuple[str, str] = (HOST, HOST),
+    calls: int = CALLS,
+    **more: str,
 ) -> AsyncIterator[Relayed]:
     """rtpengine without its kernel module, on one address of ours."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind((HOST, 0))
         control = free.getsockname()[1]
-    command = [RTPENGINE, "--config-file=none", "--table=-1", f"--interface={host}", f"--listen-ng={HOST}:{control}"]
+    command = [
+        "prlimit",
+        "--core=0",
+        RTPENGINE,
+        "--config-file=none",
+        "--table=-1",
+        f"--interface={host}",
+        f"--listen-ng={HOST}:{control}",
+    ]
     command += ["--foreground", "--log-stderr", "--log-level=3", "--port-min=43000", "--port-max=43999", *options]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
     try:
         with Ng(control) as ng:
-            yield Relayed(process.pid, [ng.call(f"bench-{call}", ports, peers) for call in range(CALLS)], (host, host))
+            made = [ng.call(f"bench-{call}", ports, peers, **more) for call in range(calls)]
+            yield Relayed(process.pid, made, (host, host))
     finally:
         process.terminate()
         process.wait(5)
@@ -250,7 +268,9 @@ class Ng:
             pass
         return answer
 
-    def call(self, call_id: str, ports: tuple[int, int], peers: tuple[str, str] = (HOST, HOST)) -> tuple[int, int]:
+    def call(
+        self, call_id: str, ports: tuple[int, int], peers: tuple[str, str] = (HOST, HOST), **more: str
+    ) -> tuple[int, int]:
         """Set up one call between the two ends. Returns: where the caller and where the centre send to."""
         offer = {
             "command": "offer",
@@ -258,6 +278,7 @@ class Ng:
             "from-tag": "a",
             "ICE": "remove",
             "sdp": _sdp(peers[0], ports[0]),
+            **{name.replace("_", " "): value for name, value in more.items()},
         }
         centre = _port(self.ask(offer))
         answer = {**offer, "command": "answer", "to-tag": "b", "sdp": _sdp(peers[1], ports[1])}

@@ -299,6 +299,21 @@ class TestDeaths:
         assert scene.tapped()
 
 
+class TestHold:
+    def test_by_either_side_leaves_one_recording_that_goes_on(self, world: World, tmp_path: Path) -> None:
+        scene = Scene(world, tmp_path / "recordings", everything=True)
+        caller, centre = connected(world)
+        world.run(0.5)
+        tapped = scene.tapped()
+        for phone in (caller, centre):
+            phone.reinvite(audio="sendonly")
+            world.run(1)
+            assert scene.state(caller) is RecordingState.RECORDING and scene.tapped() == tapped
+            phone.reinvite(audio="sendrecv")
+            world.run(1)
+        assert len(scene.stage.files) == 1 and scene.state(caller) is RecordingState.RECORDING
+
+
 class TestBesideIt:
     def test_stands_what_happened_in_the_call(self, world: World, tmp_path: Path) -> None:
         scene = Scene(world, tmp_path / "recordings", everything=True)
