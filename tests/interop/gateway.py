@@ -136,6 +136,7 @@ class Gateway:
         file = self.folder / "splitter.toml"
         file.write_text(self.configuration())
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+            (self.folder / "notify").unlink(missing_ok=True)  # of a run that was killed
             notified.bind(f"{self.folder}/notify")
             notified.settimeout(0.2)
             command = [*self.program, "run", "-c", str(file)]

@@ -37,7 +37,13 @@ verify_server = no
 
 
 class SecureAsterisk(Asterisk):
-    """Asterisk whose trunk to the gateway is TLS with SRTP, as sipconf/asterisk says."""
+    """Asterisk whose trunk to the gateway is TLS with SRTP, as sipconf/asterisk says.
+
+    Attributes:
+        either: it takes plain RTP as well.
+    """
+
+    either = False
 
     def start(self) -> Asterisk:
         own = paper(f"IP:{self._desk.centre}")
@@ -58,6 +64,10 @@ class SecureAsterisk(Asterisk):
             "[splitter]\ntype = endpoint\ntransport = transport-udp\n",
             "[splitter]\ntype = endpoint\ntransport = transport-tls\nmedia_encryption = sdes\n",
         )
+        if self.either:
+            text = text.replace(
+                "media_encryption = sdes\n", "media_encryption = sdes\nmedia_encryption_optimistic = yes\n"
+            )
         text = text.replace(
             f"contact = sip:{self._desk.core}:5060", f"contact = sip:{self._desk.core}:5061\\;transport=tls"
         )
@@ -65,15 +75,16 @@ class SecureAsterisk(Asterisk):
 
 
 @pytest.fixture
-def gateway(make_gateway: Callable[..., Gateway], desk: Desk) -> Gateway:
-    """A gateway with SRTP on both sides: in clear towards the handset, over TLS towards the centre."""
+def gateway(make_gateway: Callable[..., Gateway], desk: Desk, request: pytest.FixtureRequest) -> Gateway:
+    """A gateway with SRTP on both sides: told in clear to the handset, over TLS to the centre."""
+    wanted = getattr(request, "param", "required")
     own = paper(f"IP:{desk.core}")
     return make_gateway(
         core_listen=f', "tls:{desk.core}:5061"',
         core_tls=f'certificate = "{own.certificate}"\nkey = "{own.key}"\nca = "{authority().certificate}"',
         sbc_more='srtp = "required"\nsrtp_in_clear = true',
         pbx_port=5061,
-        pbx_login='transport = "tls"\nsrtp = "required"',
+        pbx_login=f'transport = "tls"\nsrtp = "{wanted}"',
     )
 
 
@@ -84,8 +95,10 @@ def handset(gateway: Gateway, desk: Desk, tmp_path: Path) -> Iterator[Baresip]:
 
 
 @pytest.fixture
-def asterisk(gateway: Gateway) -> Iterator[Asterisk]:
-    with SecureAsterisk(gateway.desk, modules="res_srtp res_pjsip_sdp_rtp") as asterisk:
+def asterisk(gateway: Gateway, request: pytest.FixtureRequest) -> Iterator[Asterisk]:
+    made = SecureAsterisk(gateway.desk, modules="res_srtp")
+    made.either = getattr(request, "param", False)
+    with made as asterisk:
         yield asterisk
 
 
@@ -95,7 +108,7 @@ def hears(voice: Voice, tone: float, who: str) -> None:
 
 
 class TestBothSides:
-    def test_are_heard_and_seen_over_a_hold_and_deaths(
+    def test_are_heard_and_seen_and_outlive_a_worker(
         self, gateway: Gateway, asterisk: Asterisk, handset: Baresip, scene: Scene
     ) -> None:
         agent = scene.voice(scene.desk.agent, CENTRE_PORT, AGENT_TONE)
@@ -115,6 +128,26 @@ class TestBothSides:
         agent.forget()
         eventually(lambda: agent.hears(HANDSET_TONE), "the agent hears baresip again", 10, agent.in_words)
         eventually(lambda: AGENT_TONE in handset.chord(), "baresip hears the agent again", 10)
+        handset.hang_up()
+        phone.finish()
+
+    @pytest.mark.parametrize("asterisk", [True], indirect=True, ids=["either"])
+    @pytest.mark.parametrize("gateway", ["optional"], indirect=True)
+    def test_may_leave_it_to_the_other_one(
+        self, gateway: Gateway, asterisk: Asterisk, handset: Baresip, scene: Scene
+    ) -> None:
+        """RTP/AVP with keys beside it, as Asterisk's media_encryption_optimistic has it."""
+        agent = scene.voice(scene.desk.agent, CENTRE_PORT, AGENT_TONE)
+        phone = scene.centre("centre-answers", name="agent", host=scene.desk.agent)
+        handset.call("12345")
+        agent.talk_to(until(phone, "INVITE").sdp.address_of(0))
+        until(phone, "ACK")
+        hears(agent, HANDSET_TONE, "the agent hears baresip")
+        eventually(lambda: AGENT_TONE in handset.chord(), "baresip hears the agent", 8)
+        [call] = gateway.calls()
+        trace = gateway.cli("trace", call["call_id"], "--raw")
+        assert len([line for line in trace.splitlines() if "RTP/AVP" in line and "m=audio" in line]) >= 2
+        assert trace.count("a=crypto:") >= 3, "the offer and Asterisk's answer have keys"
         handset.hang_up()
         phone.finish()
 
