@@ -66,7 +66,7 @@ def listed(ctx: click.Context, /, as_json: bool, **query: object) -> None:
         return
     shown = [
         (
-            row.id,
+            f"{row.id} (at {row.node})" if row.node else row.id,
             clock(row.began),
             span((row.ended or time.time()) - row.began),
             row.caller,

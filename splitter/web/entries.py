@@ -27,7 +27,7 @@ _LISTEN_LATER = frozenset({Scope.RECORDINGS, Scope.OWN_RECORDINGS})
 def recordings(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     """Recordings of calls."""
     recorded = RecordingFolder(ports.recordings, ports.clock)
-    routes = RecordingRoutes(ports.calls, finder, recorded)
+    routes = RecordingRoutes(ports.calls, finder, recorded, ports.elsewhere)
     done, gone = GoodAnswer(200, "the recorder does so", shapes.CallId), GoodAnswer(204, "it is gone", kind=_NO_BODY)
     listed = GoodAnswer(200, "recordings, the newest first", shapes.RecordingList)
     row, file = GoodAnswer(200, "the recording", RecordingRow), GoodAnswer(200, "the file, or a range", kind=MATROSKA)

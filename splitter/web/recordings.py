@@ -11,7 +11,9 @@ DELETE /v1/recordings/{id}            delete its files
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
+import msgspec
 from aiohttp import web
 
 from splitter.calls.asks import RecordCall
@@ -24,7 +26,7 @@ from splitter.web.bodies import read_json
 from splitter.web.calls import flag, said_by
 from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder
-from splitter.web.ports import LiveCalls
+from splitter.web.ports import Elsewhere, LiveCalls, NodeAnswer
 from splitter.web.recording_folder import RecordingFolder, own_alone
 from splitter.web.routes import JSON, JSON_BYTES, Body
 from splitter.web.shapes import CallId, HoldWish, RecordingList, RecordingWish
@@ -38,7 +40,8 @@ MATROSKA = "video/x-matroska"
 class RecordingRoutes:
     """Handlers of the six above."""
 
-    def __init__(self, calls: LiveCalls, finder: Finder, recorded: RecordingFolder) -> None:
+    def __init__(self, calls: LiveCalls, finder: Finder, recorded: RecordingFolder, elsewhere: Elsewhere) -> None:
+        self._elsewhere = elsewhere
         self._calls = calls
         self._find = finder
         self._recorded = recorded
@@ -73,7 +76,8 @@ class RecordingRoutes:
             rows = await asyncio.to_thread(search, self._recorded.folder, query)
         except LocalError as error:
             raise ApiError(503, "unavailable", str(error)) from None
-        return json_response(RecordingList(rows))
+        rows, missing = merged(rows, await self._elsewhere.ask_all(request), query.limit)
+        return json_response(RecordingList(rows, missing))
 
     async def one(self, request: web.Request) -> web.Response:
         return json_response(await self._recorded.row(request))
@@ -105,6 +109,26 @@ class RecordingRoutes:
         except LocalError as error:
             raise ApiError(503, "no-recorder", str(error)) from None
         return web.Response(status=204)
+
+
+def merged(
+    own: list[RecordingRow], answers: Sequence[NodeAnswer], limit: int
+) -> tuple[list[RecordingRow], tuple[str, ...]]:
+    """Recordings of all nodes, the newest first, each with the node that keeps it; and the nodes that said nothing.
+
+    A node that records nothing says so, and is not missing.
+    """
+    rows, missing = list(own), []
+    for answer in answers:
+        try:
+            far = msgspec.json.decode(answer.body or b"", type=RecordingList)
+        except msgspec.DecodeError:
+            if answer.silent or answer.body is not None:
+                missing.append(answer.node)
+            continue
+        rows.extend(msgspec.structs.replace(row, node=answer.node) for row in far.recordings)
+    rows.sort(key=lambda row: row.began, reverse=True)
+    return rows[: max(1, limit)], tuple(missing)
 
 
 def _part(row: RecordingRow, number: str) -> RecordingPart:

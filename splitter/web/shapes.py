@@ -361,9 +361,10 @@ class HoldWish(Struct, forbid_unknown_fields=True):
 
 
 class RecordingList(Struct):
-    """Recordings, the newest first."""
+    """Recordings, the newest first. `missing`: nodes of a cluster that did not answer: theirs are not in it."""
 
     recordings: list[RecordingRow]
+    missing: tuple[str, ...] = ()
 
 
 class FilmEvent(Struct):

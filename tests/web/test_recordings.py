@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from splitter.calls.asks import RecordCall, TakeSnapshot
@@ -17,6 +18,9 @@ from splitter.media.record.ledger import lines, read_line
 from splitter.media.record.seal_keys import SealKeys, Seals, add_key
 from splitter.media.record.settings import Rendering
 from splitter.media.record.shelf import RecordingShelf
+from splitter.web.ports import NodeAnswer
+from splitter.web.recordings import merged
+from splitter.web.shapes import RecordingList
 from tests.media.record.kit import ABOUT, FILM, HandLink, Stage, made_film, recordings_of
 from tests.web.kit import CALL, Gateway, Web, web
 
@@ -260,3 +264,21 @@ class TestAnAgent:
         for path in ("", "/files/1", "/events"):
             status, _ = await served.outside.ask("GET", f"/v1/recordings/call-1{path}", token)
             assert status == (200 if seen else 404)
+
+
+class TestSeveralGateways:
+    def test_give_one_list_with_who_keeps_each_and_who_said_nothing(self, tmp_path: Path) -> None:
+        stage = Stage(tmp_path / "recordings")
+        made_film(stage)
+        stage.host.pass_time(60.0)
+        made_film(stage, "call-2")
+        (own, far) = (stage.row("call-1"), stage.row("call-2"))
+        answers = [
+            NodeAnswer("b", msgspec.json.encode(RecordingList([far]))),
+            NodeAnswer("c", None, silent=True),
+            NodeAnswer("d", None),  # it records nothing
+        ]
+        rows, missing = merged([own], answers, 10)
+        assert [(row.id, row.node) for row in rows] == [("call-2", "b"), ("call-1", "")]
+        assert missing == ("c",)
+        assert [row.id for row in merged([own], answers, 1)[0]] == ["call-2"]

@@ -12,6 +12,7 @@ const ASKED = ["number", "agent", "route", "call"];
 
 const http = new Http(new URL("/", location.href));
 /** @type {any[]|null} */ let rows = null;
+/** @type {string[]} */ let missing = []; // nodes that did not answer
 let who = "";
 
 /** @param {unknown} error */
@@ -78,7 +79,8 @@ async function find(event) {
     if (byId(id).value) query.set(id, String(new Date(byId(id).value).getTime() / 1000));
   }
   try {
-    rows = (await (await http.request("GET", `/v1/recordings?${query}`)).json()).recordings;
+    const found = await (await http.request("GET", `/v1/recordings?${query}`)).json();
+    [rows, missing] = [found.recordings, found.missing ?? []];
     say(byId("fault"), "");
     render();
   } catch (error) {
@@ -104,7 +106,8 @@ function render() {
   say(byId("who"), who);
   byId("head").replaceChildren(...COLUMNS.map((name) => make("th", { scope: "col", text: t(`col.${name}`) })));
   byId("table").hidden = !rows?.length;
-  say(byId("count"), rows ? t(rows.length ? "find.count" : "find.none", { count: rows.length }) : "");
+  const lacking = missing.length ? ` ${t("find.missing", { nodes: missing.join(", ") })}` : "";
+  say(byId("count"), rows ? t(rows.length ? "find.count" : "find.none", { count: rows.length }) + lacking : "");
   byId("rows").replaceChildren(...(rows ?? []).map(line));
   renderOne();
 }
@@ -115,7 +118,7 @@ function line(row) {
   const label = t("open.one", { who: row.caller, when: moment(row.began) });
   const open = make("button", { type: "button", text: t("open"), "aria-label": label, onclick: () => openId(row.id) });
   const cells = [moment(row.began), row.caller, row.called, row.agent || "-", row.route || "-", length, t(`state.${row.state}`)];
-  return make("tr", {}, ...cells.map((text) => make("td", { text })), make("td", {}, open));
+  return make("tr", {}, ...cells.map((text) => make("td", { text })), make("td", row.node ? { text: t("find.node", { node: row.node }) } : {}, ...(row.node ? [] : [open])));
 }
 
 byId("login").addEventListener("submit", logIn);
