@@ -90,16 +90,18 @@ def render(job: RenderJob, shelf: RecordingShelf, target: Path) -> Rendered:
     }
     heard, writer = TwoChannels(), _Writer(target, film.width, film.height)
     for at, track, packet in files.packets():
+        for samples in heard.up_to(round((at - _BEHIND_S) * RATE)):  # first: after hours of a pause this is much
+            writer.sound(samples)
         if track.video:
             for tick, frame in film.take(at, track, packet):
                 writer.picture(tick, frame)
         else:
             for place, samples in voices[id(track)].take(at, packet):
                 heard.put(voices[id(track)].channel, place, samples)
-        if round((at - _BEHIND_S) * RATE) > heard.given + RATE // 5:
-            writer.sound(heard.until(round((at - _BEHIND_S) * RATE)))
     for tick, frame in film.until(files.seconds):
         writer.picture(tick, frame)
+    for samples in heard.up_to(round(files.seconds * RATE)):
+        writer.sound(samples)
     writer.sound(heard.until(round(files.seconds * RATE)), last=True)
     writer.end()
     size = target.stat().st_size

@@ -20,6 +20,7 @@ _SOFT = 0.01  # the most by which a frame is stretched to come nearer to its pla
 _PART = 8  # of the way to its place, with each frame
 _LONGEST_S = 5.0
 PEAK_S = 0.05
+_WAITS, _PIECE = RATE // 5, 10 * RATE
 PEAKS_LIMIT = 4000
 
 Samples = NDArray[np.float32]
@@ -100,6 +101,11 @@ class TwoChannels:
             more = np.zeros((2, end - self._held.shape[1]), np.float32)
             self._held = np.concatenate([self._held, more], axis=1)
         self._held[channel, begin:end] += samples
+
+    def up_to(self, at: int) -> Iterator[Samples]:
+        """Give out what is due before a time, in pieces that fit into memory; a little waits for the next time."""
+        while at > self.given + _WAITS:
+            yield self.until(min(at, self.given + _PIECE))
 
     def until(self, at: int) -> Samples:
         """Give out all up to a time; where nothing was said, silence."""

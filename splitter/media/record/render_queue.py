@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 import msgspec
 import structlog
 
+from splitter.core.errors import LocalError
 from splitter.media.record.films import RecordingFilms
 from splitter.media.record.render_job import Rendered, RenderJob, read_end, write_job
 
@@ -88,7 +89,7 @@ class RenderQueue:
     async def _begin(self) -> None:
         try:
             job = await self._in_thread(self._films.next_job)
-        except OSError as error:
+        except (OSError, LocalError) as error:
             log.error("the next film cannot be found", reason=str(error))
             await asyncio.sleep(_AFTER_FAULT_S)
             return
@@ -104,7 +105,7 @@ class RenderQueue:
             await asyncio.sleep(_AFTER_FAULT_S)
         try:
             await self._in_thread(lambda: self._films.ended(job.recording, end))
-        except OSError as error:
+        except (OSError, LocalError) as error:
             log.error("a film cannot be noted", recording=job.recording, reason=str(error))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from splitter.media.playback.voices import RATE, TwoChannels
 from splitter.media.record.batch import Described, Kind
 from tests.media.playback.kit import STEP_S, Sender, filmed, sender, watched
 from tests.media.record.kit import ABOUT, Stage
@@ -120,6 +121,12 @@ class TestTime:
         assert done.seconds == pytest.approx(5.0, abs=0.2)
         assert film.luma(0.9, 0) == pytest.approx(BRIGHT, abs=6) and film.luma(4.9, 0) == pytest.approx(DARK, abs=6)
         assert film.loud(1.2, 3.8, 0) < 0.001 < film.loud(4.2, 4.8, 0)
+
+    def test_of_hours_without_anything_is_given_out_in_pieces(self) -> None:
+        """Three hours of two channels at once would be more than a film's process may have."""
+        heard = TwoChannels()
+        pieces = [samples.shape[1] for samples in heard.up_to(3 * 3600 * RATE)]
+        assert max(pieces) <= 10 * RATE and sum(pieces) == heard.given >= 3 * 3600 * RATE - RATE
 
 
 class TestWhatCannotBeDecoded:
