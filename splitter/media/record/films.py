@@ -27,7 +27,7 @@ from splitter.media.record.seal_keys import Seals
 
 TRIES = 3
 _LEAST_ROOM = 64_000_000
-_LEAST_S, _S_PER_S = 300, 5  # of the processor: a tenth of a second is usual for each second of a call
+_LEAST_S, _S_PER_S = 300, 5  # of the processor: a fifth of a second is usual for each second of a call
 _UNFINISHED = ".part"
 
 log = structlog.get_logger(__name__)

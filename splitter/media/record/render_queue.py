@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 _LOOK_S = 2.0
 _AFTER_FAULT_S = 30.0
-_WALL_S, _WALL_PER_S = 3600.0, 4.0  # an idle machine needs a tenth of the call's time
+_WALL_S, _WALL_PER_S = 3600.0, 4.0  # an idle machine needs a fifth of the call's time
 _LINE_LIMIT = 1 << 20
 
 log = structlog.get_logger(__name__)

@@ -97,7 +97,7 @@ class RecordingSettings:
     It is called once a day, at each start, and when a recording of another day is opened."""
     render: Annotated[Rendering, Key(taken=Uptake.RESTART)] = Rendering.ASKED
     """Of which recordings films are made, which browsers play (MP4: both sides side by side, with names and time):
-    "all"; "asked", those that somebody wants to look at; "none". One takes a processor a tenth of the call's time."""
+    "all"; "asked", those that somebody wants to look at; "none". One takes a processor a fifth of the call's time."""
     render_at_once: Annotated[int, Key(1, 64, taken=Uptake.RESTART)] = 1
     """So many films at once, each in a process of the lowest priority."""
     render_below: Annotated[int, Key(1, 100, taken=Uptake.RESTART)] = 50
