@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import numpy as np
 import pytest
-from playwright.async_api import Browser, Page, Playwright
+from playwright.async_api import Browser, Page, Playwright, expect
 
 from splitter.lab.handset import Handset
 from splitter.lab.sight import STILL
+from splitter.lab.tone import Hearing, Samples
 from tests.browser import chromium, sdk
 from tests.browser.camera import FRAMES, SENDER
 from tests.browser.checks import Wanted, first_seen, in_words, judge
-from tests.browser.desk import CALLER, Desk, sight_of
+from tests.browser.desk import CALLED, CALLER, Desk, sight_of
 from tests.browser.eyes import Eye
 from tests.browser.network import Network
+from tests.patience import patient
+from tests.speech import intelligibility, sample
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +134,90 @@ async def test_loss(
         frames = log.since(start)
         assert sum(seen.reading is None for seen in frames) <= len(frames) * unfit, handset.video.counts
         await desk.voice_goes_on(handset)
+
+
+SPEECH_S = 6.0
+_SPEAK = """
+const whole = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  if (!wanted.audio) return whole(wanted);
+  const context = new AudioContext(), bytes = Uint8Array.from(atob("%s"), (one) => one.charCodeAt(0));
+  const samples = Float32Array.from(new Int16Array(bytes.buffer), (one) => one / 32768);
+  const buffer = context.createBuffer(1, samples.length, 8000), source = context.createBufferSource();
+  buffer.copyToChannel(samples, 0);
+  Object.assign(source, { buffer, loop: true });
+  const out = context.createMediaStreamDestination();
+  source.connect(out);
+  source.start();
+  const camera = wanted.video ? await whole({ video: wanted.video }) : new MediaStream();
+  return new MediaStream([...out.stream.getTracks(), ...camera.getTracks()]);
+};
+const Peer = RTCPeerConnection;
+window.RTCPeerConnection = class extends Peer { constructor(...said) { super(...said); window.peer = this; } };
+"""
+_VOICE = """async () => {
+  const found = [...(await peer.getStats()).values()].filter((one) => one.kind === "audio");
+  const of = (type) => found.find((one) => one.type === type) || {};
+  const { concealedSamples, silentConcealedSamples, totalSamplesReceived, packetsLost } = of("inbound-rtp");
+  return { concealed: concealedSamples - silentConcealedSamples, total: totalSamplesReceived, lost: packetsLost };
+}"""
+
+
+class Recording(Hearing):
+    """Keeps all that is heard."""
+
+    __slots__ = ("kept",)
+
+    def __init__(self) -> None:
+        super().__init__(())
+        self.kept: list[Samples] = []
+
+    def samples(self, samples: Samples) -> None:
+        self.kept.append(samples)
+
+
+async def test_a_web_caller_is_understood_where_a_fifth_is_lost(
+    far_desk: Callable[..., Desk], network: Network, browser: Browser
+) -> None:
+    """Opus with RED between the browser and the gateway, PCMA to the centre; and the picture is back after that."""
+    callers = 'anonymous = true\ncodecs = ["opus", "PCMA"]'
+    async with far_desk(callers=callers) as desk:
+        agent = await sdk.open_desk(await desk.context(browser=browser), desk.gateway)
+        context = await desk.context()
+        speech = base64.b64encode(sample(SPEECH_S).tobytes()).decode()
+        await context.add_init_script(_SPEAK % speech)
+        page = await context.new_page()
+        await page.set_viewport_size({"width": 390, "height": 760})  # upright, as the film is
+        await page.goto(f"{desk.gateway.api}/call/#number={CALLED}")
+        await page.click("#video")
+        await expect(page.locator("#status")).to_have_text("You are connected")
+        await agent.wait_for_function("window.call && call.media.state === 'connected'")
+        eye = await desk.eye(agent, "#caller")
+        await agent.bring_to_front()
+        await eye.rising(SENDER, 15, 20.0)
+        [caller] = [leg for leg in (await desk.gateway.call(desk.centre.call_id()))["legs"] if leg["name"] == "caller"]
+        assert caller["audio"].startswith("opus/48000 as PCMA/8000")
+
+        network.lose(20)
+        recording = Recording()
+        desk.centre.voices[-1].hearing = recording
+        before = await page.evaluate(_VOICE)
+        wanted = int(2.5 * SPEECH_S * 50)
+        await desk.until(lambda: len(recording.kept) >= wanted, "speech at the centre", 3 * SPEECH_S)
+        after = await page.evaluate(_VOICE)
+        heard = np.concatenate(recording.kept).astype(np.float64)
+        score = intelligibility(sample(SPEECH_S), heard)
+        other = intelligibility(sample(SPEECH_S, seed=2), heard)
+        print(f"understood at the centre: {score:.2f} (another sample: {other:.2f})", before, after)
+        assert score > 0.8 > other
+        lost, concealed = (after[what] - before[what] for what in ("lost", "concealed"))
+        assert lost > 0.1 * wanted and concealed < 0.05 * (after["total"] - before["total"]), (before, after)
+
+        network.mend()
+        mended, seen = time.time() * 1000, len(eye.seen)
+        await eye.rising(SENDER, 15, 20.0)
+        whole = [one.at_ms - mended for one in eye.seen[seen:] if one.reading and one.at_ms > mended]
+        print(f"the picture is back after {whole[0]:.0f} ms")
+        assert whole[0] < patient(2.0) * 1000
+        await page.click("#leave")
+        await desk.until(lambda: desk.centre.calls[-1].state == "ended", "the centre hears of the end")
