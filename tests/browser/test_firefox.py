@@ -1,4 +1,4 @@
-"""The SDK's transport in Firefox, which does some things otherwise than Chromium.
+"""The SDK's transport in Firefox, which does some things otherwise than Chromium; and what it says without H.264.
 
 Where its H.264 comes from cannot be had without the network (Mozilla's plugin is loaded at run time), so the other side is
 no gateway but a second connection in the page, and the codec VP8.
@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from tests.browser.desk import Desk
 from tests.browser.firefox import PROGRAM, Firefox
+from tests.browser.gateway import PASSWORD, SEATS
 
 SDK = Path(__file__).parents[2] / "splitter" / "web" / "static" / "sdk"
 pytestmark = pytest.mark.skipif(shutil.which(PROGRAM) is None, reason=f"this distribution has no {PROGRAM}")
@@ -63,6 +65,13 @@ window.ready = true;
 </script>"""
 
 
+_LOGIN = """(() => {{
+  document.getElementById("user").value = "{user}";
+  document.getElementById("password").value = "{password}";
+  document.getElementById("login-form").requestSubmit();
+}})()"""
+
+
 async def test_a_camera_that_is_off_sends_nothing(tmp_path: Path) -> None:
     """After replaceTrack(null) alone it goes on sending its last picture."""
     async with served() as url, Firefox(tmp_path) as firefox:
@@ -95,3 +104,18 @@ async def served() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
     finally:
         await runner.cleanup()
+
+
+async def test_without_h264_desk_and_guest_say_so_in_plain_words(tmp_path: Path) -> None:
+    async with Desk(None, "firefox") as desk, Firefox(tmp_path) as firefox:
+        _, call_id = await desk.call(video=False)
+        _, invitation, _ = await desk.gateway.ask("POST", f"/v1/calls/{call_id}/invitations", json={})
+        await firefox.go(invitation["link"])
+        await firefox.until("document.body.dataset.state === 'no-h264'")
+        assert await firefox.run("document.getElementById('title').innerText") == "This browser cannot send video here"
+        assert await firefox.run("document.getElementById('text').innerText") == "Open the link in Safari or Chrome."
+        await firefox.go(f"{desk.gateway.api}/console/")
+        await firefox.until("document.body.dataset.view === 'login'")
+        await firefox.run(_LOGIN.format(user=SEATS[1], password=PASSWORD))
+        said = "This browser has no H.264 video. Use Chrome or Edge."
+        await firefox.until(f"document.getElementById('check-path-said').innerText === {said!r}")
