@@ -19,7 +19,7 @@ LOCKED := install --require-hashes --only-binary :all: -r
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: deb docs help demo test check unit real lint format sim chaos bench fuzz lock install venv peers clean
+.PHONY: deb wheelhouse docs help demo test check unit real lint format sim chaos bench fuzz lock install venv peers clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -97,8 +97,11 @@ install:  ## install the daemon alone, for a service: PREFIX=/opt/splitter
 	rm -rf build *.egg-info
 	$(PREFIX)/bin/splitter --version
 
-deb:  ## build a Debian package for the release that this machine has: dist/splitter-gateway_….deb
-	@sh systemd/debian/build-deb dist
+deb:  ## build a Debian package for this machine's release, or RELEASE=trixie, noble: dist/splitter-gateway_….deb
+	@sh systemd/debian/build-deb$(if $(RELEASE),-for $(RELEASE)) dist
+
+wheelhouse:  ## all wheels for a machine without a network, VERSION=3.13 of its Python: dist/wheelhouse
+	@sh systemd/wheelhouse dist/wheelhouse $(VERSION)
 
 venv: $(VENV)/.dev $(VENV)/.native  ## make .venv with everything for development
 

@@ -31,6 +31,9 @@ def release() -> Path:
     return Path(os.environ.get("SPLITTER_RELEASE_ROOT") or cache / "splitter" / "release")
 
 
+NEXT = "trixie"
+
+
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package, built once: where tests run in several processes, the first one builds it and the others wait."""
@@ -91,6 +94,29 @@ def test_installs_runs_upgrades_and_goes(system: System) -> None:
     system.run("dpkg", "-P", PACKAGE)
     for left in ("etc/splitter", "var/lib/splitter", "run/splitter", "usr/bin/splitter"):
         assert not os.path.lexists(system.root / left), left
+
+
+@pytest.mark.timeout(1800)
+def test_is_built_for_the_next_release_too(tmp_path: Path) -> None:
+    """Of another Python, in a system of its own, from a wheelhouse: nothing there needs a network."""
+    if not (release() / ".complete").exists():
+        pytest.skip("this machine is no Debian")
+    subprocess.run(["sh", str(ROOT / "systemd/debian/build-deb-for"), NEXT, str(tmp_path)], check=True, timeout=1500)
+    [package] = tmp_path.glob(f"{PACKAGE}_*+debian13_*.deb")
+    root = tmp_path / "root"
+    subprocess.run(["cp", "-a", str(release().parent / "releases" / NEXT), str(root)], check=True)
+    try:
+        shutil.copy(package, root / "package.deb")
+        system = System(root)
+        system.run("dpkg", "-i", "/package.deb")
+        system.run("splitter", "init", "--sbc", "127.0.0.2", "--centre", "127.0.0.3:5080", "--agent", "8001")
+        (root / "run/splitter").mkdir()
+        system.run("chown", "splitter:", "/run/splitter")
+        said = system.alone(RUNS)
+        assert "the gateway runs, and has them" in said and "0 faults" in said and "native" in said
+        system.run("dpkg", "-P", PACKAGE)
+    finally:
+        shutil.rmtree(root)
 
 
 UNITS = "splitter.service", "splitter-media@0.service"
