@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from splitter.media.adapter.stream import AdapterStream
+from splitter.media.adapter.picture import AdapterPicture
 from splitter.media.adapter.voice import AdapterVoice
 from splitter.media.ports.adapters import AdapterSetting
 from splitter.media.ports.events import MediaEvent
@@ -60,7 +60,7 @@ class Adapter:
         self._wire = made[0]
         try:
             self.voice = AdapterVoice(host, inside, self._bundle, call_id)
-            self.picture = AdapterStream(host, inside, self._bundle)
+            self.picture = AdapterPicture(host, inside, self._bundle)
         except Exception:
             self._wire.close()
             raise
