@@ -239,6 +239,7 @@ class Doors:
         tell("store", CallView, lambda view: floor.store.save_call(row_of(view)))
         tell("hub", CallView, self.hub.call)
         tell("guests", CallView, self.guests.on_call)
+        tell("browsers", CallView, floor.browsers.on_call)
         tell("desks", CallView, floor.desks.on_call)
         tell("webhooks", CallView, self.webhooks.call)
         tell("messages", CallView, self.messaging.on_call)

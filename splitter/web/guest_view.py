@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from splitter.calls.asks import Desk
-from splitter.calls.states import CallState, PartyKind, PartyState
+from splitter.calls.states import CallState, PartyKind, PartyState, RecordingState
 from splitter.calls.talk.room import PICTURE, SLATE
 from splitter.calls.view import CallView, PartyView
 from splitter.web.bearer import Bearer
@@ -43,7 +43,7 @@ class GuestPartyView:
 @dataclass(frozen=True, slots=True)
 class GuestCallView:
     """A call, for a guest. `parties`: those whom its own link has let in; whoever is not among them was removed.
-    `messages`: how many were written; `located`: the desks see where the guest is.
+    `messages`: how many were written; `located`: the desks see where the guest is. `recorded`: the call is, just now.
     """
 
     call_id: str
@@ -52,6 +52,7 @@ class GuestCallView:
     parties: tuple[GuestPartyView, ...] = ()
     messages: int = 0
     located: bool = False
+    recorded: bool = False
 
 
 def for_guest(view: CallView, desks: Mapping[str, Desk], bearer: Bearer) -> GuestCallView:
@@ -68,6 +69,7 @@ def for_guest(view: CallView, desks: Mapping[str, Desk], bearer: Bearer) -> Gues
         () if over else tuple(_party(one) for one in view.parties if _is_own(one, desks, bearer)),
         view.messages,
         view.location is not None,
+        not over and view.recording.state == RecordingState.RECORDING,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,10 @@ text = "Your video helps us to find the leak. It is not recorded."
 text_zh = "您的视频帮助我们查找漏水点，不会被录制。"
 privacy_url = "https://water.example/privacy"
 consent = "2026-05"
+
+[recording]
+folder = "{folder}"
+render = "none"
 """
 _CAMERA = """
 globalThis.trouble = "";
@@ -85,9 +90,14 @@ async def _troubles(guest: Page, sight: Sight) -> None:
     await expect(guest.locator("body")).to_have_attribute("data-tone", "good")
 
 
+async def _record(desk: Desk, call_id: str, action: str) -> None:
+    status, answer, _ = await desk.gateway.ask("POST", f"/v1/calls/{call_id}/recording", json={"action": action})
+    assert status < 300, answer
+
+
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
-async def test_states_are_for_everybody(make_desk: Callable[..., Desk], locale: str) -> None:
-    async with make_desk(routes=PAGE) as desk:
+async def test_states_are_for_everybody(make_desk: Callable[..., Desk], locale: str, tmp_path: Path) -> None:
+    async with make_desk(routes=PAGE.replace("{folder}", str(tmp_path / "recordings"))) as desk:
         sight = Sight(desk, locale)
         await _strangers(desk, sight, locale)
         context = await desk.context(locale)
@@ -103,6 +113,12 @@ async def test_states_are_for_everybody(make_desk: Callable[..., Desk], locale: 
         await guest.click("#go")
         await expect(state).to_have_attribute("data-tone", "good")
         await sight.look(guest, "live")
+        await expect(guest.locator("#recorded")).to_be_hidden()
+        await _record(desk, call_id, "start")
+        await expect(guest.locator("#recorded")).to_be_visible()
+        await sight.look(guest, "recorded")
+        await _record(desk, call_id, "stop")
+        await expect(guest.locator("#recorded")).to_be_hidden()
         await guest.click("#talk")
         await agent.evaluate("call.chat.write('Please go closer')")
         await expect(guest.locator("#chat-list li")).to_have_count(1)

@@ -14,6 +14,7 @@ from splitter.calls.states import CallState, RecordingAction, RecordingState
 from splitter.calls.view import RecordingView
 from splitter.media.record.settings import RecordingSettings
 from splitter.telemetry import metrics
+from tests.calls.browsers.kit import connected as web_call
 from tests.calls.kit import asking, connected, denied, ended, told
 from tests.calls.table import notes
 from tests.media.record.kit import Stage, recordings_of
@@ -359,3 +360,17 @@ async def test_of_a_call_that_ends_before_the_recorder_answers_nothing_is_kept(t
     link.asked.clear()
     recordings.on_still(view.call_id, 1, b"PNG")
     assert not link.asked, "it is of a call that has ended"
+
+
+class TestAWebCaller:
+    def test_is_shown_that_it_is_recorded_and_only_while_it_is(self, world: World, scene: Scene) -> None:
+        caller, centre = web_call(world)
+        shown: list[bool] = []
+        for action in (START, PAUSE, RESUME):
+            told(world, centre, RecordCall(action, "8001"))
+            world.run(0.2)
+            shown.append(caller.view.recorded)
+        assert shown == [True, False, True]
+        world.restart()
+        world.run(0.3)
+        assert world.browsers.line(caller.call_id).view.recorded, "also by the gateway that comes after"

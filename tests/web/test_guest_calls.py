@@ -12,8 +12,8 @@ import pytest
 
 from splitter.calls.asks import Denial, Desk, Holder, TellCamera
 from splitter.calls.logins.access import Scope
-from splitter.calls.states import CallState, CameraState, PartyKind, PartyState
-from splitter.calls.view import CallView, PartyView
+from splitter.calls.states import CallState, CameraState, PartyKind, PartyState, RecordingState
+from splitter.calls.view import CallView, PartyView, RecordingView
 from splitter.web.bearer import Bearer, mint
 from splitter.web.guest_calls import PROTOCOL, TOLD
 from splitter.web.guest_feed import MOST_OF_CALL, FullFeed, GuestFeed
@@ -73,6 +73,14 @@ class TestTheView:
         assert for_guest(live(MINE, boss), DESKS, GUEST).agent is AgentSight.AWAY, "who only looks on is not told of"
         assert for_guest(live(replace(DESK, sends=False)), DESKS, GUEST).agent is AgentSight.CONNECTED
         assert for_guest(live(replace(DESK, state=PartyState.LEFT)), DESKS, GUEST).agent is AgentSight.AWAY
+
+    @pytest.mark.parametrize("state", RecordingState)
+    def test_says_whether_the_call_is_recorded(self, state: RecordingState) -> None:
+        call = replace(live(DESK, MINE), recording=RecordingView(state, "c-1", "begun by 8001"))
+        found = for_guest(call, DESKS, GUEST)
+        assert found.recorded is (state is RecordingState.RECORDING)
+        assert "8001" not in msgspec.json.encode(found).decode()
+        assert not for_guest(ended(call), DESKS, GUEST).recorded
 
     def test_has_nobody_once_it_is_over_or_who_was_removed(self) -> None:
         gone = replace(MINE, state=PartyState.LEFT)

@@ -104,6 +104,7 @@ class Life:
         engine: Any = _Connection(self, ground.engine)
         adapters: Any = _Connection(self, ground.adapters)
         self.browsers = Browsers(adapters, WebCallSettings(trunk="web"))
+        self.bus.subscribe("browsers", CallView, self.browsers.on_call)
         self.mosaics = FakeMosaics()
         self.calls.attach(
             services := Services(

@@ -156,6 +156,7 @@ class BrowserLine:
         path: str | None = None,
         answer: str | None = None,
         client: str | None = None,
+        recorded: bool | None = None,
     ) -> None:
         """Show the browser that something has changed."""
         view = self.view
@@ -166,6 +167,7 @@ class BrowserLine:
             camera=camera or view.camera,
             path=path or view.path,
             client=view.client if client is None else client,
+            recorded=view.recorded if recorded is None else recorded,
         )
         if answer is not None and answer != view.answer:
             view = replace(view, answer=answer, answers=view.answers + 1)
@@ -176,7 +178,7 @@ class BrowserLine:
         if self.ended:
             return
         self._come_back()
-        self._publish(replace(self.view, state=WebState.ENDED, reason=reason, camera=WebCamera.OFF))
+        self._publish(replace(self.view, state=WebState.ENDED, reason=reason, camera=WebCamera.OFF, recorded=False))
         self._watchers.clear()
         self._hear = None
         self._up.set()

@@ -7,6 +7,8 @@ import asyncio
 from splitter.calls.browsers.line import BrowserLine
 from splitter.calls.browsers.settings import WebCallSettings
 from splitter.calls.browsers.view import WebCallView, WebState
+from splitter.calls.states import RecordingState
+from splitter.calls.view import CallView
 from splitter.core.errors import LocalError
 from splitter.media.ports.adapters import AdapterEngine, AdapterHandle
 
@@ -48,6 +50,11 @@ class Browsers:
         if (line := self._lines.get(call_id)) is None:
             raise LocalError(f"the call {call_id} has no browser")
         return line
+
+    def on_call(self, view: CallView) -> None:
+        """A call has changed; its browser is shown whether it is recorded."""
+        if (line := self._lines.get(view.call_id)) is not None and not line.ended:
+            line.show(recorded=view.recording.state == RecordingState.RECORDING)
 
     async def open(self, call_id: str, network: str, source: str = "", customer: str = "") -> BrowserLine:
         """Begin with a browser: its adapter is opened. Raises MediaError."""

@@ -31,6 +31,7 @@ class WebCallView:
     Attributes:
         reason: why it has ended: "hung-up", "busy", "no-answer", "refused", "unreachable", "lost", "restarted".
         held: the other side does not listen now.
+        recorded: the call is recorded, just now.
         path: whether sound comes and goes: "ok", or "lost": then the browser is to come by a new offer.
         client: the tab that has it; others let it be.
         answer: our SDP answer to its last offer, as it is to be applied now. answers: counts its changes.
@@ -45,3 +46,4 @@ class WebCallView:
     answer: str = ""
     answers: int = 0
     client: str = ""
+    recorded: bool = False

@@ -99,6 +99,8 @@ class Page {
     show("leave", live, text("leave"));
     if (!live) byId("keys").hidden = true;
     own.hidden = !made?.own.getTracks().length;
+    byId("recorded").hidden = !live || !view.recorded;
+    byId("recorded").textContent = live && view.recorded ? text("recorded") : "";
     const status = !live ? "" : view.path === "lost" ? "lost" : view.held ? "held" : view.state === "connected" ? "connected" : "";
     byId("status").textContent = made?.trouble ? text(`trouble.${made.trouble}`) : text(status);
     document.body.dataset.tone = made?.trouble || status === "lost" ? "warn" : status === "connected" ? "good" : "";

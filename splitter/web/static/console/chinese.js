@@ -586,6 +586,8 @@ export const CHINESE = {
   "recording.recording": "录制中",
   "recording.paused": "录制已暂停",
   "recording.stopped": "录制失败",
+  "recording.elsewhere": "由 {name} 录制",
+  "recording.not-elsewhere": "外部录制设备未录制",
   "recording.start": "开始录制",
   "recording.pause": "暂停",
   "recording.resume": "继续",

@@ -586,6 +586,8 @@ export const ENGLISH = {
   "recording.recording": "Recording",
   "recording.paused": "Recording paused",
   "recording.stopped": "Recording has failed",
+  "recording.elsewhere": "at {name}",
+  "recording.not-elsewhere": "No recorder elsewhere has it",
   "recording.start": "Record",
   "recording.pause": "Pause",
   "recording.resume": "Resume",

@@ -19,9 +19,15 @@ export function renderRecording(entry, rules, record) {
   element.hidden = entry.over || view.state !== "connected" || !view.recording?.possible;
   element.dataset.state = state;
   element.title = plainly(view.recording?.reason ?? "");
+  const elsewhere = state === "off" ? "" : (view.recording?.elsewhere ?? "");
+  const there = /^recorded by (?<name>.+)$/.exec(elsewhere)?.groups ?? null;
   const ways = rules ? WAYS[state].filter((way) => way !== "stop" || !view.recording?.by_rule) : [];
-  fill(element, [state, ways], () => [
+  fill(element, [state, ways, elsewhere], () => [
     make("span", { class: "recording-state", role: "status", text: t(`recording.${state}`) }),
+    ...(elsewhere ? [make("span", {
+      class: "recording-elsewhere", role: "status", "data-lost": there ? null : "1", title: there ? null : elsewhere,
+      text: there ? t("recording.elsewhere", there) : t("recording.not-elsewhere"),
+    })] : []),
     ...ways.map((way) => make("button", { type: "button", "data-key": way, text: t(`recording.${way}`), onclick: () => record(way) })),
   ]);
 }

@@ -5,7 +5,7 @@ import { backoffMs, SplitterError } from "../sdk/http.js";
 
 /** @typedef {import("../sdk/types.js").Gateway & {token: string}} Gateway */
 /** @typedef {{name: string, state: string, receives: boolean, shown: "none"|"waiting"|"image"|"video"}} Own */
-/** @typedef {{call_id: string, state: string, agent: "away"|"connected"|"sends", parties: Own[], messages?: number}} GuestCall */
+/** @typedef {{call_id: string, state: string, agent: "away"|"connected"|"sends", parties: Own[], messages?: number, recorded?: boolean}} GuestCall */
 
 const ASK_AGAIN_MS = 2_000; // where no socket comes through
 const EXPIRED = 4001;

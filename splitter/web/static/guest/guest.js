@@ -308,6 +308,9 @@ class Guest {
     say("status", status && text(status));
     say("sign", sign && text(sign));
     byId("sign").hidden = !sign;
+    const recorded = call?.recorded && ["start", "live", "left", "busy"].includes(this.#state);
+    say("recorded", recorded ? text("recorded") : "");
+    byId("recorded").hidden = !recorded;
     button("turn", seen && this.#cameras > 1 ? text("turn") : "");
     button("torch", seen && torch !== null ? text("torch") : "", torch === true);
     button("pause", live ? text(this.#paused ? "resume" : "pause") : "", this.#paused);

@@ -15,7 +15,7 @@ import { backoffMs, Http, ignore, SplitterError } from "./http.js";
 
 /** @typedef {"connecting"|"calling"|"ringing"|"connected"|"ended"} State */
 /** @typedef {{call_id: string, state: State, reason: string, held: boolean, camera: "off"|"asked"|"on",
- *   path: "ok"|"lost", answer: string, answers: number, client: string}} WebCallView */
+ *   path: "ok"|"lost", answer: string, answers: number, client: string, recorded?: boolean}} WebCallView */
 /** @typedef {{video?: boolean, token?: string, captcha?: string, language?: string, url?: string|URL,
  *   audio?: MediaTrackConstraints|true, camera?: MediaTrackConstraints|true}} CallOptions */
 
