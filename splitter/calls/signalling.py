@@ -54,6 +54,9 @@ class LegSignalling(Protocol):
     def locate(self, network: str, uri: str, default_transport: str = "udp") -> Flow | None:
         """The flow to a URI where no name must be resolved, else None."""
 
+    def reaches(self, flow: Flow) -> bool:
+        """True where a message can leave at once: over UDP, or over a connection that is open."""
+
     def contact(self, network: str, transport: str, host: str | None = None) -> Address:
         """Host and port that reach us on this network, for a peer at `host`."""
 

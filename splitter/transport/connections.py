@@ -164,6 +164,10 @@ class Connections:
         key = _Key(flow.network, flow.transport, Address(flow.remote.host, port))
         self._aliases[key], self._alias_of[stream] = stream, key
 
+    def has(self, flow: Flow) -> bool:
+        """True while a connection leads to the flow's peer."""
+        return self._find(_Key.of(flow)) is not None
+
     def __len__(self) -> int:
         return len(self._open)
 

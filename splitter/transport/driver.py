@@ -253,6 +253,10 @@ class Driver:
         """The flow to a URI where no name must be resolved, else None; see `Addressing.locate`."""
         return self._addressing.locate(network, uri, default_transport)
 
+    def reaches(self, flow: Flow) -> bool:
+        """Tell whether a message can leave at once: over UDP, or over a connection that is open."""
+        return self._sockets.reaches(flow)
+
     async def resolve(self, network: str, uri: str, default_transport: str = "udp") -> Flow:
         """The flow to a URI; see `Addressing.resolve`."""
         return await self._addressing.resolve(network, uri, default_transport)

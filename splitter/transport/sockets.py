@@ -119,6 +119,10 @@ class Sockets:
             reason = f"cannot send to {flow.remote}: {error.strerror or error}"
             asyncio.get_running_loop().call_soon(self._user.unsent, transmit, reason)
 
+    def reaches(self, flow: Flow) -> bool:
+        """True where a message can leave at once: over UDP, or over a connection that is open."""
+        return not flow.reliable or self._connections.has(flow)
+
     def alias(self, flow: Flow, port: int) -> None:
         """See `Connections.alias`."""
         self._connections.alias(flow, port)

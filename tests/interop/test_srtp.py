@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -108,7 +110,7 @@ def hears(voice: Voice, tone: float, who: str) -> None:
 
 
 class TestBothSides:
-    def test_are_heard_and_seen_and_outlive_a_worker(
+    def test_are_heard_and_seen_and_outlive_deaths(
         self, gateway: Gateway, asterisk: Asterisk, handset: Baresip, scene: Scene
     ) -> None:
         agent = scene.voice(scene.desk.agent, CENTRE_PORT, AGENT_TONE)
@@ -128,6 +130,12 @@ class TestBothSides:
         agent.forget()
         eventually(lambda: agent.hears(HANDSET_TONE), "the agent hears baresip again", 10, agent.in_words)
         eventually(lambda: AGENT_TONE in handset.chord(), "baresip hears the agent again", 10)
+        os.kill(gateway.process.pid, signal.SIGKILL)
+        gateway.process.wait(5)
+        gateway.start()
+        hears(agent, HANDSET_TONE, "the agent hears baresip over the restart")
+        eventually(lambda: AGENT_TONE in handset.chord(), "baresip hears the agent over the restart", 10)
+        assert [one["call_id"] for one in gateway.calls()] == [call["call_id"]]
         handset.hang_up()
         phone.finish()
 

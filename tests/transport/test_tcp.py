@@ -99,6 +99,16 @@ class TestFramingSection18_3:
 
 
 class TestReuseSection18:
+    async def test_a_peer_is_reached_at_once_while_its_connection_is_open(self) -> None:
+        async with scene(on_request=ok) as stage:
+            peer = await TcpPeer.connect(stage.address("tcp"))
+            await peer.send(tcp_wire(peer))
+            flow = (await soon(stage.requests)).flow
+            assert stage.driver.reaches(flow)
+            assert stage.driver.reaches(flow._replace(transport="udp"))
+            peer.close()
+            await until(lambda: not stage.driver.reaches(flow))
+
     async def test_responses_go_over_the_connection_of_the_request(self) -> None:
         async with scene() as stage:
             peer = await TcpPeer.connect(stage.address("tcp"))

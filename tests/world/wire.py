@@ -81,6 +81,10 @@ class Wire:
     def attach(self, address: Address, arrived: Arrived) -> None:
         self._ends[address] = arrived
 
+    def attach_too(self, address: Address, beside: Address) -> None:
+        """Whoever is at `beside` is here as well: a connection that it has opened."""
+        self._ends[address] = self._ends[beside]
+
     def detach(self, address: Address) -> None:
         self._ends.pop(address, None)
 
@@ -166,6 +170,9 @@ class WireSockets(Sockets):
             asyncio.get_running_loop().call_soon(self._told.unsent, transmit, "port unreachable")
             return
         self._wire.send(flow.local, flow.remote, transmit.message, transmit.data, flow.reliable)
+
+    def reaches(self, flow: Flow) -> bool:
+        return not flow.reliable or self._wire.hears(flow.remote)
 
     def _end(self, network: str, transport: str, local: Address) -> Arrived:
         def arrived(source: Address, data: bytes) -> None:

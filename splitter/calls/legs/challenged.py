@@ -182,6 +182,10 @@ class Challenged:
         """Find the flow to a URI."""
         return self._driver.locate(network, uri, default_transport)
 
+    def reaches(self, flow: Flow) -> bool:
+        """Tell whether a message can leave at once."""
+        return self._driver.reaches(flow)
+
     def contact(self, network: str, transport: str, host: str | None = None) -> Address:
         """Find the host and port that reach us."""
         return self._driver.contact(network, transport, host)

@@ -227,12 +227,14 @@ class DialogContext:
             way = self.driver.locate(self.flow.network, dialog.next_hop, self.flow.transport) or self.flow
         except PeerError:
             return self.flow
-        return self.flow if way.reliable and way.remote == self.record.left else way
+        left = way.reliable and way.remote == self.record.left
+        return self.flow if left and self.driver.reaches(self.flow) else way
 
     def follow(self, flow: Flow) -> None:
         """The peer's latest request came this way: a NAT has moved it, or it has connected anew.
 
-        A Contact that names the port of a connection which it has left leads nowhere any more.
+        A Contact that names the port of a connection which it has left leads nowhere any more. It may be that of its
+        listener all the same, which our own connection went to: so `way` tries it where the present one is gone too.
         """
         if flow.reliable and flow.remote != self.flow.remote:
             self.record.left = self.flow.remote
