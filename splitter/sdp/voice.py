@@ -65,14 +65,19 @@ def voice_format(media: Media) -> VoiceFormat | None:
     if spoken is None:
         return None
     return VoiceFormat(
-        spoken.name.upper(),
+        _text(spoken.name.upper()),
         spoken.payload_type,
         spoken.clock,
         spoken.channels,
         _ptime_of(media),
         _digits_of(media, spoken),
-        spoken.fmtp,
+        _text(spoken.fmtp),
     )
+
+
+def _text(said: str) -> str:
+    """Text without bytes that are no UTF-8, which nobody could be told of."""
+    return said.encode("utf-8", "replace").decode()
 
 
 def _ptime_of(media: Media) -> int:

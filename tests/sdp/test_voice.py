@@ -12,7 +12,7 @@ from splitter.sdp.voice import VoiceFormat, voice_format
 def line(text: str) -> Media:
     """The one m-line of a description."""
     head = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
-    return parse((head + text.replace("\n", "\r\n") + "\r\n").encode()).media[0]
+    return parse((head + text.replace("\n", "\r\n") + "\r\n").encode("utf-8", "surrogateescape")).media[0]
 
 
 class TestAVoiceLine:
@@ -32,6 +32,12 @@ class TestAVoiceLine:
             "a=fmtp:111 useinbandfec=1"
         )
         assert voice_format(media) == VoiceFormat("OPUS", 111, 48000, 2, fmtp="useinbandfec=1")
+
+    def test_of_any_bytes_can_be_written_down(self) -> None:
+        """Else no worker could be told of it, and the call had no voice."""
+        media = line("m=audio 4000 RTP/AVP 97\na=rtpmap:97 op\udcffus/48000\na=fmtp:97 x=\udcfe\udcff")
+        found = voice_format(media)
+        assert found is not None and (found.encoding, found.fmtp) == ("OP?US", "x=??")
 
     @pytest.mark.parametrize("ptime", ["", "0", "-20", "x", "5", "1000", "99999", "２０"])
     def test_takes_no_nonsense_for_its_packets(self, ptime: str) -> None:
