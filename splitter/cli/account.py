@@ -93,6 +93,7 @@ def _show_secret(user: str, secret: str) -> None:
 def _add(file: Path, user: str, lines: str) -> None:
     """Add lines to the file, as a whole or not at all, and only if it can be read with them."""
     try:
+        file = file.resolve()  # a link stays one
         before = file.read_text()
         text = f"{before.rstrip()}\n\n{lines}\n"
         parse(text, str(file))
@@ -108,6 +109,7 @@ def _replace(file: Path, text: str) -> None:
     held = file.stat()
     beside = file.with_name(f".{file.name}.new")
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, held.st_mode & 0o777), "w") as out:
+        os.fchmod(out.fileno(), held.st_mode & 0o777)  # whatever the umask takes away: the gateway has to read it
         out.write(text)
         out.flush()
         os.fsync(out.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import time
 from pathlib import Path
 
@@ -60,6 +61,21 @@ def test_writes_it_down_or_says_why_not(tmp_path: Path) -> None:
     assert again.exit_code == 1 and "8001" in again.stderr and file.read_text() == before
     nowhere = splitter("--config", str(tmp_path / "x.toml"), "account", "add", "8001", "--generate", "--write")
     assert nowhere.exit_code == 1 and "No such file" in nowhere.stderr
+
+
+def test_leaves_the_file_as_readable_as_it_was(tmp_path: Path) -> None:
+    """Else a gateway of its own user could not read it any more."""
+    file, link = tmp_path / "gateway.toml", tmp_path / "splitter.toml"
+    file.write_text(BASE.format(pbx="", seats="", rest=""))
+    file.chmod(0o640)
+    link.symlink_to(file)
+    before = os.umask(0o077)
+    try:
+        result = splitter("--config", str(link), "account", "add", "8001", "--generate", "--write")
+    finally:
+        os.umask(before)
+    assert result.exit_code == 0 and link.is_symlink() and "8001" in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o640
 
 
 @pytest.mark.parametrize("user", ["", 'a"b', "a b"])
