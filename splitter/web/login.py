@@ -50,6 +50,7 @@ class LoginRoutes:
         self._limits = LoginLimits()
         self._codes = OneTimeCodes()
         self._hashing = ThreadPoolExecutor(1, "hashing")  # starts with its first hash
+        self._turn = asyncio.Lock()  # of a hash
         self._quiet = Quiet()
 
     async def login(self, request: web.Request) -> web.Response:
@@ -57,7 +58,7 @@ class LoginRoutes:
         source, now = source_of(remote_of(request)), self._clock.now()
         must_wait(self._limits, wish.user, source, now)
         self._must_take_passwords()
-        account = await self._account_of(wish)
+        account, now = await self._account_of(wish, source), self._clock.now()
         if account is None:
             self._failed(wish.user, source, now)
             raise ApiError(401, "wrong-login", "no such user, or not its password", _CHALLENGE)
@@ -73,12 +74,14 @@ class LoginRoutes:
         if openid.issuer and not openid.passwords:
             raise ApiError(403, "no-passwords", f"log in by {openid.name}: passwords are not taken here")
 
-    async def _account_of(self, wish: Login) -> Account | None:
-        passwords = self._access.passwords
-        if not passwords.slow:
-            return passwords.account(wish.user, wish.password)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._hashing, passwords.account, wish.user, wish.password)
+    async def _account_of(self, wish: Login, source: str) -> Account | None:
+        """Judge a password; raises ApiError where too many have failed while this one waited for its turn."""
+        if not self._access.passwords.slow:
+            return self._access.passwords.account(wish.user, wish.password)
+        async with self._turn:
+            must_wait(self._limits, wish.user, source, self._clock.now())
+            judge, loop = self._access.passwords.account, asyncio.get_running_loop()
+            return await loop.run_in_executor(self._hashing, judge, wish.user, wish.password)
 
     def _check_code(self, account: Account, code: str, source: str, now: float) -> None:
         """Ask for the second factor of an account whose password was right."""

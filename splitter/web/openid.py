@@ -10,6 +10,7 @@ import base64
 import hashlib
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -25,7 +26,7 @@ from splitter.core.clock import Clock
 from splitter.core.net import is_loopback
 
 LIMIT_S = 10.0
-_MOST_BYTES = 1_000_000
+_MOST_BYTES, _READ_BYTES = 1_000_000, 65_536
 _KNOWN_FOR_S = 3600.0  # what the provider says of itself; keys change more often, and are asked for when one is missing
 _AGAIN_AFTER_S = 5.0
 _LEEWAY_S = 60
@@ -158,11 +159,7 @@ class OpenIdProvider:
         now = self._clock.now()
         age_s = now - self._keys_at
         if self._keys is None or age_s > _KNOWN_FOR_S or (anew and age_s > _AGAIN_AFTER_S):
-            said = await self._ask("GET", provider.jwks_uri, dict[str, Any])
-            try:
-                self._keys = KeySet.import_key_set({"keys": [*said.get("keys", ())]})
-            except (JoseError, ValueError, TypeError, KeyError) as error:
-                raise OpenIdFault(f"the provider's keys cannot be read: {error}"[:200], away=True) from error
+            self._keys = _keys_of(await self._ask("GET", provider.jwks_uri, dict[str, Any]))
             self._keys_at = now
         return self._keys
 
@@ -189,7 +186,7 @@ class OpenIdProvider:
             None, (said.authorization_endpoint, said.token_endpoint, said.jwks_uri, said.userinfo_endpoint)
         ):
             parts = urlsplit(url)
-            if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+            if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
                 raise OpenIdFault(f"the provider names {url[:100]}, which is not https", away=True)
         return said
 
@@ -203,7 +200,7 @@ class OpenIdProvider:
                 ) as session,
                 session.request(method, url, allow_redirects=False, **more) as answer,
             ):
-                body = await answer.content.read(_MOST_BYTES)
+                body = await _whole(answer)
             if answer.status == 400 and method == "POST":
                 raise OpenIdFault("the provider does not know this login any more: begin anew")
             if answer.status != 200:
@@ -215,6 +212,27 @@ class OpenIdProvider:
             ) from error
         except msgspec.DecodeError as error:
             raise OpenIdFault(f"the provider's answer cannot be read: {error}"[:200], away=True) from error
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+    """All that an answer says, within limits. Raises OpenIdFault."""
+    body = b""
+    async for part in answer.content.iter_chunked(_READ_BYTES):
+        body += part
+        if len(body) > _MOST_BYTES:
+            raise OpenIdFault("the provider's answer is too long", away=True)
+    return body
+
+
+def _keys_of(said: Mapping[str, Any]) -> KeySet:
+    """The keys of a provider, but for those of a kind that we do not know (RFC 7517 §5). Raises OpenIdFault."""
+    keys, found = said.get("keys"), []
+    for one in keys if isinstance(keys, list) else ():
+        with suppress(JoseError, ValueError, TypeError, KeyError, AttributeError):
+            found += KeySet.import_key_set({"keys": [one]}).keys
+    if not found:
+        raise OpenIdFault("the provider names no key that could be read", away=True)
+    return KeySet(found)
 
 
 def claim(claims: Mapping[str, Any], path: str) -> Any:

@@ -129,7 +129,11 @@ class OpenIdRoutes:
             begun = msgspec.json.decode(unseal(self._access.secret, _VERSION, cookie), type=_Begun)
         except ValueError:
             begun = None
-        if begun is None or self._clock.wall() >= begun.until or not secrets.compare_digest(begun.state, state):
+        if (
+            begun is None
+            or self._clock.wall() >= begun.until
+            or not secrets.compare_digest(begun.state.encode(), state.encode())
+        ):
             raise ApiError(409, "login-not-begun", "this login was not begun in this browser, or too long ago")
         return begun
 

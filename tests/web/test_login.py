@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,13 @@ class TestASecondFactor:
         assert (await outside.code("POST", "/v1/login", **said))[1] == "too-many-logins"
 
 
+async def test_many_guesses_at_once_are_no_more_than_one_after_another(parts: Gateway, outside: Web) -> None:
+    let_in(parts, Account("8001", argon2=hash_of("red", b"0" * 16)))
+    guesses = [outside.code("POST", "/v1/login", **say(user="8001", password=f"p{n}")) for n in range(30)]
+    said = [code for _, code in await asyncio.gather(*guesses)]
+    assert (said.count("wrong-login"), said.count("too-many-logins")) == (limits.USER_FAILURES, 20)
+
+
 @pytest.mark.parametrize(
     ("role", "extension", "scopes"),
     [
@@ -175,7 +183,16 @@ class TestASecondFactor:
         (
             "supervisor",
             "8001",
-            ["calls:control", "calls:join", "calls:read", "calls:supervise", "desk", "pictures", "recordings:read"],
+            [
+                "calls:control",
+                "calls:join",
+                "calls:read",
+                "calls:supervise",
+                "desk",
+                "pictures",
+                "recordings:own",
+                "recordings:read",
+            ],
         ),
         ("auditor", "", ["calls:read", "recordings:read"]),
         ("admin", "8001", ["admin", "desk"]),

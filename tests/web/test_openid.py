@@ -109,6 +109,11 @@ class TestAHostilePage:
             await through(outside, "2")
             assert await outside.code("POST", PATH, **say(**theirs)) == (409, "login-not-begun")
 
+    async def test_has_no_state_that_could_be_ours(self, issuer: str, tmp_path: Path) -> None:
+        async with console(tmp_path, settings(issuer)) as (_, outside):
+            await through(outside, "1")
+            assert await outside.code("POST", PATH, **say(code="x", state="\u00e9")) == (409, "login-not-begun")
+
     async def test_cannot_use_a_code_twice_or_late(self, issuer: str, tmp_path: Path) -> None:
         async with console(tmp_path, settings(issuer)) as (parts, outside):
             came = await through(outside, "1")
@@ -149,6 +154,7 @@ class Hostile:
     def __init__(self) -> None:
         self.url = self.token = ""
         self.keys, self.asked_keys = KeySet([KEY]), 0
+        self.odd_keys: list[Any] = []
         self.metadata: dict[str, Any] = {}
         self.userinfo: dict[str, Any] = {"sub": "1"}
 
@@ -164,7 +170,8 @@ class Hostile:
                 return http.json_response({**told, **more, **self.metadata})
             case "/keys":
                 self.asked_keys += 1
-                return http.json_response(self.keys.as_dict(private=False))
+                keys = self.keys.as_dict(private=False)["keys"]
+                return http.json_response({"keys": [*self.odd_keys, *keys]})
             case "/token":
                 return http.json_response({"id_token": self.token, "access_token": "t", "token_type": "Bearer"})
             case _:
@@ -198,6 +205,23 @@ class TestAHostileProvider:
     async def test_that_is_none_is_believed(self, hostile: Hostile) -> None:
         hostile.signs(aud=["desk", "other"], azp="desk")
         assert (await self.person(hostile))["preferred_username"] == "ann"
+
+    async def test_that_says_much_is_heard_to_its_end(self, hostile: Hostile) -> None:
+        hostile.metadata = {"claims_supported": ["x" * 100] * 7_000}
+        hostile.signs()
+        assert (await self.person(hostile))["preferred_username"] == "ann"
+        hostile.metadata = {"claims_supported": ["x" * 100] * 20_000}
+        with pytest.raises(OpenIdFault, match="too long"):
+            await self.person(hostile)
+
+    async def test_that_has_keys_of_another_kind_too(self, hostile: Hostile) -> None:
+        hostile.odd_keys = [{"kty": "OKP", "crv": "X999", "x": "AA"}, {"kty": "new"}, {"kty": "RSA", "n": 7}, "x", {}]
+        hostile.signs()
+        assert (await self.person(hostile))["preferred_username"] == "ann"
+        hostile.keys = KeySet([])
+        with pytest.raises(OpenIdFault, match="no key") as caught:
+            await self.person(hostile)
+        assert caught.value.away
 
     @pytest.mark.parametrize(
         "said",
@@ -235,6 +259,7 @@ class TestAHostileProvider:
             {"token_endpoint": "http://192.0.2.1/token"},
             {"token_endpoint": "file:///etc/passwd"},
             {"jwks_uri": 7},
+            {"authorization_endpoint": "javascript://localhost/%0aalert(1)"},
         ],
         ids=str,
     )
