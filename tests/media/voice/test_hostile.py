@@ -45,3 +45,13 @@ class TestAnySide:
                     mixer.encode(side, block)
         assert mixer.incoming(0).discarded > 100
         assert mixer.report(0).delay_ms <= 200
+
+    def test_gets_no_more_than_its_share_of_a_worker(self, format: VoiceFormat) -> None:
+        mixer = Mixer()
+        mixer.admit(0, format)
+        incoming = mixer.incoming(0)
+        for number in range(5000):
+            head = struct.pack("!BBHII", 0x80, format.payload_type, number & 0xFFFF, number * 160, 7)
+            incoming.take(bytearray(head + bytes(40)), number / 2500)
+        assert incoming.packets + incoming.discarded == 5000
+        assert incoming.packets <= 600, "two seconds' worth, and what may have waited on the way"
