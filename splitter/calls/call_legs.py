@@ -16,7 +16,7 @@ from splitter.calls.legs.context import LegContext
 from splitter.calls.legs.kinds import AnyLeg
 from splitter.calls.legs.leg import SipLeg
 from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
-from splitter.calls.marks import marks_of
+from splitter.calls.marks import marks_of, tell_recorded
 from splitter.calls.messages import REPLACES, Pairs, Refusal
 from splitter.calls.services import Services
 from splitter.calls.settings import Role, Trunk
@@ -135,6 +135,7 @@ class CallLegs:
             talk.session.forget(side)
         identity = talk.identity if side is talk.far else shown_to_agent(talk.called_number, talk.identity)
         request = voice_invite(identity, to, talk.call_id, services.ids, offer, marks_of(talk))
+        tell_recorded(request, talk, to.trunk, services.recordings.settings)
         flow = services.driver.flow_to(to.trunk.network, *target)
         if before is not None:
             talk.remember(before.record)
@@ -226,6 +227,7 @@ class CallLegs:
         out = talk.far is Side.CALLER
         identity = shown_to_agent(talk.called_number, talk.identity) if out else talk.identity
         request = voice_invite(identity, to, talk.call_id, services.ids, offer, marks_of(talk))
+        tell_recorded(request, talk, to.trunk, services.recordings.settings)
         if said.replaces:
             request.headers.add("Replaces", said.replaces)
             request.headers.add("Require", REPLACES)

@@ -10,6 +10,7 @@ from typing import Any
 
 from splitter.calls.causes import tries_next_route
 from splitter.calls.identity import Destination, Identity, voice_invite
+from splitter.calls.marks import tell_recorded
 from splitter.calls.routing import routable
 from splitter.calls.services import Services
 from splitter.calls.session_id import SessionId
@@ -63,6 +64,7 @@ class Dialling:
         trunk, target, phone = way.trunk, way.target, self._live.pending.calling[name]
         to = Destination(trunk, way.number, services.driver.contact(trunk.network, target.transport))
         request = voice_invite(_inviter(talk, trunk), to, talk.call_id, services.ids, offer)
+        tell_recorded(request, talk, trunk, services.recordings.settings)
         half = f"{services.ids.number(2**128):032x}"
         phone.session = SessionId(caller=half) if trunk.role is Role.CENTRE else SessionId(centre=half)
         flow = services.driver.flow_to(trunk.network, *target)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from splitter.calls.asks import Bind, RecordCall
+from splitter.calls.asks import Bind, InvitePhone, RecordCall
 from splitter.calls.events import RecorderBack, RecorderSaid, RecordingTrouble
 from splitter.calls.states import CallState, RecordingAction, RecordingState
 from splitter.calls.view import RecordingView
@@ -374,3 +374,33 @@ class TestAWebCaller:
         world.restart()
         world.run(0.3)
         assert world.browsers.line(caller.call_id).view.recorded, "also by the gateway that comes after"
+
+
+class TestACentre:
+    @pytest.mark.parametrize(
+        ("rules", "told_so"),
+        [
+            ({"everything": True, "tell_centre": True}, ["yes"]),
+            ({"trunks": ("pbx",), "tell_centre": True}, ["yes"]),
+            ({"trunks": ("sbc",), "tell_centre": True}, ["yes"]),
+            ({"desks": ("8001",), "tell_centre": True}, []),
+            ({"everything": True}, []),
+        ],
+    )
+    def test_is_told_of_a_call_that_will_be_recorded(
+        self, world: World, tmp_path: Path, rules: dict[str, object], told_so: list[str]
+    ) -> None:
+        Scene(world, tmp_path / "recordings", **rules)
+        caller = world.sbc.invite(headers=[("X-Splitter-Recorded", "yes")])
+        assert world.pbx.take().invite.headers.get_all("x-splitter-recorded") == told_so
+        caller.cancel()
+        world.settle()
+
+    def test_that_is_called_in_later_is_told_what_is_so_then(self, world: World, tmp_path: Path) -> None:
+        """Whatever the rules say: somebody has ended the recording."""
+        scene = Scene(world, tmp_path / "recordings", everything=True, tell_centre=True)
+        caller, _ = connected(world)
+        ask(world, caller, STOP, may_end=True)
+        assert scene.state(caller) is RecordingState.OFF
+        told(world, caller, InvitePhone("8002", "agent 8001"))
+        assert world.pbx.take().invite.headers.get_all("x-splitter-recorded") == []

@@ -77,6 +77,9 @@ class RecordingSettings:
     on_demand: Annotated[bool, Key(taken=Uptake.LIVE)] = True
     """Agents may begin and end recordings of their own calls. They may always pause one, for card numbers; what is
     recorded by the rules above only an operator can end."""
+    tell_centre: Annotated[bool, Key(taken=Uptake.LIVE)] = False
+    """The INVITEs of calls that are recorded, or will be from the answer on, say so to the centre:
+    "X-Splitter-Recorded: yes", so that its announcement can."""
     required: Annotated[bool, Key(taken=Uptake.LIVE)] = False
     """While nothing can be recorded (no disk, no recorder), new calls that the rules for all, trunks and numbers would
     record are refused with 503. Calls that are answered already go on, whatever happens."""
