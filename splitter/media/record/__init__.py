@@ -29,6 +29,7 @@ Layout
     stamper    asks for those of the ledger while it grows
     index      what was recorded, to be searched
     ledger     what was recorded, opened and deleted, as evidence
+    ledger_reading  the ledger read and checked, also while it grows
     remains    what a recorder that was killed has left
     beside     pictures that are kept beside a recording
     happenings     what happened while one was made

@@ -55,8 +55,11 @@ class RecordingKeeper:
 
     def hold(self, id: str, held: bool, by: str, reason: str) -> None:
         """Let nothing delete a recording, or let it be deleted again. Raises OSError."""
+        if held:
+            self._index.held(id, True)  # first: whoever is killed in between has kept it
         self._ledger.add("held" if held else "released", {"recording": id, "by": by, "reason": reason}, self._wall())
-        self._index.held(id, held)
+        if not held:
+            self._index.held(id, False)
 
     def moving(self, id: str, paths: list[str]) -> None:
         """Note that files of a recording may be in the store from now on. Raises RecordingRefused, OSError."""

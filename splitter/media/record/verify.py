@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from cryptography.x509 import Certificate
 
@@ -16,12 +16,13 @@ from splitter.media.record.file import events_of, pieces_of_source, root_of, sum
 from splitter.media.record.films import peaks_of
 from splitter.media.record.index import everything
 from splitter.media.record.keys import CheckingKey
-from splitter.media.record.ledger import FIRST, LedgerEntry, lines, read_line
+from splitter.media.record.ledger_reading import LedgerReading
 from splitter.media.record.matroska import HEAD_BYTES
 from splitter.media.record.seal import MAGIC, head_bytes_of
 from splitter.media.record.shelf import RecordingShelf
 from splitter.media.record.source import LocalSource, RecordingSource
 from splitter.media.record.stamps_check import look_at_stamps
+from splitter.media.record.stored import to_remove
 
 _SUFFIXES = ("mkv", "mp4", *KINDS.values())
 _FIELDS = ("call_id", "short_code", "caller", "called", "direction")
@@ -45,7 +46,7 @@ class Examination:
 def examine(
     folder: Path, key: CheckingKey, shelf: RecordingShelf | None = None, roots: Sequence[Certificate] = ()
 ) -> Examination:
-    """Hold files, ledger and index of a folder against each other.
+    """Hold files, ledger and index of a folder against each other; recordings may go on meanwhile.
 
     Args:
         shelf: reads what was moved to a store as well; all of it, which takes its time.
@@ -55,26 +56,21 @@ def examine(
         LocalError: the folder cannot be read.
     """
     found = Examination()
-    lying = Lying(folder, shelf)
+    said = LedgerReading(folder, key, found.wrong)
+    lying = Lying(folder, shelf, said)
     try:
-        ledger = list(_entries(folder, key, found))
-        begun, ended, deleted, moved = _sorted(ledger)
-        lying.moved = moved
-        for path in begun:
-            if path not in deleted:
-                _look_at(lying, path, ended.get(path), found)
-        stills = {str(entry.about.get("file", "")): entry.about for entry in ledger if entry.kind in KINDS}
-        for path, about in stills.items():
-            if path not in deleted:
-                _look_at_still(lying, path, str(about.get("hash", "")), found)
-        films = {str(entry.about.get("file", "")): entry.about for entry in ledger if entry.kind == "rendered"}
-        for path, about in films.items():
-            if path not in deleted:
-                _look_at_film(lying, path, about, found)
-        _look_for_strangers(folder, {*begun, *ended, *stills, *films}, found)
+        said.read_on()
+        said.begin_news()
+        deleted = set(said.deleted)
+        _judge(said, said.begun, found, partial(_look_at, lying))
+        _judge(said, said.beside, found, partial(_look_at_still, lying))
+        _judge(said, said.films, found, partial(_look_at_film, lying))
+        _judge(said, deleted, found, partial(_look_at_deleted, lying))
+        _look_for_strangers(folder, said, found)
         _look_for_strangers_in_store(lying, found)
-        look_at_stamps(folder, ledger, list(roots), found.wrong)
-        _look_at_index(folder, begun, ended, found)
+        _look_at_index(folder, said, found)
+        look_at_stamps(folder, said.entries, list(roots), found.wrong)
+        said.end()
     except OSError as error:
         words = f"{error.filename or folder}: {error.strerror or error}"
         if not found.wrong:
@@ -82,82 +78,35 @@ def examine(
         found.wrong.append(f"{words}; what comes after it was not looked at")
     except (TypeError, ValueError, AttributeError):
         found.wrong.append("ledger: it has entries that no recorder writes; what comes after them was not looked at")
+    found.entries = len(said.entries)
     return found
 
 
-def _entries(folder: Path, key: CheckingKey, found: Examination) -> Iterator[LedgerEntry]:
-    """The entries of the ledger, in order; what is wrong with the chain is noted."""
-    previous, number, torn = FIRST, 0, ""
-    strangers: set[str] = set()
-    for day, line in lines(folder):
-        entry = read_line(line)
-        if entry is None:
-            torn = f"ledger {day}: a line after entry {number} cannot be read"
-            continue
-        if torn and entry.kind != "mended":
-            found.wrong.append(torn)
-        torn = ""
-        found.entries += 1
-        where = f"ledger {day}, entry {entry.number} ({entry.kind})"
-        if entry.number != number + 1:
-            gone = entry.number - number - 1
-            words = f"{gone} entries before it are missing" if gone > 0 else "it stands where it does not belong"
-            found.wrong.append(f"{where}: the chain is cut: {words}")
-        elif entry.previous != previous:
-            found.wrong.append(f"{where}: the chain is cut: the entry before it is not the one that it was bound to")
-        if entry.own_hash != entry.hash:
-            found.wrong.append(f"{where}: it was changed")
-        elif entry.key != key.name:
-            if entry.key not in strangers:
-                found.wrong.append(f"{where}: signed with another key, {entry.key}, and not with {key.name}")
-            strangers.add(entry.key)
-        elif not key.signed(bytes.fromhex(entry.hash), entry.signature):
-            found.wrong.append(f"{where}: its signature is not that of key {key.name}")
-        previous, number = entry.hash, entry.number
-        yield entry
-    if torn:
-        found.wrong.append(torn)
-
-
-Abouts = dict[str, dict[str, Any]]
-
-
-def _sorted(ledger: list[LedgerEntry]) -> tuple[Abouts, Abouts, set[str], set[str]]:
-    """By file: what was said at its begin and its end, and which were deleted, and moved to a store."""
-    begun: Abouts = {}
-    ended: Abouts = {}
-    deleted: set[str] = set()
-    moved: set[str] = set()
-    for entry in ledger:
-        path = str(entry.about.get("file", ""))
-        if entry.kind == "begun":
-            begun[path] = entry.about
-        elif entry.kind == "ended":
-            ended[path] = entry.about
-        elif entry.kind == "deleted":
-            deleted.update(entry.about.get("files", ()))
-        elif entry.kind == "moved":
-            moved.update(entry.about.get("files", ()))
-    return begun, ended, deleted, moved
+def _judge(
+    said: LedgerReading, paths: Iterable[str], found: Examination, look: Callable[[str, Examination], None]
+) -> None:
+    """Look at files, but for those that the ledger has something new of since: they are moved, deleted or made anew."""
+    for path in tuple(paths):
+        mine = Examination()
+        look(path, mine)
+        found.files += mine.files
+        found.unended += mine.unended
+        if mine.wrong and not said.has_news_of(path):
+            found.wrong += mine.wrong
 
 
 class Lying:
-    """Files as they lie here, or in a store.
+    """Files as they lie here, or in a store. `said`: what the ledger says of them."""
 
-    Attributes:
-        moved: those that the ledger says are in the store.
-    """
-
-    def __init__(self, folder: Path, shelf: RecordingShelf | None) -> None:
-        self.folder, self.shelf = folder, shelf
-        self.moved: set[str] = set()
+    def __init__(self, folder: Path, shelf: RecordingShelf | None, said: LedgerReading) -> None:
+        self.folder, self.shelf, self.said = folder, shelf, said
 
     def source(self, path: str, what: str, found: Examination) -> RecordingSource | None:
         """A file to read; what is wrong where it is not there is noted."""
         whole = self.folder / path
-        where = "" if path not in self.moved else ": it was moved to the store, and is not there"
+        where = "" if path not in self.said.moved else ": it was moved to the store, and is not there"
         try:
-            if whole.exists() or path not in self.moved:
+            if whole.exists() or path not in self.said.moved:
                 return LocalSource(whole)
             if self.shelf is None:
                 found.wrong.append(f"{path}: {what} was moved to the store, and was not looked at")
@@ -192,8 +141,11 @@ class Lying:
         return ""
 
 
-def _look_at(lying: Lying, path: str, end: dict[str, Any] | None, found: Examination) -> None:
+def _look_at(lying: Lying, path: str, found: Examination) -> None:
+    if path in lying.said.deleted:
+        return
     found.files += 1
+    end = lying.said.ended.get(path)
     if end is None and (lying.folder / path).exists():
         found.unended.append(path)
         return
@@ -207,21 +159,33 @@ def _look_at(lying: Lying, path: str, end: dict[str, Any] | None, found: Examina
     events = str(end.get("events", ""))
     if events:
         _look_beside(lying, path, events, found)
+    elif "events" in end and events_of(lying.folder / path).exists():
+        found.wrong.append(f"{path}: its events were added")
 
 
-def _look_at_still(lying: Lying, path: str, expected: str, found: Examination) -> None:
+def _look_at_still(lying: Lying, path: str, found: Examination) -> None:
+    if path in lying.said.deleted:
+        return
     found.files += 1
     read = lying.pieces(path, "the screenshot", found)
-    if read is not None and root_of(read[0]) != expected:
+    if read is not None and root_of(read[0]) != str(lying.said.beside[path].get("hash", "")):
         found.wrong.append(f"{path}: the screenshot was changed")
 
 
-def _look_at_film(lying: Lying, path: str, about: dict[str, Any], found: Examination) -> None:
+def _look_at_film(lying: Lying, path: str, found: Examination) -> None:
+    if path in lying.said.deleted:
+        return
     found.files += 1
+    about = lying.said.films[path]
     for file, name, expected in ((path, "film", "hash"), (str(peaks_of(Path(path))), "loudness", "peaks")):
         read = lying.pieces(file, f"the {name}", found)
         if read is not None and root_of(read[0]) != str(about.get(expected, "")):
             found.wrong.append(f"{path}: the {name} was changed")
+
+
+def _look_at_deleted(lying: Lying, path: str, found: Examination) -> None:
+    if (lying.folder / path).exists():
+        found.wrong.append(f"{path}: the ledger says that it was deleted, and it is there")
 
 
 def _look_beside(lying: Lying, path: str, expected: str, found: Examination) -> None:
@@ -246,28 +210,39 @@ def _place(lying: Lying, path: str, hashes: list[str], now: int, first: bytes, s
 
 
 def _look_for_strangers_in_store(lying: Lying, found: Examination) -> None:
-    if lying.shelf is None or not lying.moved:
+    if lying.shelf is None or not lying.said.moved:
         return
     try:
         store = lying.shelf.store
-        for path in store.paths() if store is not None else ():
-            if path not in lying.moved:
+        there = list(store.paths()) if store is not None else []
+        leaving = set(to_remove(lying.folder, len(there)))  # it was deleted on its way
+        strangers = [path for path in there if path not in leaving and not (lying.folder / path).exists()]
+        lying.said.read_on()
+        for path in strangers:  # what lies here as well is on its way there
+            if path not in lying.said.moved:
                 found.wrong.append(f"{path}: the file was added to the store: the ledger knows nothing of it")
     except LocalError as error:
         found.wrong.append(f"the store was not looked through: {error}")
 
 
-def _look_for_strangers(folder: Path, known: set[str], found: Examination) -> None:
-    for path in sorted(path for suffix in _SUFFIXES for path in folder.glob(f"*/*.{suffix}")):
+def _look_for_strangers(folder: Path, said: LedgerReading, found: Examination) -> None:
+    there = sorted(path for suffix in _SUFFIXES for path in folder.glob(f"*/*.{suffix}"))
+    said.read_on()
+    for path in there:
         name = str(path.relative_to(folder))
-        if name not in known:
+        if name not in said.known:
             found.wrong.append(f"{name}: the file was added: the ledger knows nothing of it")
 
 
-def _look_at_index(folder: Path, begun: Abouts, ended: Abouts, found: Examination) -> None:
+def _look_at_index(folder: Path, said: LedgerReading, found: Examination) -> None:
+    begun, ended, held = dict(said.begun), dict(said.ended), set(said.held)
     rows = {row.id: row for row in everything(folder)}
-    said = {str(about.get("recording", "")): about for about in begun.values()}
-    for id, about in said.items():
+    said.read_on()
+    about_of = {str(about.get("recording", "")): about for about in begun.values()}
+    paths_of: dict[str, list[str]] = {}
+    for path, about in begun.items():
+        paths_of.setdefault(str(about.get("recording", "")), []).append(path)
+    for id, about in about_of.items():
         row = rows.get(id)
         if row is None:
             found.wrong.append(f"recording {id}: its row in the index was deleted")
@@ -276,14 +251,17 @@ def _look_at_index(folder: Path, begun: Abouts, ended: Abouts, found: Examinatio
             if getattr(row, name) != about.get(name, ""):
                 words = f"{name} is {getattr(row, name)!r}, and was {about.get(name, '')!r}"
                 found.wrong.append(f"recording {id}: its row in the index was changed: {words}")
+        if row.held not in (id in held, id in said.held):
+            words = "it is held, and was not" if row.held else "it is not held, and was"
+            found.wrong.append(f"recording {id}: its row in the index was changed: {words}")
         listed = {part.path: part for part in row.parts}
-        for path in (path for path, one in begun.items() if one.get("recording") == id):
+        for path in paths_of[id]:
             part, end = listed.get(path), ended.get(path)
             if part is None:
                 found.wrong.append(f"{path}: its row in the index was deleted")
             elif end is not None and part.hash != end.get("hash"):
                 found.wrong.append(f"{path}: its row in the index was changed: another hash")
+    known = {str(about.get("recording", "")) for about in said.begun.values()}
     found.wrong.extend(
-        f"recording {id}: its row in the index was added: the ledger knows nothing of it"
-        for id in rows.keys() - said.keys()
+        f"recording {id}: its row in the index was added: the ledger knows nothing of it" for id in rows.keys() - known
     )

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from splitter.media.record.file import events_of
+from splitter.media.record import verify
+from splitter.media.record.file import events_of, pieces_of_source
 from splitter.media.record.index import NAME
 from splitter.media.record.keys import public_of, read_or_make, read_public
 from splitter.media.record.ledger import RecordingLedger, folder_of
@@ -103,6 +104,36 @@ def _swap(stage: Stage) -> None:
     other.write_bytes(data)
 
 
+def _more_in_an_entry(stage: Stage) -> None:
+    """What stands there twice, or unasked, is read by people and by no check."""
+    path = ledger_of(stage)
+    path.write_bytes(path.read_bytes().replace(b'{"about":', b'{"about":{"by":"nobody"},"about":', 1))
+
+
+def _put_back(stage: Stage) -> None:
+    path = stage.files[0]
+    stage.studio.keeper.delete("call-1", "me", "asked for")
+    path.write_bytes(b"another")
+
+
+def _released_by_hand(stage: Stage) -> None:
+    stage.studio.keeper.hold("call-1", True, "me", "case 7")
+    _sql("UPDATE recording SET held = 0")(stage)
+
+
+def _deleted_while_held(stage: Stage) -> None:
+    _released_by_hand(stage)
+    stage.studio.keeper.delete("call-1", "retention", "older than 7 days")
+
+
+def _events_of_none(stage: Stage) -> None:
+    stage.studio.ledger.add("ended", {"recording": "call-3", "file": "2023-11-14/call-3.1.mkv", "events": ""})
+    stage.studio.ledger.add("begun", {"recording": "call-3", "file": "2023-11-14/call-3.1.mkv"})
+    path = stage.folder / "2023-11-14" / "call-3.1.mkv"
+    path.write_bytes(b"x")
+    events_of(path).write_bytes(b"{}")
+
+
 CASES: dict[str, tuple[Callable[[Stage], object], str]] = {
     "one bit": (_bit, "call-1.1.mkv: the file was changed"),
     "a bit of the head": (_head, "call-1.1.mkv: the file was changed in its head"),
@@ -147,6 +178,15 @@ CASES: dict[str, tuple[Callable[[Stage], object], str]] = {
         lambda stage: stage.files[0].with_name("call-1.still-9.png").write_bytes(b"x"),
         "call-1.still-9.png: the file was added",
     ),
+    "something added to an entry": (_more_in_an_entry, "something was added to it that was not signed"),
+    "a deleted file put back": (_put_back, "call-1.1.mkv: the ledger says that it was deleted, and it is there"),
+    "a hold taken away": (
+        _released_by_hand,
+        "recording call-1: its row in the index was changed: it is not held, and was",
+    ),
+    "a hold made up": (_sql("UPDATE recording SET held = 1"), "was changed: it is held, and was not"),
+    "deleted while it was held": (_deleted_while_held, "recording call-1: it was deleted while it was held"),
+    "events added": (_events_of_none, "call-3.1.mkv: its events were added"),
     "the key swapped": (_another_key, "signed with another key"),
 }
 
@@ -169,6 +209,41 @@ def test_entries_that_no_recorder_writes_break_neither_the_look_nor_the_next_rec
         file.write(msgspec.json.encode(entry) + b"\n")
     assert any("entry 8" in one for one in wrong(stage))
     stage.started()
+
+
+class TestWhatGoesOnMeanwhile:
+    """A look takes hours where there is much, and calls are recorded, moved and deleted all the while."""
+
+    @pytest.fixture(autouse=True)
+    def slow(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
+        """Work that is done while the first file is looked at."""
+        work: list[Callable[[], object]] = []
+
+        def looking(*args: object) -> object:
+            while work:
+                work.pop(0)()
+            return pieces_of_source(*args)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(verify, "pieces_of_source", looking)
+        return work
+
+    def test_is_no_fault(self, stage: Stage, slow: list[Callable[[], object]]) -> None:
+        studio = stage.studio
+        slow += [
+            lambda: studio.begin(msgspec.structs.replace(ABOUT, id="call-3")),
+            lambda: studio.keep("still", "call-3", 1, b"a picture"),
+            lambda: studio.end("call-3"),
+            lambda: studio.begin(msgspec.structs.replace(ABOUT, id="call-4")),
+            lambda: studio.keeper.delete("call-2", "me", "asked for"),
+            lambda: studio.keeper.hold("call-1", True, "me", "case 7"),
+            lambda: studio.enter("moved", {"recording": "call-1", "files": ["2023-11-14/call-1.still-1.png"]}),
+            lambda: next(stage.folder.glob("*/call-1.still-1.png")).unlink(),
+        ]
+        assert wrong(stage) == [] and not slow
+
+    def test_hides_nothing(self, stage: Stage, slow: list[Callable[[], object]]) -> None:
+        slow += [lambda: stage.files[1].unlink(), lambda: stage.studio.enter("opened", {"recording": "call-1"})]
+        assert [one for one in wrong(stage) if "missing" in one]
 
 
 def test_the_place_of_a_change_in_a_long_file_is_told(tmp_path: Path) -> None:
