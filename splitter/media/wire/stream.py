@@ -2,17 +2,20 @@
 
 What is sent is written whole or not at all: where the connection is full, packets are lost as on a network that is, and
 nothing waits. So little is left unsent in the kernel that what is read at the other end is never older than a moment.
+Pictures are lost first: what is small, such as voice, a check or a report, has room beyond theirs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from fcntl import ioctl
 
 from splitter.core.errors import PeerError
 from splitter.media.wire.frames import Frames, StreamAddress, framed
@@ -21,11 +24,19 @@ from splitter.media.wire.host import PacketHandler
 UNSENT_LIMIT_BYTES = 128 << 10
 """What may wait in the kernel: a large key frame. At 1 Mbit/s it is a second."""
 
+SMALL_BYTES = 512
+"""Up to here a packet is no part of a picture, as a rule."""
+
+SPARE_BYTES = 16 << 10
+"""What may wait beyond that of small ones: a second of voice that brings two packets before it along."""
+
 UNREACHED_LIMIT_MS = 15_000
 """So long nothing of what was sent may be acknowledged."""
 
 _READ_BYTES = 8_192  # in one turn; then others have theirs
 _TCP_USER_TIMEOUT, _TCP_NOTSENT_LOWAT = 18, 25  # linux/tcp.h
+_UNSENT = 0x894B  # SIOCOUTQNSD of linux/sockios.h
+_SEND_BUFFER_BYTES = 1 << 18  # the kernel's own grows with the connection: a new one has no room for a key frame
 
 
 @dataclass(slots=True, eq=False)
@@ -75,7 +86,8 @@ class FramedStream:
         sock.setblocking(False)
         with suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, UNSENT_LIMIT_BYTES)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+            sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, UNSENT_LIMIT_BYTES + SPARE_BYTES)
             sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, UNREACHED_LIMIT_MS)
 
     def serve(self, on_frame: PacketHandler, on_gone: Callable[[str], None]) -> None:
@@ -87,7 +99,7 @@ class FramedStream:
 
     def send(self, data: bytes | bytearray | memoryview) -> bool:
         """Send a packet. Returns: False where it is lost."""
-        if self._rest or self.closed:
+        if self._rest or self.closed or (len(data) > SMALL_BYTES and self._crowded()):
             self._tally.unsent += 1
             return False
         frame = framed(data)
@@ -100,6 +112,14 @@ class FramedStream:
             self._rest = frame[sent:]
             self._loop.add_writer(self._sock.fileno(), self._on_writable)
         return True
+
+    def _crowded(self) -> bool:
+        """Whether so much waits that there is room for small packets alone."""
+        try:
+            waiting = ioctl(self._sock.fileno(), _UNSENT, bytes(4))
+        except OSError:
+            return False
+        return int.from_bytes(waiting, sys.byteorder) >= UNSENT_LIMIT_BYTES
 
     def _on_writable(self) -> None:
         """Send what is left of a packet."""

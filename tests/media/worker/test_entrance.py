@@ -159,6 +159,24 @@ async def test_a_browser_that_does_not_read_loses_whole_packets_and_holds_up_nob
             assert await reader.readexactly(length) == number.to_bytes(4, "big") * 300
 
 
+async def test_where_pictures_find_a_connection_full_a_voice_still_has_room_but_not_for_ever(tmp_path: Path) -> None:
+    async with entrances(tmp_path) as (entrance,), Callers(entrance) as callers:
+        guests = Guests(entrance)
+        reader, _ = await callers.connect(framed(request(f"{guests.door.ufrag}:x")))
+        await until(lambda: len(guests.streams) == 1)
+        send: Callable[[bytes], bool] = guests.streams[0].send  # type: ignore[attr-defined]
+        pictures = 0
+        while send(bytes(1200)):
+            pictures += 1
+        voices = [number for number in range(10_000) if send(number.to_bytes(4, "big") * 50)]
+        assert voices[:50] == list(range(50)), "a second of it"
+        assert len(voices) < 1000
+        assert not send(bytes(1200))
+        await reader.readexactly(pictures * 1202)
+        for number in voices:
+            assert await reader.readexactly(202) == framed(number.to_bytes(4, "big") * 50)
+
+
 async def test_with_its_user_a_connection_is_gone(tmp_path: Path) -> None:
     async with entrances(tmp_path) as (entrance,), Callers(entrance) as callers:
         guests = Guests(entrance)
