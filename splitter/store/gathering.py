@@ -86,7 +86,6 @@ class Gatherer:
     ) -> None:
         self._shelf = shelf
         self._ahead = ahead or WriteAheadLog(None)
-        self._gather_s = GATHER_S if self._ahead.folder is None else GATHER_AHEAD_S
         self._fence = 0
         self._on_loss = on_loss
         self.unread = False
@@ -183,6 +182,10 @@ class Gatherer:
         """The generation, for `whole`."""
         self._known = self.generation
         return self._known
+
+    @property
+    def _gather_s(self) -> float:
+        return GATHER_S if self._ahead.folder is None or self._ahead.fault else GATHER_AHEAD_S
 
     @property
     def alarm(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from splitter.store import gathering
 from splitter.store.copies import Copies
 from splitter.store.gathering import Gatherer, ShelfFault
 from splitter.store.rows import Batch, LiveRow, Mark, ShelfContent
+from splitter.store.write_ahead import WriteAheadLog
 from tests.interop.process import eventually
 
 
@@ -111,6 +113,17 @@ class TestMarks:
         eventually(lambda: "KeyError" in store.alarm, "an alarm")
         plank.fault = None
         assert store.flush(30) and store.alarm == "" and plank.rows == {"a": b"1"}
+        store.stop()
+
+    def test_nothing_waits_for_long_where_no_log_has_it_meanwhile(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(gathering, "GATHER_AHEAD_S", 3600.0)
+        plank = Plank()
+        store = Gatherer(plank, ahead=WriteAheadLog(tmp_path / "not there"))
+        store.start(9)
+        store.keep("a", b"1")
+        eventually(lambda: plank.rows == {"a": b"1"}, "a record")
         store.stop()
 
     def test_numbers_go_on_where_the_lease_does(self) -> None:
