@@ -166,7 +166,7 @@ class RecorderLink:
                 reader, self._writer = await self._arrive()
                 await self._live(reader)
                 reason = "it closed its connection"
-            except (OSError, LocalError, TimeoutError) as error:
+            except (OSError, LocalError, TimeoutError, ValueError) as error:  # ValueError: a line that is too long
                 reason = str(error) or type(error).__name__
             finally:
                 self._let_go()

@@ -53,3 +53,27 @@ async def test_one_that_was_silent_for_a_while_is_asked_again(tmp_path: Path, mo
         link.leave()
         await until(lambda: len(over) == 2)
         server.close()
+
+
+async def test_one_that_says_too_much_is_left_and_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(p, "LINE_LIMIT_BYTES", 1000)
+    came: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(writer)
+        while line := await reader.readline():
+            fault = "x" * 5000 if len(came) == 1 else ""
+            writer.write(p.write_line(p.RecorderAnswer(p.read_call(line).id, fault)))
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, str(tmp_path / CONTROL))
+    settings = RecordingSettings(folder=str(tmp_path / "recordings"))
+    backs: list[bool] = []
+    link = RecorderLink(settings, tmp_path, TelemetrySettings(), lambda: backs.append(True), lambda *what: None)
+    link.start()
+    try:
+        await until(lambda: backs)
+        assert len(came) == 2 and not link.fault
+    finally:
+        link.leave()
+        server.close()
