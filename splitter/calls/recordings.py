@@ -178,8 +178,13 @@ class Recordings:
             elsewhere.add_done_callback(self._saying.discard)
             if self._link is None:
                 return await elsewhere
-            if paused:  # nothing may be sent any more; else what is kept here waits for nobody
-                await elsewhere
+        fault = await self._say_here(view, recording, paused)
+        if self._recorders is not None and paused:  # nothing may be sent any more; else nobody waits for it
+            await elsewhere
+        return fault
+
+    async def _say_here(self, view: CallView, recording: str, paused: bool) -> str:
+        """What is kept here waits for nobody else."""
         assert self._link is not None
         await self._link.arrived()
         try:

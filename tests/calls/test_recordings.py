@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from splitter.calls.asks import Bind, InvitePhone, RecordCall
 from splitter.calls.events import RecorderBack, RecorderSaid, RecordingTrouble
+from splitter.calls.recordings import Recordings
 from splitter.calls.states import CallState, RecordingAction, RecordingState
 from splitter.calls.view import RecordingView
 from splitter.media.record.settings import RecordingSettings
@@ -360,6 +362,23 @@ async def test_of_a_call_that_ends_before_the_recorder_answers_nothing_is_kept(t
     link.asked.clear()
     recordings.on_still(view.call_id, 1, b"PNG")
     assert not link.asked, "it is of a call that has ended"
+
+
+async def test_a_pause_is_kept_here_whatever_others_do(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "recordings")
+    _, link, taps = recordings_of(stage)
+    never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    class Stuck:
+        def say(self, *_: object) -> asyncio.Future[str]:
+            return never
+
+    recordings = Recordings(RecordingSettings(str(stage.folder)), link, taps, Stuck())  # type: ignore[arg-type]
+    saying = asyncio.ensure_future(recordings.say(CALL, "call-1", True))
+    while not link.asked:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    never.set_result("")
+    assert await saying == ""
 
 
 class TestAWebCaller:
