@@ -139,7 +139,7 @@ def _add(parent: Xml.Element, name: str, text: str = "", **attributes: str) -> X
 def _readable(text: str) -> str:
     """Text without what XML cannot hold (XML 1.0 §2.2): names come from strangers."""
     return "".join(
-        letter
+        " " if letter in "\t\n" else letter  # a line of its own could look like a boundary of MIME
         for letter in text
         if letter in "\t\n" or " " <= letter <= "\ud7ff" or "\ue000" <= letter <= "\ufffd" or letter >= "\U00010000"
     )

@@ -78,7 +78,8 @@ class Recorders:
         if recording not in self._wanted:
             self.link.tell(f.ForgetRecording(recording))
         elif isinstance(answer, f.ForwarderAnswer) and answer.lines is not None:
-            self.on_lines(recording, answer.lines)
+            self._lines[recording] = answer.lines
+            session.go_on(answer.lines)
         return session.fault
 
     def _begin(self, view: CallView, recording: str) -> RecordingSession:

@@ -56,6 +56,7 @@ class RecordingSession:
         self._hunt = RecorderHunt()
         self._dirty = False
         self._offers = 0
+        self._to: dict[int, f.LineTarget] | None = None  # where lines go; None: as a gateway before this one has said
         self._leg: SipLeg | None = None
         self._events: deque[tuple[SipLeg, e.LegEvent]] = deque()
         self._alarms: dict[Alarm, asyncio.TimerHandle] = {}
@@ -70,13 +71,22 @@ class RecordingSession:
         if self._content.see(lines):
             self._change(_FEWER_S if fewer else _GATHER_S)
 
+    def go_on(self, lines: tuple[f.SeenLine, ...]) -> None:
+        """The forwarder carries these lines, and may have missed what was said while it could not be asked."""
+        if self.state is RecorderState.RECORDING and self._to is not None and lines == self._content.lines:
+            self._send(self._to)
+            self._say_taken()
+        elif self._content.paused:
+            self._send({})
+        self.see(lines)
+
     def pause(self, paused: bool) -> None:
         """Send nothing, or send again."""
         if paused == self._content.paused:
             return
         self._content.paused = paused
         if paused:
-            self._parts.forward(f.SendLines(self.recording, {}))
+            self._send({})
         self._change(0.0)
 
     def follow(self, view: CallView, named: str) -> None:
@@ -105,7 +115,7 @@ class RecordingSession:
         self._parts.bind(note.call_id, leg.sip_call_id, dialog.local_tag if dialog is not None else "")
         self.state = RecorderState.RECORDING
         self._hunt.take(asyncio.get_running_loop().time())
-        self._parts.said(self.recording, f"recorded by {trunk.name}", False)
+        self._say_taken()
         self._change(_GATHER_S)  # whatever has happened meanwhile; and it refreshes the session
 
     # ---- its way to a recorder -------------------------------------------------------------------------------------
@@ -146,7 +156,7 @@ class RecordingSession:
     def _wait(self, reason: str, lost: bool = False) -> None:
         self.state, self._leg = RecorderState.WAITING, None
         self._cancel_timer()
-        self._parts.forward(f.SendLines(self.recording, {}))
+        self._send({})
         pause_s = self._hunt.pause_s(lost, self._parts.ids.number(1000) / 1000)
         if pause_s is not None:
             self._after(pause_s)
@@ -281,9 +291,18 @@ class RecordingSession:
         """The recorder has accepted what we offered last."""
         leg.terms.note_accepted()
         leg.terms.note_remote(session)
-        self._parts.forward(f.SendLines(self.recording, self._content.targets(session)))
+        self._send(self._content.targets(session))
         self.fault = ""
-        self._parts.said(self.recording, f"recorded by {leg.trunk.name}", False)
+        self._say_taken()
+
+    def _send(self, to: dict[int, f.LineTarget]) -> None:
+        """Have lines sent there, and the others nowhere."""
+        self._to = to
+        self._parts.forward(f.SendLines(self.recording, to))
+
+    def _say_taken(self) -> None:
+        if self._leg is not None:
+            self._parts.said(self.recording, f"recorded by {self._leg.trunk.name}", False)
 
     def _offer(self) -> None:
         """Offer what has changed, with all metadata (§7.1.1.2); who takes part is told so too."""
@@ -313,7 +332,7 @@ class RecordingSession:
         if leg.answer(txn, ours):
             leg.terms.note_answered(ours)
             leg.terms.note_remote(theirs)
-            self._parts.forward(f.SendLines(self.recording, self._content.targets(theirs)))
+            self._send(self._content.targets(theirs))
 
     # ---- its life --------------------------------------------------------------------------------------------------
 

@@ -68,6 +68,24 @@ class Elsewhere:
         world.ground.recordings = self.recordings
         world.bus.subscribe("recordings", CallView, self.recordings.on_call)
 
+    def find_forwarder(self, trouble: str = "") -> None:
+        """The forwarder was out of reach, and is found again as it was."""
+        if trouble:
+            self._on_trouble("", trouble)
+            self.world.run(0.1)
+        self.deaf = False
+        self._on_back()
+        self.world.run(0.1)
+
+    @property
+    def deaf(self) -> bool:
+        """The forwarder hears nothing that it is told."""
+        return self.link.deaf
+
+    @deaf.setter
+    def deaf(self, deaf: bool) -> None:
+        self.link.deaf = deaf
+
     def _link(self, host: str, on_back: Any, on_trouble: Any, on_lines: Any, on_wanted: Any) -> Any:
         self._on_back, self._on_trouble = on_back, on_trouble
 

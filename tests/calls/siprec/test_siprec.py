@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from splitter.calls.asks import Bind, RecordCall
+from splitter.calls.siprec.metadata import RecordedPerson, RecordingMetadata, write_metadata
 from splitter.calls.states import RecordingAction, RecordingState
+from splitter.media.forward.protocol import SendLines
 from splitter.media.record.protocol import AskHow
 from splitter.rtp import feedback, rtcp
 from tests.calls.kit import connected, denied, ended, told
@@ -200,6 +202,24 @@ class TestDeath:
         assert to == {session.answer.media[0].port}, "the caller's voice goes where the centre's belongs"
         ended(world, caller, centre)
 
+    def test_of_the_way_to_the_forwarder_loses_no_word(self, world: World, scene: Elsewhere) -> None:
+        caller, centre, streams = recorded(world, scene)
+        scene.deaf = True
+        told(world, caller, RecordCall(RecordingAction.PAUSE, "agent"))
+        world.run(2)
+        assert scene.session().directions() == ["inactive", "inactive"]
+        scene.deaf = False
+        scene.find_forwarder()
+        scene.hall.voice(streams["caller"], 1, 160)
+        assert not scene.hall.ports[0].sent, "a paused recording goes on where nobody heard of the pause"
+        told(world, caller, RecordCall(RecordingAction.RESUME, "agent"))
+        world.run(1)
+        scene.deaf = True
+        scene.find_forwarder("the forwarder does not answer")
+        scene.hall.voice(streams["caller"], 2, 320)
+        assert scene.hall.ports[0].sent and view(world, caller) == (RecordingState.RECORDING, "recorded by nice")
+        ended(world, caller, centre)
+
     def test_of_signalling_keeps_the_session(self, world: World, scene: Elsewhere) -> None:
         caller, centre, streams = recorded(world, scene)
         notes_left = scene.hall.ask(AskHow()).notes
@@ -209,7 +229,9 @@ class TestDeath:
         assert scene.hall.ports[0].sent, "the forwarder sends without a gateway"
         scene.link.notes, scene.link.left = notes_left, frozenset(notes_left)
         world.begin_again()
+        scene.link.asked.clear()
         world.run(2)
+        assert [one.to for one in scene.link.asked if isinstance(one, SendLines) and not one.to] == [], "there is a gap"
         session = scene.session()
         assert session.offers == 2 and session.faults == [] and len(scene.servers["nice"].sessions) == 1
         ended(world, caller, centre)
@@ -249,3 +271,10 @@ class TestBeside:
         assert view(world, caller)[0] is RecordingState.PAUSED
         status, _ = denied(world, caller, RecordCall(RecordingAction.RESUME, "agent"))
         assert status == 503 and view(world, caller)[0] is RecordingState.STOPPED
+
+
+def test_a_name_makes_no_line_of_its_own() -> None:
+    """It stands in a body of several parts, whose boundaries are lines."""
+    person = RecordedPerson("a", "sip:a@b", "ann\r\n--splitter-siprec\r\n\ud800<&\x00")
+    said = write_metadata(RecordingMetadata("c", (), 0.0, (person,), ()))
+    assert b">ann --splitter-siprec &lt;&amp;<" in said and said.count(b"\n") == 1
