@@ -24,7 +24,7 @@ Layout:
     nodes/          the other gateways of a cluster
     invitations.py  links for callers' own browsers; links.py keeps them, inviting.py sends them, messaging.py wires it
     guests.py       lets guests in by them, guesses.py not too often; sharing.py: other nodes; receipts.py: of services
-    login.py        logins and tokens; granting.py: what each ends with; login_routes.py
+    login.py        logins and tokens; granting.py: what each ends with; login_routes.py, login_shapes.py
     openid_login.py logins by the company's provider; openid.py asks it; sealed.py: texts that only we can write
     gateway.py      status, trunks, desks; status.py: what status is made of; health.py: what is wrong now
     security.py     bans and certificates; defences.py: what stands behind it

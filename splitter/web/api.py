@@ -27,6 +27,7 @@ from splitter.web.guest_routes import guest_routes
 from splitter.web.guests import GUEST_BODY, LOGO, GuestRoutes
 from splitter.web.invitations import INVITATION_BODY, STATUS_BODY, InvitationRoutes
 from splitter.web.login_routes import login_routes
+from splitter.web.login_shapes import Revoked
 from splitter.web.nodes.kept import KeptElsewhere
 from splitter.web.openapi import document
 from splitter.web.pages import FOLDERS, Pages
@@ -333,7 +334,7 @@ def _gateway(ports: Ports) -> tuple[Operation, ...]:
                 revocations.revoke,
                 "Revoke a token",
             ),
-            answers=(GoodAnswer(200, "it is so from now on", shapes.Revoked),),
+            answers=(GoodAnswer(200, "it is so from now on", Revoked),),
             body=REVOCATION_BODY,
         ),
         Operation(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from splitter.calls.browsers.view import WebCallView
 from splitter.calls.logins.access import Scope
-from splitter.web import shapes
 from splitter.web.caller_events import CallerEvents
 from splitter.web.caller_shapes import WebCall
 from splitter.web.callers import CALL_BODY, CAMERA_BODY, CUSTOMER_BODY, WEB_OFFER_BODY, CallerRoutes
 from splitter.web.callers_admission import CallerAdmission
+from splitter.web.login_shapes import Minted
 from splitter.web.ports import Ports
 from splitter.web.routes import GoodAnswer, Operation
 
@@ -19,7 +19,7 @@ def caller_routes(ports: Ports) -> tuple[Operation, ...]:
     callers = CallerRoutes(ports.door, ports.access, ports.clock, admission)
     every, one = "/v1/web/calls", "/v1/web/calls/{call}"
     caller, makers = frozenset({Scope.CALLER, Scope.CONTROL}), frozenset({Scope.WEB})
-    made, gone = GoodAnswer(201, "the token", shapes.Minted), GoodAnswer(204, "it is over", kind="")
+    made, gone = GoodAnswer(201, "the token", Minted), GoodAnswer(204, "it is over", kind="")
     begun = GoodAnswer(201, "the call, with our SDP answer", WebCall, headers=("Location",))
     shown = GoodAnswer(200, "how the call stands", WebCallView)
     switched = GoodAnswer(101, "a WebSocket of the subprotocol splitter.caller.v1", kind="")

@@ -33,10 +33,10 @@ from splitter.web.bodies import read_json
 from splitter.web.caller_shapes import CameraWish, CustomerWish, WebCall, WebCallWish, WebOffer
 from splitter.web.callers_admission import CallerAdmission
 from splitter.web.errors import ApiError, json_response
+from splitter.web.login_shapes import Minted
 from splitter.web.proxies import remote_of
 from splitter.web.relays import relays_for
 from splitter.web.routes import JSON, SDP_BYTES, Body
-from splitter.web.shapes import Minted
 
 _JSON_BYTES = 2 * SDP_BYTES  # an offer in JSON has its line ends escaped
 CALL_BODY = Body((JSON,), _JSON_BYTES, WebCallWish)

@@ -12,7 +12,7 @@ from splitter.telemetry import metrics
 from splitter.web.access import Access
 from splitter.web.bearer import Bearer, id_of, mint
 from splitter.web.errors import ApiError
-from splitter.web.shapes import LoggedIn
+from splitter.web.login_shapes import LoggedIn
 
 log = structlog.get_logger(__name__)
 

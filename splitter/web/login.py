@@ -22,11 +22,12 @@ from splitter.web.bearer import Bearer, id_of, login_mark, mint
 from splitter.web.bodies import read_json
 from splitter.web.errors import ApiError, json_response
 from splitter.web.granting import grant, must_wait
+from splitter.web.login_shapes import Login, Me, Minted, TokenWish
 from splitter.web.ports import Elsewhere
 from splitter.web.proxies import remote_of
 from splitter.web.relays import relays_for
 from splitter.web.routes import JSON, JSON_BYTES, Body
-from splitter.web.shapes import IceServer, Login, Me, Minted, TokenWish
+from splitter.web.shapes import IceServer
 
 LOGIN_BODY = Body((JSON,), JSON_BYTES, Login)
 TOKEN_BODY = Body((JSON,), JSON_BYTES, TokenWish)

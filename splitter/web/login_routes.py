@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from splitter.calls.logins.access import Scope
-from splitter.web import shapes
+from splitter.web import login_shapes as shapes
 from splitter.web.login import LOGIN_BODY, TOKEN_BODY, LoginRoutes
 from splitter.web.openid_login import OPENID_BODY, PATH, OpenIdRoutes
 from splitter.web.ports import Ports

@@ -27,11 +27,11 @@ from splitter.web.access import Access
 from splitter.web.bodies import read_json
 from splitter.web.errors import ApiError, json_response
 from splitter.web.granting import grant, must_wait
+from splitter.web.login_shapes import LoggedIn, LoginWays, OpenIdAddress, OpenIdCode
 from splitter.web.openid import OpenIdFault, OpenIdProvider, claim
 from splitter.web.proxies import remote_of
 from splitter.web.routes import JSON, JSON_BYTES, Body
 from splitter.web.sealed import seal, unseal
-from splitter.web.shapes import LoggedIn, LoginWays, OpenIdAddress, OpenIdCode
 
 OPENID_BODY = Body((JSON,), JSON_BYTES, OpenIdCode)
 PATH = "/v1/login/openid"

@@ -8,11 +8,11 @@ from aiohttp import web
 from splitter.web.auth import bearer_of
 from splitter.web.bodies import read_json
 from splitter.web.errors import json_response
+from splitter.web.login_shapes import Revocation, Revoked
 from splitter.web.nodes.forward import was_forwarded
 from splitter.web.ports import Elsewhere
 from splitter.web.revocations import Revocations
 from splitter.web.routes import JSON, JSON_BYTES, Body
-from splitter.web.shapes import Revocation, Revoked
 
 REVOCATION_BODY = Body((JSON,), JSON_BYTES, Revocation)
 

@@ -45,7 +45,7 @@ OF_ACCOUNTS = (
 
 
 class AccountRole(StrEnum):
-    """What an account is for; `Account.may` can add to it."""
+    """The purpose of an account, which says what it may do; `Account.may` can add to it."""
 
     AGENT = "agent"
     SUPERVISOR = "supervisor"
@@ -54,7 +54,7 @@ class AccountRole(StrEnum):
 
     @property
     def scopes(self) -> frozenset[Scope]:
-        """What whoever has this role may do."""
+        """The rights of whoever has this role."""
         return _SCOPES[self]
 
 

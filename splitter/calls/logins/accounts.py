@@ -109,7 +109,7 @@ class Account:
 
     @property
     def scopes(self) -> frozenset[Scope]:
-        """What a login of it may do."""
+        """The rights of its logins."""
         return self.role.scopes | self.may
 
     def secret(self, algorithm: str, realm: str) -> str:
