@@ -10,6 +10,7 @@ import pytest
 from splitter.calls.settings import Srtp
 from splitter.calls.talk import record
 from splitter.media.ports.ends import RemoteEnd
+from splitter.sdp.srtp import PLAIN_OF
 from tests.calls.kit import connected, ended, joined
 from tests.calls.table import notes
 from tests.world import PeerCall, World
@@ -124,6 +125,26 @@ class TestChanges:
             call.unread.clear()
         ended(world, caller, centre)
 
+    def test_an_offer_that_is_refused_changes_none(self, world: World) -> None:
+        """It comes with another key, while an offer of ours is open, which is answered all the same."""
+        caller, centre = connected(world)
+        before = agreed(caller)
+        caller.on_reinvite = lambda call: None  # it asks its user
+        centre.reinvite(audio="sendonly")
+        caller.expect("INVITE")
+        caller.terminal.turn = 2  # type: ignore[attr-defined]
+        caller.update()
+        caller.expect("491 UPDATE")
+        caller.terminal.turn = 1  # type: ignore[attr-defined]
+        caller.accept()
+        centre.expect("200 re-INVITE")
+        world.run(1)
+        assert agreed(caller) == before
+        assert_keyed(world, caller, centre)
+        for call in (caller, centre):
+            call.unread.clear()
+        ended(world, caller, centre)
+
 
 class TestDeaths:
     def test_of_a_voice_worker_bring_new_keys(self, world: World) -> None:
@@ -138,6 +159,24 @@ class TestDeaths:
         world.run(1)
         assert agreed(caller)[1] != before[0][1] and agreed(centre)[1] != before[1][1]
         assert_keyed(world, caller, centre)
+        for call in (caller, centre):
+            call.unread.clear()
+        ended(world, caller, centre)
+
+    def test_of_a_voice_worker_bring_new_keys_after_a_refusal_too(self, world: World) -> None:
+        """The peer has offered to do without, and was refused: the keys are in use all the same."""
+        caller, centre = connected(world)
+        before = agreed(caller)
+        change = caller.terminal.change()
+        lines = tuple(line.without(("crypto",)).with_(proto=PLAIN_OF[line.proto]) for line in change.media)
+        caller.reinvite(replace(change, media=lines))
+        caller.expect("488 re-INVITE")
+        relay = world.engine.relay_of(world.call_of(caller).talk.call_id)
+        assert relay is not None
+        world.engine.lose_relay(relay)
+        world.run(1)
+        assert agreed(caller)[1] != before[1]
+        assert pointed(world, caller, 0) == agreed(caller)
         for call in (caller, centre):
             call.unread.clear()
         ended(world, caller, centre)

@@ -6,8 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from splitter.core.net import Address
+from splitter.calls.legs.context import DialogContext, LegContext
+from splitter.calls.settings import Role, Srtp, Trunk
+from splitter.calls.talk.leg import LegRecord, Opener
+from splitter.core.net import Address, Flow
 from splitter.sip import events as sip
+from splitter.sip.dialog import Dialog
+from splitter.sip.session_timer import TimerSettings
+from splitter.transport.addressing import Addressing
+from splitter.transport.settings import ListenPoint, Network
 from tests.calls.kit import connected, hung_up
 from tests.world import PeerCall, World
 
@@ -67,3 +74,24 @@ class TestAPeerThatHasConnectedItself:
         world.wire.detach(own)  # its connections have ended with the process
         hung_up(world, caller, centre)
         assert targets(world, centre) == [world.pbx.address]
+
+
+class TestALegWithKeys:
+    """SRTP keys in SDP are told over TLS alone (RFC 4568 §7): a Contact that names UDP changes nothing of that."""
+
+    @pytest.mark.parametrize(
+        ("srtp", "in_clear", "transport"),
+        [(Srtp.REQUIRED, False, "tls"), (Srtp.REQUIRED, True, "udp"), (Srtp.NONE, False, "udp")],
+    )
+    def test_stays_on_its_confidential_way(self, srtp: Srtp, in_clear: bool, transport: str) -> None:
+        ours, theirs = Address("10.0.0.1", 5061), Address("192.0.2.1", 5061)
+        listeners = ListenPoint("tls", ours), ListenPoint("udp", Address("10.0.0.1", 5060))
+        driver = Addressing({"core": Network("core", listeners, "10.0.0.1")}, 1.0)
+        trunk = Trunk("pbx", Role.CENTRE, "core", (), srtp=srtp, srtp_in_clear=in_clear)
+        flow = Flow("core", "tls", ours, theirs)
+        record = LegRecord.of("centre", Opener.US, "pbx", flow, "id", TimerSettings(1800, 90))
+        shared = LegContext(driver, *[None] * 9)  # type: ignore[arg-type]
+        context = DialogContext(shared, trunk, record, None)  # type: ignore[arg-type]
+        dialog = Dialog("id", "a", "b", "<sip:a@x>", "<sip:b@y>", 1, None, (), "sip:b@192.0.2.1:5060;transport=udp")
+        assert context.way(dialog).transport == "udp"
+        assert context.offering_way(dialog).transport == transport

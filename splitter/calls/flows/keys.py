@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitter.calls.talk.live import LiveCall
-from splitter.calls.talk.security import without_our_keys
+from splitter.calls.talk.security import is_silent, without_our_keys
 from splitter.media.ports.rooms import ParticipantMedia
 
 
@@ -17,7 +17,7 @@ def spend_keys(call: LiveCall, kind: str) -> None:
     for leg in call.sides:
         keys = leg.record.keys
         if keys is not None:
-            keys.spend(kind)
+            keys.spend(kind, leg.terms.remote)
             leg.terms.remote = without_our_keys(leg.terms.remote, (kind,))
     if kind == "audio":
         voice = call.talk.voice
@@ -31,7 +31,11 @@ def spend_keys(call: LiveCall, kind: str) -> None:
 
 def owe_keys(call: LiveCall) -> None:
     """The media have a place again: whoever was told keys needs an offer with new ones, and nobody else does."""
-    call.owe(*(leg for leg in call.sides if leg.record.keys is not None and leg.record.keys.spent))
+    for leg in call.sides:
+        keys = leg.record.keys
+        # An offer of the peer that was read and refused has taken new keys for spent ones, and told them nobody.
+        if keys is not None and (keys.spent or is_silent(leg.terms.remote)):
+            call.owe(leg)
 
 
 def _heard(media: ParticipantMedia | None) -> ParticipantMedia | None:

@@ -290,7 +290,7 @@ class InviteClient:
         (txn, dialog), self._owed = self._owed, None
         self._step(ClientStep.ACKNOWLEDGE)
         ack = dialog.ack(self._request.cseq[0], body=body, content_type=SDP if body else None)
-        self._context.driver.acknowledge(txn, self._context.named(ack), self._context.way(dialog))
+        self._context.driver.acknowledge(txn, self._context.named(ack), self._context.offering_way(dialog))
 
     def _early_of(self, response: Response) -> _Early | None:
         """The early dialog of a provisional response (RFC 3261 §12.1); None without a To tag, or of too many."""

@@ -230,6 +230,11 @@ class DialogContext:
         left = way.reliable and way.remote == self.record.left
         return self.flow if left and self.driver.reaches(self.flow) else way
 
+    def offering_way(self, dialog: Dialog | None = None) -> Flow:
+        """Where descriptions go: as `way`, but with keys never in clear where the peer came over TLS."""
+        way = self.way(dialog)
+        return way if self.security.may_go(way) else self.flow
+
     def follow(self, flow: Flow) -> None:
         """The peer's latest request came this way: a NAT has moved it, or it has connected anew.
 

@@ -25,6 +25,7 @@ from splitter.calls.messages import (
     SDP,
     Pairs,
     Refusal,
+    has_session,
     refuse_unknown_bodies,
     requires,
     session_of,
@@ -114,7 +115,7 @@ class Offers:
         self._receiver = reliable.ReliableReceiver()
         carrier = Carrier.UPDATE if method == "UPDATE" else Carrier.REINVITE
         self._own = OwnOffer(carrier, "", request.cseq[0], attempt)
-        self._own.txn = context.driver.request(request, context.way(), context.listener)
+        self._own.txn = context.driver.request(request, context.offering_way(), context.listener)
 
     def withdraw(self, reason: str | None = None) -> None:
         """CANCEL our re-INVITE; it still ends in OfferRefused, or in OfferAccepted where the answer crossed."""
@@ -193,23 +194,24 @@ class Offers:
 
     def on_reinvite(self, event: sip.RequestArrived) -> None:
         """A re-INVITE; raises PeerError where it is refused."""
-        session = self._context.security.read_offer(event.request)
-        if session is None:
+        if not has_session(event.request):
             refuse_unknown_bodies(event.request)  # who sends something else does not ask for an offer of ours
         self._admit(event.request, inviting=True)
-        self.take_offer(event, session)
+        self.take_offer(event, self._context.security.read_offer(event.request))
 
     def on_update(self, event: sip.RequestArrived) -> None:
         """An UPDATE (RFC 3311 §5.2), also one without an offer; raises PeerError where it is refused."""
-        session = self._context.security.read_offer(event.request)
-        if session is None:
+        if not has_session(event.request):
             self._context.reply(event, 200, [*self._context.headers(), *self._context.take_timer(event.request)])
             return
         self._admit(event.request, inviting=False)
-        self.take_offer(event, session)
+        self.take_offer(event, self._context.security.read_offer(event.request))
 
     def _admit(self, request: Request, inviting: bool) -> None:
-        """Raise where another offer is open (RFC 3261 §14.2, RFC 3311 §5.2), or the session interval is too small."""
+        """Raise where another offer is open (RFC 3261 §14.2, RFC 3311 §5.2), or the session interval is too small.
+
+        Before it is read: the keys in an offer are those of the leg from then on.
+        """
         if self._context.state is LegState.ENDED:
             raise PeerError("the call is over", 481)
         if self._theirs:

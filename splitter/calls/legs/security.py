@@ -18,6 +18,7 @@ from splitter.calls.talk.leg import LegRecord
 from splitter.calls.talk.security import LegKeys, LineSecurity
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
+from splitter.core.net import Flow
 from splitter.sdp.model import Attribute, Media, Session
 from splitter.sdp.srtp import PLAIN_OF, SECURE_OF, Crypto, StreamKeys, Suite, read_cryptos
 from splitter.sdp.video import refuse
@@ -25,7 +26,9 @@ from splitter.sdp.webrtc import is_secure
 from splitter.sdp.write import write
 from splitter.sip.message import Message
 
-_CONFIDENTIAL = ("tls", "wss")
+CONFIDENTIAL = ("tls", "wss")
+"""Transports that nobody between can read along."""
+
 _KINDS = ("audio", "video")
 # Of a secure line none of this reaches the plain one: capabilities (RFC 5939) name profiles that it is not offered in.
 _ENDS_HERE = ("crypto", "tcap", "pcfg", "acap", "acfg", "key-mgmt", "zrtp-hash")
@@ -115,7 +118,8 @@ class LegSecurity:
             line.ours.clear()
         line.tag, line.suite, line.theirs = taken.tag, taken.suite.value, taken.key
         keys = StreamKeys(taken.suite, taken.key, self._our_key(line, taken.suite))
-        return replace(_plain(media), keys=keys)
+        # What was told is spent by now, where the media were lost before this answer to it came.
+        return replace(_plain(media), keys=keys.receiving if line.spent else keys)
 
     def _why_no_keys(self, media: Media) -> str:
         if not media.has("crypto"):
@@ -124,7 +128,12 @@ class LegSecurity:
 
     @property
     def _may_tell_keys(self) -> bool:
-        return self._trunk.srtp_in_clear or self._record.flow.transport in _CONFIDENTIAL
+        return self._trunk.srtp_in_clear or self._record.flow.transport in CONFIDENTIAL
+
+    def may_go(self, flow: Flow) -> bool:
+        """Whether what we say may go there: keys that a confidential way has brought do not leave by another one."""
+        keyed = self._record.keys is not None and not self._trunk.srtp_in_clear
+        return not keyed or flow.transport in CONFIDENTIAL or self._record.flow.transport not in CONFIDENTIAL
 
     # ---- what we say ----
 

@@ -52,15 +52,26 @@ class LegKeys:
         self.lines[index].kind = kind
         return self.lines[index]
 
-    def spend(self, kind: str) -> None:
-        """Use none of our keys again that were told for media of this kind."""
-        for line in self.lines:
-            line.spent |= line.kind == kind and bool(line.suite)
+    def spend(self, kind: str, agreed: Session | None) -> None:
+        """Use none of our keys again that were told for media of this kind.
+
+        Args:
+            agreed: the peer's description in force. What it has said since, and was refused, has changed the lines.
+        """
+        in_force = [media.keys is not None for media in agreed.media] if agreed is not None else []
+        for index, line in enumerate(self.lines):
+            used = bool(line.suite) or (index < len(in_force) and in_force[index])
+            line.spent |= line.kind == kind and used
 
     @property
     def spent(self) -> bool:
         """Whether the peer has to be told new ones."""
         return any(line.spent for line in self.lines)
+
+
+def is_silent(session: Session | None) -> bool:
+    """Whether a stream of a peer's description waits for new keys of ours: nothing is sent there until it has them."""
+    return session is not None and any(media.keys is not None and not media.keys.ours for media in session.media)
 
 
 def without_our_keys(session: Session | None, kinds: Iterable[str]) -> Session | None:

@@ -217,7 +217,7 @@ class TestLaterOffers:
         before = leg.offer(audio("RTP/AVP"))
         leg.answered(audio("RTP/SAVP", crypto(1)))
         assert leg.record.keys is not None
-        leg.record.keys.spend("audio")
+        leg.record.keys.spend("audio", None)
         after = leg.offer(audio("RTP/AVP"))
         assert key_of(after) != key_of(before)
         assert after.origin.version == before.origin.version + 1
@@ -229,9 +229,21 @@ class TestLaterOffers:
         leg.offered(audio("RTP/SAVP", crypto(1)))
         first = key_of(leg.answer(audio("RTP/AVP")))
         assert leg.record.keys is not None
-        leg.record.keys.spend("audio")
+        leg.record.keys.spend("audio", None)
         seen = leg.offered(audio("RTP/SAVP", crypto(1)))
         assert seen.media[0].keys is not None and seen.media[0].keys.ours != first
+
+    def test_answered_after_the_loss_are_heard_alone(self) -> None:
+        """The offer had told the key before; the account of what it has encrypted went with the media."""
+        leg = Leg()
+        leg.offer(audio("RTP/AVP"))
+        leg.answered(audio("RTP/SAVP", crypto(1)))
+        before = leg.offer(audio("RTP/AVP", port=5000), version=2)
+        assert leg.record.keys is not None
+        leg.record.keys.spend("audio", None)
+        [voice] = leg.answered(audio("RTP/SAVP", crypto(1))).media
+        assert voice.keys is not None and (voice.keys.theirs, voice.keys.ours) == (KEY, b"")
+        assert key_of(leg.offer(audio("RTP/AVP", port=5000), version=3)) != key_of(before)
 
     def test_what_was_lost_may_still_be_heard(self) -> None:
         seen = Leg().offered(audio("RTP/SAVP", crypto(1)), video("RTP/SAVPF", crypto(1)))
