@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from splitter.calls.browsers.path_checks import PathChecks
+from splitter.calls.browsers.path_checks import ChecksFull, PathChecks
 from splitter.calls.logins.access import Scope
 from splitter.core.clock import Clock
 from splitter.core.errors import MediaError, MediaUnavailable, PeerError
@@ -44,6 +44,8 @@ class PathCheckRoutes:
             id, answer = await self._checks.begin(_owner(bearer), parse(data))
         except PeerError as error:
             raise ApiError(422, "bad-offer", error.reason) from error
+        except ChecksFull as error:
+            raise ApiError(429, "too-many", str(error), {"Retry-After": f"{error.retry_after_s:g}"}) from error
         except MediaUnavailable as error:
             raise ApiError(503, "no-media", str(error), {"Retry-After": f"{error.retry_after_s:g}"}) from error
         except MediaError as error:

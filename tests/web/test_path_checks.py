@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from unittest.mock import AsyncMock
+
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from splitter.calls.browsers.path_checks import CHECKS_LIMIT, LASTS_S, PathChecks
+from splitter.core.clock import SystemClock
 from splitter.core.errors import MediaUnavailable, PeerError
 from splitter.core.ids import IdSource
 from splitter.sdp.model import Session
 from splitter.sdp.parse import parse
 from splitter.sdp.write import write
+from splitter.web.auth import BEARER
+from splitter.web.bearer import Bearer
+from splitter.web.errors import ApiError
+from splitter.web.path_checks import PathCheckRoutes
 from tests.world.adapters import FakeAdapters
 from tests.world.loop import VirtualLoop
 
@@ -55,6 +63,19 @@ class TestChecks:
         with pytest.raises(MediaUnavailable):
             await made.begin("one more", offer())
         assert len(engine.open) == CHECKS_LIMIT
+
+    async def test_of_too_many_are_no_lack_of_media(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The desk would say that the gateway has no resources for video, in the morning when all sign in."""
+        made, _ = checks()
+        for number in range(CHECKS_LIMIT):
+            await made.begin(f"desk {number}", offer())
+        monkeypatch.setattr("splitter.web.path_checks.read_body", AsyncMock(return_value=write(offer())))
+        request = make_mocked_request("POST", "/v1/path-checks")
+        request[BEARER] = Bearer("one more", frozenset())
+        with pytest.raises(ApiError) as refused:
+            await PathCheckRoutes(made, SystemClock()).begin(request)
+        assert (refused.value.status, refused.value.code) == (429, "too-many")
+        assert "Retry-After" in (refused.value.headers or {})
 
     async def test_of_a_browser_without_h264_are_refused_and_leave_nothing(self) -> None:
         made, engine = checks()

@@ -28,6 +28,10 @@ _KBPS = 960
 log = structlog.get_logger(__name__)
 
 
+class ChecksFull(MediaUnavailable):
+    """Refusal of one check more than there may be at a time; the media are in order."""
+
+
 class PathChecks:
     """The checks that are under way.
 
@@ -49,7 +53,7 @@ class PathChecks:
         Returns: its id, and our answer.
         Raises:
             PeerError: status 488, the offer cannot be used.
-            MediaError: there are no ports, or too many check.
+            MediaError: there are no ports. ChecksFull: too many check.
         """
         offer = webrtc.resolved(offer)
         index, chosen = webrtc.choose_secure(offer)
@@ -57,7 +61,7 @@ class PathChecks:
         for former in [id for id, (whose, _) in self._open.items() if whose == owner]:
             await self.end(owner, former)
         if len(self._open) >= CHECKS_LIMIT:
-            raise MediaUnavailable("too many browsers check their path", 5)
+            raise ChecksFull("too many browsers check their path", 5)
         id = self._ids.call()
         self._open[id] = owner, None
         try:
@@ -67,7 +71,7 @@ class PathChecks:
             raise
         if id not in self._open:  # its owner has begun another one meanwhile
             await self._close(adapter)
-            raise MediaUnavailable("another check took its place", 1)
+            raise ChecksFull("another check took its place", 1)
         self._open[id] = owner, adapter
         asyncio.get_running_loop().call_later(LASTS_S, self._expire, id)
         try:
