@@ -65,11 +65,17 @@ function connected(pc) {
 /** By what the path leads that was found. @param {RTCPeerConnection} pc @returns {Promise<PathFound["by"]>} */
 async function kindOf(pc) {
   const all = await pc.getStats();
-  for (const one of all.values()) {
-    if (one.type !== "candidate-pair" || !one.nominated || one.state !== "succeeded") continue;
-    const local = all.get(one.localCandidateId);
-    if (local?.candidateType === "relay") return "relay";
-    return local?.protocol === "tcp" ? "tcp" : "udp";
-  }
-  return "udp";
+  const local = all.get(pairOf([...all.values()])?.localCandidateId);
+  if (local?.candidateType === "relay") return "relay";
+  return local?.protocol === "tcp" ? "tcp" : "udp";
+}
+
+/**
+ * The pair in use. Pairs that were nominated before another one stay so; `selected` is Firefox's, which has no transport.
+ * @param {any[]} stats
+ */
+function pairOf(stats) {
+  const used = stats.find((one) => one.type === "transport" && one.selectedCandidatePairId)?.selectedCandidatePairId;
+  const pairs = stats.filter((one) => one.type === "candidate-pair" && one.nominated && one.state === "succeeded");
+  return pairs.find((one) => one.id === used || one.selected) ?? pairs[0];
 }
