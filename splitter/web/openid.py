@@ -6,6 +6,7 @@ joserfc; see docs/decisions/0048.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import ssl
@@ -74,6 +75,7 @@ class OpenIdProvider:
         self._clock = clock
         self._provider: _Provider | None = None
         self._keys: KeySet | None = None
+        self._turn = asyncio.Lock()  # to ask what it says of itself: whoever comes meanwhile hears it too
         self._asked_at = self._keys_at = self._failed_at = float("-inf")
 
     async def address(self, state: str, nonce: str, verifier: str) -> str:
@@ -164,18 +166,19 @@ class OpenIdProvider:
         return self._keys
 
     async def _known(self) -> _Provider:
-        now = self._clock.now()
-        if self._provider is not None and now - self._asked_at < _KNOWN_FOR_S:
+        async with self._turn:
+            now = self._clock.now()
+            if self._provider is not None and now - self._asked_at < _KNOWN_FOR_S:
+                return self._provider
+            if now - self._failed_at < _AGAIN_AFTER_S:
+                raise OpenIdFault("the provider did not answer just now", away=True)
+            try:
+                self._provider = await self._discover()
+            except OpenIdFault:
+                self._failed_at = self._clock.now()
+                raise
+            self._asked_at = now
             return self._provider
-        if now - self._failed_at < _AGAIN_AFTER_S:
-            raise OpenIdFault("the provider did not answer just now", away=True)
-        try:
-            self._provider = await self._discover()
-        except OpenIdFault:
-            self._failed_at = now
-            raise
-        self._asked_at = now
-        return self._provider
 
     async def _discover(self) -> _Provider:
         issuer = self.settings.issuer

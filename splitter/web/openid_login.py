@@ -23,6 +23,7 @@ from splitter.calls.logins.limits import LoginLimits
 from splitter.core.clock import Clock
 from splitter.core.net import source_of
 from splitter.telemetry import metrics
+from splitter.transport.quiet import Quiet
 from splitter.web.access import Access
 from splitter.web.bodies import read_json
 from splitter.web.errors import ApiError, json_response
@@ -59,6 +60,7 @@ class OpenIdRoutes:
         self._access = access
         self._clock = clock
         self._limits = LoginLimits()
+        self._quiet = Quiet()
         self._provider: OpenIdProvider | None = None
 
     async def ways(self, request: web.Request) -> web.Response:
@@ -74,7 +76,7 @@ class OpenIdRoutes:
         try:
             address = await provider.address(state, nonce, verifier)
         except OpenIdFault as fault:
-            raise _away(fault) from fault
+            raise self._away(fault) from fault
         response = json_response(OpenIdAddress(address))
         kept = seal(self._access.secret, _VERSION, msgspec.json.encode(begun))
         secure = provider.settings.url.startswith("https")
@@ -93,7 +95,7 @@ class OpenIdRoutes:
             claims = await provider.person(wish.code, begun.nonce, begun.verifier)
         except OpenIdFault as fault:
             if fault.away:
-                raise _away(fault) from fault
+                raise self._away(fault) from fault
             self._limits.failed("openid", source, now)
             metrics.API_LOGINS.labels("wrong").inc()
             log.warning("login failed", source=source, reason=str(fault))
@@ -146,7 +148,7 @@ class OpenIdRoutes:
             self._provider = OpenIdProvider(settings, self._clock)
         return self._provider
 
-
-def _away(fault: OpenIdFault) -> ApiError:
-    log.error("the identity provider cannot be used", reason=str(fault))
-    return ApiError(503, "no-provider", str(fault), {"Retry-After": "5"})
+    def _away(self, fault: OpenIdFault) -> ApiError:
+        if (held := self._quiet.permit("provider", self._clock.now())) is not None:
+            log.error("the identity provider cannot be used", reason=str(fault), similar=held)
+        return ApiError(503, "no-provider", str(fault), {"Retry-After": "5"})

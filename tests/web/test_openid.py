@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -154,11 +155,13 @@ class Hostile:
     def __init__(self) -> None:
         self.url = self.token = ""
         self.keys, self.asked_keys = KeySet([KEY]), 0
+        self.asked = 0
         self.odd_keys: list[Any] = []
         self.metadata: dict[str, Any] = {}
         self.userinfo: dict[str, Any] = {"sub": "1"}
 
     async def serve(self, request: http.Request) -> http.Response:
+        self.asked += 1
         match request.path:
             case "/.well-known/openid-configuration":
                 told = {
@@ -196,6 +199,16 @@ async def hostile() -> AsyncIterator[Hostile]:
     provider.url = "http://{}:{}".format(*runner.addresses[0][:2])
     yield provider
     await runner.cleanup()
+
+
+class SlowClock(SystemClock):
+    """Ten seconds pass with each request to a provider."""
+
+    def __init__(self, provider: Hostile) -> None:
+        self._provider = provider
+
+    def now(self) -> float:
+        return 100.0 + 10.0 * self._provider.asked
 
 
 class TestAHostileProvider:
@@ -291,6 +304,14 @@ class TestAHostileProvider:
             with pytest.raises(OpenIdFault):
                 await provider.person("code", "n", "v")
         assert hostile.asked_keys == 1, "forged tokens do not make us ask each time"
+
+    async def test_that_is_slow_is_asked_once(self, hostile: Hostile) -> None:
+        clock = SlowClock(hostile)
+        provider = OpenIdProvider(settings(hostile.url), clock)
+        hostile.metadata = {"issuer": "https://another.example"}
+        asked = [provider.address("s", "n", "v") for _ in range(5)]
+        heard = [str(one) for one in await asyncio.gather(*asked, return_exceptions=True)]
+        assert sum("just now" in words for words in heard) == 4 and hostile.asked == 1
 
     async def test_that_is_away_is_not_asked_each_time(self, hostile: Hostile) -> None:
         provider = OpenIdProvider(settings(hostile.url), SystemClock())
