@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
@@ -49,6 +50,7 @@ class Recorders:
         self._trunk, self._named, self._fault = trunk, named, fault
         self._wanted: dict[str, bool] = {}  # by recording, whether it is to be paused
         self._sessions: dict[str, RecordingSession] = {}
+        self._carrying: set[asyncio.Task[str]] = set()
         self._lines: dict[str, tuple[f.SeenLine, ...]] = {}
 
     def __len__(self) -> int:
@@ -71,6 +73,9 @@ class Recorders:
             return ""
         session = self._sessions.get(recording) or self._begin(view, recording)
         session.pause(self._wanted[recording])
+        return await self._carry(session, recording)
+
+    async def _carry(self, session: RecordingSession, recording: str) -> str:
         try:
             answer = await self.link.ask(f.CarryRecording(recording, self._pictures))
         except LocalError as error:
@@ -81,6 +86,13 @@ class Recorders:
             self._lines[recording] = answer.lines
             session.go_on(answer.lines)
         return session.fault
+
+    def carry_again(self) -> None:
+        """Have the forwarder, which can be asked again, carry all that it carried before."""
+        for recording, session in self._sessions.items():
+            task = asyncio.get_running_loop().create_task(self._carry(session, recording))
+            self._carrying.add(task)
+            task.add_done_callback(self._carrying.discard)
 
     def _begin(self, view: CallView, recording: str) -> RecordingSession:
         session = RecordingSession(self._parts, recording, view, self._named(view.call_id))

@@ -112,13 +112,19 @@ def make_recorders(
         if alone:
             troubles.on_trouble(recording, reason)
 
+    def back() -> None:
+        if alone:
+            troubles.on_back()
+        else:  # what is kept here goes on meanwhile, without a gap
+            made.carry_again()
+
     def lines(recording: str, seen: tuple[f.SeenLine, ...]) -> None:
         made.on_lines(recording, seen)
 
     def forward(ask: RecorderAsk) -> None:
         link.tell(ask)
 
-    link = make_link(network.media_address, troubles.on_back, trouble, lines, wanted)
+    link = make_link(network.media_address, back, trouble, lines, wanted)
     parts = SessionParts(
         driver=around.driver,
         ids=around.ids,

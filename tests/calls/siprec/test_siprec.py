@@ -250,6 +250,21 @@ class TestDeath:
 
 
 class TestBeside:
+    def test_a_forwarder_that_comes_back_leaves_the_recording_here_alone(self, world: World) -> None:
+        scene = Elsewhere(world, folder="kept here")
+        caller, centre, _ = recorded(world, scene)
+        scene.taps.set.clear()
+        scene.begin_forwarder()
+        scene.see(caller, "caller", "centre")
+        world.run(2)
+        assert not scene.taps.set, "the taps were taken away and set again"
+        assert view(world, caller) == (RecordingState.RECORDING, "recorded by nice")
+        streams = scene.see(caller, "caller")
+        scene.hall.voice(streams["caller"], 1, 160)
+        assert any(ports.sent for ports in scene.hall.ports) and scene.session().faults == []
+        ended(world, caller, centre)
+        world.settle()
+
     def test_a_recording_that_ends_at_once_leaves_no_session(self, world: World, scene: Elsewhere) -> None:
         caller, centre = connected(world)
         shown = world.call_of(caller).view()
