@@ -45,7 +45,11 @@ def keep_beside(
         path.unlink(missing_ok=True)  # verify would call it a stranger
         raise
     relative, hashed = str(path.relative_to(folder)), digest(path)
-    ledger.add(kind, {"recording": id, "file": relative, "hash": hashed}, at)
+    try:
+        ledger.add(kind, {"recording": id, "file": relative, "hash": hashed}, at)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
     index.beside(id, BesideFile(0, kind, relative, at, len(data), hashed))
     return path
 

@@ -43,6 +43,7 @@ class RecordingFile:
             self._sums = os.open(sums_of(path), flags, 0o600)
         except OSError:
             os.close(self._fd)
+            path.unlink(missing_ok=True)  # the ledger knows nothing of it: verify would call it a stranger
             raise
         self._head = self._as_written(head)
         self._buffer = bytearray()
@@ -57,6 +58,8 @@ class RecordingFile:
             self._write_head()
         except OSError:
             self._close()
+            for made in (path, sums_of(path)):
+                made.unlink(missing_ok=True)
             raise
         self.size = len(self._head)
 

@@ -11,6 +11,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,10 +136,14 @@ class RecordingLedger:
         fd = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:
             before = os.fstat(fd).st_size
-            if os.write(fd, data) != len(data):
-                os.ftruncate(fd, before)
-                raise OSError(28, "the disk is full")
-            os.fsync(fd)
+            try:
+                if os.write(fd, data) != len(data):
+                    raise OSError(28, "the disk is full")
+                os.fsync(fd)
+            except OSError:
+                with suppress(OSError):
+                    os.ftruncate(fd, before)  # the next entry is bound to the one before: this one must not stay
+                raise
         finally:
             os.close(fd)
         self._last, self._number, self._day = own, entry.number, day

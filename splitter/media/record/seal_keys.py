@@ -174,9 +174,11 @@ def add_key(path: Path) -> str:
     key = os.urandom(32)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, os.O_CREAT | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "ab") as file:
-            file.write(base64.b64encode(key) + b"\n")
+            size = os.fstat(fd).st_size
+            torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"  # an editor may leave a last line so
+            file.write((b"\n" if torn else b"") + base64.b64encode(key) + b"\n")
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:

@@ -84,9 +84,12 @@ class LedgerStamper:
 
     def _note(self, number: int, hash: str, stamp: bytes) -> None:
         file = stamp_file(self._ledger.recordings, number)
-        file.write_bytes(stamp)
-        file.chmod(0o600)
-        self._number = self._ledger.add("stamped", {"number": number, "of": hash, "file": file.name}).number
+        unfinished = file.with_suffix(".part")  # half a stamp would be called a forged one
+        unfinished.write_bytes(stamp)
+        unfinished.chmod(0o600)
+        unfinished.replace(file)
+        noted = self._ledger.add("stamped", {"number": number, "of": hash, "file": file.name}).number
+        self._number = noted if noted == number + 1 else number  # what came in between waits for the next stamp
 
     def _say(self, fault: str) -> None:
         if fault != self._fault:

@@ -131,9 +131,10 @@ class RecordingStudio:
             raise RecordingRefused(live.stopped)
 
     def _begin(self, live: _Live, paused: bool) -> None:
-        self._index.begun(live.about, self._wall())
+        at = self._wall()
         if live.file is None:
             self._open(live)
+        self._index.begun(live.about, at)  # now: the row of one that cannot begin would say for ever that it is made
         if paused != live.paused:
             live.paused = paused
             self._note(live, self._clock() - live.origin, "paused" if paused else "resumed", {})

@@ -194,6 +194,13 @@ class TestKeys:
         with pytest.raises(LocalError, match="32 bytes"):
             read_keys(tmp_path / "seal.key")
 
+    def test_are_added_to_a_file_whose_last_line_has_no_end(self, tmp_path: Path) -> None:
+        file = tmp_path / "some.keys"
+        first = add_key(file)
+        file.write_bytes(file.read_bytes().rstrip(b"\n"))
+        second = add_key(file)
+        assert list(read_keys(file)) == [first, second]
+
     def test_are_made_anew_each_day(self, keys: SealKeys) -> None:
         now = [0.0]
         seals = Seals(keys, lambda: now[0])
@@ -241,3 +248,10 @@ def test_files_and_events_are_written_out_plain(stage: Stage, keys: SealKeys, tm
     assert b'"begun"' in (tmp_path / "call-1.1.events.jsonl").read_bytes()
     with pytest.raises(FileExistsError):
         unseal_file(stage.files[0], tmp_path / "call-1.1.mkv", keys)
+    data = bytearray(stage.files[0].read_bytes())
+    data[-1] ^= 1
+    data[20_000] ^= 1
+    stage.files[0].write_bytes(data)
+    with pytest.raises(LocalError):
+        unseal_file(stage.files[0], tmp_path / "half.mkv", keys)
+    assert not (tmp_path / "half.mkv").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -13,6 +14,7 @@ import pytest
 from splitter.media.record import verify
 from splitter.media.record.file import events_of, pieces_of_source
 from splitter.media.record.index import NAME
+from splitter.media.record.keeper import RecordingRefused
 from splitter.media.record.keys import public_of, read_or_make, read_public
 from splitter.media.record.ledger import RecordingLedger, folder_of
 from splitter.media.record.verify import examine
@@ -273,6 +275,39 @@ def test_a_writer_that_was_killed_in_a_line_is_no_fault(stage: Stage) -> None:
     stage.studio = stage.started()
     stage.studio.enter("opened", {"by": "auditor"})
     assert wrong(stage) == []
+
+
+@pytest.mark.parametrize("fails", ["fsync", "write"])
+def test_an_entry_that_the_disk_did_not_take_cuts_no_chain_and_leaves_no_stranger(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    """The screenshot that it is of goes with it."""
+    stage.studio.begin(msgspec.structs.replace(ABOUT, id="call-3"))
+    real = getattr(os, fails)
+
+    def broken(fd: int, *more: object) -> object:
+        if Path(f"/proc/self/fd/{fd}").readlink().suffix == ".jsonl":
+            raise OSError(28, "No space left on device")
+        return real(fd, *more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, fails, broken)
+        with pytest.raises(OSError, match="No space"):
+            stage.studio.keep("still", "call-3", 1, b"a picture")
+    stage.studio.keep("still", "call-3", 1, b"a picture")
+    stage.studio.end("call-3")
+    assert wrong(stage) == []
+
+
+def test_a_recording_that_cannot_begin_leaves_no_stranger(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("splitter.media.record.file.os.pwrite", full)
+        with pytest.raises(RecordingRefused, match="No space"):
+            stage.studio.begin(msgspec.structs.replace(ABOUT, id="call-3"))
+    assert wrong(stage) == [] and not list(stage.folder.glob("*/call-3.*"))
 
 
 def test_a_line_that_somebody_has_spoilt_is_one(stage: Stage) -> None:
