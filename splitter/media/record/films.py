@@ -93,11 +93,14 @@ class RecordingFilms:
             row = due(self._folder, self._rules.everything)
             stat = os.statvfs(self._folder)
             room = stat.f_bavail * stat.f_frsize - self._least_free
-            if row is not None and row.id not in self._making and room > _LEAST_ROOM:
-                return self._job(row, room)
+            # One that takes all there is would stop the recordings: each takes half of what the others leave, and as
+            # much again where it is sealed from a file that has no name.
+            most = room >> (1 + len(self._making) + bool(self._rules.seal_key or self._rules.seal_command))
+            if row is not None and row.id not in self._making and most > _LEAST_ROOM:
+                return self._job(row, most)
         return None
 
-    def _job(self, row: RecordingRow, room: int) -> RenderJob:
+    def _job(self, row: RecordingRow, most: int) -> RenderJob:
         film = row.film or RecordingFilm("waiting")
         self._index.film(row.id, msgspec.structs.replace(film, state="rendering", tries=film.tries + 1))
         self._making.add(row.id)
@@ -115,7 +118,7 @@ class RecordingFilms:
             row.agent,
             f"{row.short_code}  {row.caller} → {row.called}",
             _LEAST_S + round(_S_PER_S * seconds),
-            room,
+            most,
             self._rules.seal_key,
             self._rules.seal_command,
             self._rules.store,
@@ -127,12 +130,14 @@ class RecordingFilms:
         row = one(self._folder, id)
         if row is None or row.film is None or row.film.state != "rendering":
             if row is not None and row.parts:  # it was deleted, or it went on, meanwhile
-                self._unfinished(row).unlink(missing_ok=True)
+                self._drop(row)
             return
         if not end.fault:
-            self._keep(row, row.film, end)
-            return
-        self._unfinished(row).unlink(missing_ok=True)
+            try:
+                return self._keep(row, row.film, end)
+            except OSError as error:
+                end = Rendered(f"it cannot be kept: {error.strerror or error}", again=True)
+        self._drop(row)
         again = end.again and row.film.tries < TRIES
         log.error("a film was not made", recording=id, reason=end.fault, again=again)
         state = "waiting" if again else "failed"
@@ -143,24 +148,30 @@ class RecordingFilms:
         path = str(target.relative_to(self._folder))
         peaks = peaks_of(target)
         data = msgspec.json.encode(end.peaks)
-        peaks.write_bytes(self._seals.make().whole(data) if self._seals is not None else data)
-        peaks.chmod(0o600)
+        unfinished = _unfinished_peaks(target)
+        unfinished.write_bytes(self._seals.make().whole(data) if self._seals is not None else data)
+        unfinished.chmod(0o600)
         told = {
             "recording": row.id,
             "file": path,
             "size": end.size,
             "hash": end.hash,
-            "peaks": hash_of(peaks, HEAD_BYTES),
+            "peaks": hash_of(unfinished, HEAD_BYTES),
             "of": [part.hash for part in row.parts],
             "notes": list(end.notes),
         }
         self._ledger.add("rendered", told, self._wall())
+        unfinished.replace(peaks)
         self._unfinished(row).replace(target)
         reason = "; ".join(end.notes)
         done = RecordingFilm(
             "ready", film.asked, film.tries, path, self._wall(), end.seconds, end.size, end.hash, reason
         )
         self._index.film(row.id, done)
+
+    def _drop(self, row: RecordingRow) -> None:
+        for path in (self._unfinished(row), _unfinished_peaks(film_of(self._folder, row))):
+            path.unlink(missing_ok=True)
 
     def _unfinished(self, row: RecordingRow) -> Path:
         return film_of(self._folder, row).with_suffix(f".mp4{_UNFINISHED}")
@@ -174,3 +185,7 @@ def film_of(folder: Path, row: RecordingRow) -> Path:
 def peaks_of(film: Path) -> Path:
     """The file beside a film that says how loud it is."""
     return film.with_suffix(".peaks.json")
+
+
+def _unfinished_peaks(film: Path) -> Path:
+    return peaks_of(film).with_suffix(f".json{_UNFINISHED}")

@@ -147,6 +147,15 @@ def _sha256(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
+def lacking_client() -> str:
+    """Say that nothing is installed that reads time stamps; "" where something is."""
+    try:
+        _client()
+    except LocalError as error:
+        return str(error)
+    return ""
+
+
 def _client() -> Any:
     try:
         import rfc3161_client

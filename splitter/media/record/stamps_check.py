@@ -8,7 +8,7 @@ from cryptography.x509 import Certificate
 
 from splitter.core.errors import LocalError
 from splitter.media.record.ledger import LedgerEntry, folder_of
-from splitter.media.record.stamps import stamp_file, time_of
+from splitter.media.record.stamps import lacking_client, stamp_file, time_of
 
 _APART_S = 600.0  # what clocks may be apart, and an authority slow
 
@@ -20,7 +20,11 @@ def look_at_stamps(folder: Path, ledger: list[LedgerEntry], roots: list[Certific
     for number, entry in noted.items():
         if not isinstance(number, int) or not stamp_file(folder, number).exists():
             wrong.append(f"ledger, entry {entry.number} (stamped): its time stamp is missing")
-    for file in sorted(folder_of(folder).glob("*.tsr")):
+    files = sorted(folder_of(folder).glob("*.tsr"))
+    if files and (lacking := lacking_client()):
+        wrong.append(f"ledger: its time stamps were not looked at: {lacking}")
+        return
+    for file in files:
         if not file.stem.isdecimal():
             wrong.append(f"ledger: the time stamp {file.name} was added")
             continue
@@ -40,3 +44,6 @@ def look_at_stamps(folder: Path, ledger: list[LedgerEntry], roots: list[Certific
             continue
         if at < of.at - _APART_S:
             wrong.append(f"ledger, entry {of.number}: it was time-stamped before it says that it was written")
+        told = noted.get(of.number)
+        if told is not None and at > told.at + _APART_S:
+            wrong.append(f"ledger, entry {of.number}: it was time-stamped later than entry {told.number} says")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -102,6 +103,34 @@ class TestAFilm:
         assert film(stage).state == "waiting"
         rendered(stage, job_of(stage.studio.films))
         assert film(stage).state == "ready" and wrong(stage) == []
+
+    def test_that_the_disk_does_not_take_is_tried_again(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        stage.studio.make_film("call-1")
+        rendered(stage, job_of(stage.studio.films))
+        recorded(stage)
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr("splitter.media.record.ledger.os.fsync", full)
+            rendered(stage, job_of(stage.studio.films))
+        assert (film(stage).state, film(stage).reason) == ("waiting", "it cannot be kept: No space left on device")
+        assert wrong(stage) == [], "the one of before is as it was"
+        rendered(stage, job_of(stage.studio.films))
+        assert film(stage).state == "ready" and wrong(stage) == []
+
+    def test_leaves_room_for_recordings_and_for_other_films(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stage = Stage(tmp_path / "recordings", films=FilmRules(everything=True), least_free_bytes=1 << 30)
+        free = SimpleNamespace(f_bavail=3 << 30, f_frsize=1)
+        monkeypatch.setattr("splitter.media.record.films.os.statvfs", lambda _: free)
+        for number in range(3):
+            stage.studio.begin(type(ABOUT)(f"call-{number}", "call"))
+            stage.studio.end(f"call-{number}")
+        limits = [job_of(stage.studio.films).limit_bytes for _ in range(3)]
+        assert limits == [1 << 30, 1 << 29, 1 << 28]
 
     @pytest.mark.parametrize("meanwhile", [False, True])
     def test_goes_with_its_recording(self, stage: Stage, meanwhile: bool) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -17,7 +19,7 @@ from splitter.media.record.stamper import LedgerStamper
 from splitter.media.record.stamps import Authority, authority_at, read_roots
 from splitter.media.record.turns import InTurn
 from splitter.media.record.verify import examine
-from tests.media.record.kit import ABOUT, Stage
+from tests.media.record.kit import ABOUT, UNIX, Hand, Stage
 
 CONFIG = """
 [req]
@@ -113,7 +115,7 @@ class Stamped:
     """A recording whose ledger is stamped."""
 
     def __init__(self, folder: Path, authority: Callable[[bytes], bytes]) -> None:
-        self.stage = Stage(folder)
+        self.stage = Stage(folder, Hand(time.time() - UNIX))  # the authority knows what time it is
         self.troubles: list[str] = []
         studio, now = self.stage.studio, self.stage.host.wall
         self.stamper = LedgerStamper(studio.ledger, authority, InTurn(lambda work: work()), self.troubles.append, now)
@@ -202,6 +204,41 @@ def test_the_stamp_of_another_request_is_not_believed(tmp_path: Path, made: Stam
 
 
 class TestVerify:
+    def test_a_ledger_that_was_written_anew_and_dated_back_is_found(self, tmp_path: Path, url: str) -> None:
+        """By somebody who has the key: the authority does not date back."""
+        made = Stamped(tmp_path / "recordings", authority_of(url))
+        made.stage.host.time -= 30 * 86_400
+        made.record()
+        made.stamper.step()
+        assert made.wrong() == ["ledger, entry 2: it was time-stamped later than entry 3 says"]
+
+    def test_without_what_reads_stamps_nobody_is_called_a_forger(
+        self, made: Stamped, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "rfc3161_client", None)
+        (words,) = made.wrong()
+        assert words.startswith("ledger: its time stamps were not looked at: time stamps need rfc3161-client")
+
+    def test_half_a_stamp_that_a_killed_recorder_left_is_none(
+        self, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = Stamped(tmp_path / "recordings", authority_of(url))
+        made.record()
+        real = Path.write_bytes
+
+        def killed(path: Path, data: bytes) -> int:
+            if made.stage.folder not in path.parents:
+                return real(path, data)
+            real(path, data[:100])
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(Path, "write_bytes", killed)
+            made.stamper.step()
+        assert made.wrong() == [] and not made.stamps
+        made.stage.started()
+        assert not list(folder_of(made.stage.folder).glob("*.part"))
+
     def test_entries_taken_from_the_end_are_missed(self, made: Stamped) -> None:
         (ledger,) = folder_of(made.stage.folder).glob("*.jsonl")
         ledger.write_bytes(ledger.read_bytes().splitlines(keepends=True)[0])
