@@ -12,6 +12,7 @@ from splitter.calls.recordings import Recordings
 from splitter.core.clock import Clock
 from splitter.web.auth import bearer_of
 from splitter.web.calls import said_by
+from splitter.web.proxies import remote_of
 
 _AGAIN_S = 60.0  # a page that looks again and again reads once
 
@@ -37,5 +38,5 @@ class Readings:
             return
         self._noted = {one: at for one, at in self._noted.items() if now - at < _AGAIN_S}
         self._noted[key] = now
-        about = {"call": call_id, "by": by, "from": request.remote or "the control socket", **more}
+        about = {"call": call_id, "by": by, "from": remote_of(request) or "the control socket", **more}
         await self._recordings.note_reading(kind, {**about, "at": round(self._clock.wall(), 3)})

@@ -22,6 +22,7 @@ from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.calls import said_by
 from splitter.web.errors import ApiError
+from splitter.web.proxies import remote_of
 from splitter.web.sending import send_source
 
 _AGAIN_S = 60.0  # a player asks for many ranges: they are one opening
@@ -46,7 +47,7 @@ class RecordingFolder:
     def __init__(self, recordings: Recordings | None, clock: Clock) -> None:
         self._recordings = recordings
         self._clock = clock
-        self._opened: dict[tuple[str, str, str], float] = {}
+        self._opened: dict[tuple[str, str, str, str], float] = {}
 
     @property
     def made(self) -> Recordings:
@@ -97,7 +98,7 @@ class RecordingFolder:
     async def enter_once(self, request: web.Request, kind: str, row: RecordingRow, path: str) -> None:
         """Enter in the ledger that a file is given out; the next ranges of the same one are no news for a minute."""
         by, now = said_by(bearer_of(request)), self._clock.now()
-        key = (kind, by, path)
+        key = (kind, by, path, remote_of(request))
         if now - self._opened.get(key, float("-inf")) < _AGAIN_S:
             return
         await self.enter(request, kind, {"recording": row.id, "file": path})
@@ -108,6 +109,6 @@ class RecordingFolder:
         """Enter in the ledger what is about to be done, and by whom. Raises ApiError: 503 where it cannot be."""
         by = said_by(bearer_of(request))
         try:
-            await self.made.enter(kind, {**about, "by": by, "from": request.remote or "the control socket"})
+            await self.made.enter(kind, {**about, "by": by, "from": remote_of(request) or "the control socket"})
         except LocalError as error:
             raise ApiError(503, "no-recorder", f"nothing is given out that cannot be noted: {error}") from None

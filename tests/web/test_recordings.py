@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from splitter.calls.asks import RecordCall, TakeSnapshot
+from splitter.calls.logins.access import ApiSettings
 from splitter.calls.recordings import Recordings
 from splitter.calls.states import RecordingAction
 from splitter.media.ports.rooms import Snapshot
@@ -37,14 +39,14 @@ class Served:
         return [(entry.kind, entry.about) for entry in read if entry is not None]
 
 
-async def served_in(tmp_path: Path, **rules: object) -> AsyncIterator[Served]:
+async def served_in(tmp_path: Path, api: ApiSettings | None = None, /, **rules: object) -> AsyncIterator[Served]:
     seal = str(rules.get("seal_key", ""))
     stage = Stage(tmp_path / "recordings", seals=Seals(SealKeys(seal)) if seal else None)
     stage.studio.begin(ABOUT)
     stage.voice("caller").talk(1.0)
     stage.studio.end("call-1")
     recordings, link, _ = recordings_of(stage, **rules)
-    async with web(tmp_path, recordings=recordings) as (parts, outside):
+    async with web(tmp_path, api, recordings=recordings) as (parts, outside):
         parts.calls.add(replace(CALL, extension="501"))
         yield Served(parts, outside, stage, link, recordings)
 
@@ -94,6 +96,16 @@ class TestFiles:
             status, data = await served.outside.ask("GET", "/v1/recordings/call-1/files/1", "listener", headers=headers)
             assert (status, data) == (206, whole[first : first + 100])
         assert [kind for kind, _ in served.entries].count("opened") == 1
+
+    async def test_that_others_ask_for_by_the_same_token_are_another_opening_also_behind_a_proxy(
+        self, tmp_path: Path
+    ) -> None:
+        async for served in served_in(tmp_path, ApiSettings(proxies=(ip_network("127.0.0.1/32"),))):
+            for source in ("198.51.100.7", "198.51.100.8", "198.51.100.7"):
+                headers = {"X-Forwarded-For": source, "Range": "bytes=0-99"}
+                await served.outside.ask("GET", "/v1/recordings/call-1/files/1", "listener", headers=headers)
+            found = [about["from"] for kind, about in served.entries if kind == "opened"]
+            assert found == ["198.51.100.7", "198.51.100.8"]
 
     async def test_that_are_sealed_are_opened_whole_and_in_ranges(self, tmp_path: Path) -> None:
         add_key(tmp_path / "seal.key")

@@ -42,11 +42,16 @@ export function setUpPlayer(api, refused) {
 export async function openOne(found, name, refused) {
   [row, who, events, peaks] = [found, name, [], { caller: [], agent: [] }];
   byId("player").hidden = true;
+  for (const list of ["events", "beside"]) byId(list).replaceChildren();
+  document.getElementById("picture")?.remove(); // of the one before
   say(byId("one-title"), `${row.caller} → ${row.called}, ${moment(row.began)}`);
   byId("one-title").focus();
   await look(refused);
+  if (row?.id !== found.id) return; // it was left meanwhile, or another one opened
   try {
-    events = (await (await ask("GET", "events")).json()).events;
+    const said = await (await ask("GET", "events")).json();
+    if (row?.id !== found.id) return;
+    events = said.events;
     renderBeside();
   } catch (error) {
     refused(error);
@@ -57,6 +62,7 @@ export async function openOne(found, name, refused) {
 export function closeOne() {
   clearTimeout(timer);
   row = null;
+  document.getElementById("picture")?.remove();
   const video = byId("video");
   video.pause();
   video.removeAttribute("src");
@@ -107,9 +113,13 @@ function renderState() {
 }
 
 async function play() {
+  const id = row.id;
   await ask("POST", "play");
+  if (row?.id !== id) return;
   renewed = Date.now();
-  peaks = await (await ask("GET", "peaks")).json();
+  const loud = await (await ask("GET", "peaks")).json();
+  if (row?.id !== id) return;
+  peaks = loud;
   const video = byId("video");
   video.src = new URL(`/v1/recordings/${encodeURIComponent(row.id)}/film`, location.href).href;
   byId("player").hidden = false;
@@ -190,7 +200,9 @@ function renderBeside() {
 async function open(file) {
   const at = events.find((event) => event.more.file === file.path.split("/").pop());
   if (at) byId("video").currentTime = at.at;
+  const id = row.id;
   const answer = await ask("GET", `beside/${file.number}`);
+  if (row?.id !== id) return;
   const url = URL.createObjectURL(await answer.blob());
   const image = make("img", { src: url, alt: t(`beside.${file.kind}`, { at: moment(file.at) }), class: "picture" });
   image.addEventListener("load", () => URL.revokeObjectURL(url));
