@@ -281,7 +281,7 @@ class CallView:
     `messages`: how many were written; `location`: of the caller by consent, None where it is not shared, and once the
     call is over. `course`: times that its record is made of. `consents`: of guests, to the
     text that their page has shown; `rating`: by the caller, 1 to 5, 0 for none; `photos`: that the caller
-    has sent.
+    has sent. `web`: while it lives, the caller has a browser instead of a phone.
     """
 
     call_id: str
@@ -320,6 +320,7 @@ class CallView:
     consents: tuple[ConsentView, ...] = ()
     rating: int = 0
     photos: int = 0
+    web: bool = False
 
     @property
     def number(self) -> str:

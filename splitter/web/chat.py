@@ -1,6 +1,6 @@
 """Messages of people in a call, and where the caller is. Does I/O through aiohttp.
 
-POST   /v1/calls/{ref}/messages         write to the others
+POST   /v1/calls/{ref}/messages         write to the others; a web caller: /v1/web/calls/{call}/messages
 GET    /v1/calls/{ref}/messages         what was written; ?after= the number of the last message that is known
 PUT    /v1/calls/{ref}/guest/location   the caller's browser says where it is, and says so anew when it moves
 DELETE /v1/calls/{ref}/guest/location   it says so no longer
@@ -14,7 +14,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from splitter.calls.asks import Locate, MessagesRead, ReadMessages, Write, Written
+from splitter.calls.browsers.door import WebDoor
 from splitter.calls.logins.access import Scope
+from splitter.calls.states import Side
 from splitter.calls.talk.aside import ChatSender
 from splitter.calls.view import CallView, LocationView
 from splitter.core.clock import Clock
@@ -24,6 +26,7 @@ from splitter.telemetry import metrics
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.bodies import read_json
+from splitter.web.callers import own_line
 from splitter.web.calls import said_by
 from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder
@@ -43,10 +46,12 @@ class ChatRoutes:
 
     Args:
         links: say which device may use which link.
+        door: of web callers; None where browsers cannot call.
     """
 
-    def __init__(self, calls: LiveCalls, finder: Finder, links: Links, clock: Clock) -> None:
+    def __init__(self, calls: LiveCalls, finder: Finder, links: Links, door: WebDoor | None, clock: Clock) -> None:
         self._calls = calls
+        self._door = door
         self._find = finder
         self._links = links
         self._clock = clock
@@ -56,20 +61,29 @@ class ChatRoutes:
 
     async def write(self, request: web.Request) -> web.Response:
         """Write to the others."""
-        wish = await read_json(request, MESSAGE_BODY, MessageWish)
         bearer, call = bearer_of(request), await self._own(request)
+        party = self._inside(call, bearer)
+        sender = ChatSender(bearer.guest) if bearer.link or bearer.call_id else ChatSender.DESK
+        name = bearer.title if sender is not ChatSender.DESK else (bearer.extension or said_by(bearer))
+        return await self._write(request, call.call_id, sender, party, name)
+
+    async def write_as_caller(self, request: web.Request) -> web.Response:
+        """Write to the others, from the browser that calls."""
+        return await self._write(request, self._called(request), ChatSender.CALLER, Side.CALLER, "")
+
+    async def _write(
+        self, request: web.Request, call_id: str, sender: ChatSender, party: str, name: str
+    ) -> web.Response:
+        wish, bearer = await read_json(request, MESSAGE_BODY, MessageWish), bearer_of(request)
         text = plain(wish.text.strip().replace("\r", "").replace("\n", " "))
         if not text:
             raise ApiError(400, "bad-body", "a message has letters")
         now = self._clock.now()
-        if not self._of_one.permit((call.call_id, bearer.turn, bearer.device), now):
+        if not self._of_one.permit((call_id, bearer.turn, bearer.device), now):
             raise _too_many("you write too often")
-        if not self._of_call.permit(call.call_id, now):
+        if not self._of_call.permit(call_id, now):
             raise _too_many("too much is written in this call")
-        party = self._inside(call, bearer)
-        sender = ChatSender(bearer.guest) if bearer.link or bearer.call_id else ChatSender.DESK
-        name = bearer.title if sender is not ChatSender.DESK else (bearer.extension or said_by(bearer))
-        written = await self._calls.ask(call.call_id, Write(sender, party, plain(name), text, self._clock.wall()))
+        written = await self._calls.ask(call_id, Write(sender, party, plain(name), text, self._clock.wall()))
         assert isinstance(written, Written)
         return json_response(MessageWritten(written.number), 201)
 
@@ -77,10 +91,17 @@ class ChatRoutes:
         """Say what was written, to those who are in the call."""
         call = await self._own(request)
         self._inside(call, bearer_of(request))
+        return await self._read(request, call.call_id)
+
+    async def read_as_caller(self, request: web.Request) -> web.Response:
+        """Say what was written, to the browser that calls."""
+        return await self._read(request, self._called(request))
+
+    async def _read(self, request: web.Request, call_id: str) -> web.Response:
         after = request.query.get("after", "0")
         if not (after.isascii() and after.isdigit() and len(after) < 10):
             raise ApiError(400, "bad-query", "after must be the number of a message")
-        found = await self._calls.ask(call.call_id, ReadMessages(int(after)))
+        found = await self._calls.ask(call_id, ReadMessages(int(after)))
         assert isinstance(found, MessagesRead)
         return json_response(MessageList(found.messages))
 
@@ -101,6 +122,13 @@ class ChatRoutes:
         call, _ = await self.caller_of(request)
         await self._calls.ask(call.call_id, Locate(None))
         return web.Response(status=204)
+
+    def _called(self, request: web.Request) -> str:
+        """The call of the path, for the browser that calls. Raises ApiError where it has not begun, or is over."""
+        line = own_line(self._door, request)
+        if line.ended or self._calls.get(line.view.call_id) is None:
+            raise ApiError(409, "call-ended", "there is nobody to write to, or nobody any more")
+        return line.view.call_id
 
     async def _own(self, request: web.Request) -> CallView:
         """The call of the path, for those who act in it: guests with the device that was let in."""

@@ -22,7 +22,7 @@ def chat_routes(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     """The operations of what people tell each other beside voice and video."""
     access, late = ports.access, ports.late_ratings
     ratings = RatingRoutes(ports.calls, ports.archive, ports.inviting.links, access, late, ports.clock)
-    chat = ChatRoutes(ports.calls, finder, ports.inviting.links, ports.clock)
+    chat = ChatRoutes(ports.calls, finder, ports.inviting.links, ports.door, ports.clock)
     photos, pictures = PhotoRoutes(ports.calls, finder, ports.photos, chat), f"{_CALL}/photos"
     see = frozenset({Scope.READ, Scope.CONTROL, Scope.DESK})
     added = GoodAnswer(201, "it is kept", shapes.PhotoShown, headers=("Location",))
@@ -34,6 +34,7 @@ def chat_routes(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     done = GoodAnswer(204, "so it is", kind="")
     after = Query("after", "the number of the last message that is known", "integer")
     refused = ((403, "other-device"), (429, "too-many"))
+    caller, of_caller = frozenset({Scope.CALLER}), "/v1/web/calls/{call}/messages"
     return (
         Operation(
             *("POST", all_of_them, everybody, chat.write, "Write to the others in a call", (written,)),
@@ -41,6 +42,15 @@ def chat_routes(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
             faults=refused,
         ),
         Operation("GET", all_of_them, everybody, chat.read, "What was written in a call", (found,), (after,)),
+        Operation(
+            *("POST", of_caller, caller, chat.write_as_caller, "Write to the others in a web call", (written,)),
+            body=MESSAGE_BODY,
+            faults=((409, "call-ended"), (429, "too-many")),
+        ),
+        Operation(
+            *("GET", of_caller, caller, chat.read_as_caller, "What was written in a web call", (found,), (after,)),
+            faults=((409, "call-ended"),),
+        ),
         Operation(
             *("PUT", place, _GUEST, chat.locate, "Say where the caller is", (done,)),
             body=LOCATION_BODY,

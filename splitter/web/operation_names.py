@@ -94,6 +94,8 @@ NAMES = {
     "DELETE /v1/web/calls/{call}": "hangUpWebCall",
     "PUT /v1/web/calls/{call}/offer": "rejoinWebCall",
     "PUT /v1/web/calls/{call}/camera": "setWebCallCamera",
+    "POST /v1/web/calls/{call}/messages": "writeWebCallMessage",
+    "GET /v1/web/calls/{call}/messages": "listWebCallMessages",
     "GET /v1/web/calls/{call}/events": "followWebCall",
     "POST /v1/path-checks": "beginPathCheck",
     "DELETE /v1/path-checks/{check}": "endPathCheck",

@@ -12,6 +12,7 @@ from tests.browser import sdk
 from tests.browser.camera import FRAMES, SENDER
 from tests.browser.centre import AGENT_HZ, CALLER_HZ
 from tests.browser.checks import Wanted, in_words, judge
+from tests.browser.console import Console
 from tests.browser.desk import CALLED, Desk
 from tests.patience import patient
 
@@ -118,6 +119,36 @@ async def test_voice_is_raised_to_video_when_the_caller_says_yes(make_desk: Call
         await heard_at_the_centre(desk)
         await desk.centre.calls[-1].hang_up()
         await expect(page.locator("#title")).to_have_text("通话已结束")
+
+
+async def test_caller_and_agent_write_to_each_other(make_desk: Callable[..., Desk]) -> None:
+    async with make_desk(callers=ANYBODY) as desk:
+        agent = (await Console.open(desk)).page
+        page = await caller_page(desk)
+        await page.click("#voice")
+        await page.click("#talk")
+        await page.fill("#chat-text", "<b>4711</b>")
+        await page.press("#chat-text", "Enter")
+        await expect(agent.locator("#chat li")).to_contain_text("Caller<b>4711</b>")
+        await agent.fill("#chat-text", "Thank you")
+        await agent.click("#chat-send")
+        await expect(page.locator("#chat-list li >> nth=1")).to_have_text("AgentThank you")
+        await desk.show(page, "chat")
+        await page.click("#chat-close")
+        await agent.click("#chat-quick button >> nth=1")
+        await expect(page.locator("#talk")).to_have_text("Messages (1)")
+        await page.reload()
+        await expect(page.locator("#talk")).to_have_text("Messages (2)")  # its own is no news
+        await page.click("#talk")
+        await expect(page.locator("#chat-list li")).to_have_count(3)
+        await page.click("#chat-close")
+        await page.click("#leave")
+        await expect(page.locator("#talk")).to_be_hidden()
+        await page.click("#voice")
+        await page.click("#talk")
+        await expect(page.locator("#chat-list li")).to_have_count(0)
+        await page.click("#chat-close")
+        await page.click("#leave")
 
 
 async def test_a_reload_comes_back_into_the_call_and_a_closed_tab_ends_it(make_desk: Callable[..., Desk]) -> None:

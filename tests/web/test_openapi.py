@@ -214,6 +214,8 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("POST", "/v1/web/calls", "", wish()),
     ("GET", "/v1/web/calls/4711", "cti", {}),
     ("PUT", "/v1/web/calls/4711/camera", "cti", {"json": {"on": True}}),
+    ("POST", f"/v1/web/calls/{CALL.call_id}/messages", "admin", {"json": {"text": "hello"}}),
+    ("GET", f"/v1/web/calls/{CALL.call_id}/messages", "admin", {}),
     ("PUT", "/v1/web/calls/4711/offer", "cti", {"json": {"sdp": CALL_OFFER}}),
     ("POST", "/v1/pictures", "painter", {"data": image(), "headers": {"Content-Type": "image/png"}}),
     ("GET", "/v1/pictures", "painter", {}),
@@ -238,7 +240,8 @@ class TestAnswers:
     ) -> None:
         settings = ApiSettings(guest_url="https://video.example/guest/")
         made = callers(anonymous=True)
-        await made.open("4711")
+        for call_id in ("4711", CALL.call_id):
+            await made.open(call_id)
         stage = Stage(tmp_path / "recordings")
         recordings, _, _ = recordings_of(stage)
         stage.studio.begin(ABOUT)

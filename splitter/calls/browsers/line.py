@@ -157,6 +157,7 @@ class BrowserLine:
         answer: str | None = None,
         client: str | None = None,
         recorded: bool | None = None,
+        messages: int | None = None,
     ) -> None:
         """Show the browser that something has changed."""
         view = self.view
@@ -168,6 +169,7 @@ class BrowserLine:
             path=path or view.path,
             client=view.client if client is None else client,
             recorded=view.recorded if recorded is None else recorded,
+            messages=view.messages if messages is None else messages,
         )
         if answer is not None and answer != view.answer:
             view = replace(view, answer=answer, answers=view.answers + 1)

@@ -52,9 +52,9 @@ class Browsers:
         return line
 
     def on_call(self, view: CallView) -> None:
-        """A call has changed; its browser is shown whether it is recorded."""
+        """A call has changed; its browser is shown whether it is recorded, and what is written."""
         if (line := self._lines.get(view.call_id)) is not None and not line.ended:
-            line.show(recorded=view.recording.state == RecordingState.RECORDING)
+            line.show(recorded=view.recording.state == RecordingState.RECORDING, messages=view.messages)
 
     async def open(self, call_id: str, network: str, source: str = "", customer: str = "") -> BrowserLine:
         """Begin with a browser: its adapter is opened. Raises MediaError."""

@@ -32,6 +32,7 @@ class WebCallView:
         reason: why it has ended: "hung-up", "busy", "no-answer", "refused", "unreachable", "lost", "restarted".
         held: the other side does not listen now.
         recorded: the call is recorded, just now.
+        messages: how many were written in the call.
         path: whether sound comes and goes: "ok", or "lost": then the browser is to come by a new offer.
         client: the tab that has it; others let it be.
         answer: our SDP answer to its last offer, as it is to be applied now. answers: counts its changes.
@@ -47,3 +48,4 @@ class WebCallView:
     answers: int = 0
     client: str = ""
     recorded: bool = False
+    messages: int = 0

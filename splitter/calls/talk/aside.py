@@ -17,6 +17,7 @@ class ChatSender(StrEnum):
     """The kind of party that writes."""
 
     DESK = "desk"
+    CALLER = "caller"  # who calls from a browser
     GUEST = "guest"
     EXPERT = "expert"
 

@@ -4,6 +4,7 @@
  * Nothing there begins a call: its user does. A reload comes back into the call.
  */
 
+import { ChatPanel } from "../guest/chat.js";
 import { call, resume } from "../sdk/caller.js";
 import { SplitterError } from "../sdk/http.js";
 import { language, text } from "./texts.js";
@@ -21,8 +22,10 @@ class Page {
   #call = null;
   #error = "";
   #busy = false;
+  #panel = new ChatPanel("caller", text);
 
   constructor() {
+    this.#panel.addEventListener("change", () => this.#drawTalk());
     byId("video").addEventListener("click", () => this.#begin(true));
     byId("voice").addEventListener("click", () => this.#begin(false));
     byId("yes").addEventListener("click", () => this.#call?.camera(true));
@@ -76,7 +79,15 @@ class Page {
     remote.srcObject = made.remote;
     own.srcObject = made.own;
     made.addEventListener("change", () => this.#draw());
+    this.#panel.take(made.chat);
     this.#draw();
+  }
+
+  /** The button of the messages; those are there as long as somebody is who reads them. */
+  #drawTalk() {
+    const { unread } = this.#panel;
+    show("talk", this.#call?.view.state === "connected", text("chat") + (unread ? ` (${unread})` : ""));
+    byId("talk").classList.toggle("unread", unread > 0);
   }
 
   /** Draw everything anew. */
@@ -98,6 +109,8 @@ class Page {
     show("keypad", live, text("keypad"));
     show("leave", live, text("leave"));
     if (!live) byId("keys").hidden = true;
+    if (!live) this.#panel.close();
+    this.#drawTalk();
     own.hidden = !made?.own.getTracks().length;
     byId("recorded").hidden = !live || !view.recorded;
     byId("recorded").textContent = live && view.recorded ? text("recorded") : "";

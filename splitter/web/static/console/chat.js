@@ -45,7 +45,7 @@ export function renderChat(entry, own) {
   show(entry);
   const { view, chat } = entry.call;
   const there = view.parties.some((party) => ["guest", "expert"].includes(party.kind) && party.state !== "left");
-  const open = there && !entry.over;
+  const open = (there || view.web === true) && !entry.over;
   byId("chat-part").hidden = !open && !chat.messages.length;
   byId("chat-form").hidden = byId("chat-quick").hidden = !open;
   byId("chat-text").placeholder = t("chat.write");

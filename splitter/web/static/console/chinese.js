@@ -240,6 +240,7 @@ export const CHINESE = {
   "chat.quick.light": "请打开手电筒",
   "chat.quick.closer": "请靠近一些",
   "chat.quick.thanks": "谢谢",
+  "chat.from.caller": "来电人",
   "chat.from.guest": "来电人",
   "chat.from.expert": "专家",
   "side.log": "经过",

@@ -240,6 +240,7 @@ export const ENGLISH = {
   "chat.quick.light": "Please switch the light on",
   "chat.quick.closer": "Please go closer",
   "chat.quick.thanks": "Thank you",
+  "chat.from.caller": "Caller",
   "chat.from.guest": "Caller",
   "chat.from.expert": "Expert",
   "side.log": "What happened",

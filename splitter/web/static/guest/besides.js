@@ -1,6 +1,7 @@
 // @ts-check
 /** What can be told beside the video: messages, where one is, and at the end how it was. */
 
+import { Chat } from "../sdk/chat.js";
 import { ChatPanel } from "./chat.js";
 import { PhotoSender } from "./photo.js";
 import { Rating } from "./rating.js";
@@ -14,6 +15,7 @@ const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.
 /** Event: "change". */
 export class Besides extends EventTarget {
   #chat;
+  #panel;
   #where;
   #rating;
   #photo;
@@ -22,11 +24,13 @@ export class Besides extends EventTarget {
   /** @param {Pick<Gateway, "request">} gateway @param {string} callId @param {"guest"|"expert"} kind @param {boolean} rated */
   constructor(gateway, callId, kind, rated) {
     super();
-    this.#chat = new ChatPanel(gateway, callId, kind);
+    this.#chat = new Chat(gateway, callId);
+    this.#panel = new ChatPanel(kind, text);
+    this.#panel.take(this.#chat);
     this.#where = kind === "guest" ? new Whereabouts(gateway, callId) : null;
     this.#rating = kind === "guest" && rated ? new Rating(gateway, callId) : null;
     this.#photo = kind === "guest" ? new PhotoSender(gateway, callId) : null;
-    for (const one of [this.#chat, this.#where, this.#photo]) one?.addEventListener("change", () => this.dispatchEvent(new Event("change")));
+    for (const one of [this.#panel, this.#where, this.#photo]) one?.addEventListener("change", () => this.dispatchEvent(new Event("change")));
     byId("locate").addEventListener("click", () => this.#where?.toggle());
   }
 
@@ -44,7 +48,7 @@ export class Besides extends EventTarget {
 
   /** @param {boolean} inside  in the video @param {boolean} over  and no longer, by its user's wish or since the call is over */
   draw(inside, over) {
-    const { unread } = this.#chat, where = this.#where;
+    const { unread } = this.#panel, where = this.#where;
     button("talk", inside ? text("chat") + (unread ? ` (${unread})` : "") : "");
     byId("talk").classList.toggle("unread", unread > 0);
     button("locate", inside && where ? text(where.sharing ? "location.stop" : "location") : "");

@@ -1,11 +1,9 @@
 // @ts-check
-/** What is written in the call, on the guest's page: a panel over the video. */
+/** What is written in the call, on the page of a guest or of a web caller: a panel over the video. */
 
-import { Chat } from "../sdk/chat.js";
 import { SplitterError } from "../sdk/http.js";
-import { text } from "./texts.js";
 
-/** @typedef {import("../sdk/types.js").Gateway} Gateway */
+/** @typedef {import("../sdk/chat.js").Chat} Chat */
 /** @typedef {import("../sdk/chat.js").ChatMessage} ChatMessage */
 
 const QUICK = ["yes", "no", "moment", "unseen"];
@@ -13,18 +11,19 @@ const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.
 
 /** The panel, and how much of it was not read yet. Event: "change". */
 export class ChatPanel extends EventTarget {
-  #chat;
+  /** @type {Chat|null} */
+  #chat = null;
+  #text;
   #read = 0;
   #drawn = 0;
   /** What could not be sent, in a word; "" for nothing. */
   trouble = "";
 
-  /** @param {Pick<Gateway, "request">} gateway @param {string} callId @param {"guest"|"expert"} kind */
-  constructor(gateway, callId, kind) {
+  /** @param {"caller"|"guest"|"expert"} kind  of this side @param {(key: string) => string} text  the words of the page */
+  constructor(kind, text) {
     super();
     this.kind = kind;
-    this.#chat = new Chat(gateway, callId);
-    this.#chat.addEventListener("messages", () => this.#changed());
+    this.#text = text;
     byId("talk").addEventListener("click", () => this.#open(byId("chat").hidden));
     byId("chat-close").addEventListener("click", () => this.#open(false));
     byId("chat").addEventListener("keydown", (event) => event.key === "Escape" && this.#open(false));
@@ -43,18 +42,22 @@ export class ChatPanel extends EventTarget {
     for (const [id, key] of [["chat-title", "chat"], ["chat-send", "chat.send"], ["chat-close", "chat.close"]]) byId(id).textContent = text(key);
   }
 
-  /** @param {number} count  of messages, as the gateway says */
-  follow(count) {
-    this.#chat.follow(count);
+  /** Show the messages of this call from now on. @param {Chat} chat */
+  take(chat) {
+    this.#chat = chat;
+    this.#read = this.#drawn = 0;
+    this.trouble = "";
+    byId("chat-list").replaceChildren();
+    chat.addEventListener("messages", () => chat === this.#chat && this.#changed());
+    this.#changed();
   }
 
   get unread() {
-    return this.#chat.messages.filter((one) => one.number > this.#read && one.sender !== this.kind).length;
+    return (this.#chat?.messages ?? []).filter((one) => one.number > this.#read && one.sender !== this.kind).length;
   }
 
   close() {
-    this.#chat.close();
-    this.#open(false);
+    if (!byId("chat").hidden) this.#open(false);
   }
 
   /** @param {boolean} open */
@@ -78,7 +81,7 @@ export class ChatPanel extends EventTarget {
   /** @param {string} words @returns {Promise<boolean>} */
   async #write(words) {
     try {
-      await this.#chat.write(words);
+      await this.#chat?.write(words);
       this.trouble = "";
     } catch (error) {
       this.trouble = SplitterError.of(error).code === "too-many" ? "chat.too-many" : "chat.failed";
@@ -88,18 +91,19 @@ export class ChatPanel extends EventTarget {
   }
 
   #changed() {
-    const { messages } = this.#chat, list = byId("chat-list");
+    const messages = this.#chat?.messages ?? [], list = byId("chat-list");
     const fresh = messages.filter((one) => one.number > this.#drawn);
     for (const message of fresh) list.append(this.#item(message));
     this.#drawn = messages.at(-1)?.number ?? this.#drawn;
     if (!byId("chat").hidden) this.#read = this.#drawn;
     if (fresh.length || !byId("chat").hidden) byId("chat-log").scrollTop = list.scrollHeight;
-    byId("chat-trouble").textContent = this.trouble && text(this.trouble);
+    byId("chat-trouble").textContent = this.trouble && this.#text(this.trouble);
     this.dispatchEvent(new Event("change"));
   }
 
   /** Text alone, whatever was written. @param {ChatMessage} message */
   #item({ sender, name, text: words }) {
+    const text = this.#text;
     const [item, who, said] = ["li", "b", "span"].map((tag) => document.createElement(tag));
     who.textContent = sender === this.kind ? text("chat.own") : sender === "desk" ? text("who.host") : name || text(`who.${sender === "guest" ? "caller" : sender}`);
     said.textContent = words;

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * A call from a browser into the voice centre, with its user's camera if they like. This file and http.js are all of it.
+ * A call from a browser into the voice centre, with its user's camera if they like. This file, chat.js, devices.js and http.js are all of it.
  *
  *   import * as splitter from "https://gateway.example/sdk/caller.js";
  *   const call = await splitter.call("12345", { video: true, token });
@@ -10,12 +10,13 @@
  * A page that was reloaded comes back into its call by `resume()`. See docs/web-callers.md.
  */
 
+import { Chat } from "./chat.js";
 import { forget, keep, kept, openCamera, openMicrophone } from "./devices.js";
 import { backoffMs, Http, ignore, SplitterError } from "./http.js";
 
 /** @typedef {"connecting"|"calling"|"ringing"|"connected"|"ended"} State */
 /** @typedef {{call_id: string, state: State, reason: string, held: boolean, camera: "off"|"asked"|"on",
- *   path: "ok"|"lost", answer: string, answers: number, client: string, recorded?: boolean}} WebCallView */
+ *   path: "ok"|"lost", answer: string, answers: number, client: string, recorded?: boolean, messages?: number}} WebCallView */
 /** @typedef {{video?: boolean, token?: string, captcha?: string, language?: string, url?: string|URL,
  *   audio?: MediaTrackConstraints|true, camera?: MediaTrackConstraints|true}} CallOptions */
 
@@ -23,6 +24,7 @@ const SHAKY_MS = 2_500; // a path that is gone for longer is sought anew
 const LOST_MS = 1_500;
 const NO_PATH_MS = 4_000; // without a path by then, it is sought by a relay
 const TRIES = 6;
+const CALLS = "/v1/web/calls";
 
 /**
  * Call a number. Asks for the microphone, and for the camera with `video`. Raises SplitterError: "no-webrtc", "denied"
@@ -79,6 +81,8 @@ export class WebCall extends EventTarget {
     this.muted = false;
     /** Why there is no picture of this side: "", "denied", "no-camera", "failed". */
     this.trouble = "";
+    /** What is written in the call. */
+    this.chat = this.#chatOf("");
     /** @type {WebCallView} */
     this.view = {
       call_id: "", state: "connecting", reason: "", held: false, camera: "off", path: "ok", answer: "", answers: 0, client: "",
@@ -96,10 +100,11 @@ export class WebCall extends EventTarget {
       const sdp = await this.#offer();
       const json = { number, sdp, camera: this.#picture !== null, captcha, language, client: this.#client };
       this.#http.token = token;
-      const begun = await (await this.#http.request("POST", "/v1/web/calls", { json })).json();
+      const begun = await (await this.#http.request("POST", CALLS, { json })).json();
       this.#http.token = begun.token;
       this.#relays = begun.ice_servers ?? [];
       keep({ call: begun.call.call_id, token: begun.token, url: this.#http.url.href, relays: this.#relays });
+      this.chat = this.#chatOf(begun.call.call_id);
       await this.#answered(begun.call);
       if (this.#relays.length) setTimeout(() => this.#byRelay(), NO_PATH_MS);
     } catch (error) {
@@ -114,6 +119,7 @@ export class WebCall extends EventTarget {
     this.#http.token = before.token;
     this.#relays = before.relays ?? [];
     this.view = { ...this.view, call_id: before.call };
+    this.chat = this.#chatOf(before.call);
     try {
       const now = await (await this.#http.request("GET", this.#path)).json();
       if (now.state === "ended") throw new SplitterError(409, "call-ended", "the call is over");
@@ -292,6 +298,7 @@ export class WebCall extends EventTarget {
       this.#sendPicture();
     }
     if (view.answers !== this.#applied) this.#inTurn(() => this.#again());
+    this.chat.follow(view.messages ?? 0);
     if (view.path === "lost" && before.path === "ok") this.#shaky = setTimeout(() => this.#seek(), LOST_MS);
     this.#changed();
   }
@@ -299,7 +306,12 @@ export class WebCall extends EventTarget {
   // ---- inner
 
   get #path() {
-    return `/v1/web/calls/${this.view.call_id}`;
+    return `${CALLS}/${this.view.call_id}`;
+  }
+
+  /** @param {string} callId */
+  #chatOf(callId) {
+    return new Chat(this.#http, callId, CALLS);
   }
 
   /** @param {string} method @param {string} path @param {unknown} json */
@@ -343,6 +355,7 @@ export class WebCall extends EventTarget {
     this.#voice?.stop();
     this.#pc?.close();
     this.#socket?.close();
+    this.chat.close();
     forget();
     this.#changed();
   }

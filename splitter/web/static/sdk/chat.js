@@ -4,7 +4,7 @@
 import { SplitterError } from "./http.js";
 
 /** @typedef {import("./types.js").Gateway} Gateway */
-/** @typedef {{number: number, at: number, sender: "desk"|"guest"|"expert", name: string, text: string}} ChatMessage */
+/** @typedef {{number: number, at: number, sender: "desk"|"caller"|"guest"|"expert", name: string, text: string}} ChatMessage */
 
 const AGAIN_MS = 2_000;
 
@@ -16,11 +16,11 @@ export class Chat extends EventTarget {
   #reading = false;
   #closed = false;
 
-  /** @param {Pick<Gateway, "request">} gateway @param {string} callId */
-  constructor(gateway, callId) {
+  /** @param {Pick<Gateway, "request">} gateway @param {string} callId @param {string} [calls]  their path in the API */
+  constructor(gateway, callId, calls = "/v1/calls") {
     super();
     this.#gateway = gateway;
-    this.#path = `/v1/calls/${encodeURIComponent(callId)}/messages`;
+    this.#path = `${calls}/${encodeURIComponent(callId)}/messages`;
     /** @type {ChatMessage[]} those that are known, the oldest first */
     this.messages = [];
   }
