@@ -249,9 +249,12 @@ class Offers:
         if request.method == "INVITE":
             self.await_ack(txn, offers=offer is None)
         lines = [*context.headers(), *context.take_timer(request)]
-        security = context.security
-        body = security.write_offer(said) if offer is None else security.write_answer(shortened(said, offer))
-        context.driver.respond(txn, request.respond(200, headers=lines, body=body, content_type=SDP))
+        security, kind = context.security, SDP
+        if offer is None:
+            body, kind = context.shared.dressed(security.write_offer(said))
+        else:
+            body = security.write_answer(shortened(said, offer))
+        context.driver.respond(txn, request.respond(200, headers=lines, body=body, content_type=kind))
         return True
 
     def _tells_resources(self, request: Request) -> bool:

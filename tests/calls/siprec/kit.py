@@ -16,7 +16,9 @@ from splitter.lab.recorder import LabRecorder, ServedSession
 from splitter.media.forward.protocol import ForwarderAnswer
 from splitter.media.record.batch import Described
 from splitter.media.record.settings import RecordingSettings
+from splitter.sdp.write import write
 from splitter.sip.events import RequestArrived
+from splitter.sip.message import Response
 from tests.media.forward.kit import Hall, HandForwarder
 from tests.media.record.kit import HandTaps
 from tests.world import Peer, PeerCall, World
@@ -169,6 +171,23 @@ class Elsewhere:
         peer.driver.request(self.servers[name].request(session, method), session.flow, listen)
         self.world.run(1)
         return heard
+
+    def ask_for_offer(self, name: str, session: ServedSession) -> Response:
+        """Let a server send a re-INVITE without an offer, and answer as it did last. Returns: the 200."""
+        heard: list[Response] = []
+        peer, dialog, answer = self.peers[name], session.dialog, session.answer
+        assert dialog is not None and answer is not None
+
+        def listen(event: Any) -> None:
+            if (response := getattr(event, "response", None)) is not None and response.status == 200:
+                heard.append(response)
+                ack = dialog.ack(dialog.local_cseq, body=write(answer), content_type="application/sdp")
+                peer.driver.acknowledge(event.txn, ack, session.flow)
+
+        contact = [("Contact", f"<sip:srs@{SERVERS[name]}>;+sip.srs")]
+        peer.driver.request(dialog.request("INVITE", headers=contact), session.flow, listen)
+        self.world.run(1)
+        return heard[0]
 
 
 def _trunk(name: str, address: Address) -> Trunk:

@@ -10,9 +10,12 @@ import pytest
 from splitter.calls.asks import Bind, RecordCall
 from splitter.calls.siprec.metadata import RecordedPerson, RecordingMetadata, write_metadata
 from splitter.calls.states import RecordingAction, RecordingState
+from splitter.lab.recorder_rules import read_metadata
 from splitter.media.forward.protocol import SendLines
 from splitter.media.record.protocol import AskHow
 from splitter.rtp import feedback, rtcp
+from splitter.sdp.parse import parse
+from splitter.sip.multipart import parts
 from tests.calls.kit import connected, denied, ended, told
 from tests.calls.siprec.kit import Elsewhere
 from tests.calls.table import notes
@@ -169,6 +172,20 @@ class TestRecorder:
         assert scene.ask("nice", scene.session(), "INVITE")[-1] == 200
         scene.hall.voice(streams["caller"], 2, 320)
         assert scene.hall.ports[0].sent
+
+    def test_may_ask_for_all_that_is_known(self, world: World, scene: Elsewhere) -> None:
+        """By a re-INVITE without an offer: the 200 has one, with the metadata (RFC 7866 §9.1)."""
+        caller, centre, streams = recorded(world, scene)
+        session = scene.session()
+        said = scene.ask_for_offer("nice", session)
+        bodies = {part.content_type: part.body for part in parts(said)}
+        told, faults = read_metadata(bodies["application/rs-metadata+xml"])
+        assert not faults and [who.sends for who in told.people.values()] == [["1"], ["2"]]
+        assert len(parse(bodies["application/sdp"]).media) == 2
+        scene.hall.voice(streams["caller"], 1, 160)
+        assert scene.hall.ports[0].sent[-1][2] == session.answer.media[0].port
+        ended(world, caller, centre)
+        world.settle()
 
     def test_calls_nobody(self, world: World, scene: Elsewhere) -> None:
         scene.peers["nice"].invite("110").expect("403")
