@@ -48,6 +48,8 @@ _PAUSE_S = 0.5  # where the system gives no more descriptors
 _FRESH = 8  # characters of a user's name that nobody can guess (RFC 8445 §5.3: 24 bits)
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _MESSAGE_BYTES = 2_048
+_AGAIN_S = 0.02  # where another worker has not taken what was handed to it before
+_TRIES = 25
 
 log = structlog.get_logger(__name__)
 
@@ -254,8 +256,11 @@ class TcpEntrance:
 
     # ---- from worker to worker -------------------------------------------------------------------------------------
 
-    def _hand_over(self, sock: socket.socket, ufrag: str, read: bytes) -> None:
-        """Give a connection to the worker that the name says, also where that is who came after us."""
+    def _hand_over(self, sock: socket.socket, ufrag: str, read: bytes, tries: int = _TRIES) -> None:
+        """Give a connection to the worker that the name says, also where that is who came after us.
+
+        The kernel keeps ten for a worker that is busy (`net.unix.max_dgram_qlen`); others have to come again.
+        """
         try:
             path = _path(self._settings.folder, int(ufrag[:2], 16))
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as way:
@@ -263,8 +268,11 @@ class TcpEntrance:
                 way.sendmsg([read], [rights], 0, str(path))  # send_fds of Python 3.11 knows no address
         except (ValueError, FileNotFoundError, ConnectionRefusedError):
             self._refuse(sock, "unknown")
-        except OSError:
-            self._refuse(sock, "busy")
+        except OSError as error:
+            if not isinstance(error, BlockingIOError) or tries <= 1:
+                self._refuse(sock, "busy")
+            else:
+                self._loop.call_later(_AGAIN_S, self._hand_over, sock, ufrag, read, tries - 1)
         else:
             sock.close()
 

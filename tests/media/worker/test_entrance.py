@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -128,6 +129,33 @@ async def test_who_cannot_be_a_browser_is_closed_and_counted(said: bytes, reason
         assert await ended(reader)
         assert entrance.tally.refused == {reason: 1}
         assert entrance.tally.open == 0
+
+
+async def test_a_worker_that_is_busy_for_a_moment_gets_its_connections_after_it(tmp_path: Path) -> None:
+    async with entrances(tmp_path) as (entrance,), Callers(entrance) as callers:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as busy:
+            busy.bind(str(tmp_path / "tcp-5.sock"))
+            busy.setblocking(False)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, suppress(BlockingIOError):
+                other.setblocking(False)
+                other.connect(busy.getsockname())
+                while True:
+                    other.send(b"connections of others")
+            reader, _ = await callers.connect(framed(request("05guest:x")))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(reader.read(), 0.1)
+            handed: list[int] = []
+
+            def take() -> bool:
+                with suppress(BlockingIOError):
+                    while True:
+                        handed.extend(socket.recv_fds(busy, 2048, 1)[1])
+                return bool(handed)
+
+            await until(take)
+            os.close(*handed)
+            (tmp_path / "tcp-5.sock").unlink()
+        assert not entrance.tally.refused
 
 
 async def test_the_silent_of_one_address_keep_nobody_else_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
