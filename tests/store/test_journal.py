@@ -48,8 +48,9 @@ class TestTheNextProcess:
         assert journal.idle and Journal(tmp_path / "events.db").read() is None
 
     def test_others_cannot_read_it(self, tmp_path: Path) -> None:
-        filled(tmp_path / "events.db")
+        journal = filled(tmp_path / "events.db")  # held: SQLite takes files of its own away with it
         assert {file.stat().st_mode & 0o077 for file in tmp_path.iterdir()} == {0}
+        assert journal.read().seq
 
 
 class TestBounds:
