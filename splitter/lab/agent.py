@@ -30,7 +30,7 @@ _REMEMBERED = 200
 
 
 class UserAgent:
-    """A user agent on a UDP port of its own.
+    """A user agent on a UDP port of its own. `port`: 0 for any that is free.
 
     Attributes:
         user: the user part of From and Contact.
@@ -42,9 +42,12 @@ class UserAgent:
 
     driver_type: type[Driver] = Driver
 
-    def __init__(self, user: str, host: str, clock: Clock | None = None, ids: IdSource | None = None) -> None:
+    def __init__(
+        self, user: str, host: str, clock: Clock | None = None, ids: IdSource | None = None, port: int = 0
+    ) -> None:
         self.user = user
-        self.address = Address(host, 0)
+        self.address = Address(host, port)
+        self._port = port
         self.messages: deque[tuple[str, Message]] = deque(maxlen=_REMEMBERED)
         self.on_call: Callable[[AgentCall, Request], None] | None = None
         self.new_party: Callable[[], CallMedia] | None = None
@@ -58,9 +61,9 @@ class UserAgent:
         return self._driver
 
     async def start(self) -> None:
-        """Bind a free port and listen."""
+        """Bind the port and listen."""
         host = self.address.host
-        network = Network(_NETWORK, (ListenPoint("udp", Address(host, 0)),), host)
+        network = Network(_NETWORK, (ListenPoint("udp", Address(host, self._port)),), host)
         endpoint = Endpoint(Timers(), self._ids, "lab")
         self._driver = self.driver_type(
             endpoint,

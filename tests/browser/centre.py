@@ -23,7 +23,7 @@ _AT_A_TIME = 4
 
 
 class Centre:
-    """Takes calls for one extension after the other.
+    """Takes calls for one extension after the other. `port`: of its SIP; 0 for any that is free.
 
     Attributes:
         extension: of the agent who gets the next call; the centre says so in its answer (RFC 3325).
@@ -32,14 +32,14 @@ class Centre:
         voices: what was heard in each.
     """
 
-    def __init__(self, host: str, extension: str = "2001") -> None:
+    def __init__(self, host: str, extension: str = "2001", port: int = 0) -> None:
         self.extension = extension
         self.ring_s = 0.2
         self.calls: list[AgentCall] = []
         self.invites: list[Request] = []
         self.voices: list[AudioStream] = []
         self._host = host
-        self._agent = _Phones(self, host)
+        self._agent = _Phones(self, host, port)
         self._ready: list[AudioStream] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._ids = IdSource()
@@ -91,8 +91,8 @@ class Centre:
 class _Phones(UserAgent):
     """Says with each answer whose phone it is."""
 
-    def __init__(self, centre: Centre, host: str) -> None:
-        super().__init__("centre", host)
+    def __init__(self, centre: Centre, host: str, port: int) -> None:
+        super().__init__("centre", host, port=port)
         self._centre = centre
 
     def contact(self) -> list[tuple[str, str]]:

@@ -32,7 +32,7 @@ from tests.browser.desk import SIGHTS
 from tests.browser.eyes import Eye, Log
 from tests.browser.gateway import PASSWORD
 from tests.interop.addresses import Desk
-from tests.interop.asterisk import Asterisk
+from tests.interop.asterisk import CONFIGURATION, Asterisk
 from tests.interop.baresip import HANDSET_TONE, Baresip
 from tests.interop.baresip import SENDER as PHONE
 from tests.interop.gateway import Gateway
@@ -148,8 +148,15 @@ class Centre:
 
 
 @asynccontextmanager
-async def centre(browser: Browser, folder: Path, more: str = "", shape: VideoShape = _SHAPE) -> AsyncIterator[Centre]:
-    """Everything, started; soundly ended. `more`: of the configuration, with {outside} for a phone's host."""
+async def centre(
+    browser: Browser, folder: Path, more: str = "", shape: VideoShape = _SHAPE, dial_plan: str = ""
+) -> AsyncIterator[Centre]:
+    """Everything, started; soundly ended.
+
+    Args:
+        more: of the configuration, with {outside} for a phone's host.
+        dial_plan: what Asterisk has beside ours.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -163,7 +170,8 @@ async def centre(browser: Browser, folder: Path, more: str = "", shape: VideoSha
         stack.callback(gateway.remove)
         stack.callback(gateway.stop)
         gateway.start()
-        asterisk = stack.enter_context(Asterisk(desk))
+        plan = (CONFIGURATION / "extensions.conf").read_text() + dial_plan
+        asterisk = stack.enter_context(Asterisk(desk, files={"extensions.conf": plan}))
         asterisk.command("queue add member Local/8002@agents/n to support penalty 0 as A2 state_interface PJSIP/8002")
         video = VideoSettings(sender=CALLER, shape=shape, orientation_id=7)
         settings = HandsetSettings("13800000001", CALLER_TONE, video=video, dialect=Dialect(picture=VideoLine.TALL))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from playwright.async_api import Page, expect
 
-from tests.browser import sdk
+from tests.browser import sdk, web_caller
 from tests.browser.camera import FRAMES, SENDER
 from tests.browser.centre import AGENT_HZ, CALLER_HZ
 from tests.browser.checks import Wanted, in_words, judge
@@ -17,40 +17,11 @@ from tests.browser.desk import CALLED, Desk
 from tests.patience import patient
 
 ANYBODY = "anonymous = true\nreturn_limit_s = 6"
-_TONE = """
-const whole = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-navigator.mediaDevices.getUserMedia = async (wanted) => {
-  if (!wanted.audio) return whole(wanted);
-  const context = new AudioContext(), tone = new OscillatorNode(context, { frequency: %d });
-  const out = context.createMediaStreamDestination();
-  tone.connect(new GainNode(context, { gain: 0.4 })).connect(out);
-  tone.start();
-  return out.stream;
-};
-"""
-_HEARD = """async (hz) => {
-  const stream = document.getElementById("remote").srcObject;
-  const context = new AudioContext(), ear = new AnalyserNode(context, { fftSize: 8192 });
-  context.createMediaStreamSource(new MediaStream(stream.getAudioTracks())).connect(ear);
-  const bins = new Float32Array(ear.frequencyBinCount), width = context.sampleRate / ear.fftSize;
-  for (let tries = 0; tries < 300; tries++) {
-    await new Promise((done) => setTimeout(done, 100));
-    ear.getFloatFrequencyData(bins);
-    const loudest = bins.indexOf(Math.max(...bins)) * width;
-    if (Math.max(...bins) > -60 && Math.abs(loudest - hz) < 3 * width) return true;
-  }
-  return false;
-}"""
 
 
 async def caller_page(desk: Desk, locale: str = "en-US", more: str = "") -> Page:
     """The page of web callers on a phone, before anybody has called; its microphone hears a tone."""
-    context = await desk.context(locale)
-    await context.add_init_script(_TONE % CALLER_HZ)
-    page = await context.new_page()
-    await page.set_viewport_size({"width": 390, "height": 760})
-    await page.goto(f"{desk.gateway.api}/call/#number={CALLED}{more}")
-    return page
+    return await web_caller.open_page(await desk.context(locale), desk.gateway.api, CALLED, more)
 
 
 async def until(true: Callable[[], bool], what: str, usual_s: float = 10.0) -> None:
@@ -76,7 +47,7 @@ async def test_the_agent_hears_and_sees_a_caller_who_has_no_phone(make_desk: Cal
         await page.click("#video")
         await expect(page.locator("#status")).to_have_text("You are connected")
         await heard_at_the_centre(desk)
-        assert await page.evaluate(_HEARD, AGENT_HZ), "the agent is heard in the browser"
+        assert await page.evaluate(web_caller.HEARD, AGENT_HZ), "the agent is heard in the browser"
         await agent.wait_for_function("window.call && call.media.state === 'connected'")
         eye = await desk.eye(agent, "#caller")
         await agent.bring_to_front()
