@@ -181,6 +181,30 @@ class TestDeaths:
             call.unread.clear()
         ended(world, caller, centre)
 
+    def test_of_a_voice_worker_under_an_open_offer_bring_new_keys(self, world: World) -> None:
+        """The offer was read before, and is answered after: by then its line has another key of ours."""
+        caller, centre = connected(world)
+        before = agreed(centre)
+        caller.on_reinvite = lambda call: None  # it asks its user
+        centre.reinvite(audio="sendonly")
+        caller.expect("INVITE")
+        relay = world.engine.relay_of(world.call_of(caller).talk.call_id)
+        assert relay is not None
+        world.engine.lose_relay(relay)
+        world.run(1)
+        caller.on_reinvite = PeerCall.accept
+        caller.accept()
+        seen, until = set(), world.now + 1
+        while world.now < until:
+            world.run(0.001)
+            seen.add(pointed(world, caller, 1))
+        assert before not in seen, "nothing is encrypted by a key that was in use"
+        assert agreed(centre)[1] != before[1]
+        assert_keyed(world, caller, centre)
+        for call in (caller, centre):
+            call.unread.clear()
+        ended(world, caller, centre)
+
     def test_of_a_video_worker_too(self, world: World) -> None:
         caller, centre = connected(world)
         before = agreed(caller, "video")

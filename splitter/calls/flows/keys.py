@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from splitter.calls.leg_events import Offered
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.security import is_silent, without_our_keys
 from splitter.media.ports.rooms import ParticipantMedia
@@ -19,6 +20,7 @@ def spend_keys(call: LiveCall, kind: str) -> None:
         if keys is not None:
             keys.spend(kind, leg.terms.remote)
             leg.terms.remote = without_our_keys(leg.terms.remote, (kind,))
+    _spend_waiting(call, kind)
     if kind == "audio":
         voice = call.talk.voice
         voice.wanted[:] = [end and end.heard_only for end in voice.wanted]
@@ -27,6 +29,23 @@ def spend_keys(call: LiveCall, kind: str) -> None:
     else:
         for member in call.talk.room.members.values():
             member.media = _heard(member.media)
+
+
+def _spend_waiting(call: LiveCall, kind: str) -> None:
+    """What peers have said, and does not count yet, was read with those keys: offers, and answers that came early."""
+    pending = call.pending
+    if pending.consult is not None and pending.consult.offered is not None:
+        pending.consult.offered = _read_again(pending.consult.offered, kind)
+    for index, offered in enumerate(pending.put_aside):
+        pending.put_aside[index] = _read_again(offered, kind)
+    for phone in pending.asked_phones.values():
+        phone.answer = without_our_keys(phone.answer, (kind,))
+    if pending.question is not None:
+        pending.question.answer = without_our_keys(pending.question.answer, (kind,))
+
+
+def _read_again(offered: Offered, kind: str) -> Offered:
+    return replace(offered, session=without_our_keys(offered.session, (kind,)))
 
 
 def owe_keys(call: LiveCall) -> None:
