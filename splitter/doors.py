@@ -249,7 +249,7 @@ class Doors:
         if floor.recordings is not None:
             recordings = floor.recordings
             tell("recordings", CallView, recordings.on_call)
-            shot = lambda taken: recordings.on_still(taken.call_id, taken.number, taken.snapshot.png)  # noqa: E731
+            shot = lambda taken: recordings.on_still(taken.call_id, taken.number, taken.snapshot.png, taken.of)  # noqa: E731
             tell("recordings", ScreenshotTaken, shot)
         tell("hub", DeskView, self.hub.desk)
         tell("webhooks", DeskView, self.webhooks.desk)

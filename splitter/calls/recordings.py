@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 
 from splitter.calls.events import CallEvent, RecorderBack, RecordingTrouble
@@ -22,7 +23,7 @@ from splitter.calls.siprec.recorders import Recorders
 from splitter.calls.states import CallState, RecordingState
 from splitter.calls.view import CallView
 from splitter.core.errors import LocalError, MediaUnavailable
-from splitter.media.ports.recording import MediaTaps, RecordingTap
+from splitter.media.ports.recording import MediaTaps, RecordingTap, takes
 from splitter.media.record import protocol as p
 from splitter.media.record.about import RecordingAbout
 from splitter.media.record.client import RecorderLink
@@ -188,7 +189,7 @@ class Recordings:
         assert self._link is not None
         await self._link.arrived()
         try:
-            await self._link.ask(p.BeginRecording(about_of(view, recording), paused))
+            await self._link.ask(p.BeginRecording(self._about(view, recording), paused))
         except LocalError as error:
             return str(error)
         return ""
@@ -204,7 +205,10 @@ class Recordings:
         if not recording:
             return None
         first, *more = self.links
-        return replace(first.tap(recording), also=tuple(link.taps for link in more))
+        return replace(first.tap(recording), also=tuple(link.taps for link in more), without=self.settings.exclude)
+
+    def _about(self, view: CallView, recording: str) -> RecordingAbout:
+        return msgspec.structs.replace(about_of(view, recording), without=self.settings.exclude)
 
     async def tap(self, media_id: str, recording: str) -> str:
         tap = self._tap(recording)
@@ -236,19 +240,23 @@ class Recordings:
         for what, more in changes(before, view):
             self._link.tell(p.NoteInRecording(recording.id, what, more))
         if (before.extension, before.route) != (view.extension, view.route):
-            self._link.tell(p.ChangeRecording(about_of(view, recording.id)))
+            self._link.tell(p.ChangeRecording(self._about(view, recording.id)))
 
-    def on_still(self, call_id: str, number: int, png: bytes) -> None:
-        """A screenshot of a call was taken: it is kept beside the recording, where one is being made."""
-        view = self._known.get(call_id)
-        if self._link is not None and view is not None and view.recording.state == RecordingState.RECORDING:
+    def on_still(self, call_id: str, number: int, png: bytes, of: str = "caller") -> None:
+        """A screenshot was taken of somebody in a call: it is kept beside the recording, where one is being made."""
+        if (view := self._recorded(call_id, of)) is not None and self._link is not None:
             self._link.tell(p.KeepStill(view.recording.id, number, png))
 
     def on_photo(self, call_id: str, number: int, jpeg: bytes) -> None:
-        """The caller has sent a photo: it is kept beside the recording, where one is being made."""
-        view = self._known.get(call_id)
-        if self._link is not None and view is not None and view.recording.state == RecordingState.RECORDING:
+        """The caller's browser has sent a photo: it is kept beside the recording, where one is being made."""
+        if (view := self._recorded(call_id, "guest")) is not None and self._link is not None:
             self._link.tell(p.KeepPhoto(view.recording.id, number, jpeg))
+
+    def _recorded(self, call_id: str, name: str) -> CallView | None:
+        """The call, where this participant of it is being recorded now."""
+        view = self._known.get(call_id)
+        recorded = view is not None and view.recording.state == RecordingState.RECORDING
+        return view if recorded and takes(self.settings.exclude, name) else None
 
     def forget_unclaimed(self, live: Iterable[CallView]) -> None:
         """End the recordings that the recorder makes since before and that no call wants any longer.

@@ -19,11 +19,12 @@ BYTES = 64_000_000  # of all calls
 
 @dataclass(frozen=True, slots=True)
 class ScreenshotTaken:
-    """A still of a call was taken; `number` tells those of one call apart."""
+    """A still of a call was taken, `of` this participant; `number` tells those of one call apart."""
 
     call_id: str
     number: int
     snapshot: Snapshot
+    of: str = "caller"
 
 
 class Album:
@@ -64,13 +65,13 @@ class Album:
             if call_id not in live:
                 self._set_timer(call_id, min(KEPT_S, since + KEPT_S - self._wall()))
 
-    async def add(self, call_id: str, snapshot: Snapshot) -> int:
-        """Keep one. Returns: its number in the call, from 1 on."""
+    async def add(self, call_id: str, snapshot: Snapshot, of: str = "caller") -> int:
+        """Keep one, of this participant. Returns: its number in the call, from 1 on."""
         number = self._taken[call_id] = self._taken.get(call_id, 0) + 1
         self._put(call_id, number, snapshot)
         size = (snapshot.width, snapshot.height)
         await self._files.keep(ShotFile(call_id, number, snapshot.png, *size, snapshot.taken_at))
-        self._tell(ScreenshotTaken(call_id, number, snapshot))
+        self._tell(ScreenshotTaken(call_id, number, snapshot, of))
         return number
 
     def get(self, call_id: str, number: int) -> Snapshot | None:

@@ -33,7 +33,7 @@ class SnapshotRoutes:
         with self._turns.take(bearer_of(request).name):
             snapshot = await self._calls.ask(call.call_id, TakeSnapshot(of[:64]))
         assert isinstance(snapshot, Snapshot)
-        number = await self._album.add(call.call_id, snapshot)
+        number = await self._album.add(call.call_id, snapshot, of)
         if self._calls.get(call.call_id) is None:  # it ended meanwhile
             self._album.ended(call.call_id)
         await self._readings.note(request, "screenshot", call.call_id, number=str(number))

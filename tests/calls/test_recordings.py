@@ -337,6 +337,32 @@ class TestBesideIt:
         assert [path.name for path in scene.stage.folder.glob("*/*.png")] == [f"{call_id}-1.still-2.png"]
 
 
+class TestWhoIsLeftOut:
+    def test_is_named_by_taps_trace_and_ledger_and_has_no_screenshots(self, world: World, tmp_path: Path) -> None:
+        scene = Scene(world, tmp_path / "recordings", everything=True, exclude=("expert", "phone"))
+        caller, centre = connected(world)
+        world.run(0.2)
+        call_id = world.call_of(caller).talk.call_id
+        assert {tap.without for tap in scene.taps.set.values() if tap is not None} == {("expert", "phone")}
+        assert any("nothing of: expert, phone" in note for note in notes(world, caller))
+        for number, name in enumerate(("expert-1", "mosaic", "desk-1"), 1):
+            scene.recordings.on_still(call_id, number, b"a picture", name)
+        assert [path.name for path in scene.stage.folder.glob("*/*.png")] == [f"{call_id}-1.still-3.png"]
+        ended(world, caller, centre)
+        ledger = "".join(path.read_text() for path in scene.stage.folder.glob("ledger/*.jsonl"))
+        assert '"without":["expert","phone"]' in ledger
+
+    def test_stands_in_the_ledger_when_that_changes_in_the_middle(self, world: World, tmp_path: Path) -> None:
+        scene = Scene(world, tmp_path / "recordings", everything=True)
+        connected(world)
+        world.run(0.2)
+        scene.recordings.adopt(replace(scene.recordings.settings, exclude=("guest",)))
+        [call] = world.calls.live
+        call.post(RecorderBack())
+        world.run(0.2)
+        assert '"what":"without","is":["guest"]' in scene.events()
+
+
 class TestRules:
     def test_say_why(self) -> None:
         import re

@@ -112,6 +112,7 @@ class TestRecording:
             ('keep_days_for = ["bonk:7"]', 'keep_days_for[1]: there is no trunk "bonk"'),
             ('keep_days_for = ["pbx"]', '"pbx" is no trunk and its days'),
             ('seal_key = "/k"\nseal_command = "kms"', "there is a seal_key too"),
+            ('exclude = ["experts"]', '"experts" is no kind of participants'),
             ('store = "http://minio/evidence"', 'write it as "s3://bucket/folder"'),
         ],
     )

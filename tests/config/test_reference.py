@@ -149,6 +149,7 @@ OTHERS = {
     "recording.trunks": '["sbc"]',
     "recording.recorders": '["archive"]',
     "recording.desks": '["8001"]',
+    "recording.exclude": '["expert"]',
     "recording.keep_days": "180.0",
     "recording.timestamp_url": '"http://tsa.example/tsr"',
     "recording.store": '"s3://evidence/one"',

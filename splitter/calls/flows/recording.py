@@ -63,7 +63,8 @@ def on_record(call: LiveCall, asked: Asked, ask: RecordCall) -> Steps[None]:
     else:
         recording.state = RecordingState.RECORDING
     recording.reason = f"{ask.action} by {ask.by}"
-    yield Note(f"{_DONE[ask.action]}: {ask.by}", kind="state")
+    without = _but_for(call) if ask.action is RecordingAction.START else ""
+    yield Note(f"{_DONE[ask.action]}: {ask.by}{without}", kind="state")
     yield Tell()
     if ask.action is RecordingAction.STOP or _is_done(call):
         yield AnswerAsk(asked)
@@ -99,8 +100,13 @@ def _by_rule(call: LiveCall, recording: Recording) -> Steps[None]:
     if reason := call.recorded_by_rule():
         _open(recording, reason)
         recording.by_rule = True
-        yield Note(f"recording has begun: {reason}", kind="state")
+        yield Note(f"recording has begun: {reason}{_but_for(call)}", kind="state")
         yield Tell()
+
+
+def _but_for(call: LiveCall) -> str:
+    """Of whom nothing is recorded, in words."""
+    return f"; nothing of: {', '.join(call.recorded.exclude)}" if call.recorded.exclude else ""
 
 
 def _open(recording: Recording, reason: str) -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 
 class RecordingAbout(msgspec.Struct, frozen=True):
-    """The subject of a recording, as the gateway says it."""
+    """The subject of a recording, as the gateway says it. `without`: kinds of participants of whom nothing is in it."""
 
     id: str
     call_id: str
@@ -16,3 +16,4 @@ class RecordingAbout(msgspec.Struct, frozen=True):
     agent: str = ""
     route: str = ""
     direction: str = "in"
+    without: tuple[str, ...] = ()

@@ -257,7 +257,7 @@ class RecordingIndex:
             " (id, call_id, short_code, caller, called, agent, route, direction, began, state, reason) VALUES"
             " (?, ?, ?, ?, ?, ?, ?, ?, ?, 'recording', '') ON CONFLICT (id) DO UPDATE SET"
             " agent = excluded.agent, route = excluded.route, state = 'recording', reason = '', ended = NULL",
-            (*msgspec.structs.astuple(about), at),
+            (*msgspec.structs.astuple(about)[:-1], at),  # who is left out stands in the ledger
         )
 
     def changed(self, about: RecordingAbout) -> None:

@@ -10,6 +10,15 @@ from typing import Annotated
 from splitter.core.keys import Key, Uptake, ValueProblem
 from splitter.media.record.place import StorePlace, is_place
 
+KINDS = ("desk", "guest", "expert", "phone")
+"""The participants who can be left out of recordings."""
+
+
+def _parse_kind(text: str) -> str:
+    if text not in KINDS:
+        raise ValueProblem(f'"{text}" is no kind of participants', f"one of {', '.join(KINDS)}")
+    return text
+
 
 def _parse_numbers(text: str) -> re.Pattern[str] | None:
     if not text:
@@ -80,6 +89,10 @@ class RecordingSettings:
     tell_centre: Annotated[bool, Key(taken=Uptake.LIVE)] = False
     """The INVITEs of calls that are recorded, or will be from the answer on, say so to the centre:
     "X-Splitter-Recorded: yes", so that its announcement can."""
+    exclude: Annotated[tuple[str, ...], Key(parse=_parse_kind, unique=True, taken=Uptake.RESTART)] = ()
+    """Kinds of participants of whom neither voice nor picture is ever recorded, nor given to a recorder elsewhere:
+    "expert", "phone" (that was invited into the call), "guest" (the caller's own browser), "desk" (the agents' cameras;
+    their voice comes from the centre). Nor is what the caller sees of them, or a mosaic."""
     required: Annotated[bool, Key(taken=Uptake.LIVE)] = False
     """While nothing can be recorded (no disk, no recorder), new calls that the rules for all, trunks and numbers would
     record are refused with 503. Calls that are answered already go on, whatever happens."""

@@ -125,15 +125,18 @@ class RecordingStudio:
         live = self._live.get(about.id)
         if live is None:
             live = self._live[about.id] = _Live(about)
-        live.about, live.stopped = about, ""
-        self._guarded(live, lambda: self._begin(live, paused))
+        before, live.about, live.stopped = live.about.without, about, ""
+        self._guarded(live, lambda: self._begin(live, paused, before))
         if live.stopped:
             raise RecordingRefused(live.stopped)
 
-    def _begin(self, live: _Live, paused: bool) -> None:
+    def _begin(self, live: _Live, paused: bool, without: tuple[str, ...]) -> None:
         at = self._wall()
         if live.file is None:
             self._open(live)
+        elif without != live.about.without:
+            self._note(live, self._clock() - live.origin, "without", {"is": live.about.without})
+            self.ledger.add("without", {"recording": live.about.id, "is": live.about.without}, at)
         self._index.begun(live.about, at)  # now: the row of one that cannot begin would say for ever that it is made
         if paused != live.paused:
             live.paused = paused
@@ -145,7 +148,7 @@ class RecordingStudio:
         """Note that the subject of a recording has changed."""
         live = self._live.get(about.id)
         if live is not None:
-            live.about = about
+            live.about = msgspec.structs.replace(about, without=live.about.without)
             self._guarded(live, lambda: self._index.changed(about))
 
     def note(self, id: str, what: str, more: dict[str, Any]) -> None:

@@ -38,6 +38,8 @@ class VoiceTaps:
         for number in [number for number in self._feeds if number not in sides]:
             self._feeds.pop(number).close()
         for number, side in sides.items():
+            if not self._tap.takes(side.name):
+                continue
             described = _described(self._tap.recording, side)
             feed = self._feeds.get(number)
             if feed is None:

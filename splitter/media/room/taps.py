@@ -13,9 +13,9 @@ from splitter.media.record import batch
 from splitter.media.record.batch import Described, Kind, PicturePacket
 from splitter.media.record.outlets import TapOutlet, TapStream
 from splitter.media.room.layout import CALLER, is_tile
-from splitter.media.room.outgoing import Outgoing
 from splitter.media.room.participant import Participant
 from splitter.media.room.stream import Stream
+from splitter.media.room.view import View
 from splitter.media.wire.host import Host
 from splitter.rtp.packet import Buffer
 
@@ -39,7 +39,7 @@ class RoomTaps:
             if one is None or one.stream is not tapped.stream:
                 self._streams.pop(name).close()
         for name, one in participants.items():
-            if name not in self._streams and not one.beside and not is_tile(name):
+            if name not in self._streams and not one.beside and not is_tile(name) and self.tap.takes(name):
                 self._streams[name] = StreamTap(one.stream, self._feed(name, "picture"))
                 one.way.touch()
         caller = participants.get(CALLER)
@@ -48,7 +48,7 @@ class RoomTaps:
             self._shown.close()
             self._shown = None
         if self._shown is None and caller is not None and out is not None:
-            self._shown = ShownTap(out, self._feed(CALLER, "shown"), self._host)
+            self._shown = ShownTap(caller.view, self._feed(CALLER, "shown"), self._host, self.tap)
             caller.key_frame_wanted(self._host.now())
 
     def close(self) -> None:
@@ -103,8 +103,11 @@ class StreamTap:
 class ShownTap:
     """The tap of what the caller is shown."""
 
-    def __init__(self, out: Outgoing, feed: TapStream, host: Host) -> None:
-        self.out = out
+    def __init__(self, view: View, feed: TapStream, host: Host, tap: RecordingTap) -> None:
+        self.out = out = view.out
+        self._view = view
+        self._tap = tap
+        self._hidden = False
         self._feed = feed
         self._host = host
         self._begun = secrets.randbits(32)
@@ -112,13 +115,18 @@ class ShownTap:
         out.tap = self.take
 
     def take(self, sequence: int, timestamp: int, marker: bool, payload: Buffer, orientation: int | None) -> None:
-        """Copy a packet that is sent; no fault of that holds it up."""
+        """Copy a packet that is sent, but of who is left out; no fault of that holds it up."""
         try:
             self._copy(sequence, timestamp, marker, payload, orientation)
         except Exception:
             self._feed.fail()
 
     def _copy(self, sequence: int, timestamp: int, marker: bool, payload: Buffer, orientation: int | None) -> None:
+        if self._tap.without and not self._tap.takes(self._view.shown):
+            self._hidden = True
+            return
+        if self._hidden:  # a stream of its own: its begin is a key frame
+            self._hidden, self._begun = False, self._begun + 1 & 0xFFFFFFFF
         self._extended = sequence if self._extended < 0 else self._extended + ((sequence - self._extended) & 0xFFFF)
         packet = PicturePacket(self._extended, timestamp, self._begun, marker, orientation, b"")
         self._feed.put(Kind.PICTURE, self._host.now(), batch.picture_head(packet), payload)

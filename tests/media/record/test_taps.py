@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,14 @@ class TestARelay:
         stage.studio.end("call-1")
         assert call.heard == (list(range(1, 101)), list(range(1, 101)))
         assert {name: len(one.times) for name, one in played(stage.files[0]).items()} == {"caller": 100, "centre": 100}
+
+    def test_who_is_left_out_is_heard_as_ever_and_not_copied(self, call: Call, stage: Stage) -> None:
+        call.relay.record(replace(TAP, without=("centre",)), stage.line)
+        call.talk(2.0)
+        call.host.pass_time(call.host.time + 1)
+        stage.studio.end("call-1")
+        assert call.heard == (list(range(1, 101)), list(range(1, 101)))
+        assert {name: len(one.times) for name, one in played(stage.files[0]).items()} == {"caller": 100}
 
     def test_the_kernel_gives_the_voice_back_as_long_as_it_is_recorded(self, call: Call, stage: Stage) -> None:
         call.talk(1.0)
@@ -117,6 +126,40 @@ class TestARoom:
         assert all(about(luma, 100) for luma in seen["desk-1"].brightness)
         shown = seen["shown to the caller"].brightness
         assert about(shown[0], SLATE_LUMA) and about(shown[-1], 100)
+
+    def test_of_who_is_left_out_nothing_is_there_also_not_as_the_caller_saw_it(
+        self, room: RoomStage, stage: Stage
+    ) -> None:
+        caller = room.join("caller", Camera(150))
+        room.room.record(replace(TAP, without=("desk",)), stage.line)
+        room.loop.advance(1.0)
+        caller.show(15)
+        desk = room.join("desk-1", Camera(100))
+        for _ in range(15):
+            desk.show(1)
+            caller.show(1)
+        assert about(caller.pictures()[-1], 100), "the caller sees the desk"
+        stage.line.flush()
+        room.room.leave("desk-1")
+        expert = room.join("expert-1", Camera(60))
+        for _ in range(15):
+            expert.show(1)
+            caller.show(1)
+        room.loop.advance(0.5)
+        stage.studio.end("call-1")
+        seen = played(stage.files[0])
+        assert set(seen) == {"caller", "expert-1", "shown to the caller"}
+        shown = seen["shown to the caller"].brightness
+        assert about(shown[0], SLATE_LUMA) and about(shown[-1], 60)
+        assert not any(about(luma, 100) for luma in shown)
+        assert len(seen["caller"].brightness) >= 42
+
+    @pytest.mark.parametrize("name", ["desk-1", "seat-2", "desk-1.screen", "mosaic"])
+    def test_whom_a_kind_leaves_out(self, name: str) -> None:
+        assert TAP.takes(name) and not replace(TAP, without=("desk",)).takes(name)
+        assert all(
+            replace(TAP, without=("desk",)).takes(one) for one in ("caller", "guest-1", "slate", "picture:desk-1")
+        )
 
     def test_it_is_noticed_by_nobody(self, room: RoomStage, stage: Stage) -> None:
         """Each viewer gets every packet, in order, with the recorder stuck."""
