@@ -60,7 +60,7 @@ class TestConnectedAnew:
             leg.record.flow = world.driver.flow_to("access", "udp", first)._replace(transport="tcp")
             contact = leg.flow
             world.driver.locate = lambda *_: contact  # type: ignore[method-assign]
-            world.driver.reaches = lambda _: True  # type: ignore[method-assign]
+            world.driver.reaches = lambda _: True  # type: ignore[method-assign, assignment]
             via = ("Via", f"SIP/2.0/TCP {first};branch=z9hG4bK1")
             data = caller.dialog.request("OPTIONS", headers=[via]).serialize()
             world.driver.received(leg.flow._replace(remote=second), data)
