@@ -22,6 +22,7 @@ _COMFORT_NOISE = 13
 _FULL_SCALE = 32768.0
 _PACKETS_PER_S = 200  # of 5 ms; one that brings eight older ones along takes a worker 0.25 ms
 _LOST_LIMIT = 6  # packets in a row that are asked for; of more the rest is of no use
+_OVERTAKEN = 1000  # numbers: whoever falls back further has begun anew, though under the same SSRC
 _ELSEWHERE_S = 10  # more than a playout takes for the same time
 
 
@@ -152,7 +153,7 @@ class Incoming:
     def _in_order(self, codec: VoiceCodec, number: int, ssrc: int) -> bool:
         """A codec that remembers must have packets in their order; one that was overtaken is given up."""
         behind = (self._number - number) & 0xFFFF
-        if ssrc == self._ssrc and behind < 0x8000:
+        if ssrc == self._ssrc and behind < _OVERTAKEN:
             return isinstance(codec, Law)  # which needs no order
         self._number = number
         return True

@@ -255,3 +255,11 @@ class TestReports:
         assert (block.ssrc, block.lost, block.fraction_lost, block.jitter) == (CENTRE, 12, 64, 80)
         assert block.last_sr == 0x5678_0000 and abs(block.delay / 65536 - 1.4) < 0.01, "0.1 s to the browser and back"
         assert expected == [25]
+
+
+def test_a_stream_that_begins_anew_under_its_ssrc_is_heard_at_once() -> None:
+    """As behind a gateway that was restarted: it would be mute until its numbers were where they had been."""
+    incoming, payload = Incoming(PLAN.browser, Opus()), Opus().encode(sample(0.02))
+    for number in (30_000, 30_001, 29_999, 5, 6):
+        incoming.take(rtp(OPUS, number, number * 960, BROWSER, payload), 0.0)
+    assert (incoming.packets, incoming.discarded) == (4, 1)
