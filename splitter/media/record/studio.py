@@ -42,6 +42,7 @@ _GOOD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _FLUSH_S = 0.25
 _STREAMS_LIMIT = 20_000
 _FREE_S = 1.0
+_ROOM_AGAIN = 1.1  # of the least room: else they would begin and stop with each file that is deleted
 FOR_EVER, ON_DEMAND = Retention(), FilmRules()
 
 log = structlog.get_logger(__name__)
@@ -351,7 +352,8 @@ class RecordingStudio:
         self._settle()
         stat = os.statvfs(self._folder)
         free = stat.f_bavail * stat.f_frsize
-        full = f"the disk of recordings is full: {free // 1_000_000} MB are left" if free < self._least_free else ""
+        least = self._least_free * (_ROOM_AGAIN if self.full else 1)
+        full = f"the disk of recordings is full: {free // 1_000_000} MB are left" if free < least else ""
         if full and not self.full:
             self._trouble("", full)
         elif self.full and not full:

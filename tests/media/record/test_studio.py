@@ -9,6 +9,7 @@ from concurrent.futures import Executor, Future
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -316,6 +317,19 @@ class TestDisk:
         with pytest.raises(RecordingRefused, match="the disk of recordings is full"):
             stage.studio.begin(ABOUT)
         assert stage.troubles and stage.troubles[0][0] == ""
+
+    def test_that_has_a_little_room_again_does_not_begin_all_anew_each_second(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        room = [2000]
+        monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=room[0], f_frsize=1))
+        stage = Stage(tmp_path / "recordings", least_free_bytes=1000)
+        stage.studio.begin(ABOUT)
+        for left in (999, 1001, 999, 1050, 1200):
+            room[0] = left
+            stage.pass_time(1.1)
+        told = [bool(reason) for recording, reason in stage.troubles if not recording]
+        assert told == [True, False] and len(stage.files) == 1
 
 
 class TestSlowRecorder:
