@@ -187,8 +187,11 @@ class RecorderLink:
             if pid != self.pid:  # else it is watched already
                 with suppress(ProcessLookupError):
                     self._process = WorkerProcess(pid)
-            log.info(f"{self.NAME} found")
-            return found
+            if not self._is_another(pid):
+                log.info(f"{self.NAME} found")
+                return found
+            found[1].transport.abort()
+            await self._end_another()
         self._process = WorkerProcess.spawn(self._arguments(), self.MODULE)
         try:
             async with asyncio.timeout(_START_LIMIT_S):
@@ -201,6 +204,26 @@ class RecorderLink:
         except TimeoutError:
             self._process.kill()  # there must not be two
             raise LocalError("it did not start in time") from None
+
+    def _is_another(self, pid: int) -> bool:
+        """Whether a recorder was begun with other settings, or by another version: a key that seals, or a store."""
+        with suppress(OSError):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+            if self.MODULE in words:
+                return words[words.index(self.MODULE) + 1 :] != self._arguments()
+        return False
+
+    async def _end_another(self) -> None:
+        """End it in order: it ends its files, and the next one goes on in others."""
+        log.warning(f"the {self.NAME} that was found has other settings: another one takes its place")
+        process = self._process
+        if process is None:
+            return
+        process.kill(signal.SIGTERM)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_LIMIT_S):
+                await process.ended.wait()
+        process.kill()
 
     def _arguments(self) -> list[str]:
         settings = self._settings

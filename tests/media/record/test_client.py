@@ -58,6 +58,7 @@ async def test_one_that_was_silent_for_a_while_is_asked_again(tmp_path: Path, mo
 async def test_one_that_says_too_much_is_left_and_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(p, "LINE_LIMIT_BYTES", 1000)
     came: list[asyncio.StreamWriter] = []
+    over: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         came.append(writer)
@@ -65,6 +66,7 @@ async def test_one_that_says_too_much_is_left_and_asked_again(tmp_path: Path, mo
             fault = "x" * 5000 if len(came) == 1 else ""
             writer.write(p.write_line(p.RecorderAnswer(p.read_call(line).id, fault)))
         writer.close()
+        over.append(writer)
 
     server = await asyncio.start_unix_server(serve, str(tmp_path / CONTROL))
     settings = RecordingSettings(folder=str(tmp_path / "recordings"))
@@ -76,4 +78,5 @@ async def test_one_that_says_too_much_is_left_and_asked_again(tmp_path: Path, mo
         assert len(came) == 2 and not link.fault
     finally:
         link.leave()
+        await until(lambda: len(over) == 2)
         server.close()

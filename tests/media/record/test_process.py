@@ -168,6 +168,23 @@ class TestKilled:
         assert sorted(seen) == ["caller", "centre"]
         assert all(len(one.times) >= 95 for one in seen.values())
 
+    async def test_a_recorder_of_other_settings_ends_its_files_and_another_one_goes_on(self, made: Recorded) -> None:
+        """Else a key that seals, or a store, would be taken by none before the machine starts anew."""
+        await made.link.ask(p.BeginRecording(ABOUT))
+        before = made.link.pid
+        made.link.leave()
+        sealed = Recorded(made.folder.parent, seal_key=str(made.folder.parent / "seal.key"))
+        sealed.link.start()
+        try:
+            await until(lambda: sealed.backs)
+            assert sealed.link.pid != before and len(made.ended) == 1
+            await sealed.link.ask(p.BeginRecording(ABOUT))
+            await sealed.link.ask(p.EndRecording(ABOUT.id))
+            await sealed.link.ask(p.AskHow())
+            assert [path.read_bytes()[:8] == b"SPLSEAL1" for path in sealed.files] == [False, True]
+        finally:
+            await sealed.link.stop()
+
     async def test_the_gateway_is_followed_by_one_that_finds_it_at_work(self, made: Recorded) -> None:
         await made.link.ask(p.BeginRecording(ABOUT))
         pid = made.link.pid
