@@ -55,9 +55,13 @@ async def test_a_recording_is_found_and_played_and_who_did_so_is_known(browser: 
     recordings, _, _ = recordings_of(stage)
     async with web(tmp_path, recordings=recordings) as (_, outside):
         context = await fresh(browser)
-        await context.add_init_script("sessionStorage.setItem('splitter.token', 'listener')")
-        page = await context.new_page()
-        await page.goto(f"{outside.base}/recordings/")
+        console = await context.new_page()
+        await console.goto(f"{outside.base}/console/#token=listener")
+        await expect(console.locator("#recordings-open")).to_be_visible()
+        await console.evaluate("sessionStorage.setItem('splitter.token', 'listener')")  # as a desk's login leaves it
+        async with context.expect_page() as opened:
+            await console.click("#recordings-open")
+        page = await opened.value
         await page.fill("#number", "12345")
         await page.click("#find [type=submit]")
         await expect(page.locator("#rows tr")).to_have_count(1)

@@ -25,6 +25,7 @@ export const CHINESE = {
   "login.openid.refused": "企业登录已取消或被拒绝。",
   "login.code": "身份验证器验证码",
   "logout": "退出",
+  "recordings.open": "录像",
   "connection.signed-out": "未登录",
   "connection.connecting": "正在连接…",
   "connection.online": "在线",

@@ -94,6 +94,7 @@ function render() {
 function renderTop() {
   const { me, connection } = splitter;
   say(byId("link-text"), t(`connection.${connection.state}`));
+  byId("recordings-open").hidden = !me?.scopes.some((scope) => scope.startsWith("recordings:")); // its page takes the token of this tab
   say(byId("who"), me ? (me.extension ? t("desk", { extension: me.extension }) : me.name) : "");
   const ringing = [...entries.values()].find((one) => !one.over && one.call.view.state !== "connected");
   const told = ringing ?? [...entries.values()].find((one) => !one.over);

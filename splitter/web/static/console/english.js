@@ -25,6 +25,7 @@ export const ENGLISH = {
   "login.openid.refused": "The company login was cancelled or refused.",
   "login.code": "Code of the authenticator app",
   "logout": "Sign out",
+  "recordings.open": "Recordings",
   "connection.signed-out": "Signed out",
   "connection.connecting": "Connecting…",
   "connection.online": "Online",
