@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from playwright.async_api import Page, expect
 from tests.browser.axe import findings
 from tests.browser.desk import Desk
 from tests.browser.test_guest import invited
+from tests.browser.test_guest_page import WECHAT
+from tests.patience import patient
 
 UPRIGHT, LYING = {"width": 360, "height": 640}, {"width": 640, "height": 360}
 PAGE = """
@@ -35,10 +38,35 @@ navigator.mediaDevices.getUserMedia = async (wish) => {
   return open(wish);
 };
 """
-_WITHOUT: dict[str, str] = {
-    "no-webrtc": "delete globalThis.RTCPeerConnection;",
-    "no-h264": "RTCRtpReceiver.getCapabilities = () => ({ codecs: [{ mimeType: 'video/VP8' }] });",
+_TRACK = "const [track] = document.getElementById('own').srcObject.getVideoTracks();"
+_HAPPENS = {
+    "muted": f"{_TRACK} Object.defineProperty(track, 'muted', {{ value: true }}); track.dispatchEvent(new Event('mute'))",
+    "unplugged": f"{_TRACK} track.dispatchEvent(new Event('ended'))",
 }
+"""What happens to a camera, by what becomes of it."""
+_NO_WEBRTC = "delete globalThis.RTCPeerConnection;"
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A browser without a call. `script` runs before the page's; `missing` does not come; `goes`: Start is pressed."""
+
+    script: str = ""
+    agent: str | None = None
+    missing: str = ""
+    goes: bool = False
+
+
+STRANGERS = {
+    "expired": Stranger(),
+    "no-webrtc": Stranger(_NO_WEBRTC),
+    "no-h264": Stranger("RTCRtpReceiver.getCapabilities = () => ({ codecs: [{ mimeType: 'video/VP8' }] });"),
+    "in-app": Stranger(_NO_WEBRTC, agent=WECHAT),
+    "old": Stranger("delete HTMLScriptElement.prototype.noModule;", missing="**/guest/guest.js"),
+    "stuck": Stranger(missing="**/guest/guest.js"),
+    "busy": Stranger(missing="**/v1/guests", goes=True),
+}
+"""By the state that its page comes to."""
 
 
 class Sight:
@@ -64,12 +92,16 @@ class Sight:
 async def _strangers(desk: Desk, sight: Sight, locale: str) -> None:
     """States without a call."""
     assert desk.browser is not None
-    for name, script in {"expired": "", **_WITHOUT}.items():
-        context = await desk.browser.new_context(locale=locale)
-        await context.add_init_script(script)
+    for name, stranger in STRANGERS.items():
+        context = await desk.browser.new_context(locale=locale, user_agent=stranger.agent)
+        await context.add_init_script(stranger.script)
         page = await context.new_page()
+        if stranger.missing:
+            await page.route(stranger.missing, lambda route: route.abort())
         await page.goto(f"{desk.gateway.api}/guest/#0000000000")
-        await expect(page.locator("body")).to_have_attribute("data-state", name)
+        if stranger.goes:
+            await page.click("#go")
+        await expect(page.locator("body")).to_have_attribute("data-state", name, timeout=patient(12) * 1000)
         await sight.look(page, name)
         await context.close()
 
@@ -88,6 +120,21 @@ async def _troubles(guest: Page, sight: Sight) -> None:
     await guest.evaluate("globalThis.trouble = ''")
     await guest.click("#go")
     await expect(guest.locator("body")).to_have_attribute("data-tone", "good")
+    for name, happens in _HAPPENS.items():
+        await guest.evaluate(happens)
+        await expect(guest.locator("#words")).to_be_visible()
+        await sight.look(guest, name)
+        await guest.click("#go")
+        await expect(guest.locator("body")).to_have_attribute("data-tone", "good")
+
+
+async def _elsewhere(desk: Desk, sight: Sight, locale: str, link: str) -> None:
+    """The same link on another device."""
+    page = await (await desk.context(locale)).new_page()
+    await page.goto(link)
+    await expect(page.locator("body")).to_have_attribute("data-state", "used")
+    await sight.look(page, "used")
+    await page.context.close()
 
 
 async def _record(desk: Desk, call_id: str, action: str) -> None:
@@ -125,6 +172,7 @@ async def test_states_are_for_everybody(make_desk: Callable[..., Desk], locale: 
         await sight.look(guest, "chat")
         await guest.click("#chat-close")
         await _troubles(guest, sight)
+        await _elsewhere(desk, sight, locale, guest.url)
         view: dict[str, Any] = await desk.gateway.call(call_id)
         assert [(one["party"], one["version"]) for one in view["consents"]] == [("guest-1", "2026-05")]
         await agent.evaluate("call.remove('guest-1')")
