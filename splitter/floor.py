@@ -12,6 +12,7 @@ from splitter.calls.browsers.switch import Browsers
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
 from splitter.calls.epochs import boot_id
+from splitter.calls.fork_wiring import make_forks
 from splitter.calls.logins.reception import Reception
 from splitter.calls.logins.registrations import Registrations
 from splitter.calls.precaution import Precaution
@@ -36,6 +37,7 @@ from splitter.media.forward.client import ForwarderLink
 from splitter.media.mosaic.studio import Studio
 from splitter.media.ng.engine import NgEngine
 from splitter.media.record.client import RecorderLink
+from splitter.media.record.settings import RecordingSettings
 from splitter.media.worker.engine import WorkerEngine
 from splitter.prepared import Prepared, extensions_of, tls_names
 from splitter.sip.endpoint import Endpoint
@@ -168,7 +170,7 @@ class Floor:
 
     def _make_recordings(self, settings: Settings) -> Recordings | None:
         """Make the way to the recorder, where there is to be one."""
-        recording = settings.recording
+        recording = _recording_of(settings)
         if not recording.possible:
             return None
         troubles, sockets = Troubles(lambda: self.calls.live), Path(settings.media.socket_dir)
@@ -180,7 +182,12 @@ class Floor:
             avoided = settings.media.first_port, settings.media.last_port
             link_of = partial(ForwarderLink, recording, sockets, settings.telemetry, avoided=avoided)
             elsewhere = make_recorders(recording, network, link_of, self._recorder_needs(), troubles)
-        made = Recordings(recording, link, self.engine.taps, elsewhere)
+        forks = None
+        if settings.fork.url:
+            shared = elsewhere.link if elsewhere is not None else None
+            link_of = partial(ForwarderLink, recording, sockets, settings.telemetry)
+            forks = make_forks(settings.fork, recording, shared or link_of, self._recorder_needs(), troubles)
+        made = Recordings(recording, link, self.engine.taps, elsewhere, forks)
         troubles.before(made.on_back)
         return made
 
@@ -261,5 +268,10 @@ class Floor:
         self.studio.renew(settings.media.mosaic_limit, settings.telemetry)
         self.browsers.adopt(settings.web_calls)
         if self.recordings is not None:
-            self.recordings.adopt(settings.recording)
+            self.recordings.adopt(_recording_of(settings))
         self.farm.renew(settings.rtpengines)
+
+
+def _recording_of(settings: Settings) -> RecordingSettings:
+    """What is recorded goes to who listens, too."""
+    return replace(settings.recording, forked=bool(settings.fork.url))

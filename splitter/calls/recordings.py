@@ -18,6 +18,7 @@ import msgspec
 import structlog
 
 from splitter.calls.events import CallEvent, RecorderBack, RecordingTrouble
+from splitter.calls.forks import CallForks
 from splitter.calls.messages import Refusal
 from splitter.calls.siprec.recorders import Recorders
 from splitter.calls.states import CallState, RecordingState
@@ -85,7 +86,7 @@ class Recordings:
 
     Args:
         settings: what the operator has set.
-        link: the recorder, and `recorders` those of others; at least one of the two is there.
+        link: the recorder, `recorders` those of others, `forks` those who listen; at least one of them is there.
         taps: those of the media.
 
     Attributes:
@@ -98,16 +99,18 @@ class Recordings:
         link: RecorderLink | None,
         taps: MediaTaps,
         recorders: Recorders | None = None,
+        forks: CallForks | None = None,
     ) -> None:
         self.settings = settings
-        self._link, self._recorders = link, recorders
+        self._link, self._recorders, self._forks = link, recorders, forks
+        self._others = tuple(other for other in (recorders, forks) if other is not None)
         keys = SealKeys(settings.seal_key, settings.seal_command)
         self.shelf = RecordingShelf(Path(settings.folder), keys, settings.store_place)
         self._taps = taps
         self._owed: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_OWED_LIMIT)
         self._tapped: dict[str, set[str]] = {}  # by recording, relays and rooms
         self._known: dict[str, CallView] = {}
-        self._saying: set[asyncio.Future[str]] = set()
+        self._saying: set[asyncio.Future[list[str]]] = set()
 
     def adopt(self, settings: RecordingSettings) -> None:
         """Go by these settings from now on."""
@@ -130,8 +133,7 @@ class Recordings:
     @property
     def links(self) -> tuple[RecorderLink, ...]:
         """The processes that take copies, the recorder first."""
-        elsewhere = self._recorders.link if self._recorders is not None else None
-        return tuple(link for link in (self._link, elsewhere) if link is not None)
+        return tuple(one for one in (self._link, *(other.link for other in self._others[:1])) if one is not None)
 
     def start(self) -> None:
         """Begin; calls do not wait for it."""
@@ -159,7 +161,7 @@ class Recordings:
     def fault(self) -> str:
         if self._link is not None:
             return self._link.fault
-        return self._recorders.fault if self._recorders is not None else ""
+        return self._others[0].fault if self._others else ""
 
     def alarms(self) -> list[str]:
         """Name what is wrong, in words."""
@@ -169,19 +171,20 @@ class Recordings:
             found += [f"{what}: {why}" for what, why in self._link.warnings.items()]
         if self._recorders is not None and (fault := self._recorders.fault):
             found.append(f"nothing is recorded elsewhere: {fault}")
+        if self._forks is not None and (fault := self._forks.alarm):
+            found.append(f"calls are not forked: {fault}")
         return found
 
     async def say(self, view: CallView, recording: str, paused: bool) -> str:
         self._known.setdefault(view.call_id, view)  # at once: it may have ended by the time of the answer
-        if self._recorders is not None:
-            elsewhere = asyncio.ensure_future(self._recorders.say(view, recording, paused))
-            self._saying.add(elsewhere)
-            elsewhere.add_done_callback(self._saying.discard)
-            if self._link is None:
-                return await elsewhere
+        saying = asyncio.gather(*(other.say(view, recording, paused) for other in self._others))
+        self._saying.add(saying)
+        saying.add_done_callback(self._saying.discard)
+        if self._link is None:
+            return (await saying)[0]
         fault = await self._say_here(view, recording, paused)
-        if self._recorders is not None and paused:  # nothing may be sent any more; else nobody waits for it
-            await elsewhere
+        if paused:  # nothing may be sent any more; else nobody waits for it
+            await saying
         return fault
 
     async def _say_here(self, view: CallView, recording: str, paused: bool) -> str:
@@ -197,9 +200,11 @@ class Recordings:
     def end(self, recording: str, reason: str) -> None:
         if self._link is not None:
             self._link.tell(p.EndRecording(recording, reason))
+        self._tapped.pop(recording, None)
         if self._recorders is not None:
-            self._tapped.pop(recording, None)
             self._recorders.end(recording)
+        if self._forks is not None:
+            self._forks.end(recording, reason)
 
     def _tap(self, recording: str) -> RecordingTap | None:
         if not recording:
@@ -212,7 +217,7 @@ class Recordings:
 
     async def tap(self, media_id: str, recording: str) -> str:
         tap = self._tap(recording)
-        if recording and self._recorders is not None:
+        if recording and self._others:
             self._tapped.setdefault(recording, set()).add(media_id)
         try:
             await self._taps.tap(media_id, tap)
@@ -235,11 +240,12 @@ class Recordings:
             return
         if self._recorders is not None:
             self._recorders.follow(view)
-        if self._link is None:
-            return
         for what, more in changes(before, view):
-            self._link.tell(p.NoteInRecording(recording.id, what, more))
-        if (before.extension, before.route) != (view.extension, view.route):
+            if self._forks is not None:
+                self._forks.follow(view, what, more)
+            if self._link is not None:
+                self._link.tell(p.NoteInRecording(recording.id, what, more))
+        if self._link is not None and (before.extension, before.route) != (view.extension, view.route):
             self._link.tell(p.ChangeRecording(self._about(view, recording.id)))
 
     def on_still(self, call_id: str, number: int, png: bytes, of: str = "caller") -> None:
@@ -266,13 +272,17 @@ class Recordings:
         wanted = {view.recording.id for view in live if view.recording.state != RecordingState.OFF}
         for recording in self._link.left - wanted if self._link is not None else ():
             self.end(recording, "its call was not taken up, or it had ended")
-        if self._recorders is not None:
-            for recording in self._recorders.link.left - wanted:
-                self._recorders.forget(recording)
+        for other in self._others:
+            for recording in other.link.left - wanted:
+                other.forget(recording)
 
     async def ask_key_frames(self, recording: str, number: int) -> None:
         """A recorder elsewhere wants a key frame of its line of this number; -1: of each picture."""
         names = list(self._recorders.names(recording, number)) if self._recorders is not None else []
+        await self.ask_key_frames_of(recording, names)
+
+    async def ask_key_frames_of(self, recording: str, names: Iterable[str]) -> None:
+        """Ask those of these names for key frames."""
         for media_id in tuple(self._tapped.get(recording, ())):
             for name in names:
                 with suppress(MediaUnavailable):  # a relay, or it has moved

@@ -27,6 +27,7 @@ from splitter.config.fields import declared
 from splitter.config.model import Settings
 from splitter.core.keys import Uptake
 from splitter.core.net import Address
+from splitter.media.forward.settings import ForkSettings
 from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.record.settings import RecordingSettings
 from splitter.media.settings import MediaSettings
@@ -108,6 +109,7 @@ PARTS = (
     _Part("transport", "transport", TransportSettings),
     _Part("store", "store", StoreSettings),
     _Part("recording", "recording", RecordingSettings),
+    _Part("fork", "fork", ForkSettings),
     _Part("telemetry", "log", TelemetrySettings),
     _Part("monitor", "monitor", MonitorSettings),
     _Part("overload", "overload", OverloadSettings),

@@ -20,6 +20,7 @@ from splitter.config.model import Settings
 from splitter.config.reader import Problems, Table
 from splitter.config.syntax import syntax_problem
 from splitter.core.errors import ConfigError
+from splitter.media.forward.settings import ForkSettings
 from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.record.settings import RecordingSettings
 from splitter.media.settings import MediaSettings
@@ -106,6 +107,7 @@ def _read(root: Table) -> Settings:
         dns=read(root.take_table("dns"), DnsSettings),
         store=read(root.take_table("store"), StoreSettings),
         recording=read(root.take_table("recording"), RecordingSettings),
+        fork=read(root.take_table("fork"), ForkSettings, sections.check_fork),
         telemetry=read(root.take_table("log"), TelemetrySettings, **read_fields(metrics, TelemetrySettings, "metrics")),
         api=read(root.take_table("api"), ApiSettings, api.check_api_table),
         openid=read(root.take_table("openid"), OpenIdSettings, accounts.check_openid),

@@ -15,6 +15,7 @@ from splitter.calls.settings import CallSettings, MonitorSettings, OverloadSetti
 from splitter.calls.webhook import Webhook
 from splitter.cluster.settings import ClusterSettings
 from splitter.core.keys import Key, Uptake
+from splitter.media.forward.settings import ForkSettings
 from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.record.settings import RecordingSettings
 from splitter.media.settings import MediaSettings
@@ -36,6 +37,7 @@ class Settings:
         routes: in the order of the file; the first whose pattern matches the called number is taken.
         calls: bounds on calls; `name` and `max_calls` stand under [gateway] in the file.
         rtpengines: other carriers of voice, in the order of the file.
+        fork: who listens while people talk.
         monitor: how trunks are watched.
         overload: what load costs.
         dns: how names of trunks are looked up.
@@ -61,6 +63,7 @@ class Settings:
     transport: TransportSettings = field(default_factory=TransportSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     recording: RecordingSettings = field(default_factory=RecordingSettings)
+    fork: ForkSettings = field(default_factory=ForkSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
     overload: OverloadSettings = field(default_factory=OverloadSettings)

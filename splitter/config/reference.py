@@ -29,6 +29,7 @@ from splitter.cluster.settings import ClusterSettings
 from splitter.config.fields import Declared, declared
 from splitter.config.model import Settings
 from splitter.core.keys import Uptake
+from splitter.media.forward.settings import ForkSettings
 from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.record.settings import RecordingSettings
 from splitter.media.settings import MediaSettings
@@ -199,6 +200,7 @@ _PARTS: tuple[Heading | Example, ...] = (
         "Voices and pictures of calls in one file each, signed; see docs/recording.md.",
     ),
     Example("[recording]", (RecordingSettings,)),
+    Example("[fork]", (ForkSettings,)),
     Heading("several gateways"),
     Example(
         "[cluster]",

@@ -10,6 +10,7 @@ from splitter.config.fields import read, read_fields
 from splitter.config.model import Settings
 from splitter.config.reader import Table
 from splitter.core.net import Address
+from splitter.media.forward.settings import ForkSettings
 from splitter.sip.digest import ALGORITHMS
 from splitter.transport.settings import default_port
 from splitter.transport.targets import AUTO, HostName
@@ -73,3 +74,9 @@ def check_overload(table: Table, settings: OverloadSettings) -> None:
     for video, refuse in (("video_lag_s", "refuse_lag_s"), ("video_cpu", "refuse_cpu")):
         if getattr(settings, video) > getattr(settings, refuse):
             table.problem(video, f"is more than {refuse}", "video is to be refused before voice: lower it")
+
+
+def check_fork(table: Table, settings: ForkSettings) -> None:
+    """Voices go in clear only where that is said."""
+    if settings.url.startswith("ws:") and not settings.insecure:
+        table.problem("url", "is not encrypted: others on the way could listen", "use wss://, or insecure = true")

@@ -51,6 +51,17 @@ RECORDINGS_STOPPED = Counter(
     "Recordings that had to stop by a fault: no room on the disk, no recorder.",
     registry=REGISTRY,
 )
+FORK_FRAMES = Counter(
+    "splitter_fork_frames_total",
+    "Frames of forked calls, by what became of them: sent, or dropped since the receiver was slow or down.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+FORKS_FAILED = Counter(
+    "splitter_forks_failed_total",
+    "Connections to the receiver of forked calls that could not be made, or broke.",
+    registry=REGISTRY,
+)
 WEBRTC_JOINS = Counter(
     "splitter_webrtc_joins_total",
     "Browsers that wanted to join a call over HTTP, by outcome: joined; no-h264, bad-offer (of what they offered); "

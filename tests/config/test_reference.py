@@ -21,6 +21,7 @@ from splitter.config.fields import declared
 from splitter.config.load import load, parse
 from splitter.config.model import CONTROL_SOCKET, Settings
 from splitter.config.reference import reference
+from splitter.media.forward.settings import ForkSettings
 from splitter.media.ng.settings import RtpengineSettings
 from splitter.media.record.settings import RecordingSettings
 from splitter.media.settings import MediaSettings
@@ -55,6 +56,7 @@ TABLES = {
     SmsText: "sms_text",
     StoreSettings: "store",
     RecordingSettings: "recording",
+    ForkSettings: "fork",
     TelemetrySettings: "log",
     HepSettings: "hep",
     TlsSettings: "network",
@@ -155,6 +157,8 @@ OTHERS = {
     "recording.store": '"s3://evidence/one"',
     "recording.render": '"all"',
     "recording.keep_days_for": '["pbx:3650"]',
+    "fork.url": '"wss://asr.example/calls"',
+    "fork.pictures": '"caller"',
     "gateway.name": '"other"',
     "dns.servers": '["10.0.0.53", "10.0.0.54:5353"]',
     "api.proxies": '["127.0.0.1", "10.0.0.0/24"]',

@@ -4,12 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from splitter.media.forward import protocol as f
 from splitter.media.record import protocol as p
 from splitter.media.record.client import GRACE_S, RecorderLink
 from splitter.media.record.settings import RecordingSettings
 from splitter.telemetry.settings import TelemetrySettings
+
+
+class ForkWatch(Protocol):
+    """A listener to what becomes of forks."""
+
+    def see(self, recording: str, seen: f.ForkSeen) -> None:
+        """The fork of a recording is so now."""
+        ...
+
+    def want(self, recording: str, name: str) -> None:
+        """The picture that comes from there wants a key frame."""
+        ...
+
+    def lose(self, reason: str) -> None:
+        """The forwarder is gone."""
+        ...
+
+    def go_on(self) -> None:
+        """The forwarder can be asked, and may know nothing of before."""
+        ...
 
 
 class ForwarderLink(RecorderLink):
@@ -21,6 +42,7 @@ class ForwarderLink(RecorderLink):
 
     Attributes:
         notes: by recording, what a gateway before this one has had noted.
+        forks: told of forks; None where there are none.
     """
 
     NAME = "forwarder"
@@ -40,10 +62,12 @@ class ForwarderLink(RecorderLink):
         grace_s: float = GRACE_S,
         avoided: tuple[int, int] = (0, 0),
     ) -> None:
-        super().__init__(settings, sockets, logs, on_back, on_trouble, grace_s)
+        super().__init__(settings, sockets, logs, self._back, on_trouble, grace_s)
+        self._on_there = on_back
         self._host, self._avoided = host, avoided
         self._on_lines, self._on_wanted = on_lines, on_wanted
         self.notes: dict[str, bytes] = {}
+        self.forks: ForkWatch | None = None
 
     def _arguments(self) -> list[str]:
         words = {
@@ -70,5 +94,19 @@ class ForwarderLink(RecorderLink):
                 self._on_lines(answer.recording, answer.lines)
             elif answer.wanted >= 0:
                 self._on_wanted(answer.recording, answer.wanted)
+            elif self.forks is not None and answer.fork is not None:
+                self.forks.see(answer.recording, answer.fork)
+            elif self.forks is not None and answer.key_frame_of:
+                self.forks.want(answer.recording, answer.key_frame_of)
             return
         super()._heard(answer)
+
+    def _back(self) -> None:
+        self._on_there()
+        if self.forks is not None:
+            self.forks.go_on()
+
+    def _trouble(self, recording: str, reason: str) -> None:
+        super()._trouble(recording, reason)
+        if self.forks is not None and reason and not recording:
+            self.forks.lose(reason)

@@ -10,6 +10,7 @@ import structlog
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource
 from splitter.media.forward import protocol as p
+from splitter.media.forward.forks import Forks
 from splitter.media.forward.lines import OpenPorts, RecordingLines
 from splitter.media.record import batch
 from splitter.media.record.batch import Described, Kind, TapPiece
@@ -17,6 +18,7 @@ from splitter.media.record.protocol import RecorderAsk
 
 _STREAMS_LIMIT = 20_000
 _CARRIED_LIMIT = 10_000
+_FINISH_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +30,7 @@ class CopyForwarder:
         open_ports: for lines. tell: takes what the gateway is to be told.
         clock, wall: the time that packets are stamped with, and the one that people have.
         cname: names this gateway in reports.
+        forks: the recordings that others listen to.
 
     Attributes:
         unknown: pieces that nobody could use.
@@ -41,11 +44,13 @@ class CopyForwarder:
         clock: Callable[[], float],
         wall: Callable[[], float],
         cname: str = "splitter",
+        forks: Forks | None = None,
     ) -> None:
         self._open_ports, self._tell, self._ids = open_ports, tell, ids
         self._clock, self._wall, self._cname = clock, wall, cname
         self._streams: dict[tuple[bytes, int], Described] = {}
         self._carried: dict[str, RecordingLines] = {}
+        self._forks = forks if forks is not None else Forks(tell, clock, wall)
         self._failed = False
         self.unknown = 0
 
@@ -72,9 +77,15 @@ class CopyForwarder:
             case p.ForgetRecording():
                 if (known := self._carried.pop(ask.recording, None)) is not None:
                     known.close()
+            case p.ForkRecording():
+                self._forks.begin(ask, self._of(ask.recording))
+            case p.TellFork():
+                self._forks.tell(ask)
+            case p.EndFork():
+                self._forks.end(ask.recording, ask.reason)
             case _:
                 notes = {recording: lines.note for recording, lines in self._carried.items()}
-                return p.ForwarderAnswer(id, states=dict.fromkeys(notes, "carried"), notes=notes)
+                return p.ForwarderAnswer(id, states=dict.fromkeys((*notes, *self._forks.live), "carried"), notes=notes)
         return p.ForwarderAnswer(id)
 
     def _carry(self, recording: str, pictures: bool) -> RecordingLines:
@@ -90,10 +101,12 @@ class CopyForwarder:
                 lambda number: self._tell(p.ForwarderAnswer(0, recording=recording, wanted=number)),
             )
             self._carried[recording] = lines
-            for what in tuple(self._streams.values()):
-                if what.recording == recording:
-                    lines.describe(what)
+            for what in self._of(recording):
+                lines.describe(what)
         return lines
+
+    def _of(self, recording: str) -> list[Described]:
+        return [what for what in self._streams.values() if what.recording == recording]
 
     def _tell_seen(self, recording: str) -> None:
         lines = self._carried.get(recording)
@@ -124,22 +137,31 @@ class CopyForwarder:
                 del self._streams[next(iter(self._streams))]
             if (lines := self._carried.get(what.recording)) is not None:
                 lines.describe(what)
+            self._forks.describe(what)
         elif piece.kind is Kind.ENDED:
             self._streams.pop(key, None)
-        elif (known := self._streams.get(key)) is not None and known.recording in self._carried:
-            with suppress(PeerError, ValueError):
-                self._carried[known.recording].take(known, piece)
+        elif (known := self._streams.get(key)) is not None:
+            if known.recording in self._carried:
+                with suppress(PeerError, ValueError):
+                    self._carried[known.recording].take(known, piece)
+            self._forks.take(known, piece)
 
     # ---- its life --------------------------------------------------------------------------------------------------
 
     def send_reports(self) -> None:
-        """Send RTCP for all lines; called every few seconds."""
+        """Send RTCP for all lines, and tell what of forks was dropped; called every few seconds."""
+        self._forks.report()
         now, wall = self._clock(), self._wall()
         for lines in self._carried.values():
             lines.send_reports(now, wall, self._cname)
+
+    async def finish(self) -> None:
+        """Let those who listen hear that it ends."""
+        await self._forks.finish("the gateway has stopped", _FINISH_S)
 
     def close(self) -> None:
         """Give all ports back."""
         for lines in self._carried.values():
             lines.close()
         self._carried.clear()
+        self._forks.close()

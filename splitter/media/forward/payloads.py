@@ -10,7 +10,8 @@ from splitter.media.forward.protocol import Encoding
 
 _FIRST, _LAST = 96, 127
 _STATIC = {("PCMU", 8000, 1): 0, ("PCMA", 8000, 1): 8, ("G722", 8000, 1): 9}  # RFC 3551 §6
-_USUAL: tuple[Encoding, ...] = ((0, "PCMU", 8000, 1, ""), (8, "PCMA", 8000, 1, ""))
+USUAL: tuple[Encoding, ...] = ((0, "PCMU", 8000, 1, ""), (8, "PCMA", 8000, 1, ""))
+"""The encodings of a tap that names none."""
 
 
 class PayloadTypes:
@@ -29,7 +30,7 @@ class PayloadTypes:
         """Take in what the sender speaks from now on. Returns: whether there is something new to offer."""
         self._by_theirs = {}
         found: list[Encoding] = []
-        for theirs, name, rate, channels, fmtp in spoken or _USUAL:
+        for theirs, name, rate, channels, fmtp in spoken or USUAL:
             number = self._number((name.upper(), rate, channels, fmtp))
             if number is not None:
                 ours = (number, name, rate, channels, fmtp)

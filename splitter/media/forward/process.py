@@ -228,6 +228,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         loop.add_signal_handler(number, process.stopped.set)
     log.info("forwarder ready", host=arguments.host)
     await process.stopped.wait()
+    await process.forwarder.finish()
     await process.close()
 
 

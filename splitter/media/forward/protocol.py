@@ -6,6 +6,9 @@ them, and tells. Where a line goes is said later, and again at each change.
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import Any
+
 import msgspec
 
 from splitter.core.errors import LocalError
@@ -80,11 +83,67 @@ class ForgetRecording(RecorderAsk, frozen=True):
     recording: str
 
 
+class ForkPlace(msgspec.Struct, frozen=True):
+    """Where a fork goes, and the pictures that it has: "none", "caller" or "all"."""
+
+    url: str
+    token: str = ""
+    ca: str = ""
+    pictures: str = "none"
+
+
+class ForkRecording(RecorderAsk, frozen=True):
+    """Send what is heard and seen of a recording there, or go on with it.
+
+    Attributes:
+        call: what the receiver is told of it.
+    """
+
+    recording: str
+    to: ForkPlace
+    call: dict[str, Any]
+    paused: bool = False
+
+
+class TellFork(RecorderAsk, frozen=True):
+    """Tell who receives a fork what has happened in the call, which is so now."""
+
+    recording: str
+    what: str
+    more: dict[str, Any]
+    call: dict[str, Any]
+
+
+class EndFork(RecorderAsk, frozen=True):
+    """End the fork of a recording."""
+
+    recording: str
+    reason: str = ""
+
+
+class ForkState(StrEnum):
+    """How a fork is."""
+
+    OPENING = "opening"
+    SENT = "sent"
+    DOWN = "down"
+    ENDED = "ended"  # nothing more is told of it
+
+
+class ForkSeen(msgspec.Struct, frozen=True):
+    """How a fork is, in words too; and frames that were sent, and dropped, since it began."""
+
+    state: ForkState
+    words: str
+    sent: int = 0
+    dropped: int = 0
+
+
 class ForwarderCall(msgspec.Struct, frozen=True):
     """An ask and its number."""
 
     id: int
-    ask: CarryRecording | SendLines | NoteCarried | ForgetRecording | AskHow
+    ask: CarryRecording | SendLines | NoteCarried | ForgetRecording | ForkRecording | TellFork | EndFork | AskHow
 
 
 class ForwarderAnswer(RecorderAnswer, frozen=True):
@@ -93,9 +152,13 @@ class ForwarderAnswer(RecorderAnswer, frozen=True):
     Attributes:
         lines: of `recording`, all that there are.
         wanted: the one of `recording`'s lines whose receiver wants a key frame; -1: none.
+        fork: how that of `recording` is.
+        key_frame_of: whose picture the fork of `recording` wants a key frame of; "": nobody's.
         notes: by recording, what a gateway has had noted.
     """
 
+    fork: ForkSeen | None = None
+    key_frame_of: str = ""
     lines: tuple[SeenLine, ...] | None = None
     wanted: int = -1
     notes: dict[str, bytes] = msgspec.field(default_factory=dict)

@@ -147,10 +147,12 @@ class RecordingSettings:
     recorders_get: Annotated[str, Key(choices=("voice", "video"), taken=Uptake.RESTART)] = "video"
     """What they get: the voices alone, or the pictures of everybody as well."""
 
+    forked: bool = False  # what is recorded goes to somebody who listens: [fork]
+
     @property
     def possible(self) -> bool:
         """Tell whether anything is recorded, be it elsewhere."""
-        return bool(self.folder or self.recorders)
+        return bool(self.folder or self.recorders or self.forked)
 
     def reason_for(self, trunks: tuple[str, ...], called: str, extension: str) -> str:
         """Why a call is recorded by these rules, in words; "" where it is not."""

@@ -23,12 +23,16 @@ PAYLOAD_LIMIT = 2048
 """Bytes of a payload of voice: 0.25 s of G.711. What is longer is none."""
 
 
-class VoiceCodec(Protocol):
-    """One format, one stream each way."""
+class VoiceDecoder(Protocol):
+    """One format, one stream."""
 
     def decode(self, payload: bytes | memoryview) -> Samples:
         """The samples of a payload. Raises ValueError where it is none."""
         ...
+
+
+class VoiceCodec(VoiceDecoder, Protocol):
+    """One format, one stream each way."""
 
     def recover(self, payload: bytes, count: int) -> Samples:
         """Samples that were lost right before a payload, as far as it tells of them. Raises ValueError.
@@ -74,3 +78,15 @@ def codec_of(format: VoiceFormat) -> VoiceCodec:
     if make is None:
         raise LocalError(f"{format.encoding} cannot be mixed")
     return make(format)
+
+
+def decoder_of(format: VoiceFormat) -> VoiceDecoder:
+    """Make what decodes a format, be it that nothing encodes it. Raises LocalError where nothing does."""
+    if format.encoding != "AMR-WB":
+        return codec_of(format)
+    from splitter.media.voice import library
+
+    try:
+        return library.WideAmr(format)
+    except ValueError as error:  # a library without it
+        raise LocalError(f"{format.encoding} cannot be decoded") from error

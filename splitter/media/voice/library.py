@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _FULL_SCALE = np.float32(32768)
 _LONGEST = 2400  # samples of a packet: 0.3 s
-_G722_RATE = 16_000
+_G722_RATE = _WIDE_RATE = 16_000
 _PASS = 0.9  # of the band of a mix: up to 3600 Hz
 
 
@@ -82,21 +82,17 @@ def _context(name: str, mode: Literal["r", "w"], rate: int, bits_s: int = 0) -> 
     return context
 
 
-class LibraryCodec:
-    """A codec of the library; see `VoiceCodec`.
+class LibraryDecoder:
+    """A decoder of the library; see `VoiceDecoder`.
 
     Args:
         name: of the library.
-        decoded, encoded: samples a second on either side of it.
+        decoded: samples a second that come out of it.
     """
 
-    def __init__(self, name: str, decoded: int, encoded: int, bits_s: int = 0) -> None:
+    def __init__(self, name: str, decoded: int) -> None:
         self._decoder = _context(name, "r", decoded)
-        self._encoder = _context(name, "w", encoded, bits_s)
         self._down = Decimator(decoded // RATE) if decoded != RATE else None
-        self._up = Interpolator(encoded // RATE) if encoded != RATE else None
-        self._encoded = encoded
-        self._time = 0
 
     def decode(self, payload: bytes | memoryview) -> Samples:
         """Read a payload. Raises ValueError."""
@@ -107,10 +103,6 @@ class LibraryCodec:
         if len(samples) > _LONGEST:
             raise ValueError("a packet of more voice than there can be in one")
         return samples
-
-    def recover(self, payload: bytes, count: int) -> Samples:
-        """Nothing: what a payload has of those before it the library does not tell."""
-        return NOTHING
 
     def _decoded(self, part: bytes) -> list[AudioFrame]:
         try:
@@ -129,6 +121,29 @@ class LibraryCodec:
             mono = mono.reshape(shape).mean(axis=0 if frame.format.is_planar else 1)
         return mono
 
+    def _parts(self, payload: bytes) -> list[bytes]:
+        """What of a payload the library takes at a time. Raises ValueError."""
+        return [payload]
+
+
+class LibraryCodec(LibraryDecoder):
+    """A codec of the library; see `VoiceCodec`.
+
+    Args:
+        decoded, encoded: samples a second on either side of it.
+    """
+
+    def __init__(self, name: str, decoded: int, encoded: int, bits_s: int = 0) -> None:
+        super().__init__(name, decoded)
+        self._encoder = _context(name, "w", encoded, bits_s)
+        self._up = Interpolator(encoded // RATE) if encoded != RATE else None
+        self._encoded = encoded
+        self._time = 0
+
+    def recover(self, payload: bytes, count: int) -> Samples:
+        """Nothing: what a payload has of those before it the library does not tell."""
+        return NOTHING
+
     def encode(self, block: Block) -> bytes:
         """Write the payload of a block; empty where the library keeps it back, or fails."""
         if self._up is not None:
@@ -141,10 +156,6 @@ class LibraryCodec:
             return b"".join(self._written(bytes(packet)) for packet in self._encoder.encode(frame))
         except (FFmpegError, ValueError):
             return b""  # of one side, for 20 ms: no reason to end what all others hear
-
-    def _parts(self, payload: bytes) -> list[bytes]:
-        """What of a payload the library takes at a time. Raises ValueError."""
-        return [payload]
 
     def _written(self, part: bytes) -> bytes:
         return part
@@ -163,6 +174,17 @@ class Amr(LibraryCodec):
 
     def _written(self, part: bytes) -> bytes:
         return amr.payload(part, self._aligned)
+
+
+class WideAmr(LibraryDecoder):
+    """AMR-WB, which the library only decodes."""
+
+    def __init__(self, format: VoiceFormat) -> None:
+        self._aligned = format.parameters.get("octet-align", "0") == "1"
+        super().__init__("libopencore_amrwb", _WIDE_RATE)
+
+    def _parts(self, payload: bytes) -> list[bytes]:
+        return amr.frames(payload, self._aligned, wide=True)
 
 
 def _g722(format: VoiceFormat) -> VoiceCodec:

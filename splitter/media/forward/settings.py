@@ -1,0 +1,41 @@
+"""Settings of the media fork. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from splitter.core.keys import Key, Uptake, ValueProblem
+
+
+def _parse_url(text: str) -> str:
+    if text and (not text.isascii() or not re.fullmatch(r"wss?://[^/\s?#@]+(/[^\s#]*)?", text)):
+        raise ValueProblem(
+            f'"{text[:80]}" is no WebSocket', 'write it such as "wss://asr.example/calls", without a password'
+        )
+    return text
+
+
+def _parse_token(text: str) -> str:
+    if text and not re.fullmatch(r"[!-~]{1,4096}", text):
+        raise ValueProblem("is no bearer token", "write it without blanks, and without the word Bearer")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class ForkSettings:
+    """The receiver that listens and looks while people talk."""
+
+    url: Annotated[str, Key(parse=_parse_url, taken=Uptake.RESTART)] = ""
+    """The WebSocket of your speech recognition or quality check, such as "wss://asr.example/calls": it gets a
+    connection for each call that is recorded by the rules of [recording], or on demand; with or without a folder there.
+    Its certificate is verified. docs/fork.md"""
+    token: Annotated[str, Key(parse=_parse_token, secret=True, taken=Uptake.RESTART)] = field(default="", repr=False)
+    """It is shown this (Authorization: Bearer …); empty: nothing."""
+    pictures: Annotated[str, Key(choices=("none", "caller", "all"), taken=Uptake.RESTART)] = "none"
+    """The pictures that it gets beside the voices, as H.264: none, the caller's, or everybody's."""
+    ca: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
+    """Authorities that its certificate must come from, a PEM file. Empty: those of the system."""
+    insecure: Annotated[bool, Key(taken=Uptake.RESTART)] = False
+    """Connect by ws://, where others on the way can listen."""

@@ -1,0 +1,298 @@
+"""The fork: a real WebSocket hears both voices and sees the picture; one that does not keep up misses media, not calls."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import av
+import numpy as np
+import pytest
+
+from splitter.lab.codec import Encoder, VideoShape
+from splitter.lab.picture import draw, read
+from splitter.media.forward import protocol as f
+from splitter.media.forward.fork_queue import ForkFrame, ForkQueue
+from splitter.media.forward.fork_streams import GAP, KEY, annex_b
+from splitter.media.record import batch
+from splitter.media.record.batch import Described, Kind, PicturePacket
+from splitter.media.voice.g711 import ALAW
+from splitter.media.voice.opus import Opus
+from splitter.rtp import packet
+from tests.media.forward.kit import Hall
+from tests.media.forward.listener import Connection, Listener, samples_of
+from tests.media.record.kit import pitch
+from tests.patience import until
+
+SPOKEN = (8, "PCMA", 8000, 1, "")
+OPUS = (111, "OPUS", 48_000, 2, "")
+CALL = {"id": "c", "caller": "+86138"}
+
+
+class Scene:
+    """A forwarder whose forks go to a listener. `hall`: it, and its taps."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener, self.hall = listener, Hall()
+        self.said = 0
+
+    def begin(self, pictures: str = "none", paused: bool = False, url: str = "") -> None:
+        to = f.ForkPlace(url or self.listener.url, "secret", pictures=pictures)
+        assert self.hall.ask(f.ForkRecording("c-1", to, CALL, paused)).fault == ""
+
+    def voice(self, name: str, *encodings: tuple[int, str, int, int, str]) -> str:
+        """A tap on a voice; one that names no encodings carries G.711."""
+        rate = encodings[0][2] if encodings else 8000
+        return self.hall.describe(Described("c-1", name, "voice", rate, encodings, (101,)))
+
+    def talk(self, tones: dict[str, float], blocks: int) -> None:
+        for _ in range(blocks):
+            for name, tone_hz in tones.items():
+                at = np.arange(self.said * 160, (self.said + 1) * 160)
+                samples = (8000 * np.sin(2 * np.pi * tone_hz * at / 8000)).astype(np.int16)
+                self.speak(name, ALAW.encode(samples))
+            self.said += 1
+            self.hall.now += 0.02
+
+    def speak(self, name: str, payload: bytes, payload_type: int = 8, step: int = 160) -> None:
+        one = packet.Packet(False, payload_type, self.said & 0xFFFF, self.said * step, 7, payload)
+        self.hall.piece(name, Kind.RTP, packet.build(one))
+
+    @property
+    def seen(self) -> list[f.ForkSeen]:
+        return [one.fork for one in self.hall.told if one.fork is not None]
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were dropped by now."""
+        self.hall.forwarder.send_reports()
+        return self.seen[-1].dropped
+
+    @property
+    def last(self) -> Connection:
+        return self.listener.connections[-1]
+
+    def end(self, reason: str = "the caller hung up") -> None:
+        self.hall.ask(f.EndFork("c-1", reason))
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[Listener]:
+    one = Listener()
+    await one.start()
+    yield one
+    await one.stop()
+
+
+@pytest.fixture
+async def scene(listener: Listener) -> AsyncIterator[Scene]:
+    one = Scene(listener)
+    yield one
+    one.hall.forwarder.close()
+
+
+async def connected(scene: Scene) -> None:
+    await until(lambda: scene.listener.connections and scene.last.said("start"))
+
+
+class TestWhatIsHeard:
+    async def test_both_voices_on_one_clock(self, scene: Scene) -> None:
+        caller = scene.voice("caller")
+        scene.begin()
+        centre = scene.voice("centre", SPOKEN)
+        await connected(scene)
+        scene.talk({caller: 1000.0, centre: 660.0}, 100)
+        scene.hall.ask(f.TellFork("c-1", "muted", {"is": ["caller"]}, {**CALL, "agent": "8001"}))
+        scene.end()
+        await until(lambda: scene.last.said("stop"))
+        one = scene.last
+        (start,) = one.said("start")
+        assert one.token == "Bearer secret"
+        assert (start["version"], start["recording"], start["call"], start["again"]) == (1, "c-1", CALL, 0)
+        streams = one.streams()
+        numbers = {stream["name"]: id for id, stream in streams.items()}
+        assert streams[0] == {
+            "id": 0,
+            "name": "caller",
+            "kind": "voice",
+            "format": "pcm_s16le",
+            "rate": 8000,
+            "channels": 1,
+        }
+        assert [round(pitch(samples_of(one.of(numbers[name]))), -1) for name in ("caller", "centre")] == [1000, 660]
+        times = [frame[3] for frame in one.of(numbers["caller"])]
+        assert times == [frame[3] for frame in one.of(numbers["centre"])] == [20_000 * at for at in range(100)]
+        (event,) = one.said("event")
+        assert (event["what"], event["more"], event["time"]) == ("muted", {"is": ["caller"]}, 2_000_000)
+        assert one.said("stop") == [{"type": "stop", "reason": "the caller hung up", "sent": 200, "dropped": 0}]
+        words = {seen.words for seen in scene.seen if seen.state is f.ForkState.SENT}
+        assert len(words) == 1 and "hidden" not in words.pop()
+
+    async def test_order_and_losses_but_no_keys(self, scene: Scene) -> None:
+        caller = scene.voice("caller")
+        scene.begin()
+        for number, kind in ((0, 8), (2, 8), (1, 8), (3, 101), (5, 8), (9, 8)):
+            scene.said = number
+            scene.speak(caller, bytes((number,)) * 160, kind)
+            scene.hall.now += 0.02
+        scene.hall.now += 0.1
+        scene.said = 10
+        scene.speak(caller, bytes((10,)) * 160)
+        scene.end()
+        await connected(scene)
+        await until(lambda: scene.last.said("stop"))
+        expected = [ALAW.decode(bytes((number,)) * 160).astype("<i2").tobytes() for number in (0, 1, 2, 5)]
+        frames = scene.last.of(0)
+        assert [frame[4] for frame in frames[:4]] == expected
+        assert [bool(frame[1] & GAP) for frame in frames[:4]] == [False, False, False, True]
+
+    async def test_opus_and_what_nobody_can_decode(self, scene: Scene) -> None:
+        wide = scene.voice("caller", OPUS)
+        other = scene.voice("centre", (96, "EVS", 16_000, 1, ""))
+        scene.begin()
+        coder = Opus()
+        for block in range(50):
+            at = np.arange(block * 160, block * 160 + 160)
+            tone = (8000 * np.sin(2 * np.pi * 500 * at / 8000)).astype(np.int16)
+            scene.speak(wide, coder.encode(tone), 111, 960)
+            scene.speak(other, b"whatever", 96)
+            scene.said += 1
+            scene.hall.now += 0.02
+        scene.end()
+        await connected(scene)
+        await until(lambda: scene.last.said("stop"))
+        assert round(pitch(samples_of(scene.last.of(0))), -1) == 500
+        assert scene.last.said("unavailable") == [{"type": "unavailable", "stream": 1, "encoding": "EVS"}]
+
+    async def test_nothing_while_paused(self, scene: Scene) -> None:
+        caller = scene.voice("caller")
+        scene.begin()
+        await connected(scene)
+        scene.talk({caller: 500.0}, 5)
+        await until(lambda: len(scene.last.frames) == 5)
+        scene.begin(paused=True)
+        scene.talk({caller: 500.0}, 50)
+        scene.begin()
+        scene.talk({caller: 500.0}, 5)
+        scene.end()
+        await until(lambda: scene.last.said("stop"))
+        assert [one["what"] for one in scene.last.said("event")] == ["paused", "resumed"]
+        assert len(scene.last.frames) == 10 and len(scene.listener.connections) == 1
+
+
+class TestWhatIsSeen:
+    async def test_the_callers_picture_is_whole_and_turned(self, scene: Scene) -> None:
+        picture = scene.hall.describe(Described("c-1", "caller", "picture", 90_000))
+        scene.hall.describe(Described("c-1", "desk-1", "picture", 90_000))
+        scene.begin("caller")
+        coder, sequence = Encoder(VideoShape()), 0
+        for index in range(10):
+            units = coder.encode(draw(3, index, index * 80), index * 7500, index == 0)
+            for unit in units:
+                head = batch.picture_head(PicturePacket(sequence, index * 7500, 1, unit is units[-1], 1, b""))
+                scene.hall.piece(picture, Kind.PICTURE, head + unit)
+                sequence += 1
+            scene.hall.now += 1 / 12
+        scene.end()
+        await connected(scene)
+        await until(lambda: scene.last.said("stop"))
+        streams = scene.last.streams()
+        assert [one["name"] for one in streams.values()] == ["caller"] and streams[0]["format"] == "h264-annexb"
+        assert [frame[1] & KEY for frame in scene.last.frames] == [KEY] + [0] * 9
+        assert {frame[2] for frame in scene.last.frames} == {90}
+        decoder = av.CodecContext.create("h264", "r")
+        shown = [one for frame in scene.last.frames for one in decoder.decode(av.Packet(frame[4]))] + list(
+            decoder.decode(None)
+        )
+        readings = [read(one.to_ndarray(format="gray").astype(np.uint8)) for one in shown]
+        assert [(one.sender, one.counter) for one in readings if one is not None] == [(3, at) for at in range(10)]
+        assert next(one.key_frame_of for one in scene.hall.told if one.key_frame_of) == "caller"
+
+    def test_units_get_start_codes(self) -> None:
+        assert annex_b(b"\0\0\0\2ab\0\0\0\1c") == b"\0\0\0\1ab\0\0\0\1c"
+
+
+class TestWhoDoesNotKeepUp:
+    async def test_misses_media_and_hears_how_many(self, scene: Scene) -> None:
+        caller = scene.voice("caller")
+        scene.listener.reads.clear()
+        scene.begin()
+        await until(lambda: scene.listener.connections)
+        for _ in range(600):  # more than the kernel's buffers hold
+            scene.talk({caller: 500.0}, 100)
+            await asyncio.sleep(0)
+            if scene.dropped > 500:
+                break
+        assert scene.dropped > 500
+        scene.listener.reads.set()
+        await until(lambda: scene.last.said("dropped"))
+        scene.end()
+        await until(lambda: scene.last.said("stop"))
+        told = sum(count for one in scene.last.said("dropped") for count in one["frames"].values())
+        (stop,) = scene.last.said("stop")
+        assert told == stop["dropped"] and stop["sent"] == len(scene.last.frames)
+        assert stop["sent"] + stop["dropped"] == scene.said
+
+    async def test_is_called_again_where_it_hangs_up(self, scene: Scene) -> None:
+        caller = scene.voice("caller")
+        scene.listener.hang_up_after = 3
+        scene.begin()
+        await connected(scene)
+        scene.talk({caller: 500.0}, 3)
+        await until(lambda: any(one.state is f.ForkState.DOWN for one in scene.seen))
+        scene.listener.hang_up_after = 0
+        scene.hall.ask(f.TellFork("c-1", "showing", {"is": "desk-1"}, {**CALL, "agent": "8001"}))
+        await until(lambda: len(scene.listener.connections) == 2 and scene.last.said("start"))
+        scene.talk({caller: 500.0}, 4)
+        scene.end()
+        await until(lambda: scene.last.said("stop"))
+        (start,) = scene.last.said("start")
+        assert start["again"] == 1 and start["call"]["agent"] == "8001" and len(start["streams"]) == 1
+        assert [one["what"] for one in scene.last.said("event")] == ["showing"]
+        assert len(scene.last.frames) == 4
+
+    @pytest.mark.parametrize(("status", "words"), [(403, "it answers 403"), (0, "annot connect")])
+    async def test_is_tried_again_where_it_refuses(self, scene: Scene, status: int, words: str) -> None:
+        scene.listener.refuses = status
+        scene.begin(url="" if status else "ws://127.0.0.1:9/calls")
+        await until(lambda: scene.seen[-1].state is f.ForkState.DOWN)
+        assert words in scene.seen[-1].words and "hidden" not in scene.seen[-1].words
+        scene.end()
+
+    async def test_ends_with_its_call_though_nobody_reads(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("splitter.media.forward.fork_sender._LAST_S", 0.05)
+        caller = scene.voice("caller")
+        scene.listener.reads.clear()
+        scene.begin()
+        await until(lambda: scene.listener.connections)
+        while scene.dropped == 0:
+            scene.talk({caller: 500.0}, 100)
+            await asyncio.sleep(0)
+        scene.end()
+        await until(lambda: scene.seen[-1].state is f.ForkState.ENDED)
+        assert scene.seen[-1].dropped > 0
+
+    async def test_hears_the_end_of_a_forwarder_that_stops(self, scene: Scene) -> None:
+        scene.voice("caller")
+        scene.begin()
+        await connected(scene)
+        await scene.hall.forwarder.finish()
+        await until(lambda: scene.last.said("stop"))
+
+
+class TestQueue:
+    def test_a_picture_that_gives_way_takes_its_followers_along(self) -> None:
+        queue = ForkQueue(lambda: None, 1000)
+        goes_on = [queue.put(ForkFrame(1, at in (0, 6), bytes((at,)) * 200)) for at in range(9)]
+        assert queue.waiting_bytes <= 1000
+        kept = [one[0] for one in iter(queue.pop, None) if isinstance(one, bytes)]
+        assert False in goes_on[:6] and goes_on[6:] == [True] * 3
+        assert kept[-3:] == [6, 7, 8] and 0 not in kept
+
+    def test_words_stay_in_order_and_are_not_without_end(self) -> None:
+        queue = ForkQueue(lambda: None)
+        for number in range(600):
+            queue.say({"n": number})
+        numbers = [json.loads(str(one))["n"] for one in iter(queue.pop, None)]
+        assert numbers == list(range(100, 600)) and queue.lost_words == 100
