@@ -61,20 +61,21 @@ class ChatRoutes:
 
     async def write(self, request: web.Request) -> web.Response:
         """Write to the others."""
+        wish = await read_json(request, MESSAGE_BODY, MessageWish)  # first: whoever writes may be removed meanwhile
         bearer, call = bearer_of(request), await self._own(request)
         party = self._inside(call, bearer)
         sender = ChatSender(bearer.guest) if bearer.link or bearer.call_id else ChatSender.DESK
         name = bearer.title if sender is not ChatSender.DESK else (bearer.extension or said_by(bearer))
-        return await self._write(request, call.call_id, sender, party, name)
+        return await self._write(wish, bearer, call.call_id, sender, party, name)
 
     async def write_as_caller(self, request: web.Request) -> web.Response:
         """Write to the others, from the browser that calls."""
-        return await self._write(request, self._called(request), ChatSender.CALLER, Side.CALLER, "")
+        wish = await read_json(request, MESSAGE_BODY, MessageWish)
+        return await self._write(wish, bearer_of(request), self._called(request), ChatSender.CALLER, Side.CALLER, "")
 
     async def _write(
-        self, request: web.Request, call_id: str, sender: ChatSender, party: str, name: str
+        self, wish: MessageWish, bearer: Bearer, call_id: str, sender: ChatSender, party: str, name: str
     ) -> web.Response:
-        wish, bearer = await read_json(request, MESSAGE_BODY, MessageWish), bearer_of(request)
         text = plain(wish.text.strip().replace("\r", "").replace("\n", " "))
         if not text:
             raise ApiError(400, "bad-body", "a message has letters")

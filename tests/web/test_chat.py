@@ -9,6 +9,8 @@ import pytest
 
 from splitter.calls.asks import Denial, Locate, MessagesRead, ReadMessages, Write, Written
 from splitter.calls.talk.aside import ChatMessage, ChatSender
+from splitter.web import chat
+from splitter.web.bodies import read_json
 from splitter.web.chat import OF_ONE
 from tests.web.kit import CALL, Gateway, Web
 from tests.web.test_guest_calls import DESK, MINE, begin, token
@@ -59,6 +61,20 @@ class TestWriting:
         assert await outside.code("POST", MESSAGES, token(parts), json={"text": "hi"}) == (403, "not-in-call")
         assert await outside.code("GET", MESSAGES, token(parts)) == (403, "not-in-call")
         assert await outside.code("PUT", PLACE, token(parts), json=HERE) == (403, "not-in-call")
+        assert not parts.calls.asked
+
+    async def test_is_not_for_a_guest_who_is_removed_while_their_words_arrive(
+        self, parts: Gateway, outside: Web, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ready(parts)
+
+        async def slowly(*body: Any) -> Any:
+            wish = await read_json(*body)
+            del parts.calls.desks[CALL.call_id]["guest-1"]
+            return wish
+
+        monkeypatch.setattr(chat, "read_json", slowly)
+        assert await outside.code("POST", MESSAGES, token(parts), json={"text": "hi"}) == (403, "not-in-call")
         assert not parts.calls.asked
 
     @pytest.mark.parametrize("text", ["", "   ", "x" * 1001, 7, None, "y" * 20_000])
