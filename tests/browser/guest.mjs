@@ -6,6 +6,7 @@ import { test } from "node:test";
 Object.defineProperty(globalThis, "navigator", { value: { language: "en", onLine: true }, configurable: true });
 const { standingOf, told } = await import("./guest/standing.js");
 const { text } = await import("./guest/texts.js");
+const { writer } = await import("./guest/chat.js");
 
 const on = { wanted: true, state: "on", trouble: "" };
 const trouble = (name) => ({ ...on, state: "trouble", trouble: name });
@@ -68,4 +69,16 @@ test("desks are told why no picture comes", () => {
   assert.equal(told(trouble("denied"), false, false), "denied");
   assert.equal(told(trouble("denied"), false, true), "blocked");
   assert.equal(told(trouble("insecure-context"), false, false), "blocked");
+});
+
+test("whoever calls by a browser is no stranger to themselves in the messages", () => {
+  const who = (kind, sender, name = "") => writer({ sender, name }, kind, text);
+  for (const kind of ["caller", "guest", "expert"]) {
+    assert.equal(who(kind, kind), "You");
+    assert.equal(who(kind, "desk", "501"), "Agent");
+  }
+  assert.equal(who("expert", "guest"), "Caller");
+  assert.equal(who("guest", "caller"), "Caller");
+  assert.equal(who("caller", "guest"), "Caller's browser"); // of the same person
+  assert.equal(who("caller", "expert", "Dr. Lin"), "Dr. Lin");
 });

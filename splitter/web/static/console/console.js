@@ -23,7 +23,7 @@ import { callerOf, Entry, partyName } from "./entry.js";
 import { remembered, setUpLogin, showLogin, signOut } from "./login.js";
 import { followPhotos } from "./photos.js";
 import { renderRecent } from "./recent.js";
-import { renderRecording } from "./recording.js";
+import { mayOpenRecordings, renderRecording } from "./recording.js";
 import { mayDecide, renderSide } from "./side.js";
 import { pictureName, renderStage, setUpStage } from "./stage.js";
 import { enlargeNext, mainOf } from "./strip.js";
@@ -94,7 +94,7 @@ function render() {
 function renderTop() {
   const { me, connection } = splitter;
   say(byId("link-text"), t(`connection.${connection.state}`));
-  byId("recordings-open").hidden = !me?.scopes.some((scope) => scope.startsWith("recordings:")); // its page takes the token of this tab
+  byId("recordings-open").hidden = !mayOpenRecordings(me?.scopes); // its page takes the token of this tab
   say(byId("who"), me ? (me.extension ? t("desk", { extension: me.extension }) : me.name) : "");
   const ringing = [...entries.values()].find((one) => !one.over && one.call.view.state !== "connected");
   const told = ringing ?? [...entries.values()].find((one) => !one.over);

@@ -11,6 +11,11 @@ import { plainly, t } from "./texts.js";
 /** @type {Record<string, Action[]>} what may be done in each state */
 const WAYS = { off: ["start"], stopped: ["start"], recording: ["pause", "stop"], paused: ["resume", "stop"] };
 
+/** Whether a login may look at recordings. @param {string[]} [scopes]  its own */
+export function mayOpenRecordings(scopes = []) {
+  return scopes.some((scope) => scope === "admin" || scope.startsWith("recordings:"));
+}
+
 /** @param {Entry} entry @param {boolean} rules  the call is this desk's @param {(action: Action) => void} record */
 export function renderRecording(entry, rules, record) {
   const { view } = entry.call;

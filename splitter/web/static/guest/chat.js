@@ -9,6 +9,13 @@ import { SplitterError } from "../sdk/http.js";
 const QUICK = ["yes", "no", "moment", "unseen"];
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
+/** What people call who has written a message. @param {Pick<ChatMessage, "sender"|"name">} message @param {string} kind  of this side @param {(key: string) => string} text */
+export function writer({ sender, name }, kind, text) {
+  if (sender === kind) return text("chat.own");
+  if (sender === "desk") return text("who.host");
+  return name || text(sender === "guest" && kind !== "caller" ? "who.caller" : `who.${sender}`);
+}
+
 /** The panel, and how much of it was not read yet. Event: "change". */
 export class ChatPanel extends EventTarget {
   /** @type {Chat|null} */
@@ -103,9 +110,8 @@ export class ChatPanel extends EventTarget {
 
   /** Text alone, whatever was written. @param {ChatMessage} message */
   #item({ sender, name, text: words }) {
-    const text = this.#text;
     const [item, who, said] = ["li", "b", "span"].map((tag) => document.createElement(tag));
-    who.textContent = sender === this.kind ? text("chat.own") : sender === "desk" ? text("who.host") : name || text(`who.${sender === "guest" ? "caller" : sender}`);
+    who.textContent = writer({ sender, name }, this.kind, this.#text);
     said.textContent = words;
     item.dataset.own = String(sender === this.kind);
     item.append(who, said);
