@@ -119,3 +119,10 @@ class TestRecording:
     def test_what_cannot_be_is_said(self, keys: str, words: str) -> None:
         with pytest.raises(ConfigError, match=re.escape(words)):
             parse(HERE + f'[recording]\nfolder = "/r"\n{keys}\n')
+
+
+class TestFork:
+    @pytest.mark.parametrize("host", ["asr.example:99999", ":443", "[::1", "asr.example:b", "asr.example:0"])
+    def test_a_host_or_port_that_is_none(self, host: str) -> None:
+        with pytest.raises(ConfigError, match=r"fork\.url.*leads nowhere"):
+            parse(HERE + f'[fork]\nurl = "wss://{host}/calls?key=hidden"\n')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from splitter.core.keys import Key, Uptake, ValueProblem
 
@@ -14,6 +15,12 @@ def _parse_url(text: str) -> str:
         raise ValueProblem(
             f'"{text[:80]}" is no WebSocket', 'write it such as "wss://asr.example/calls", without a password'
         )
+    try:
+        usable = not text or (bool(urlsplit(text).hostname) and urlsplit(text).port != 0)
+    except ValueError:  # a port or an address that is none
+        usable = False
+    if not usable:
+        raise ValueProblem("leads nowhere", "its host or port is none")
     return text
 
 
