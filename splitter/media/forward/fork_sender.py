@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import socket as sockets
 import ssl
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -25,6 +28,9 @@ _OPEN_LIMIT_S = 10.0
 _HEARTBEAT_S = 20.0
 _SAID_LIMIT_BYTES = 1 << 16  # of what a receiver says, which nobody reads
 _LAST_S = 5.0
+_STUCK_S = 30.0  # in which a receiver that is there takes nothing at all
+_HELD_BYTES = 1 << 16  # by the kernel: two seconds of both voices; it would hold minutes
+_CERTIFICATES_S = 60.0
 _FIRST_AGAIN_S, _LAST_AGAIN_S, _STEADY_S = 0.5, 30.0, 30.0
 
 log = structlog.get_logger(__name__)
@@ -97,10 +103,11 @@ class ForkSender:
 
     async def _connection(self, fork: MediaFork, where: str, again: int) -> str:
         """One connection, to its end. Returns: why it ended, "" where the receiver says nothing of it."""
-        context = await asyncio.to_thread(_context, fork.to.ca) if fork.to.url.startswith("wss:") else False
+        turn = int(time.monotonic() / _CERTIFICATES_S)
+        context = await asyncio.to_thread(_context, fork.to.ca, turn) if fork.to.url.startswith("wss:") else False
         headers = {"Authorization": f"Bearer {fork.to.token}"} if fork.to.token else {}
         limits = aiohttp.ClientTimeout(total=None, sock_connect=_OPEN_LIMIT_S)
-        async with aiohttp.ClientSession(timeout=limits, trust_env=False) as session:
+        async with aiohttp.ClientSession(timeout=limits, trust_env=False, middlewares=(_stay,)) as session:
             async with asyncio.timeout(_OPEN_LIMIT_S):
                 socket = await session.ws_connect(
                     fork.to.url,
@@ -110,6 +117,7 @@ class ForkSender:
                     max_msg_size=_SAID_LIMIT_BYTES,
                     timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
                 )
+            _limit_stuck(socket)
             self._connected, fork.queue.is_open = True, True
             self._said(ForkState.SENT, f"sent to {where}")
             sending = asyncio.create_task(self._send(fork, socket, again))
@@ -146,7 +154,26 @@ async def _read(socket: aiohttp.ClientWebSocketResponse) -> str:
     return _words(error) if error is not None else f"it closed the connection ({socket.close_code})"
 
 
-def _context(ca: str) -> ssl.SSLContext:
+async def _stay(request: aiohttp.ClientRequest, ask: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Follow nobody elsewhere: voices could go in clear there, or to whom nobody named. Raises ClientError."""
+    answer = await ask(request)
+    if 300 <= answer.status < 400:
+        answer.close()
+        raise aiohttp.ClientResponseError(answer.request_info, (), status=answer.status)
+    return answer
+
+
+def _limit_stuck(socket: aiohttp.ClientWebSocketResponse) -> None:
+    """Have the kernel give up on who acknowledges and takes nothing, or what waits for it would keep a closed one."""
+    one = socket.get_extra_info("socket")
+    if one is not None:
+        one.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, _HELD_BYTES)
+        one.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_USER_TIMEOUT, round(_STUCK_S * 1000))
+
+
+@lru_cache(maxsize=4)
+def _context(ca: str, turn: int) -> ssl.SSLContext:
+    """Read who is to be believed, once in each `turn`: all calls may be tried again at one time."""
     return ssl.create_default_context(cafile=ca or None)
 
 
@@ -158,9 +185,13 @@ def _where(url: str) -> str:
 
 def _words(error: BaseException) -> str:
     match error:
+        case aiohttp.ClientResponseError(status=101):
+            return "what it answers is no WebSocket"
         case aiohttp.ClientResponseError():
             return f"it answers {error.status}"
         case TimeoutError():
             return "it does not answer"
+        case aiohttp.InvalidURL():
+            return "the URL leads nowhere"  # it may hold keys
         case _:
             return (str(error) or type(error).__name__)[:200]

@@ -38,7 +38,7 @@ class Listener:
 
     Attributes:
         connections: that there were. reads: whether it reads what comes. hang_up_after: so many frames.
-        refuses: with this status.
+        refuses: with this status. sends_to: another place, rather.
     """
 
     def __init__(self) -> None:
@@ -47,6 +47,7 @@ class Listener:
         self.reads.set()
         self.hang_up_after = 0
         self.refuses = 0
+        self.sends_to = ""
         self.url = ""
 
     async def start(self) -> None:
@@ -64,6 +65,8 @@ class Listener:
         await self._runner.cleanup()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
+        if self.sends_to:
+            raise web.HTTPFound(self.sends_to)
         if self.refuses:
             return web.Response(status=self.refuses)
         socket = web.WebSocketResponse()

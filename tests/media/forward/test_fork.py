@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import av
 import numpy as np
@@ -252,13 +255,60 @@ class TestWhoDoesNotKeepUp:
         assert [one["what"] for one in scene.last.said("event")] == ["showing"]
         assert len(scene.last.frames) == 4
 
-    @pytest.mark.parametrize(("status", "words"), [(403, "it answers 403"), (0, "annot connect")])
+    @pytest.mark.parametrize(
+        ("status", "words"), [(403, "it answers 403"), (0, "annot connect"), (101, "no WebSocket")]
+    )
     async def test_is_tried_again_where_it_refuses(self, scene: Scene, status: int, words: str) -> None:
         scene.listener.refuses = status
         scene.begin(url="" if status else "ws://127.0.0.1:9/calls")
         await until(lambda: scene.seen[-1].state is f.ForkState.DOWN)
         assert words in scene.seen[-1].words and "hidden" not in scene.seen[-1].words
         scene.end()
+
+    async def test_is_not_followed_to_where_it_sends_us(self, scene: Scene, listener: Listener) -> None:
+        """There, voices might go in clear."""
+        other = Listener()
+        await other.start()
+        listener.sends_to = other.url.replace("ws:", "http:")
+        scene.begin()
+        await until(lambda: scene.seen[-1].state is not f.ForkState.OPENING)
+        assert scene.seen[-1].state is f.ForkState.DOWN and "it answers 302" in scene.seen[-1].words
+        assert not other.connections
+        scene.end()
+        await other.stop()
+
+    async def test_leaves_no_connection_behind_where_it_reads_nothing(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("splitter.media.forward.fork_sender._LAST_S", 0.05)
+        monkeypatch.setattr("splitter.media.forward.fork_sender._STUCK_S", 0.5)
+        caller = scene.voice("caller")
+        scene.listener.reads.clear()
+        scene.begin()
+        await until(lambda: scene.listener.connections)
+        while scene.dropped == 0:
+            scene.talk({caller: 500.0}, 100)
+            await asyncio.sleep(0)
+        port = urlsplit(scene.listener.url).port
+        assert scene.seen[-1].sent * 332 < 2 << 20, "the kernel holds minutes of voice"
+        assert connections_to(port) == 1
+        scene.end()
+        await until(lambda: not connections_to(port))
+
+    async def test_certificates_are_read_once_for_many(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        read: list[str] = []
+
+        def create(cafile: str | None = None) -> ssl.SSLContext:
+            read.append(str(cafile))
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+        monkeypatch.setattr("ssl.create_default_context", create)
+        to = f.ForkPlace("wss://127.0.0.1:9/", ca="/authorities.pem")
+        for number in range(5):
+            scene.hall.ask(f.ForkRecording(f"c-{number}", to, CALL))
+            await until(lambda: scene.seen[-1].state is f.ForkState.DOWN)
+            scene.hall.ask(f.EndFork(f"c-{number}"))
+        assert read == ["/authorities.pem"]
 
     async def test_ends_with_its_call_though_nobody_reads(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("splitter.media.forward.fork_sender._LAST_S", 0.05)
@@ -279,6 +329,20 @@ class TestWhoDoesNotKeepUp:
         await connected(scene)
         await scene.hall.forwarder.finish()
         await until(lambda: scene.last.said("stop"))
+
+
+def connections_to(port: int | None) -> int:
+    """How many connections to a port on this machine this process has."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    theirs = {f"socket:[{row[9]}]" for row in rows if row[2].endswith(f":{port:04X}")}
+    return sum(_target(path) in theirs for path in Path("/proc/self/fd").iterdir())
+
+
+def _target(path: Path) -> str:
+    try:
+        return str(path.readlink())
+    except OSError:  # closed meanwhile
+        return ""
 
 
 class TestQueue:
