@@ -105,6 +105,9 @@ class ForwarderLink(RecorderLink):
         self._on_there()
         if self.forks is not None:
             self.forks.go_on()
+        else:  # a gateway before this one may have had some
+            for recording in self.left:
+                self.tell(f.EndFork(recording, "calls are no longer forked"))
 
     def _trouble(self, recording: str, reason: str) -> None:
         super()._trouble(recording, reason)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 
 import structlog
 
@@ -29,6 +28,11 @@ class _Way:
         self._seen = p.ForkSeen(p.ForkState.OPENING, "")
         self.sender = ForkSender(self.said)
         self.fork: MediaFork | None = None
+
+    def leave(self, reason: str) -> None:
+        """End it, and say no more of it: another one has its place."""
+        self._tell = lambda seen: None
+        self.sender.end(reason)
 
     def said(self, state: p.ForkState, words: str) -> None:
         """It is so now."""
@@ -69,8 +73,12 @@ class Forks:
         return tuple(self._live)
 
     def begin(self, ask: p.ForkRecording, streams: Iterable[Described]) -> None:
-        """Begin a fork, or go on with it. Raises OSError where there are too many."""
+        """Begin a fork, or go on with it; with other settings, anew. Raises OSError where there are too many."""
         known = self._live.get(ask.recording)
+        if known is not None and known[0].to != ask.to:
+            del self._live[ask.recording]
+            known[1].leave("the gateway has other settings")
+            known = None
         if known is None:
             known = self._open(ask)
             for what in streams:
@@ -127,8 +135,14 @@ class Forks:
     def take(self, what: Described, piece: TapPiece) -> None:
         """Take in a piece of a stream; what cannot be read is left out."""
         if (known := self._live.get(what.recording)) is not None:
-            with suppress(PeerError, ValueError):
+            try:
                 known[0].take(what, piece)
+            except (PeerError, ValueError):
+                pass
+            except Exception:  # what comes with it is of other calls, and of recorders
+                if not self._failed:
+                    log.exception("media could not be forked")
+                self._failed = True
 
     def report(self) -> None:
         """Tell how all are; called every few seconds."""

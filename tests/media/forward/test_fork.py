@@ -16,13 +16,18 @@ import pytest
 from splitter.lab.codec import Encoder, VideoShape
 from splitter.lab.picture import draw, read
 from splitter.media.forward import protocol as f
+from splitter.media.forward.client import ForwarderLink
+from splitter.media.forward.fork import MediaFork
 from splitter.media.forward.fork_queue import ForkFrame, ForkQueue
 from splitter.media.forward.fork_streams import GAP, KEY, annex_b
+from splitter.media.forward.process import ForwarderProcess
 from splitter.media.record import batch
 from splitter.media.record.batch import Described, Kind, PicturePacket
+from splitter.media.record.settings import RecordingSettings
 from splitter.media.voice.g711 import ALAW
 from splitter.media.voice.opus import Opus
 from splitter.rtp import packet
+from splitter.telemetry.settings import TelemetrySettings
 from tests.media.forward.kit import Hall
 from tests.media.forward.listener import Connection, Listener, samples_of
 from tests.media.record.kit import pitch
@@ -295,6 +300,20 @@ class TestWhoDoesNotKeepUp:
         scene.end()
         await until(lambda: not connections_to(port))
 
+    async def test_costs_others_nothing_where_its_media_are_a_fault_of_ours(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        caller, centre = scene.voice("caller"), scene.voice("centre")
+        scene.begin()
+        await connected(scene)
+
+        def take(fork: MediaFork, what: Described, piece: batch.TapPiece) -> None:
+            raise RuntimeError("a fault")
+
+        monkeypatch.setattr(MediaFork, "take", take)
+        scene.talk({caller: 500.0, centre: 500.0}, 1)
+        assert scene.hall.forwarder.unknown == 0, "the rest of a datagram is of other calls"
+
     async def test_certificates_are_read_once_for_many(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
         read: list[str] = []
 
@@ -329,6 +348,48 @@ class TestWhoDoesNotKeepUp:
         await connected(scene)
         await scene.hall.forwarder.finish()
         await until(lambda: scene.last.said("stop"))
+
+
+class TestOtherSettings:
+    async def test_have_calls_that_live_sent_there_instead(self, scene: Scene, listener: Listener) -> None:
+        scene.voice("caller")
+        scene.begin()
+        await connected(scene)
+        to = f.ForkPlace(listener.url, "another")
+        scene.hall.ask(f.ForkRecording("c-1", to, {**CALL, "agent": "8001"}))
+        await until(lambda: len(listener.connections) == 2 and scene.last.said("start"))
+        first, second = listener.connections
+        assert second.token == "Bearer another" and second.said("start")[0]["call"]["agent"] == "8001"
+        assert len(second.said("start")[0]["streams"]) == 1
+        await until(lambda: first.said("stop"))
+        await until(lambda: scene.seen[-1].state is f.ForkState.SENT)
+        assert f.ForkState.ENDED not in {one.state for one in scene.seen}
+        scene.end()
+        await until(lambda: second.said("stop"))
+
+    async def test_without_a_receiver_end_what_was_sent_to_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        nobody: list[f.ForkRecording | f.EndFork] = []
+        link = ForwarderLink(
+            RecordingSettings(),
+            tmp_path,
+            TelemetrySettings(),
+            "127.0.0.1",
+            lambda: None,
+            lambda recording, reason: None,
+            lambda recording, lines: None,
+            lambda recording, number: None,
+        )
+        monkeypatch.setattr(link, "tell", nobody.append)
+        process = ForwarderProcess(tmp_path, "127.0.0.1", 60.0)
+        await process.start()
+        process.forwarder.carry_out(f.ForwarderCall(0, f.ForkRecording("c-1", f.ForkPlace("ws://127.0.0.1:9/"), CALL)))
+        link.start()
+        await until(lambda: not link.fault)
+        link.leave()
+        await process.close()
+        assert [one.recording for one in nobody if isinstance(one, f.EndFork)] == ["c-1"]
 
 
 def connections_to(port: int | None) -> int:
