@@ -64,7 +64,7 @@ class Dialling:
         trunk, target, phone = way.trunk, way.target, self._live.pending.calling[name]
         to = Destination(trunk, way.number, services.driver.contact(trunk.network, target.transport))
         request = voice_invite(_inviter(talk, trunk), to, talk.call_id, services.ids, offer)
-        tell_recorded(request, talk, trunk, services.recordings.settings)
+        tell_recorded(request, talk, trunk, services.recordings.settings, beside=True)
         half = f"{services.ids.number(2**128):032x}"
         phone.session = SessionId(caller=half) if trunk.role is Role.CENTRE else SessionId(centre=half)
         flow = services.driver.flow_to(trunk.network, *target)

@@ -22,15 +22,27 @@ def marks_of(talk: Talk) -> CallerMarks | None:
     return CallerMarks(True, video, browser.language, browser.customer)
 
 
-def tell_recorded(request: Request, talk: Talk, trunk: Trunk, settings: RecordingSettings) -> None:
-    """Add to an INVITE of ours that the call is recorded, or will be from the answer on; only a centre is told."""
-    if settings.tell_centre and trunk.role is Role.CENTRE and _is_recorded(talk, trunk, settings):
+def tell_recorded(
+    request: Request, talk: Talk, trunk: Trunk, settings: RecordingSettings, beside: bool = False
+) -> None:
+    """Add to an INVITE of ours that the call is recorded, or will be from the answer on; only a centre is told.
+
+    Args:
+        beside: a phone is called into the call, whose own trunk decides nothing.
+    """
+    if not settings.tell_centre or trunk.role is not Role.CENTRE:
+        return
+    if _is_recorded(talk, _trunk_of(talk, talk.centre) if beside else trunk.name, settings):
         request.headers.add("X-Splitter-Recorded", "yes")
 
 
-def _is_recorded(talk: Talk, trunk: Trunk, settings: RecordingSettings) -> bool:
+def _is_recorded(talk: Talk, route: str, settings: RecordingSettings) -> bool:
     if talk.recording.is_open or talk.recording.chosen:
         return talk.recording.is_open
-    caller = talk.legs.get(talk.caller)
-    trunks = (*((caller.trunk,) if caller is not None else ()), trunk.name)
+    trunks = tuple(one for one in (_trunk_of(talk, talk.caller), route) if one)
     return bool(settings.reason_for(trunks, talk.called_number, talk.extension))
+
+
+def _trunk_of(talk: Talk, key: str) -> str:
+    """The trunk of the leg with this key; empty where there is none."""
+    return next((leg.trunk for leg in talk.legs.values() if leg.key == key), "")

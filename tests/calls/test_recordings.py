@@ -11,10 +11,13 @@ import pytest
 
 from splitter.calls.asks import Bind, InvitePhone, RecordCall
 from splitter.calls.events import RecorderBack, RecorderSaid, RecordingTrouble
+from splitter.calls.marks import tell_recorded
 from splitter.calls.recordings import Recordings
 from splitter.calls.states import CallState, RecordingAction, RecordingState
 from splitter.calls.view import RecordingView
 from splitter.media.record.settings import RecordingSettings
+from splitter.sip.headers import Headers
+from splitter.sip.message import Request
 from splitter.telemetry import metrics
 from tests.calls.browsers.kit import connected as web_call
 from tests.calls.kit import asking, connected, denied, ended, told
@@ -440,6 +443,19 @@ class TestACentre:
         assert world.pbx.take().invite.headers.get_all("x-splitter-recorded") == told_so
         caller.cancel()
         world.settle()
+
+    def test_that_has_a_phone_beside_is_recorded_by_the_rule_of_the_route_alone(self, world: World) -> None:
+        connected(world)
+        (call,) = world.live_calls()
+        centre = call.centre
+        assert centre is not None
+        other = replace(centre.trunk, name="other")
+        rules = RecordingSettings(folder="/recordings", trunks=("other",), tell_centre=True)
+        invites = [Request("INVITE", "sip:8002@192.0.2.1", Headers([])) for _ in range(3)]
+        tell_recorded(invites[0], call.talk, other, rules)
+        tell_recorded(invites[1], call.talk, other, rules, beside=True)
+        tell_recorded(invites[2], call.talk, other, replace(rules, trunks=(centre.trunk.name,)), beside=True)
+        assert [one.headers.get_all("x-splitter-recorded") for one in invites] == [["yes"], [], ["yes"]]
 
     def test_that_is_called_in_later_is_told_what_is_so_then(self, world: World, tmp_path: Path) -> None:
         """Whatever the rules say: somebody has ended the recording."""
