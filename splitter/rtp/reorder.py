@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 _HELD = 64  # packets
+_DROPOUT, _MISORDER = 3000, 100  # RFC 3550 A.1
+
+
+def begins_anew(step: int) -> bool:
+    """Tell whether a stream whose numbers went so far has begun anew; else all that follows would be late."""
+    return not -_MISORDER <= step <= _DROPOUT
 
 
 class OrderedPacket(NamedTuple):

@@ -18,14 +18,13 @@ from splitter.media.record.clock import StreamClock
 from splitter.media.record.pictures import PictureMaker, turned
 from splitter.media.voice.codecs import PAYLOAD_LIMIT, VoiceDecoder, decoder_of
 from splitter.rtp import packet, rtcp
-from splitter.rtp.reorder import OrderedPacket, Reorder
+from splitter.rtp.reorder import OrderedPacket, Reorder, begins_anew
 from splitter.rtp.rtcp import SenderReport
 from splitter.sdp.voice import VoiceFormat
 
 HEAD = struct.Struct("!BBHQ")
 KEY, GAP = 1, 2
 _WAIT_S = 0.06
-_JUMP = 3000
 _RATE_MOST = 384_000
 _START = b"\0\0\0\1"
 
@@ -68,7 +67,7 @@ class ForkedVoice:
             return []
         _, second, number, timestamp, ssrc = packet.HEADER.unpack_from(data)
         ahead = ((number - self._latest + 0x8000) & 0xFFFF) - 0x8000
-        if ssrc != self._source or abs(ahead) > _JUMP:
+        if ssrc != self._source or begins_anew(ahead):
             self._source, self._latest, ahead = ssrc, 0x10000 + number, 0
             self._order.restart()
             self.clock.restart()

@@ -17,7 +17,7 @@ from splitter.media.record.formats import KeptVoice, kept
 from splitter.media.record.matroska import Muxer, Track
 from splitter.media.record.pictures import CodedPicture, PictureMaker, turned
 from splitter.rtp.packet import HEADER, payload_bounds
-from splitter.rtp.reorder import OrderedPacket, Reorder
+from splitter.rtp.reorder import OrderedPacket, Reorder, begins_anew
 from splitter.rtp.rtcp import SenderReport, parse
 from splitter.sdp.voice import VoiceFormat
 
@@ -209,10 +209,11 @@ class RecordedVoice:
             self._placed.clear()
         delta = ((number - self._highest + 0x8000) & 0xFFFF) - 0x8000
         sequence = self._highest + delta
-        if abs(delta) > 3000:  # it begins anew
+        anew = begins_anew(delta)
+        if anew:
             self._reorder.restart()
             self._placed.clear()
-        if delta > 0 or abs(delta) > 3000:
+        if delta > 0 or anew:
             self._highest = sequence
         if len(self._placed) >= _PLACED_LIMIT:
             self._placed.clear()

@@ -155,6 +155,21 @@ class TestWhatIsHeard:
         assert [frame[4] for frame in frames[:4]] == expected
         assert [bool(frame[1] & GAP) for frame in frames[:4]] == [False, False, False, True]
 
+    @pytest.mark.parametrize("back", [-2500, 0x10000 - 1500])
+    async def test_a_voice_whose_numbers_fall_back_is_heard_at_once(self, scene: Scene, back: int) -> None:
+        """A phone began anew under its SSRC; or a pause was long."""
+        caller = scene.voice("caller")
+        scene.begin()
+        await connected(scene)
+        scene.said = 5000
+        scene.talk({caller: 500.0}, 5)
+        scene.said += back
+        scene.hall.now += 60.0
+        scene.talk({caller: 500.0}, 5)
+        scene.end()
+        await until(lambda: scene.last.said("stop"))
+        assert len(scene.last.frames) == 10
+
     async def test_opus_and_what_nobody_can_decode(self, scene: Scene) -> None:
         wide = scene.voice("caller", OPUS)
         other = scene.voice("centre", (96, "EVS", 16_000, 1, ""))

@@ -66,6 +66,18 @@ class TestVoices:
         apart = [round(after - before, 3) for before, after in pairwise(times)]
         assert [one for one in apart if not 0.015 < one < 0.025] == [pytest.approx(0.08, abs=0.006)]
 
+    def test_one_whose_numbers_fall_back_is_in_it_at_once(self, stage: Stage) -> None:
+        """A phone began anew under its SSRC."""
+        stage.studio.begin(ABOUT)
+        caller = stage.voice("caller")
+        caller.sequence = 5000
+        caller.talk(1.0)
+        caller.sequence -= 2500
+        caller.talk(1.0)
+        stage.pass_time(0.2)
+        stage.studio.end("call-1")
+        assert len(played(stage.files[0])["caller"].times) == 100
+
     def test_keys_are_not_in_it(self, stage: Stage) -> None:
         """They may be card numbers."""
         stage.studio.begin(ABOUT)
