@@ -59,7 +59,7 @@ FORK_FRAMES = Counter(
 )
 FORKS_FAILED = Counter(
     "splitter_forks_failed_total",
-    "Connections to the receiver of forked calls that could not be made, or broke.",
+    "Forks whose connection could not be made, or broke; tries that fail for the same reason count once.",
     registry=REGISTRY,
 )
 WEBRTC_JOINS = Counter(

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import structlog
 
+from splitter.core.limits import Bucket
 from splitter.core.pauses import doubled_s
 from splitter.media.forward.fork import MediaFork
 from splitter.media.forward.protocol import ForkState
@@ -27,6 +28,7 @@ from splitter.media.forward.protocol import ForkState
 _OPEN_LIMIT_S = 10.0
 _HEARTBEAT_S = 20.0
 _SAID_LIMIT_BYTES = 1 << 16  # of what a receiver says, which nobody reads
+_SAID_AT_ONCE, _SAID_S = 10_000, 0.001  # messages: more would keep recorders waiting
 _LAST_S = 5.0
 _STUCK_S = 30.0  # in which a receiver that is there takes nothing at all
 _HELD_BYTES = 1 << 16  # by the kernel: two seconds of both voices; it would hold minutes
@@ -148,8 +150,11 @@ class ForkSender:
 
 async def _read(socket: aiohttp.ClientWebSocketResponse) -> str:
     """Read on, for pings and the close; what is said is nobody's. Returns: why it ended."""
+    loop = asyncio.get_running_loop()
+    said = Bucket.full(_SAID_AT_ONCE, _SAID_S, loop.time())
     async for _ in socket:
-        pass
+        if not said.permit(loop.time()):
+            return "it says too much"
     error = socket.exception()
     return _words(error) if error is not None else f"it closed the connection ({socket.close_code})"
 

@@ -38,7 +38,7 @@ class Listener:
 
     Attributes:
         connections: that there were. reads: whether it reads what comes. hang_up_after: so many frames.
-        refuses: with this status. sends_to: another place, rather.
+        chatters: says more than anybody reads. refuses: with this status. sends_to: another place, rather.
     """
 
     def __init__(self) -> None:
@@ -47,6 +47,7 @@ class Listener:
         self.reads.set()
         self.hang_up_after = 0
         self.refuses = 0
+        self.chatters = False
         self.sends_to = ""
         self.url = ""
 
@@ -74,6 +75,8 @@ class Listener:
         one = Connection(request.headers.get("Authorization"))
         self.connections.append(one)
         await self.reads.wait()
+        while self.chatters and not socket.closed:
+            await socket.send_str("and so on")
         async for message in socket:
             if message.type is WSMsgType.TEXT:
                 one.words.append(json.loads(message.data))

@@ -297,6 +297,13 @@ class TestWhoDoesNotKeepUp:
         scene.end()
         await other.stop()
 
+    async def test_says_too_much(self, scene: Scene) -> None:
+        scene.listener.chatters = True
+        scene.begin()
+        await until(lambda: scene.seen[-1].state is f.ForkState.DOWN)
+        assert scene.seen[-1].words.endswith("it says too much")
+        scene.end()
+
     async def test_leaves_no_connection_behind_where_it_reads_nothing(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
