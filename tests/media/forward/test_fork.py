@@ -410,6 +410,7 @@ class TestOtherSettings:
         link.start()
         await until(lambda: not link.fault)
         link.leave()
+        await until(lambda: not any("_serve" in str(task.get_coro()) for task in asyncio.all_tasks()))
         await process.close()
         assert [one.recording for one in nobody if isinstance(one, f.EndFork)] == ["c-1"]
 
