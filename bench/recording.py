@@ -1,4 +1,4 @@
-"""What a recorded voice costs: CPU, bytes and delay, ours beside rtpengine's recording, same traffic and run. Does I/O.
+"""The cost of a recorded voice: CPU, bytes and delay, ours beside that of rtpengine in one run. Does I/O.
 
 Calls of 50 packets per second and direction, G.711, pass through one media worker, recorded or not, and through an
 rtpengine in userspace, which writes pcap files. What counts is the CPU of all processes that relay and record.

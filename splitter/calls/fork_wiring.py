@@ -14,7 +14,7 @@ from splitter.media.forward.settings import ForkSettings
 from splitter.media.record.settings import RecordingSettings
 
 LEG = "fork"
-"""What traces call the connection to who listens."""
+"""The name in traces of the connection to who listens."""
 
 
 def make_forks(

@@ -95,7 +95,7 @@ def _alternatives(schema: Object) -> list[Object]:
 def _operation(route: Operation, references: dict[object, Object]) -> Object:
     names, path = _PARAMETER.findall(route.path), _PARAMETER.sub(r"{\1}", route.path)
     operation: Object = {
-        "operationId": NAMES.get(f"{route.method} {path}", _identifier(route)),
+        "operationId": NAMES[f"{route.method} {path}"],
         "summary": route.about,
         "tags": [tag_of(route.path)],
         "parameters": [*(_path_parameter(name) for name in names), *(_query(query) for query in route.query)],
@@ -160,11 +160,3 @@ def _path_parameter(name: str) -> Object:
 
 def _query(query: Query) -> Object:
     return {"name": query.name, "in": "query", "description": query.about, "schema": {"type": query.kind}}
-
-
-def _identifier(route: Operation) -> str:
-    """Such as "postCallsParties": stable as long as the path is."""
-    words = [word for word in _PARAMETER.sub("", route.path).removeprefix("/v1/").split("/") if word]
-    single = "{" in route.path.rsplit("/", 1)[-1]
-    name = "".join(word.replace(".json", "").capitalize() for word in words)
-    return f"{route.method.lower()}{'One' if single else ''}{name}"

@@ -32,7 +32,7 @@ def spend_keys(call: LiveCall, kind: str) -> None:
 
 
 def _spend_waiting(call: LiveCall, kind: str) -> None:
-    """What peers have said, and does not count yet, was read with those keys: offers, and answers that came early."""
+    """Take those keys out of offers and early answers that were read with them and do not count yet."""
     pending = call.pending
     if pending.consult is not None and pending.consult.offered is not None:
         pending.consult.offered = _read_again(pending.consult.offered, kind)

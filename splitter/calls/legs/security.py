@@ -35,7 +35,7 @@ _ENDS_HERE = ("crypto", "tcap", "pcfg", "acap", "acfg", "key-mgmt", "zrtp-hash")
 
 
 class LegSecurity:
-    """What a leg's descriptions say of keys, to the peer and to us."""
+    """The keys in a leg's descriptions, towards the peer and towards us."""
 
     def __init__(self, trunk: Trunk, record: LegRecord, ids: IdSource) -> None:
         self._trunk, self._record, self._ids = trunk, record, ids

@@ -362,7 +362,7 @@ class InviteServer:
         return security.write_answer(said) if has_session(self.request) else security.write_offer(said)
 
     def _offer_of(self, prack: Request) -> tuple[Session | None, str]:
-        """What a PRACK offers, and why that cannot be read: it confirms our response all the same."""
+        """The offer of a PRACK, and why it cannot be read: it confirms our response all the same."""
         try:
             return self._context.security.read_offer(prack), ""
         except PeerError as error:

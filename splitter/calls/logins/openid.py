@@ -72,7 +72,7 @@ class OpenIdSettings:
     """Whether an [[account]] may still log in by its password at the console and the API."""
 
     def scopes_of(self, groups: Iterable[str]) -> frozenset[Scope]:
-        """What members of these groups may do; nothing where none of them has a role."""
+        """The rights of members of these groups; none where no group of theirs has a role."""
         found = {*groups, "*"}
         granted: frozenset[Scope] = frozenset()
         for role, named in self._roles:

@@ -14,7 +14,7 @@ from splitter.media.record.protocol import RecorderAsk
 from splitter.sip.session_timer import TimerSettings
 
 LEG = "recorder"
-"""What traces call the dialog with a recorder."""
+"""The name in traces of the dialog with a recorder."""
 
 
 class RecorderState(StrEnum):
