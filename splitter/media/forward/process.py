@@ -24,12 +24,10 @@ from splitter.core.ids import IdSource
 from splitter.media.forward import protocol as p
 from splitter.media.forward.forwarder import CopyForwarder
 from splitter.media.forward.lines import SendingPorts
-from splitter.media.record.protocol import LINE_LIMIT_BYTES, write_line
-from splitter.media.worker.place import peer_of
+from splitter.media.record.sockets import CopySockets
 from splitter.telemetry.log import configure
 from splitter.telemetry.settings import TelemetrySettings
 
-_DATAGRAM_BYTES = 1 << 17
 _READ_AT_A_TIME = 64
 _REPORTS_S = 5.0  # RFC 3550 §6.2
 _TRIES = 200
@@ -108,115 +106,45 @@ class ForwarderProcess:
     """
 
     def __init__(self, folder: Path, host: str, grace_s: float, avoided: range = range(0)) -> None:
-        self._avoided = avoided
-        self._folder, self._host, self._grace_s = folder, host, grace_s
-        self._loop = asyncio.get_running_loop()
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._end: asyncio.TimerHandle | None = None
+        self._host, self._avoided = host, avoided
         self._reports: asyncio.TimerHandle | None = None
-        self._taps: socket.socket | None = None
-        self._server: asyncio.Server | None = None
-        self.stopped = asyncio.Event()
+        self._sockets = CopySockets("forwarder", folder / p.CONTROL, folder / p.TAPS, grace_s, self._take, self._ask)
         self.forwarder = CopyForwarder(
-            self._open_ports, self._tell, IdSource(), time.monotonic, time.time, f"splitter@{host}"
+            self._open_ports, self._sockets.tell, IdSource(), time.monotonic, time.time, f"splitter@{host}"
         )
+
+    @property
+    def stopped(self) -> asyncio.Event:
+        """Set when it is to end."""
+        return self._sockets.stopped
 
     def _open_ports(self, heard: Callable[[bytes, str], None]) -> SendingPorts:
         return SendingPair(self._host, self._avoided, heard)
 
     async def start(self) -> None:
         """Listen. Raises LocalError where another one does already, OSError."""
-        control, taps = self._folder / p.CONTROL, self._folder / p.TAPS
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            try:
-                probe.connect(str(control))
-            except OSError:
-                pass
-            else:
-                raise LocalError(f"{control}: another forwarder listens there")
-        for path in (control, taps):
-            path.unlink(missing_ok=True)
-        self._taps = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-        self._taps.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self._taps.bind(str(taps))
-        taps.chmod(0o600)
-        self._loop.add_reader(self._taps, self._read)
-        self._server = await asyncio.start_unix_server(self._serve, str(control), limit=LINE_LIMIT_BYTES)
-        control.chmod(0o600)
-        self._start_grace()
+        self._sockets.claim()
+        await self._sockets.listen()
         self._report()
 
-    def _read(self) -> None:
-        assert self._taps is not None
-        for _ in range(_READ_AT_A_TIME):
-            try:
-                datagram = self._taps.recv(_DATAGRAM_BYTES)
-            except OSError:
-                return
-            self.forwarder.take(datagram)
-
-    def _report(self) -> None:
-        self._reports = self._loop.call_later(_REPORTS_S, self._report)
-        self.forwarder.send_reports()
-
-    # ---- the gateway -----------------------------------------------------------------------------------------------
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        _, uid = peer_of(writer.transport)
-        if uid != os.geteuid():
-            log.error("control connection refused", uid=uid)
-            writer.close()
-            return
-        self._writers.add(writer)
-        if self._end is not None:
-            self._end.cancel()
-            self._end = None
-        try:
-            while line := await reader.readline():
-                self._ask(line, writer)
-        except (OSError, ValueError) as error:
-            log.error("control connection closed", reason=str(error))
-        finally:
-            self._writers.discard(writer)
-            writer.close()
-            if not self._writers:
-                self._start_grace()
-
-    def _start_grace(self) -> None:
-        self._end = self._loop.call_later(self._grace_s, self.stopped.set)
+    def _take(self, datagram: bytes) -> None:
+        self.forwarder.take(datagram)
 
     def _ask(self, line: bytes, writer: asyncio.StreamWriter) -> None:
-        try:
-            call = p.read_call(line)
-        except LocalError as error:
-            log.error("control message dropped", reason=str(error))
-            return
-        answer = self.forwarder.carry_out(call)
-        if call.id and not writer.is_closing():
-            writer.write(write_line(answer))
-        elif answer.fault:
-            log.error("what nobody waits for was not done", ask=type(call.ask).__name__, reason=answer.fault)
+        call = p.read_call(line)
+        self._sockets.answer(writer, call, self.forwarder.carry_out(call))
 
-    def _tell(self, answer: p.ForwarderAnswer) -> None:
-        for writer in self._writers:
-            if not writer.is_closing():
-                writer.write(write_line(answer))
+    def _report(self) -> None:
+        self._reports = asyncio.get_running_loop().call_later(_REPORTS_S, self._report)
+        self.forwarder.send_reports()
 
     async def close(self) -> None:
         """Give back sockets and ports."""
-        for timer in (self._end, self._reports):
-            if timer is not None:
-                timer.cancel()
-        if self._taps is not None:
-            self._loop.remove_reader(self._taps)
-            self._taps.close()
+        if self._reports is not None:
+            self._reports.cancel()
+        self._sockets.close_taps()
         self.forwarder.close()
-        if self._server is not None:
-            self._server.close()
-        for writer in tuple(self._writers):
-            writer.close()
-        for path in (self._folder / p.CONTROL, self._folder / p.TAPS):
-            path.unlink(missing_ok=True)
+        self._sockets.close()
 
 
 async def _run(arguments: argparse.Namespace) -> None:

@@ -11,8 +11,7 @@ from typing import Any
 
 import msgspec
 
-from splitter.core.errors import LocalError
-from splitter.media.record.protocol import AskHow, RecorderAnswer, RecorderAsk
+from splitter.media.record.protocol import AskHow, RecorderAnswer, RecorderAsk, reader_of
 
 CONTROL = "forwarder.sock"
 TAPS = "forwarder-taps.sock"
@@ -164,20 +163,5 @@ class ForwarderAnswer(RecorderAnswer, frozen=True):
     notes: dict[str, bytes] = msgspec.field(default_factory=dict)
 
 
-_calls, _answers = msgspec.json.Decoder(ForwarderCall), msgspec.json.Decoder(ForwarderAnswer)
-
-
-def read_call(line: bytes) -> ForwarderCall:
-    """An ask. Raises LocalError."""
-    try:
-        return _calls.decode(line)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise LocalError(f"not an ask: {error}") from error
-
-
-def read_answer(line: bytes) -> ForwarderAnswer:
-    """An answer. Raises LocalError."""
-    try:
-        return _answers.decode(line)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise LocalError(f"not an answer: {error}") from error
+read_call = reader_of(ForwarderCall, "an ask")
+read_answer = reader_of(ForwarderAnswer, "an answer")

@@ -40,6 +40,7 @@ Layout
     stamps_check  the time stamps held against the ledger
     protocol   what the gateway and the recorder say to each other
     arguments  what its process is begun with
+    sockets    the sockets of its process, and of the forwarder's
     process    the recorder's process
     client     the gateway's end: finds or starts the recorder, and hears how it is
 

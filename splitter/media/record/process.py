@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,18 +32,15 @@ from splitter.media.record.place import CONTROL, TAPS
 from splitter.media.record.render_queue import RenderQueue
 from splitter.media.record.seal_keys import SealKeys, Seals, ensure_key
 from splitter.media.record.settings import Rendering, read_routes
+from splitter.media.record.sockets import CopySockets
 from splitter.media.record.stamper import LedgerStamper
 from splitter.media.record.stamps import Authority, authority_at
 from splitter.media.record.store import RecordingStore, open_store
 from splitter.media.record.studio import RecordingStudio
 from splitter.media.record.turns import InTurn
 from splitter.media.record.writing import WritingThread
-from splitter.media.worker.place import peer_of
 from splitter.telemetry.log import configure
 from splitter.telemetry.settings import TelemetrySettings
-
-_DATAGRAM_BYTES = 1 << 17
-_READ_AT_A_TIME = 64
 
 R = TypeVar("R")
 
@@ -59,18 +55,17 @@ class RecorderProcess:
     """
 
     def __init__(self, folder: Path, grace_s: float) -> None:
-        self._folder = folder
-        self._grace_s = grace_s
         self._loop = asyncio.get_running_loop()
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._end: asyncio.TimerHandle | None = None
         self._warnings: dict[str, str] = {}
-        self.stopped = asyncio.Event()
         self.writing: WritingThread | None = None
         self.studio: RecordingStudio | None = None
-        self._taps: socket.socket | None = None
-        self._server: asyncio.Server | None = None
+        self._sockets = CopySockets("recorder", folder / CONTROL, folder / TAPS, grace_s, self._take, self._ask)
         self._films: asyncio.Task[None] | None = None
+
+    @property
+    def stopped(self) -> asyncio.Event:
+        """Set when it is to end."""
+        return self._sockets.stopped
 
     async def start(
         self, make: Callable[[Callable[[str, str], None]], RecordingStudio], at_once: int = 0, below: float = 0.5
@@ -83,29 +78,13 @@ class RecorderProcess:
         Raises:
             LocalError: another recorder listens there already, or the folder cannot be used.
         """
-        control, taps = self._folder / CONTROL, self._folder / TAPS
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            try:
-                probe.connect(str(control))
-            except OSError:
-                pass
-            else:
-                raise LocalError(f"{control}: another recorder listens there")
-        self.studio = make(lambda recording, reason: self._tell_from_thread(recording, reason))
-        for path in (control, taps):
-            path.unlink(missing_ok=True)
-        self._taps = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-        self._taps.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self._taps.bind(str(taps))
-        taps.chmod(0o600)
+        self._sockets.claim()
+        self.studio = make(lambda recording, reason: self._tell_from_thread(p.RecorderAnswer(0, reason, recording)))
         self.writing = WritingThread(self.studio)
-        self._loop.add_reader(self._taps, self._read)
-        self._server = await asyncio.start_unix_server(self._serve, str(control), limit=p.LINE_LIMIT_BYTES)
-        control.chmod(0o600)
+        await self._sockets.listen()
         if at_once:
             queue = RenderQueue(self.studio.films, self._in_thread, at_once, below)
             self._films = asyncio.create_task(queue.run(), name="films")
-        self._start_grace()
 
     async def _in_thread(self, work: Callable[[], R]) -> R:
         """Have something done by the thread that writes. Raises what it does."""
@@ -127,47 +106,14 @@ class RecorderProcess:
         self.writing.do(carry_out)
         return await done
 
-    def _read(self) -> None:
-        assert self._taps is not None and self.writing is not None
-        for _ in range(_READ_AT_A_TIME):
-            try:
-                datagram = self._taps.recv(_DATAGRAM_BYTES)
-            except OSError:
-                return
-            self.writing.take(datagram)
-
     # ---- the gateway -----------------------------------------------------------------------------------------------
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        _, uid = peer_of(writer.transport)
-        if uid != os.geteuid():
-            log.error("control connection refused", uid=uid)
-            writer.close()
-            return
-        self._writers.add(writer)
-        if self._end is not None:
-            self._end.cancel()
-            self._end = None
-        try:
-            while line := await reader.readline():
-                self._ask(line, writer)
-        except (OSError, ValueError) as error:
-            log.error("control connection closed", reason=str(error))
-        finally:
-            self._writers.discard(writer)
-            writer.close()
-            if not self._writers:
-                self._start_grace()
-
-    def _start_grace(self) -> None:
-        self._end = self._loop.call_later(self._grace_s, self.stopped.set)
+    def _take(self, datagram: bytes) -> None:
+        assert self.writing is not None
+        self.writing.take(datagram)
 
     def _ask(self, line: bytes, writer: asyncio.StreamWriter) -> None:
-        try:
-            call = p.read_call(line)
-        except LocalError as error:
-            log.error("control message dropped", reason=str(error))
-            return
+        call = p.read_call(line)
         assert self.writing is not None and self.studio is not None
         studio, writing, loop = self.studio, self.writing, self._loop
 
@@ -186,12 +132,8 @@ class RecorderProcess:
             answer = p.RecorderAnswer(
                 call.id, fault, states=studio.states, lost=writing.lost, warnings=dict(self._warnings)
             )
-            if call.id == 0:
-                if fault:
-                    log.error("what nobody waits for was not done", ask=type(call.ask).__name__, reason=fault)
-                return
             with suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(_send, writer, answer)
+                loop.call_soon_threadsafe(self._sockets.answer, writer, call, answer)
 
         writing.do(work)
 
@@ -200,40 +142,24 @@ class RecorderProcess:
 
         def tell() -> None:
             self._warnings = {name: why for name, why in {**self._warnings, what: fault}.items() if why}
-            self._tell(p.RecorderAnswer(0, warnings=self._warnings, of_warnings=True))
+            self._sockets.tell(p.RecorderAnswer(0, warnings=self._warnings, of_warnings=True))
 
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(tell)
 
-    def _tell_from_thread(self, recording: str, reason: str) -> None:
+    def _tell_from_thread(self, answer: p.RecorderAnswer) -> None:
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._tell, p.RecorderAnswer(0, reason, recording))
-
-    def _tell(self, answer: p.RecorderAnswer) -> None:
-        for writer in self._writers:
-            _send(writer, answer)
+            self._loop.call_soon_threadsafe(self._sockets.tell, answer)
 
     async def close(self) -> None:
-        """End the files, and the sockets."""
+        """End the files, and give back what it has."""
         if self._films is not None:
             self._films.cancel()
             await asyncio.gather(self._films, return_exceptions=True)
-        if self._taps is not None:
-            self._loop.remove_reader(self._taps)
-            self._taps.close()
+        self._sockets.close_taps()
         if self.writing is not None:
             await asyncio.to_thread(self.writing.close)
-        if self._server is not None:
-            self._server.close()
-        for writer in tuple(self._writers):
-            writer.close()
-        for path in (self._folder / CONTROL, self._folder / TAPS):
-            path.unlink(missing_ok=True)
-
-
-def _send(writer: asyncio.StreamWriter, answer: p.RecorderAnswer) -> None:
-    if not writer.is_closing():
-        writer.write(p.write_line(answer))
+        self._sockets.close()
 
 
 def carry_out_ask(ask: p.RecorderAsk, studio: RecordingStudio) -> None:

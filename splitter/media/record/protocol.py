@@ -6,12 +6,15 @@ stop. Everything may be said again: who has come anew says what is to be recorde
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from splitter.core.errors import LocalError
 from splitter.media.record.about import RecordingAbout
+
+M = TypeVar("M")
 
 LINE_LIMIT_BYTES = 1 << 25  # a screenshot fits, and so does a photo
 
@@ -98,6 +101,16 @@ class AskHow(RecorderAsk, frozen=True):
     """Say how you are."""
 
 
+class AskedCall(Protocol):
+    """An ask and its number, of whichever process; 0: nobody waits for its answer."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def ask(self) -> RecorderAsk: ...
+
+
 class RecorderCall(msgspec.Struct, frozen=True):
     """An ask and its number."""
 
@@ -138,25 +151,23 @@ class RecorderAnswer(msgspec.Struct, frozen=True):
     of_warnings: bool = False
 
 
-_calls, _answers = msgspec.json.Decoder(RecorderCall), msgspec.json.Decoder(RecorderAnswer)
-
-
-def write_line(message: RecorderCall | RecorderAnswer) -> bytes:
+def write_line(message: AskedCall | RecorderAnswer) -> bytes:
     """A message as it is sent."""
     return msgspec.json.encode(message) + b"\n"
 
 
-def read_call(line: bytes) -> RecorderCall:
-    """An ask. Raises LocalError."""
-    try:
-        return _calls.decode(line)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise LocalError(f"not an ask: {error}") from error
+def reader_of(form: type[M], name: str) -> Callable[[bytes], M]:
+    """What reads lines of this form, called so in words. It raises LocalError."""
+    decoder = msgspec.json.Decoder(form)
+
+    def read(line: bytes) -> M:
+        try:
+            return decoder.decode(line)
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise LocalError(f"not {name}: {error}") from error
+
+    return read
 
 
-def read_answer(line: bytes) -> RecorderAnswer:
-    """An answer. Raises LocalError."""
-    try:
-        return _answers.decode(line)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise LocalError(f"not an answer: {error}") from error
+read_call = reader_of(RecorderCall, "an ask")
+read_answer = reader_of(RecorderAnswer, "an answer")
