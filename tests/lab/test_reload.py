@@ -11,7 +11,6 @@ from splitter.lab.handset import HandsetSettings
 from splitter.lab.stage import CALLED
 from tests.lab.test_restart import killed, lost
 from tests.lab.test_through_gateway import Scene, conversation
-from tests.patience import until
 
 pytestmark = pytest.mark.interop
 
@@ -68,10 +67,8 @@ class TestALiveCall:
             await scene.seen_again()
             await scene.heard_again()
             assert lost(scene) == before, "not a packet of voice or video is missing"
-            scene.centre("hold")
-            await until(lambda: scene.directions()[0] != "sendrecv")
-            scene.centre("resume")
-            await until(lambda: scene.directions()[0] == "sendrecv")
+            await scene.changed("hold", "sendonly")
+            await scene.changed("resume", "sendrecv")
             assert (await scene.handset.drop_video()).accepted
             assert (await scene.handset.add_video()).accepted
             await scene.seen_again()
@@ -111,10 +108,8 @@ class TestALiveCall:
             await scene.seen_again()
             await scene.heard_again()
             assert lost(scene) == before, "not a packet of voice or video is missing"
-            scene.centre("hold")
-            await until(lambda: scene.directions()[0] != "sendrecv")
-            scene.centre("resume")
-            await until(lambda: scene.directions()[0] == "sendrecv")
+            await scene.changed("hold", "sendonly")
+            await scene.changed("resume", "sendrecv")
 
     async def test_what_needs_a_restart_waits_for_it_and_the_restart_takes_it(self) -> None:
         async with conversation() as scene:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -12,7 +12,7 @@ import pytest
 
 from splitter.lab.gateway import GatewayProcess
 from tests.lab.test_through_gateway import Scene, conversation
-from tests.patience import PATIENCE_S, until
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.interop
 
@@ -54,16 +54,6 @@ def lost(scene: Scene) -> list[int]:
     return [count.lost + count.late for count in counts]
 
 
-async def told(scene: Scene, do: str, direction: str) -> None:
-    """Have the centre do something until the caller hears of it: it does nothing while its last change is under way."""
-    async with asyncio.timeout(PATIENCE_S):
-        while scene.directions()[0] != direction:
-            scene.centre(do)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(3):
-                    await until(lambda: scene.directions()[0] == direction)
-
-
 class TestALiveCall:
     @pytest.mark.parametrize("how", [killed, left, restarted])
     async def test_is_seen_and_heard_through_it_and_changes_after_it(self, how: How) -> None:
@@ -75,8 +65,8 @@ class TestALiveCall:
             await scene.seen_again()
             await scene.heard_again()
             assert lost(scene) == before, "not a packet of voice or video is missing"
-            await told(scene, "hold", "sendonly")
-            await told(scene, "resume", "sendrecv")
+            await scene.changed("hold", "sendonly")
+            await scene.changed("resume", "sendrecv")
             await scene.heard_again()
 
     async def test_survives_one_kill_after_the_other(self) -> None:

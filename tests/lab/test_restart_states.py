@@ -11,7 +11,7 @@ from splitter.lab.consent import Consent
 from splitter.lab.gateway import GatewayProcess
 from splitter.lab.handset import HandsetSettings
 from splitter.lab.stage import CALLED, Stage, call_id_in
-from tests.lab.test_restart import killed, lost, told
+from tests.lab.test_restart import killed, lost
 from tests.lab.test_through_gateway import Scene, _at_rest, conversation
 from tests.patience import PATIENCE_S, until
 
@@ -30,8 +30,8 @@ async def screenshot(gateway: GatewayProcess, call_id: str) -> int:
 
 async def works(scene: Scene) -> None:
     """Hold, resume, a screenshot, voice and picture; the end of the scene hangs up and looks for what is left."""
-    await told(scene, "hold", "sendonly")
-    await told(scene, "resume", "sendrecv")
+    await scene.changed("hold", "sendonly")
+    await scene.changed("resume", "sendrecv")
     await scene.heard_again()
     await scene.seen_again()
     call_id = call_id_in(scene.invite)
@@ -47,7 +47,7 @@ class TestWithASeat:
             await killed(scene.stage.gateway)
             await scene.seen_again()
             assert lost(scene) == before
-            await told(scene, "resume", "sendrecv")
+            await scene.changed("resume", "sendrecv")
             await works(scene)
 
     async def test_as_the_centre_changes_the_call(self) -> None:
@@ -55,8 +55,8 @@ class TestWithASeat:
         async with conversation() as scene:
             scene.centre("hold")
             await killed(scene.stage.gateway)
-            await told(scene, "hold", "sendonly")  # a stack that sees an ICMP error has given it up
-            await told(scene, "resume", "sendrecv")
+            await scene.changed("hold", "sendonly")  # a stack that sees an ICMP error has given it up
+            await scene.changed("resume", "sendrecv")
             await works(scene)
 
     async def test_as_the_caller_changes_the_call(self) -> None:

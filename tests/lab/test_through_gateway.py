@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,15 @@ class Scene:
     def centre(self, do: str) -> None:
         """Let the centre do something to this call."""
         self.stage.centre.send(do=do, call=self.invite["call"])
+
+    async def changed(self, do: str, direction: str) -> None:
+        """Have the centre hold or resume until the caller hears of it: it does nothing while its last offer is under way."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self.directions()[0] != direction:
+                self.centre(do)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(3):
+                        await until(lambda: self.directions()[0] == direction)
 
     def lines(self) -> list[tuple[str, bool]]:
         """The kind of each line of the gateway's last description, and whether it is on."""
@@ -131,13 +140,10 @@ class TestCallerChanges:
 class TestCentreChanges:
     async def test_its_hold_leaves_the_picture_alone(self) -> None:
         async with conversation() as call:
-            offers = call.handset.call.offers_in
-            call.centre("hold")
-            await until(lambda: len(offers) == 1)
+            await call.changed("hold", "sendonly")
             assert call.directions() == ["sendonly", "sendrecv"]
             await call.seen_again()
-            call.centre("resume")
-            await until(lambda: len(offers) == 2)
+            await call.changed("resume", "sendrecv")
             assert call.directions() == ["sendrecv", "sendrecv"]
             await call.heard_again()
 
