@@ -126,6 +126,13 @@ class TestTranslations:
         chinese, english = (_typed(folder / page) for folder in (DOCS / "zh", DOCS))
         assert [one for one in chinese if one not in english] == []
 
+    def test_links_stay_in_the_language(self) -> None:
+        """A reader of Chinese is led to the English page where there is no other, or where it is said."""
+        own = {path.name for path in (DOCS / "zh").glob("*.md")}
+        for page in sorted((DOCS / "zh").glob("*.md")):
+            for words, target in re.findall(r"\[([^\]]*)\]\(\.\./([\w-]+\.md)", page.read_text(encoding="utf-8")):
+                assert "英文" in words or target not in own, f"{page.relative_to(ROOT)}: {target}"
+
 
 def _typed(page: Path) -> list[str]:
     """The commands and configurations of a page, without comments."""
