@@ -137,8 +137,11 @@ class Recordings:
 
     def start(self) -> None:
         """Begin; calls do not wait for it."""
-        for link in self.links:
-            link.start()
+        if (link := self._link) is not None:
+            metrics.RECORDINGS_KEPT_BYTES.set_function(lambda: link.kept_bytes)
+            metrics.RECORDINGS_QUOTA_BYTES.set(self.settings.quota_gb * 1e9)
+        for one in self.links:
+            one.start()
 
     async def arrived(self) -> None:
         """Wait for the processes, within limits."""

@@ -51,6 +51,14 @@ RECORDINGS_STOPPED = Counter(
     "Recordings that had to stop by a fault: no room on the disk, no recorder.",
     registry=REGISTRY,
 )
+RECORDINGS_KEPT_BYTES = Gauge(
+    "splitter_recordings_kept_bytes",
+    "What recordings take on this machine, films and screenshots included; not what was moved to a store.",
+    registry=REGISTRY,
+)
+RECORDINGS_QUOTA_BYTES = Gauge(
+    "splitter_recordings_quota_bytes", "What they may take: [recording] quota_gb; 0 for no limit.", registry=REGISTRY
+)
 FORK_FRAMES = Counter(
     "splitter_fork_frames_total",
     "Frames of forked calls, by what became of them: sent, or dropped since the receiver was slow or down.",

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from click.testing import Result
@@ -169,3 +170,15 @@ class TestMachine:
         )
         for subject in ("firewall", "receive buffer", "media ports"):
             assert mended[subject].grade is Grade.GOOD, subject
+
+    def test_what_recordings_may_take_of_the_disk(self, tmp_path: Path) -> None:
+        settings = load(configuration(tmp_path, "127.0.0.1:9", "127.0.0.1:7"))
+
+        def found(**keys: float) -> Grade:
+            recording = replace(settings.recording, folder=str(tmp_path / "recordings"), **keys)  # type: ignore[arg-type]
+            given = replace(settings, recording=recording)
+            return {one.subject: one for one in examine_machine(given, tmp_path)}["recordings"].grade
+
+        assert found(least_free_mb=0, quota_gb=0.001) is Grade.GOOD
+        assert found(least_free_mb=0, quota_gb=1e9) is Grade.DOUBT
+        assert found(least_free_mb=1 << 60) is Grade.BAD

@@ -152,6 +152,7 @@ OTHERS = {
     "recording.recorders": '["archive"]',
     "recording.desks": '["8001"]',
     "recording.exclude": '["expert"]',
+    "recording.quota_gb": "500.0",
     "recording.keep_days": "180.0",
     "recording.timestamp_url": '"http://tsa.example/tsr"',
     "recording.store": '"s3://evidence/one"',

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from splitter.cli.examination.observation import Observation, bad, doubt, good
 from splitter.config.model import Settings
+from splitter.media.record.settings import RecordingSettings
 from splitter.transport.udp import BUFFER_BYTES
 
 PROC = Path("/proc")
@@ -32,6 +33,7 @@ def examine_machine(settings: Settings, proc: Path = PROC) -> Iterator[Observati
     yield from _tracking(settings, proc)
     yield _clock()
     yield _disk(settings)
+    yield from _recordings(settings.recording)
 
 
 def _descriptors(settings: Settings) -> Observation:
@@ -110,6 +112,24 @@ def _disk(settings: Settings) -> Observation:
         what = f"{free_mb} MB are free at {place}; the store may grow to {settings.store.max_size_mb}"
         return doubt("disk", what, "make room, or lower store.max_size_mb")
     return good("disk", f"{free_mb} MB free at {place}")
+
+
+def _recordings(recording: RecordingSettings) -> Iterator[Observation]:
+    if not recording.folder:
+        return
+    place = _existing(Path(recording.folder))
+    disk, quota_mb = shutil.disk_usage(place), recording.quota_gb * 1000
+    free_mb = disk.free // _MB
+    if free_mb < recording.least_free_mb:
+        what = f"{free_mb} MB are free at {place}, less than recording.least_free_mb: nothing is recorded"
+        yield bad("recordings", what, "make room, or delete recordings")
+    elif quota_mb > disk.total // _MB - recording.least_free_mb:
+        what = (
+            f"recording.quota_gb is {recording.quota_gb:g}, and the disk at {place} has {disk.total // 1000 // _MB} GB"
+        )
+        yield doubt("recordings", what, "lower it, or there is no alarm before the disk is full")
+    else:
+        yield good("recordings", f"{free_mb} MB free at {place}")
 
 
 def _existing(path: Path) -> Path:

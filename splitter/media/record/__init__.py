@@ -25,6 +25,7 @@ Layout
     mover      moves them there when they have ended
     writing    the thread that writes
     turns      work for the thread that writes, waited for
+    space      the room they have: the disk's, and their quota
     stamps     time stamps by an authority (RFC 3161)
     stamper    asks for those of the ledger while it grows
     index      what was recorded, to be searched

@@ -15,6 +15,7 @@ def arguments_parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", required=True)
     parser.add_argument("--key", required=True)
     parser.add_argument("--least-free", type=float, default=0.0)
+    parser.add_argument("--quota", type=float, default=0.0)
     parser.add_argument("--keep-days", type=float, default=0.0)
     parser.add_argument("--keep-days-for", default="")
     parser.add_argument("--seal-key", default="")

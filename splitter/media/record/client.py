@@ -48,6 +48,7 @@ class RecorderLink:
     Attributes:
         fault: why nothing can be recorded now; "" where it can.
         warnings: what the recorder does not do beside recordings, in words, by what it is.
+        kept_bytes: what recordings take here.
         left: recordings that the one which was found is making.
         pid: of its process.
     """
@@ -77,6 +78,7 @@ class RecorderLink:
         self._left = False
         self.fault = f"the {self.NAME} has not started yet"
         self.warnings: dict[str, str] = {}
+        self.kept_bytes = 0
         self.left: frozenset[str] = frozenset()
 
     @property
@@ -232,6 +234,7 @@ class RecorderLink:
             "--folder": settings.folder,
             "--key": str(key_file(settings.folder, settings.key)),
             "--least-free": str(settings.least_free_mb),
+            "--quota": str(settings.quota_gb),
             "--keep-days": str(settings.keep_days),
             "--keep-days-for": ",".join(f"{route}:{days:g}" for route, days in settings.keep_days_for),
             "--seal-key": settings.seal_key,
@@ -280,7 +283,11 @@ class RecorderLink:
     def _take_up(self, answer: p.RecorderAnswer) -> None:
         """Learn what it has done for a gateway before this one."""
         self.left = frozenset(answer.states)
+        self._learn(answer)
+
+    def _learn(self, answer: p.RecorderAnswer) -> None:
         self.warnings = answer.warnings
+        self.kept_bytes = answer.kept_bytes
 
     def _heard(self, answer: p.RecorderAnswer) -> None:
         if answer.id:
@@ -288,7 +295,7 @@ class RecorderLink:
             if waiting is not None and not waiting.done():
                 waiting.set_result(answer)
         elif answer.of_warnings:
-            self.warnings = answer.warnings
+            self._learn(answer)
         else:
             self._trouble(answer.recording, answer.fault)
 

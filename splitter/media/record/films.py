@@ -6,7 +6,6 @@ files that it was made of.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -48,7 +47,7 @@ class RecordingFilms:
 
     Args:
         ledger, index: of the folder.
-        least_free_bytes: what a film leaves of the disk.
+        room: the bytes that may be written still.
         seals: for what is written here; None: it is plain.
     """
 
@@ -58,13 +57,13 @@ class RecordingFilms:
         ledger: RecordingLedger,
         index: RecordingIndex,
         rules: FilmRules,
-        least_free_bytes: int = 0,
+        room: Callable[[], int],
         wall: Callable[[], float] = time.time,
         seals: Seals | None = None,
     ) -> None:
         self._folder, self._ledger, self._index = folder, ledger, index
         self._rules, self._seals = rules, seals
-        self._least_free, self._wall = least_free_bytes, wall
+        self._room, self._wall = room, wall
         self._making: set[str] = set()
         for path in folder.glob(f"*/*{_UNFINISHED}"):
             path.unlink(missing_ok=True)
@@ -91,11 +90,9 @@ class RecordingFilms:
         """The next film that is to be made. Raises OSError."""
         with suppress(LocalError):
             row = due(self._folder, self._rules.everything)
-            stat = os.statvfs(self._folder)
-            room = stat.f_bavail * stat.f_frsize - self._least_free
             # One that takes all there is would stop the recordings: each takes half of what the others leave, and as
             # much again where it is sealed from a file that has no name.
-            most = room >> (1 + len(self._making) + bool(self._rules.seal_key or self._rules.seal_command))
+            most = self._room() >> (1 + len(self._making) + bool(self._rules.seal_key or self._rules.seal_command))
             if row is not None and row.id not in self._making and most > _LEAST_ROOM:
                 return self._job(row, most)
         return None

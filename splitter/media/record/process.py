@@ -33,6 +33,7 @@ from splitter.media.record.render_queue import RenderQueue
 from splitter.media.record.seal_keys import SealKeys, Seals, ensure_key
 from splitter.media.record.settings import Rendering, read_routes
 from splitter.media.record.sockets import CopySockets
+from splitter.media.record.space import SpaceLimits, SpaceUsed
 from splitter.media.record.stamper import LedgerStamper
 from splitter.media.record.stamps import Authority, authority_at
 from splitter.media.record.store import RecordingStore, open_store
@@ -57,6 +58,7 @@ class RecorderProcess:
     def __init__(self, folder: Path, grace_s: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._warnings: dict[str, str] = {}
+        self._kept = 0
         self.writing: WritingThread | None = None
         self.studio: RecordingStudio | None = None
         self._sockets = CopySockets("recorder", folder / CONTROL, folder / TAPS, grace_s, self._take, self._ask)
@@ -130,7 +132,12 @@ class RecorderProcess:
             if not fault and isinstance(call.ask, p.AskHow):
                 fault = studio.full
             answer = p.RecorderAnswer(
-                call.id, fault, states=studio.states, lost=writing.lost, warnings=dict(self._warnings)
+                call.id,
+                fault,
+                states=studio.states,
+                lost=writing.lost,
+                warnings=dict(self._warnings),
+                kept_bytes=self._kept,
             )
             with suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(self._sockets.answer, writer, call, answer)
@@ -142,10 +149,15 @@ class RecorderProcess:
 
         def tell() -> None:
             self._warnings = {name: why for name, why in {**self._warnings, what: fault}.items() if why}
-            self._sockets.tell(p.RecorderAnswer(0, warnings=self._warnings, of_warnings=True))
+            self._sockets.tell(p.RecorderAnswer(0, warnings=self._warnings, of_warnings=True, kept_bytes=self._kept))
 
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(tell)
+
+    def use(self, used: SpaceUsed) -> None:
+        """Tell the gateway what recordings take, from any thread."""
+        self._kept = used.kept_bytes
+        self.warn("recordings have nearly used up their quota", used.warning)
 
     def _tell_from_thread(self, answer: p.RecorderAnswer) -> None:
         with suppress(RuntimeError):
@@ -198,13 +210,22 @@ async def _run(arguments: argparse.Namespace) -> None:
         )
     recorder = RecorderProcess(Path(arguments.sockets), arguments.grace)
     store, authority = open_store(store_place(arguments)), authority_at(arguments.timestamp_url)
-    least, kept = int(arguments.least_free * 1e6), Retention(arguments.keep_days, read_routes(arguments.keep_days_for))
+    kept = Retention(arguments.keep_days, read_routes(arguments.keep_days_for))
+    limits = SpaceLimits(int(arguments.least_free * 1e6), int(arguments.quota * 1e9))
     beside, seals = ThreadPoolExecutor(1, "hashes"), await asyncio.to_thread(_seals, arguments)
     everything = arguments.render == Rendering.ALL
     films = FilmRules(everything, arguments.seal_key, arguments.seal_command, store_place(arguments))
     await recorder.start(
         lambda trouble: RecordingStudio(
-            Path(arguments.folder), key, trouble, least, kept, beside=beside, seals=seals, films=films
+            Path(arguments.folder),
+            key,
+            trouble,
+            limits,
+            kept,
+            beside=beside,
+            seals=seals,
+            films=films,
+            used=recorder.use,
         ),
         0 if arguments.render == Rendering.NONE else arguments.render_at_once,
         arguments.render_below / 100,

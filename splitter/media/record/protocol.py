@@ -139,7 +139,8 @@ class RecorderAnswer(msgspec.Struct, frozen=True):
         states: of the recordings that are being made.
         lost: packets that came and were given up.
         warnings: what is not done beside the recordings, in words, by what it is.
-        of_warnings: they alone have changed.
+        kept_bytes: what recordings take here.
+        of_warnings: they alone have changed, or what is kept.
     """
 
     id: int
@@ -149,6 +150,7 @@ class RecorderAnswer(msgspec.Struct, frozen=True):
     lost: int = 0
     warnings: dict[str, str] = {}
     of_warnings: bool = False
+    kept_bytes: int = 0
 
 
 def write_line(message: AskedCall | RecorderAnswer) -> bytes:

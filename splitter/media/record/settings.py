@@ -98,6 +98,9 @@ class RecordingSettings:
     record are refused with 503. Calls that are answered already go on, whatever happens."""
     least_free_mb: Annotated[int, Key(0, 10_000_000, taken=Uptake.RESTART)] = 512
     """A disk with less room stops all recordings; the desks are told before the agents go on."""
+    quota_gb: Annotated[float, Key(0, 10_000_000, taken=Uptake.RESTART)] = 0.0
+    """Recordings may take so many gigabytes here, films and screenshots too; 0: all that the disk has. At 90 % there is
+    an alarm; when it is used up, it is as with a disk that is full. What was moved to a store does not count."""
     keep_days: Annotated[float, Key(0, 36_500, taken=Uptake.RESTART)] = 0.0
     """Older recordings are deleted, but for those on hold; 0: none is."""
     keep_days_for: Annotated[tuple[tuple[str, float], ...], Key(parse=_parse_route, taken=Uptake.RESTART)] = ()

@@ -7,7 +7,6 @@ told.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable
@@ -36,14 +35,14 @@ from splitter.media.record.ledger import RecordingLedger
 from splitter.media.record.matroska import Muxer
 from splitter.media.record.remains import LeftFile, Remains, digest
 from splitter.media.record.seal_keys import Seals
+from splitter.media.record.space import RecordingSpace, SpaceLimits, SpaceUsed
 from splitter.media.record.take import Take
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _FLUSH_S = 0.25
 _STREAMS_LIMIT = 20_000
 _FREE_S = 1.0
-_ROOM_AGAIN = 1.1  # of the least room: else they would begin and stop with each file that is deleted
-FOR_EVER, ON_DEMAND = Retention(), FilmRules()
+FOR_EVER, ON_DEMAND, UNLIMITED = Retention(), FilmRules(), SpaceLimits()
 
 log = structlog.get_logger(__name__)
 
@@ -68,12 +67,13 @@ class RecordingStudio:
 
     Args:
         folder: of the files. key: signs the ledger.
-        least_free_bytes: a disk with less stops all recordings.
+        limits: of the room for them; where there is none, all recordings stop.
         retention: what is older is deleted.
         trouble: told the id of a recording that had to stop, and why; "" and a reason where none can begin.
         beside: hashes what a recorder before has left; None: it is waited for.
         seals: for all that is written; None: it is plain.
         films: of which recordings there are to be some.
+        used: told how much room they take.
 
     Attributes:
         keeper: holds and deletes. films: what is to be rendered, and what was. ledger: of the folder.
@@ -87,21 +87,22 @@ class RecordingStudio:
         folder: Path,
         key: SigningKey,
         trouble: Callable[[str, str], None],
-        least_free_bytes: int = 0,
+        limits: SpaceLimits = UNLIMITED,
         retention: Retention = FOR_EVER,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         beside: Executor | None = None,
         seals: Seals | None = None,
         films: FilmRules = ON_DEMAND,
+        used: Callable[[SpaceUsed], None] = lambda used: None,
     ) -> None:
         self._folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.ledger = RecordingLedger(folder, key, wall)
         self._index = RecordingIndex(folder)
-        self.films = RecordingFilms(folder, self.ledger, self._index, films, least_free_bytes, wall, seals)
+        self._space = RecordingSpace(folder, self._index.size, limits, clock, used)
+        self.films = RecordingFilms(folder, self.ledger, self._index, films, self._space.left, wall, seals)
         self._trouble = trouble
-        self._least_free = least_free_bytes
         self._clock, self._wall = clock, wall
         self._seals = seals
         self._live: dict[str, _Live] = {}
@@ -109,7 +110,6 @@ class RecordingStudio:
         self._owed: list[Callable[[], None]] = []  # ends of files that are not written down yet
         self._flushed = self._looked = float("-inf")
         self.keeper = RecordingKeeper(folder, self.ledger, self._index, retention, self._live, clock, wall)
-        self.full = ""
         self.unknown = 0
         self._remains = Remains(folder, self.ledger.number, beside)
         self._end_what_was_left()
@@ -187,6 +187,11 @@ class RecordingStudio:
     def states(self) -> dict[str, str]:
         """The recordings that are being made: "recording", "paused", or why one has stopped."""
         return {id: live.stopped or ("paused" if live.paused else "recording") for id, live in self._live.items()}
+
+    @property
+    def full(self) -> str:
+        """Why nothing can be recorded now, in words; "" where it can."""
+        return self._space.full
 
     # ---- what taps send --------------------------------------------------------------------------------------------
 
@@ -282,6 +287,7 @@ class RecordingStudio:
             file.drop()  # it opens all the same
         total = file.close()
         part = msgspec.structs.replace(part, ended=at, size=file.size, hash=total)
+        self._space.grew(file.size)
         events = digest(live.events.path if live.events is not None else None)
         more = {"frames": take.frames, "dropped": take.dropped, "unknown": take.unknown, "events": events}
         self._owed.append(lambda: self._enter_end(live.about, part, state, reason, more))
@@ -350,12 +356,7 @@ class RecordingStudio:
     def _look_at_disk(self, now: float) -> None:
         self._looked = now
         self._settle()
-        stat = os.statvfs(self._folder)
-        free = stat.f_bavail * stat.f_frsize
-        least = self._least_free * (_ROOM_AGAIN if self.full else 1)
-        full = f"the disk of recordings is full: {free // 1_000_000} MB are left" if free < least else ""
-        if full and not self.full:
-            self._trouble("", full)
-        elif self.full and not full:
-            self._trouble("", "")
-        self.full = full
+        before = self.full
+        self._space.look(sum(live.file.size for live in self._live.values() if live.file is not None))
+        if bool(self.full) is not bool(before):
+            self._trouble("", self.full)

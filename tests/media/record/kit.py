@@ -104,9 +104,9 @@ class Stage:
         self.host.pass_time(seconds)
         self.studio.tick()
 
-    def voice(self, name: str, payload_type: int = 8, encoding: str = "PCMA") -> Speaker:
+    def voice(self, name: str, payload_type: int = 8, encoding: str = "PCMA", recording: str = "call-1") -> Speaker:
         spoken = ((payload_type, encoding, RATE, 1, ""),)
-        return Speaker(self, self.line.open(Described("call-1", name, "voice", RATE, spoken, (101,))), payload_type)
+        return Speaker(self, self.line.open(Described(recording, name, "voice", RATE, spoken, (101,))), payload_type)
 
     def row(self, id: str = "call-1") -> RecordingRow:
         found = one(self.folder, id)

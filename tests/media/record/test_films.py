@@ -13,6 +13,7 @@ from splitter.media.record.keeper import RecordingRefused
 from splitter.media.record.keys import public_of, read_public
 from splitter.media.record.ledger import lines, read_line
 from splitter.media.record.render_job import Rendered
+from splitter.media.record.space import SpaceLimits
 from splitter.media.record.verify import examine
 from tests.media.playback.kit import job_of
 from tests.media.record.kit import ABOUT, FILM, Stage, rendered
@@ -123,9 +124,9 @@ class TestAFilm:
     def test_leaves_room_for_recordings_and_for_other_films(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        stage = Stage(tmp_path / "recordings", films=FilmRules(everything=True), least_free_bytes=1 << 30)
+        stage = Stage(tmp_path / "recordings", films=FilmRules(everything=True), limits=SpaceLimits(1 << 30))
         free = SimpleNamespace(f_bavail=3 << 30, f_frsize=1)
-        monkeypatch.setattr("splitter.media.record.films.os.statvfs", lambda _: free)
+        monkeypatch.setattr("splitter.media.record.space.os.statvfs", lambda _: free)
         for number in range(3):
             stage.studio.begin(type(ABOUT)(f"call-{number}", "call"))
             stage.studio.end(f"call-{number}")

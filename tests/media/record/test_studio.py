@@ -21,6 +21,7 @@ from splitter.media.record.keeper import RecordingRefused, Retention
 from splitter.media.record.keys import public_of, read_public
 from splitter.media.record.ledger import lines, read_line
 from splitter.media.record.protocol import LINE_LIMIT_BYTES, KeepStill, RecorderCall, read_call, write_line
+from splitter.media.record.space import SpaceLimits, SpaceUsed
 from splitter.media.record.verify import examine
 from tests.media.record.kit import ABOUT, BLOCK, RATE, Seen, Stage, pitch, played, tracks
 from tests.media.room.kit import Camera
@@ -231,7 +232,7 @@ class TestStills:
             raise OSError(28, "No space left on device")
 
         stage.studio.begin(ABOUT)
-        monkeypatch.setattr("splitter.media.record.studio.os.fchmod", full)
+        monkeypatch.setattr("os.fchmod", full)
         with pytest.raises(OSError, match="No space"):
             stage.studio.keep("still", "call-1", 1, b"a picture")
         assert not list(stage.folder.glob("*/*.png"))
@@ -325,7 +326,7 @@ class TestDisk:
         assert examine(stage.folder, key).wrong == []
 
     def test_little_room_stops_all_before_it_is_full(self, tmp_path: Path) -> None:
-        stage = Stage(tmp_path / "recordings", least_free_bytes=1 << 60)
+        stage = Stage(tmp_path / "recordings", limits=SpaceLimits(1 << 60))
         with pytest.raises(RecordingRefused, match="the disk of recordings is full"):
             stage.studio.begin(ABOUT)
         assert stage.troubles and stage.troubles[0][0] == ""
@@ -335,13 +336,62 @@ class TestDisk:
     ) -> None:
         room = [2000]
         monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=room[0], f_frsize=1))
-        stage = Stage(tmp_path / "recordings", least_free_bytes=1000)
+        stage = Stage(tmp_path / "recordings", limits=SpaceLimits(1000))
         stage.studio.begin(ABOUT)
         for left in (999, 1001, 999, 1050, 1200):
             room[0] = left
             stage.pass_time(1.1)
         told = [bool(reason) for recording, reason in stage.troubles if not recording]
         assert told == [True, False] and len(stage.files) == 1
+
+
+class TestAQuota:
+    """What is kept is counted; at 90 % somebody is told, and at the quota it is as with a full disk."""
+
+    def test_is_told_of_before_it_is_used_up_and_then_stops_all_until_something_is_deleted(
+        self, tmp_path: Path
+    ) -> None:
+        used: list[SpaceUsed] = []
+        stage = Stage(tmp_path / "recordings", limits=SpaceLimits(0, 100_000), used=used.append)
+        stage.studio.begin(msgspec.structs.replace(ABOUT, id="call-0"))
+        stage.voice("caller", recording="call-0").talk(4.0)  # 8 kB a second
+        stage.studio.end("call-0")
+        stage.studio.begin(ABOUT)
+        caller = stage.voice("caller")
+        for _ in range(20):
+            caller.talk(0.5)
+            if used[-1].warning:
+                break
+        assert 90_000 <= used[-1].kept_bytes < 100_000 and "% of that" in used[-1].warning
+        assert not stage.troubles
+        caller.talk(3.0)
+        (trouble,) = [reason for recording, reason in stage.troubles if not recording]
+        assert "the quota of recordings is used up" in trouble
+        assert stage.row().state == "stopped"
+        with pytest.raises(RecordingRefused, match="quota"):
+            stage.studio.begin(msgspec.structs.replace(ABOUT, id="call-2"))
+        stage.studio.keeper.delete("call-0", "by hand", "it is full")
+        stage.pass_time(1.1)
+        assert stage.troubles[-1] == ("", "")
+        stage.studio.begin(ABOUT)
+        assert not used[-1].warning and used[-1].kept_bytes < 80_000
+
+    def test_counts_what_lies_here_and_nothing_that_was_moved_or_deleted(self, tmp_path: Path) -> None:
+        used: list[SpaceUsed] = []
+        stage = Stage(tmp_path / "recordings", used=used.append)
+        for id in ("call-1", "call-2", "call-3"):
+            stage.studio.begin(msgspec.structs.replace(ABOUT, id=id))
+            stage.studio.keep("still", id, 1, b"x" * 1000)
+            stage.studio.end(id)
+        stage.pass_time(11)
+        one = sum(part.size for part in stage.row().parts) + 1000
+        assert used[-1].kept_bytes == 3 * one
+        stage.studio.keeper.delete("call-1", "by hand", "")
+        row = stage.row("call-2")
+        files = {row.parts[0].path: row.parts[0].hash, row.beside[0].path: row.beside[0].hash}
+        stage.studio.keeper.moved("call-2", files, "s3://x")
+        stage.pass_time(11)
+        assert used[-1].kept_bytes == one
 
 
 class TestSlowRecorder:
