@@ -65,7 +65,7 @@ class FormerTrunks:
                 file.write(msgspec.json.encode(tables))
             part.replace(self._path)
         except OSError as error:
-            log.error("trunks that were taken out are not kept: a restart loses their calls", error=str(error))
+            log.error("trunks that were removed are not kept: a restart loses their calls", error=str(error))
 
 
 def _written(trunk: Trunk) -> dict[str, Any]:

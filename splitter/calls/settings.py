@@ -136,8 +136,8 @@ class Trunk:
     ]
     """Our network that faces it."""
     peers: Annotated[tuple[Peer, ...], Key(parse=parse_peer, example='["198.51.100.0/28"]', taken=Uptake.LIVE)]
-    """Sources that are believed to be this trunk: "ADDRESS", "ADDRESS:PORT" or "NETWORK/BITS". Anyone else gets
-    silence. Without it: the address below, with any port."""
+    """Sources that are believed to be this trunk: "ADDRESS", "ADDRESS:PORT" or "NETWORK/BITS". Other
+    sources are ignored. Without it: the address below, with any port."""
     address: Annotated[
         Address | HostName | None,
         Key(parse=partial(parse_target, port=0), example='"10.1.0.20:5060"', taken=Uptake.LIVE),
@@ -338,8 +338,8 @@ class CallSettings:
     back. The voice goes on meanwhile, and a hold or transfer by the centre takes the question back at once."""
     rejoin_window_s: Annotated[float, Key(5, 3600, taken=Uptake.LIVE)] = 60.0
     """How long an agent's browser that lost its connection, or was closed, may take to come back into the call.
-    Meanwhile the caller sees the slate; then it is taken out, and joins anew if it comes later. The voice is not
-    concerned."""
+    Meanwhile the caller sees the waiting picture; then it is removed, and joins anew if it comes later. The voice
+    goes on."""
     leave_on_transfer: Annotated[bool, Key(taken=Uptake.LIVE)] = True
     """When the centre passes a call on to another agent, the former one's video ends with it."""
     own_number: Annotated[str, Key(taken=Uptake.LIVE)] = ""

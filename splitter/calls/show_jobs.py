@@ -94,7 +94,7 @@ async def _lift(call: Call, viewer: str) -> ShowFailed | None:
     try:
         await call.video.show(viewer, "")
     except MediaError as error:
-        return ShowFailed(viewer, f"the slate could not be taken back: {error}")
+        return ShowFailed(viewer, f"the waiting picture could not be taken back: {error}")
     return None
 
 

@@ -64,14 +64,14 @@ def _place(door: Door, extension: str, number: str, video: bool) -> None:
 @click.argument("phone", metavar="NAME")
 @click.pass_context
 def remove(ctx: click.Context, reference: str, phone: str) -> None:
-    """Take a phone such as phone-1 out of a call's voice, or call it no longer; or a party such as expert-1 out of its
+    """Remove a phone such as phone-1 from a call's voice, or call it no longer; or a party such as expert-1 from its
     video. The others go on."""
     kind = "phones" if phone.startswith("phone-") else "parties"
     try:
         open_door(ctx).read("DELETE", "calls", reference, kind, phone)
     except RefusedByGateway as error:
         fail(str(error))
-    say(f"{phone} is taken out")
+    say(f"{phone} is removed")
 
 
 @click.command()

@@ -42,7 +42,7 @@ def raise_video(ctx: click.Context, reference: str, phone: str | None, else_link
 @PHONE
 @click.pass_context
 def drop(ctx: click.Context, reference: str, phone: str | None) -> None:
-    """Go back to voice: the caller's video is taken out, or that of a PHONE that was invited; the call goes on."""
+    """Go back to voice: the caller's video is removed, or that of a PHONE that was invited; the call goes on."""
     _do(ctx, "DELETE", reference, *(("phones", phone) if phone else ()), "video")
     say(f"{phone or 'the call'} goes back to voice")
 
@@ -77,8 +77,8 @@ def bind(ctx: click.Context, reference: str, extension: str | None, off: bool) -
 @click.option("--of", multiple=True, help="Who is to be in the mosaic, once for each of two to four; else everybody.")
 @click.pass_context
 def show(ctx: click.Context, reference: str, source: str, viewer: str, of: tuple[str, ...]) -> None:
-    """Show SOURCE: a party such as desk-1, an image as picture:ID, slate for the waiting picture, speaker for whoever
-    speaks, mosaic for several parties in one picture, or auto."""
+    """Show SOURCE: a party such as desk-1, an image as picture:ID, "slate" (the waiting picture), "speaker"
+    (whoever speaks), "mosaic" (several parties in one picture), or "auto"."""
     wish = {"source": "" if source == "auto" else source, "viewer": viewer, "of": of}
     try:
         open_door(ctx).send("PUT", wish, "calls", reference, "display")

@@ -93,7 +93,7 @@ def _voice_call_row(play: Play, invite: dict[str, Any] | None) -> None:
 async def _conversation(play: Play, handset: Handset, seat: Seat, invite: dict[str, Any] | None) -> None:
     """Answered: voices both ways, slate, then the seat comes and goes."""
     hearing, sight = handset.audio.hearing, handset.video.sight
-    play.progress("answered: the agent speaks; the caller sees the slate")
+    play.progress("answered: the agent speaks; the caller sees the waiting picture")
     await until(lambda: hearing.seconds(AGENT_HZ) >= HEARD_S and sight.stills >= 2)
     queued, answered = hearing.seconds(QUEUE_HZ) >= HEARD_S, hearing.seconds(AGENT_HZ) >= HEARD_S
     order = hearing.order == (QUEUE_HZ, AGENT_HZ)
@@ -109,7 +109,7 @@ async def _conversation(play: Play, handset: Handset, seat: Seat, invite: dict[s
 
 async def _slate_row(play: Play, sight: Sight) -> None:
     """The first thing on the caller's screen is a still, and that still is the gateway's slate."""
-    name = "the caller sees the slate first"
+    name = "the caller sees the waiting picture first"
     if sight.still is None:
         play.row(name, False, f"saw {sight.in_words()}")
         return
@@ -117,7 +117,7 @@ async def _slate_row(play: Play, sight: Sight) -> None:
     play.row(
         name,
         sight.scenes[0].what == STILL and sight.black == 0 and away < SAME_PICTURE,
-        f"{sight.stills} frames, {away:.1f} of 255 levels away from the slate as drawn; {sight.black} black frames",
+        f"{sight.stills} frames, {away:.1f} of 255 levels away from it as drawn; {sight.black} black frames",
     )
 
 
@@ -165,7 +165,7 @@ async def _seat_comes_and_goes(play: Play, handset: Handset, seat: Seat, call_id
     await until(lambda: handset.audio.hearing.seconds(AGENT_HZ) >= spoken + HEARD_S)
     goes_on = handset.call.state == "confirmed" and handset.audio.hearing.seconds(AGENT_HZ) >= spoken + HEARD_S
     play.row(
-        "the seat leaves, the slate is back, the voice goes on",
+        "the seat leaves, the waiting picture is back, the voice goes on",
         sight.now_showing == STILL and goes_on,
         f"the caller saw {sight.in_words()}",
     )

@@ -212,7 +212,7 @@ def _video(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
         Operation(
             "PATCH", party, _JOIN, parties.restart, "Trickle ICE, or restart", patched, body=FRAGMENT_BODY, faults=old
         ),
-        Operation("DELETE", party, _LEAVE, parties.remove, "Leave, or take out a party", (gone,)),
+        Operation("DELETE", party, _LEAVE, parties.remove, "Leave, or remove a party", (gone,)),
         Operation(
             *("PUT", f"{party}/streams", _JOIN, streams.watch, "See others in streams of their own"),
             (GoodAnswer(200, "our answer", shapes.StreamsShown),),

@@ -53,7 +53,7 @@ def recordings(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
         Operation("GET", path, _LISTEN_LATER, routes.one, "One recording", (row,), faults=(missing, none)),
         Operation(
             *("GET", f"{path}/files/{{number}}", _LISTEN_LATER, routes.file, "A file of a recording", (file,)),
-            query=(Query("export", "1: it is taken out of the house; the ledger says so", "integer"),),
+            query=(Query("export", "1: it leaves the gateway; the ledger says so", "integer"),),
             faults=(missing, none, (410, "gone"), (503, "no-recorder")),
         ),
         Operation(
@@ -135,7 +135,7 @@ def _films(routes: FilmRoutes, path: str) -> tuple[Operation, ...]:
     peaks = GoodAnswer(200, "highest amplitudes, 0 to 100", Peaks)
     events = GoodAnswer(200, "each with its second", shapes.FilmEvents)
     played = GoodAnswer(204, "its cookie holds for an hour", kind=_NO_BODY)
-    export = Query("export", "1: it is taken out of the house; the ledger says so", "integer")
+    export = Query("export", "1: it leaves the gateway; the ledger says so", "integer")
     return (
         Operation(
             *("POST", f"{path}/film", _LISTEN_LATER, routes.make, "Have the film of a recording made", (asked,)),

@@ -20,7 +20,7 @@ async def test_chooses_whom_the_caller_sees_and_who_is_the_host(tmp_path: Path) 
         assert (await command("show", "4711", "speaker")).exit_code == 0
         assert (await command("show", "4711", "mosaic", "--of", "desk-1", "--of", "expert-1")).exit_code == 0
         assert "8002 is the host" in (await command("host", "4711", "8002")).stdout
-        assert "expert-1 is taken out" in (await command("remove", "4711", "expert-1")).stdout
+        assert "expert-1 is removed" in (await command("remove", "4711", "expert-1")).stdout
         asks = [ask for _, ask in parts.calls.asked]
         by = "the operator"
         assert asks == [

@@ -20,7 +20,7 @@ async def test_calls_a_phone_mutes_it_and_takes_it_out(tmp_path: Path) -> None:
         assert made.exit_code == 0 and "8002 is being called as phone-1" in made.stdout
         assert "nobody hears phone-1" in (await command("mute", "4711", "phone-1")).stdout
         assert "phone-1 is heard again" in (await command("mute", "4711", "phone-1", "--off")).stdout
-        assert "phone-1 is taken out" in (await command("remove", "4711", "phone-1")).stdout
+        assert "phone-1 is removed" in (await command("remove", "4711", "phone-1")).stdout
         invited, muted, heard, removed = (ask for _, ask in parts.calls.asked)
         assert isinstance(invited, InvitePhone) and invited.part is PhonePart.LISTENS
         assert isinstance(muted, MuteVoice) and muted.muted

@@ -22,7 +22,7 @@ def test_every_check_holds_and_nothing_is_left_running() -> None:
         "the centre was offered voice alone",
         "the caller hears the queue, then the agent",
         "the centre hears the caller",
-        "the caller sees the slate first",
+        "the caller sees the waiting picture first",
         "the caller sees the agent",
         "the agent sees the caller",
         "a browser's desk joins the call that the centre gave it",

@@ -191,7 +191,7 @@ def on_client_placed(call: LiveCall, event: ClientPlaced) -> Steps[None]:
 
 def _admit(call: LiveCall, asked: Asked, party: Party, answer: Session) -> Steps[None]:
     if call.talk.parties.get(party.name) is not party:
-        yield from _deny(call, asked, Denial(409, "replaced", "the same client has joined once more, or was taken out"))
+        yield from _deny(call, asked, Denial(409, "replaced", "the same client has joined once more, or was removed"))
         return
     if asked.abandoned:
         yield from _fail(call, asked, party, Denial(504, "timeout", "nobody waits for it any more"))
@@ -265,7 +265,7 @@ def _remove(call: LiveCall, asked: Asked, ask: Remove) -> Steps[None]:
         yield AnswerAsk(asked)
         return
     own = bool(ask.by) and ask.by in (party.desk.by, party.desk.client)
-    why = ask.reason or ("it left" if own else f"taken out by {ask.by or 'an operator'}")
+    why = ask.reason or ("it left" if own else f"removed by {ask.by or 'an operator'}")
     if leg := call.seats.get(party.name):
         yield SendBye(leg.key)
     yield from forget_party(call, party.name)

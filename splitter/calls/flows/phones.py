@@ -116,7 +116,7 @@ def _remove(call: LiveCall, ask: RemovePhone) -> Steps[None]:
         yield GiveUpInvite(phone.name)
         yield from drop_phone(call, phone, PhoneOutcome.WITHDRAWN, f"{ask.by} no longer wants it to ring", bye=False)
     elif (phone := call.talk.phones.get(ask.name)) is not None:
-        yield from drop_phone(call, phone, PhoneOutcome.REMOVED, f"taken out by {ask.by}")
+        yield from drop_phone(call, phone, PhoneOutcome.REMOVED, f"removed by {ask.by}")
     else:
         raise Denial(404, "no-such-phone", f"no phone of the call is named {ask.name[:40]!r}")
 
@@ -172,7 +172,7 @@ def _reoffered(call: LiveCall, leg: LegFacts, event: Offered) -> Steps[None]:
     try:
         index, here = audio_line(offer), call.talk.voice.ours(leg.name)
         if not offer.media[index].port:
-            raise PeerError("the voice cannot be taken out of a call", 488)
+            raise PeerError("the voice cannot be removed from a call", 488)
         answer = mixed_answer(offer, index, here, "sendrecv", leg.terms.ours.origin, call.speaks)
         pictures = picture_lines(call, leg, offer)
         answer = replace(answer, media=tuple(pictures.get(i, line) for i, line in enumerate(answer.media)))

@@ -225,7 +225,7 @@ class Reoffers:
         call, leg, offer = self._call, self._call.leg_of(event), event.offer
         index = audio_line(offer)
         if not offer.media[index].port:
-            raise PeerError("the voice cannot be taken out of a call", 488)
+            raise PeerError("the voice cannot be removed from a call", 488)
         old = audio_line(leg.terms.theirs)
         change = _change(leg.terms.theirs, old, offer, index)
         if change is not Change.MATERIAL or _only_says_ready(leg, old, offer, index):
@@ -264,7 +264,7 @@ class Reoffers:
             origin = yield from origin_of(call.leg_of(event))
             yield from install(call, self._agreement, event, replace(session, origin=origin, media=voice), None)
         elif not offer.media[index := audio_line(offer)].port:
-            raise PeerError("the voice cannot be taken out of a call", 488)
+            raise PeerError("the voice cannot be removed from a call", 488)
         elif call.talk.bridge is Bridge.MIX:
             origin = yield from origin_of(call.leg_of(event))
             here = call.talk.voice.ours(Side.CENTRE)

@@ -21,7 +21,7 @@ class Scope(StrEnum):
     """What a token is good for."""
 
     READ = "calls:read"  # see every call, seat and trunk
-    CONTROL = "calls:control"  # hang up, take out, bind and switch in every call
+    CONTROL = "calls:control"  # hang up, remove, bind and switch in every call
     JOIN = "calls:join"  # enter every call's picture, whosever it is
     SUPERVISE = "calls:supervise"  # look on in every call unseen, listen, whisper to its agent, take it over
     DESK = "desk"  # be a desk: its extension's calls alone
@@ -129,7 +129,7 @@ class Token:
     scopes: Annotated[
         frozenset[Scope], Key(parse=_parse_scope, example='["calls:read", "calls:control"]', taken=Uptake.LIVE)
     ]
-    """What it may do: "calls:read", see all calls; "calls:control", hang up, take out and bind too, and admit desks
+    """What it may do: "calls:read", see all calls; "calls:control", hang up, remove and bind too, and admit desks
     into calls; "desk", be a desk; "calls:join", enter calls of other desks without their consent, as a desk;
     "calls:supervise", look on in any call unseen, listen to it by one's own phone, whisper to its agent, take it over;
     "pictures", put up stills; "recordings:read", find and open recordings; "recordings:own", those of calls that its

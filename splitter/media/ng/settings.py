@@ -28,4 +28,4 @@ class RtpengineSettings:
     commands it."""
     weight: Annotated[int, Key(0, 1000, taken=Uptake.LIVE)] = 1
     """Its share of the relays, against the weights of the others. 0: it gets no new ones, and those that it has stay,
-    such as before it is taken out."""
+    such as before it is taken away."""

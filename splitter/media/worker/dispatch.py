@@ -183,7 +183,7 @@ class Dispatcher:
         if room_id in self.rooms:
             raise LocalError(f"room {room_id} is open already")
         if self.slate is None:
-            raise MediaUnavailable("no slate: video is out of order in this worker")
+            raise MediaUnavailable("no waiting picture: video is out of order in this worker")
         from splitter.media.room.room import Room  # loaded along with the slate
 
         loop = RoomLoop(self._host, partial(self._lose_room, room_id))

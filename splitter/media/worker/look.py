@@ -35,4 +35,4 @@ async def draw(settings: MediaSettings, clients: Iterable[WorkerClient], limit_s
     answers = await asyncio.gather(*(client.ask(verb, limit_s) for client in clients), return_exceptions=True)
     for answer in answers:
         if isinstance(answer, BaseException):
-            raise LocalError(f"the slate cannot be drawn: {answer}")
+            raise LocalError(f"the waiting picture cannot be drawn: {answer}")

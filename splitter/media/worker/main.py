@@ -231,7 +231,7 @@ class Worker:
             return
         fault = slate.exception()
         if fault is not None:
-            log.error("no slate: this worker has no video", exc_info=fault)
+            log.error("no waiting picture: this worker has no video", exc_info=fault)
             self._warmed()
         else:
             self.dispatcher.slate = slate.result()
@@ -240,7 +240,7 @@ class Worker:
 
     def _warmed(self, completing: asyncio.Future[None] | None = None) -> None:
         if completing is not None and not completing.cancelled() and (fault := completing.exception()) is not None:
-            log.error("not every form of the slate could be made", exc_info=fault)
+            log.error("not every form of the waiting picture could be made", exc_info=fault)
         if self._warm is not None and not self._warm.done():
             self._warm.set_result(None)
 

@@ -127,5 +127,5 @@ class AwaitVideo(Verb[Done], frozen=True):
 
     def run(self, worker: Dispatcher) -> Done:
         if worker.slate is None:
-            raise LocalError("no slate: no video in this worker")
+            raise LocalError("no waiting picture: no video in this worker")
         return Done()
