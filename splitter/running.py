@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import signal
 from collections.abc import Callable
 from enum import Enum
@@ -20,11 +19,13 @@ from splitter.cluster.membership import Membership
 from splitter.cluster.tenure import LeaseState, NodeStanding
 from splitter.config.model import Settings
 from splitter.core.errors import ConfigError, LocalError
+from splitter.core.garbage import Collector, FullLook
 from splitter.core.ids import IdSource
 from splitter.media.worker.process import reap
 from splitter.transport.tasks import Tasks
 
-_COLLECT_AFTER = 20_000  # new objects; a call makes some hundred that live until it ends
+_YOUNG = 5000  # new objects for the garbage collector to look at: a few milliseconds
+_FEW_CALLS = 20  # among so many, it may look at everything
 _HANDING_S = 1.0  # the voice goes on here until the address has moved
 _ANSWER_S = 0.2  # for the answer to whoever asked for a restart
 
@@ -102,11 +103,7 @@ async def run(
     membership = _membership(settings)
     gateway = Gateway(settings, orders.restart, reread, membership)
     reloads = Tasks()
-    # What is loaded by now stays: the collector need not look at it again, nor at every few hundred objects of the
-    # calls, nearly all of which go by reference count.
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, 20, 20)
-    gc.enable()
+    Collector(_YOUNG, FullLook(_FEW_CALLS), lambda: len(gateway.floor.calls)).start()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, orders.stop)

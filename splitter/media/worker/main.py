@@ -27,6 +27,7 @@ import uvloop
 from msgspec.structs import replace
 
 from splitter.core.errors import LocalError
+from splitter.core.garbage import Collector, FullLook
 from splitter.media.fast.form import choose_form
 from splitter.media.offload.kernel import open_offload
 from splitter.media.ports.events import MediaEvent
@@ -51,6 +52,7 @@ HELLO_LIMIT_S = 10.0  # and how long each may take
 
 FLOWS_AT_LEAST = 64  # that the kernel has room for; else one per port, twice as many as the relays here can have
 
+_YOUNG = 700  # new objects for the garbage collector to look at: packets wait for it meanwhile
 SWITCH_INTERVAL_S = 0.0005  # how long a thread that works on a picture may hold up packets, at most
 log = structlog.get_logger(__name__)
 
@@ -114,6 +116,10 @@ class Worker:
 
     def _start_grace(self) -> None:
         self._end = self._loop.call_later(self._grace_s, self.stopped.set)
+
+    def carries(self) -> int:
+        """The number of relays, rooms and adapters."""
+        return len(self.dispatcher or ())
 
     def _emit(self, owner: str, event: MediaEvent) -> None:
         if self._control is not None:
@@ -299,7 +305,7 @@ async def serve(path: Path, grace_s: float, stay: bool = False) -> None:
     server = await loop.create_unix_server(lambda: Control(worker), sock=place.listener)
     try:
         gc.collect()
-        gc.freeze()  # what is loaded now stays: later collections need not look at it
+        Collector(_YOUNG, FullLook(few=0), worker.carries).start()
         await worker.stopped.wait()
     finally:
         place.leave()
