@@ -259,9 +259,9 @@ class Doors:
         tell("climbing", LinkWanted, self.climbing.on_wanted)
         tell("webhooks", ScreenshotTaken, self.webhooks.snapshot)
 
-    def _on_photo(self, photo: Photo, image: bytes) -> None:
+    def _on_photo(self, photo: Photo, file: bytes) -> None:
         if self._floor.recordings is not None:
-            self._floor.recordings.on_photo(photo.call_id, photo.number, image)
+            self._floor.recordings.on_upload(photo.call_id, photo.kind, photo.number, file)
 
     def _include_alarms(self) -> None:
         """Name the parts that tell what is wrong, in the order in which operators read it."""

@@ -13,6 +13,7 @@ from splitter.calls.states import CameraState, PhonePart, RecordingAction
 from splitter.calls.talk.aside import ChatMessage, ChatSender
 from splitter.calls.view import LocationView
 from splitter.core.errors import SplitterError
+from splitter.core.uploads import UploadKind
 from splitter.media.ports.rooms import Snapshot
 from splitter.sdp.model import Session
 from splitter.sdp.video import Limits as Limits
@@ -191,12 +192,13 @@ class Locate:
 
 @dataclass(frozen=True, slots=True)
 class TellPhoto:
-    """The caller's browser has sent a photo, which is kept under this number. → None"""
+    """The caller's browser has sent a photo or a file, which is kept under this number. → None"""
 
     party: str
     number: int
     width: int
     height: int
+    kind: UploadKind = UploadKind.PHOTO
 
 
 @dataclass(frozen=True, slots=True)

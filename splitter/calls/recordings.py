@@ -24,6 +24,7 @@ from splitter.calls.siprec.recorders import Recorders
 from splitter.calls.states import CallState, RecordingState
 from splitter.calls.view import CallView
 from splitter.core.errors import LocalError, MediaUnavailable
+from splitter.core.uploads import UploadKind
 from splitter.media.ports.recording import MediaTaps, RecordingTap, takes
 from splitter.media.record import protocol as p
 from splitter.media.record.about import RecordingAbout
@@ -256,10 +257,11 @@ class Recordings:
         if (view := self._recorded(call_id, of)) is not None and self._link is not None:
             self._link.tell(p.KeepStill(view.recording.id, number, png))
 
-    def on_photo(self, call_id: str, number: int, jpeg: bytes) -> None:
-        """The caller's browser has sent a photo: it is kept beside the recording, where one is being made."""
+    def on_upload(self, call_id: str, kind: UploadKind, number: int, data: bytes) -> None:
+        """The caller's browser has sent a photo or a PDF: it is kept beside the recording, where one is being made."""
         if (view := self._recorded(call_id, "guest")) is not None and self._link is not None:
-            self._link.tell(p.KeepPhoto(view.recording.id, number, jpeg))
+            photo = kind is UploadKind.PHOTO
+            self._link.tell((p.KeepPhoto if photo else p.KeepPdf)(view.recording.id, number, data))
 
     def _recorded(self, call_id: str, name: str) -> CallView | None:
         """The call, where this participant of it is being recorded now."""

@@ -1,7 +1,8 @@
-"""Photos that callers have sent from the guests' page, in full resolution, as files. Does I/O, in threads.
+"""Photos and PDFs that callers have sent from the guests' page, as files. Does I/O, in threads.
 
-What strangers send is decoded and written anew, so that nothing but a picture is kept: no script, no place where it was
-taken. A file is `CALL.NUMBER.MILLISECONDS.WIDTHxHEIGHT.jpg`. They go some time after their call.
+A photo of a stranger is decoded and written anew in full resolution, so that nothing but a picture is kept: no script,
+no place where it was taken. A PDF is kept as it came, and nobody may take it for checked. A file is
+`CALL.NUMBER.MILLISECONDS.WIDTHxHEIGHT.jpg`, or `….0x0.pdf`. They go some time after their call.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import structlog
 from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
 from splitter.core.images import read_image
+from splitter.core.uploads import UploadKind, check_pdf
 from splitter.store.schema import StoreError
 from splitter.telemetry import metrics
 
@@ -28,7 +30,7 @@ MOST_BYTES = 500_000_000  # of all calls
 KEPT_S = 600.0  # after the end of the call
 _LARGEST_SIDE = 20_000  # no photo is scaled down: its pixels are bounded when it is read
 _QUALITY = 92
-_NAME = re.compile(r"([\w-]{1,64})\.(\d{1,4})\.(\d{1,18})\.(\d{1,5})x(\d{1,5})\.jpg", re.ASCII)
+_NAME = re.compile(r"([\w-]{1,64})\.(\d{1,4})\.(\d{1,18})\.(\d{1,5})x(\d{1,5})\.(jpg|pdf)", re.ASCII)
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +41,10 @@ class NoRoomForPhotos(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo that is kept. `number`: in its call, from 1 on; `taken_at`: when it came, Unix seconds."""
+    """A photo, or PDF, that is kept. `number`: in its call, from 1 on; `taken_at`: when it came, Unix seconds.
+
+    A PDF has no width and height.
+    """
 
     call_id: str
     number: int
@@ -47,11 +52,13 @@ class Photo:
     height: int
     size_bytes: int
     taken_at: float
+    kind: UploadKind = UploadKind.PHOTO
 
     @property
     def name(self) -> str:
         """The name of its file."""
-        return f"{self.call_id}.{self.number}.{round(self.taken_at * 1000)}.{self.width}x{self.height}.jpg"
+        size = f"{self.width}x{self.height}"
+        return f"{self.call_id}.{self.number}.{round(self.taken_at * 1000)}.{size}.{self.kind.suffix}"
 
 
 class Photos:
@@ -86,13 +93,14 @@ class Photos:
             if photo.call_id not in live:
                 self.ended(photo.call_id)
 
-    async def add(self, call_id: str, data: bytes, before: int = 0) -> Photo:
-        """Keep a photo.
+    async def add(self, call_id: str, data: bytes, before: int = 0, kind: UploadKind = UploadKind.PHOTO) -> Photo:
+        """Keep a photo or a PDF.
 
         Args:
             before: the number of the newest one of the call, which another node may have kept.
+            kind: what it is said to be.
         Raises:
-            PeerError: status 413, too large; 415, no photo.
+            PeerError: status 413, too large; 415, something else.
             NoRoomForPhotos: there is no room.
             StoreError: it cannot be written.
         """
@@ -102,20 +110,20 @@ class Photos:
         async with self._changing:
             self._check_room(call_id, 0)
             try:
-                image, size = await asyncio.to_thread(_anew, data)
+                file, size = await asyncio.to_thread(_to_keep, data, kind)
             except PeerError:
-                metrics.PICTURES_REFUSED.labels("picture").inc()
+                metrics.PICTURES_REFUSED.labels("picture" if kind is UploadKind.PHOTO else "pdf").inc()
                 raise
-            self._check_room(call_id, len(image))
+            self._check_room(call_id, len(file))
             number = 1 + max((photo.number for photo in self.of_call(call_id)), default=0)
             number = max(number, before + 1)
-            photo = Photo(call_id, number, *size, len(image), self._clock.wall())
+            photo = Photo(call_id, number, *size, len(file), self._clock.wall(), kind)
             try:
-                await asyncio.to_thread(_write, folder / photo.name, image)
+                await asyncio.to_thread(_write, folder / photo.name, file)
             except OSError as error:
                 raise StoreError(f"the photo cannot be kept: {error.strerror or error}") from error
             self._kept[call_id, number] = photo
-        self._tell(photo, image)
+        self._tell(photo, file)
         return photo
 
     def of_call(self, call_id: str) -> list[Photo]:
@@ -123,7 +131,7 @@ class Photos:
         return sorted((one for one in self._kept.values() if one.call_id == call_id), key=lambda one: one.number)
 
     async def image(self, call_id: str, number: int) -> tuple[Photo, bytes] | None:
-        """A photo and its JPEG file; None where there is none, or it cannot be read."""
+        """A photo or PDF and its file; None where there is none, or it cannot be read."""
         photo = self._kept.get((call_id, number))
         if photo is None or self._folder is None:
             return None
@@ -162,7 +170,11 @@ class Photos:
             asyncio.get_running_loop().run_in_executor(None, _delete, [self._folder / photo.name for photo in gone])
 
 
-def _anew(data: bytes) -> tuple[bytes, tuple[int, int]]:
+def _to_keep(data: bytes, kind: UploadKind) -> tuple[bytes, tuple[int, int]]:
+    """The file that is kept of what came, with width and height."""
+    if kind is UploadKind.PDF:
+        check_pdf(data)
+        return data, (0, 0)
     if len(data) > UPLOAD_LIMIT_BYTES:
         raise PeerError(f"the photo has {len(data)} bytes: {UPLOAD_LIMIT_BYTES} at most", 413)
     picture, file = read_image(data, _LARGEST_SIDE), io.BytesIO()
@@ -191,9 +203,10 @@ def _found(folder: Path) -> list[Photo]:
     found = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if match := _NAME.fullmatch(path.name):
-            call_id, number, at_ms, width, height = match.groups()
+            call_id, number, at_ms, width, height, suffix = match.groups()
             sizes = (int(width), int(height), path.stat().st_size)
-            found.append(Photo(call_id, int(number), *sizes, int(at_ms) / 1000))
+            kind = next(one for one in UploadKind if one.suffix == suffix)
+            found.append(Photo(call_id, int(number), *sizes, int(at_ms) / 1000, kind))
         elif path.suffix == ".new":
             path.unlink(missing_ok=True)
     return found

@@ -358,7 +358,7 @@ TRACE_DROPPED = Counter(
 
 PICTURES_REFUSED = Counter(
     "splitter_pictures_refused_total",
-    "Uploaded pictures that were refused, by reason (picture: too large or none; full: no room in the library).",
+    "Uploaded pictures that were refused, by reason (picture, pdf: too large or none; full: no room in the library).",
     ["reason"],
     registry=REGISTRY,
 )

@@ -5,7 +5,7 @@ POST /v1/recordings/{id}/play           let this browser's player have the film,
 GET  /v1/recordings/{id}/film           the film, or a range of it (RFC 9110 §14)
 GET  /v1/recordings/{id}/peaks          how loud it is: both sides, piece by piece
 GET  /v1/recordings/{id}/events         what happened, with its time in the film
-GET  /v1/recordings/{id}/beside/{number}    a picture that is kept beside it
+GET  /v1/recordings/{id}/beside/{number}    a picture, or PDF, that is kept beside it
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from aiohttp import web
 from splitter.calls.logins.access import Scope
 from splitter.core.clock import Clock
 from splitter.core.errors import LocalError
+from splitter.media.record.beside import PDF
 from splitter.media.record.films import peaks_of
 from splitter.media.record.happenings import recorded_events
 from splitter.media.record.index import RecordingRow
@@ -37,7 +38,7 @@ from splitter.web.shapes import FilmEvent, FilmEvents
 MP4 = "video/mp4"
 PLAY = "splitter-play"
 _PLAY_S = 3600
-_BESIDE = {"png": "image/png", "jpg": "image/jpeg"}
+_BESIDE = {"png": "image/png", "jpg": "image/jpeg", "pdf": "application/pdf"}
 _PEAKS_BYTES = 1 << 20
 _EVENTS_LIMIT = 5000
 
@@ -112,7 +113,7 @@ class FilmRoutes:
         return json_response(FilmEvents(found[:_EVENTS_LIMIT]))
 
     async def beside(self, request: web.Request) -> web.StreamResponse:
-        """Give a picture out that is kept beside it."""
+        """Give a picture or a PDF out that is kept beside it; a PDF of a stranger is never shown by us."""
         row, number = await self._recorded.row(request), request.match_info["number"]
         found = next((one for one in row.beside if str(one.number) == number), None)
         if found is None:
@@ -120,7 +121,7 @@ class FilmRoutes:
         name = f"{row.id}.{found.number}.{found.path.rsplit('.', 1)[-1]}"
         headers = {
             "Content-Type": _BESIDE.get(name.rsplit(".", 1)[-1], "application/octet-stream"),
-            "Content-Disposition": f'{_how(flag(request, "export"))}; filename="{name}"',
+            "Content-Disposition": f'{_how(found.kind == PDF or flag(request, "export"))}; filename="{name}"',
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "X-Content-Type-Options": "nosniff",
         }

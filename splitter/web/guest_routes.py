@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from splitter.calls.logins.access import Scope
+from splitter.core.uploads import UploadKind
 from splitter.web import guest_shapes as shapes
 from splitter.web.chat import LOCATION_BODY, MESSAGE_BODY, ChatRoutes
 from splitter.web.find import Finder
 from splitter.web.guest_calls import CAMERA_TOLD_BODY, GuestCallRoutes
 from splitter.web.guest_view import GuestCallView
 from splitter.web.parties import PartyRoutes
-from splitter.web.photos import JPEG, PHOTO_BODY, PhotoRoutes
+from splitter.web.photos import PHOTO_BODY, PhotoRoutes
 from splitter.web.ports import Ports
 from splitter.web.ratings import RATING_BODY, RatingRoutes
 from splitter.web.routes import GoodAnswer, Operation, Query
@@ -23,10 +24,12 @@ def chat_routes(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     access, late = ports.access, ports.late_ratings
     ratings = RatingRoutes(ports.calls, ports.archive, ports.inviting.links, access, late, ports.clock)
     chat = ChatRoutes(ports.calls, finder, ports.inviting.links, ports.door, ports.clock)
-    photos, pictures = PhotoRoutes(ports.calls, finder, ports.photos, chat), f"{_CALL}/photos"
+    photos, pictures = PhotoRoutes(ports.calls, finder, ports.photos, chat, access), f"{_CALL}/photos"
     see = frozenset({Scope.READ, Scope.CONTROL, Scope.DESK})
     added = GoodAnswer(201, "it is kept", shapes.PhotoShown, headers=("Location",))
-    listed, file = GoodAnswer(200, "the photos", shapes.PhotoList), GoodAnswer(200, "a JPEG file", kind=JPEG)
+    listed = GoodAnswer(200, "the photos and files", shapes.PhotoList)
+    kinds = [kind.content_type for kind in UploadKind]
+    file = GoodAnswer(200, "the file; a PDF was not checked", kind=kinds[0], or_kind=kinds[1])
     all_of_them, place = f"{_CALL}/messages", f"{_CALL}/guest/location"
     everybody = frozenset({Scope.CONTROL, Scope.DESK, Scope.GUEST})
     written = GoodAnswer(201, "it is written", shapes.MessageWritten)
@@ -62,11 +65,11 @@ def chat_routes(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
             faults=((403, "not-the-caller"), (403, "not-asked"), (409, "call-ended"), (429, "too-many")),
         ),
         Operation(
-            *("POST", pictures, _GUEST, photos.add, "Send a photo to the desk", (added,)),
+            *("POST", pictures, _GUEST, photos.add, "Send a photo or a PDF to the desk", (added,)),
             body=PHOTO_BODY,
-            faults=((403, "not-the-caller"), (507, "no-room"), *refused),
+            faults=((403, "not-the-caller"), (403, "not-taken"), (507, "no-room"), *refused),
         ),
-        Operation("GET", pictures, see, photos.listed, "Photos that the caller has sent", (listed,)),
+        Operation("GET", pictures, see, photos.listed, "Photos and files that the caller has sent", (listed,)),
         Operation("GET", f"{pictures}/{{number}}", see, photos.get, "One of these photos", (file,)),
         Operation("DELETE", place, _GUEST, chat.withdraw, "No longer say where the caller is", (done,)),
     )

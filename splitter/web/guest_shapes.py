@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from splitter.calls.states import CameraState
 from splitter.calls.talk.aside import ChatMessage
+from splitter.core.uploads import UploadKind
 
 
 class CameraTold(Struct, forbid_unknown_fields=True):
@@ -41,13 +42,17 @@ class RatingWish(Struct, forbid_unknown_fields=True):
 
 
 class PhotoShown(Struct):
-    """A photo of the caller, as it is kept. `taken_at`: when it came, Unix seconds."""
+    """A photo of the caller, or a PDF, as it is kept. `taken_at`: when it came, Unix seconds.
+
+    A PDF has no width and height, and was not checked.
+    """
 
     number: int
     width: int
     height: int
     size_bytes: int
     taken_at: float
+    kind: UploadKind = UploadKind.PHOTO
 
 
 class PhotoList(Struct):

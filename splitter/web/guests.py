@@ -121,4 +121,5 @@ class GuestRoutes:
             LOGO if page.logo else "",
             page.consent,
             page.rating,
+            page.files,
         )

@@ -150,7 +150,8 @@ def _answer(answer: GoodAnswer, references: dict[object, Object]) -> Object:
     if answer.headers:
         shown["headers"] = {name: {"schema": {"type": "string"}} for name in answer.headers}
     if answer.kind:
-        shown["content"] = {answer.kind: {"schema": references[answer.shape]} if answer.shape else {}}
+        schema = {"schema": references[answer.shape]} if answer.shape else {}
+        shown["content"] = {kind: schema for kind in (answer.kind, answer.or_kind) if kind}
     return shown
 
 

@@ -1,18 +1,22 @@
-"""Photos that the caller sends to the desk, in full resolution. Does I/O through aiohttp.
+"""Photos and PDFs that the caller sends to the desk. Does I/O through aiohttp.
 
-POST /v1/calls/{ref}/photos            a JPEG or PNG file; kept as JPEG, written anew
+POST /v1/calls/{ref}/photos            a JPEG or PNG file, kept as JPEG, written anew; or a PDF, kept as it came
 GET  /v1/calls/{ref}/photos            those of a call
 GET  /v1/calls/{ref}/photos/{number}   one of them, to be downloaded
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 
 from splitter.calls.asks import Denial, TellPhoto
 from splitter.core.errors import PeerError
+from splitter.core.uploads import UploadKind
 from splitter.store.photos import UPLOAD_LIMIT_BYTES, NoRoomForPhotos, Photo, Photos
 from splitter.telemetry import metrics
+from splitter.web.access import Access
 from splitter.web.auth import bearer_of
 from splitter.web.bodies import read_body
 from splitter.web.chat import ChatRoutes
@@ -23,8 +27,8 @@ from splitter.web.ports import LiveCalls
 from splitter.web.routes import Body
 from splitter.web.turns import Turns
 
-JPEG = "image/jpeg"
-PHOTO_BODY = Body((JPEG, "image/png"), UPLOAD_LIMIT_BYTES, arrival_s=120.0)  # by a phone's network
+_TYPES = {"image/jpeg": UploadKind.PHOTO, "image/png": UploadKind.PHOTO, "application/pdf": UploadKind.PDF}
+PHOTO_BODY = Body(tuple(_TYPES), UPLOAD_LIMIT_BYTES, arrival_s=120.0)  # by a phone's network
 
 
 class PhotoRoutes:
@@ -32,31 +36,38 @@ class PhotoRoutes:
 
     Args:
         chat: says who may tell the desks something.
+        access: says what may be sent.
     """
 
-    def __init__(self, calls: LiveCalls, finder: Finder, photos: Photos | None, chat: ChatRoutes) -> None:
+    def __init__(
+        self, calls: LiveCalls, finder: Finder, photos: Photos | None, chat: ChatRoutes, access: Access
+    ) -> None:
         self._calls = calls
         self._find = finder
         self._kept = photos
         self._chat = chat
+        self._access = access
         self._turns = Turns(each=1, together=6)
 
     async def add(self, request: web.Request) -> web.Response:
-        """Take a photo of the caller's browser."""
+        """Take a photo, or a PDF, of the caller's browser."""
         call, party = await self._chat.caller_of(request)
+        taken = self._taken()
         bearer = bearer_of(request)
         with self._turns.take(f"{bearer.turn} {bearer.device}"):
-            data = await read_body(request, PHOTO_BODY)
+            data = await read_body(request, taken)
+            kind = _TYPES[request.content_type]
             try:
-                photo = await self._photos.add(call.call_id, data, call.photos)
+                photo = await self._photos.add(call.call_id, data, call.photos, kind)
             except PeerError as error:
                 metrics.API_REFUSED.labels("body").inc()
-                large = error.status == 413
-                raise ApiError(error.status, "too-large" if large else "no-picture", error.reason) from error
+                code = "no-picture" if kind is UploadKind.PHOTO else "no-pdf"
+                raise ApiError(error.status, "too-large" if error.status == 413 else code, error.reason) from error
             except NoRoomForPhotos as error:
                 raise ApiError(507, "no-room", str(error)) from error
         try:
-            await self._calls.ask(call.call_id, TellPhoto(party, photo.number, photo.width, photo.height))
+            told = TellPhoto(party, photo.number, photo.width, photo.height, photo.kind)
+            await self._calls.ask(call.call_id, told)
         except Denial as denial:
             if denial.code in ("call-ended", "no-such-call"):
                 self._photos.ended(call.call_id)  # meanwhile, and nobody says so again
@@ -79,12 +90,19 @@ class PhotoRoutes:
             raise ApiError(404, "no-such-photo", f"call {call_id} has no photo {text[:20]}")
         photo, data = found
         headers = {
-            "Content-Disposition": f'attachment; filename="{photo.call_id}-{photo.number}.jpg"',
+            "Content-Disposition": f'attachment; filename="{photo.call_id}-{photo.number}.{photo.kind.suffix}"',
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "X-Content-Type-Options": "nosniff",
             "Splitter-Taken-At": f"{photo.taken_at:.3f}",
         }
-        return web.Response(body=data, content_type=JPEG, headers=headers)
+        return web.Response(body=data, content_type=photo.kind.content_type, headers=headers)
+
+    def _taken(self) -> Body:
+        """What this gateway takes, by its settings of now."""
+        types = tuple(one for one, kind in _TYPES.items() if kind in self._access.page.files)
+        if not types:
+            raise ApiError(403, "not-taken", "callers send no files here; see [guest_page] files")
+        return replace(PHOTO_BODY, types=types)
 
     @property
     def _photos(self) -> Photos:
@@ -94,4 +112,4 @@ class PhotoRoutes:
 
 
 def _shown(photo: Photo) -> PhotoShown:
-    return PhotoShown(photo.number, photo.width, photo.height, photo.size_bytes, photo.taken_at)
+    return PhotoShown(photo.number, photo.width, photo.height, photo.size_bytes, photo.taken_at, photo.kind)

@@ -39,13 +39,15 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class GoodAnswer:
-    """A good answer. `shape`: of its JSON; `kind`: its content type, empty for no body; `headers`: that it has."""
+    """A good answer. `shape`: of its JSON; `kind`: its content type, empty for no body; `or_kind`: another one
+    that it may have; `headers`: that it has."""
 
     status: int
     about: str
     shape: Any = None
     kind: str = JSON
     headers: tuple[str, ...] = ()
+    or_kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

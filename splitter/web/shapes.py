@@ -11,6 +11,7 @@ from splitter.calls.detail import CallDetail
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.view import CallView, CarriedView, TrunkView
 from splitter.cluster.nodes import NodeView
+from splitter.core.uploads import UploadKind
 from splitter.media.record.index import RecordingRow
 from splitter.sms.message import SmsState
 from splitter.web.links import MOST_DEVICES
@@ -334,7 +335,8 @@ class GuestWish(Struct, forbid_unknown_fields=True):
 
 class GuestPageShown(Struct, frozen=True):
     """The operator's own part of a guest's page. `logo`: where it is, empty for none; `consent`: the version of the
-    text that its user has to agree to, empty for none; `rating`: its user is asked how it was.
+    text that its user has to agree to, empty for none; `rating`: its user is asked how it was; `files`: what
+    may be sent.
     """
 
     name: str = ""
@@ -345,6 +347,7 @@ class GuestPageShown(Struct, frozen=True):
     logo: str = ""
     consent: str = ""
     rating: bool = True
+    files: tuple[UploadKind, ...] = ()
 
 
 class GuestLogin(Struct):

@@ -10,7 +10,7 @@ from playwright.async_api import Page, Route, expect
 from tests.browser.console import Console
 from tests.browser.desk import Desk
 from tests.browser.test_guest import invited
-from tests.store.test_photos import jpeg
+from tests.store.test_photos import PDF, jpeg
 
 WECHAT = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 MicroMessenger/8.0.40"
 _NO_LINK = "/guest/#0000000000"
@@ -124,7 +124,7 @@ async def test_the_rear_camera_comes_first_and_the_toggle_knows_two(make_desk: C
 
 
 async def test_messages_and_the_location_reach_the_desk_and_nobody_else(make_desk: Callable[..., Desk]) -> None:
-    async with make_desk() as desk:
+    async with make_desk(routes='[guest_page]\nfiles = ["photo", "pdf"]\n') as desk:
         context = await desk.context()
         await context.grant_permissions(["geolocation"])
         await context.set_geolocation({"latitude": 39.9075, "longitude": 116.3913, "accuracy": 15})
@@ -148,8 +148,18 @@ async def test_messages_and_the_location_reach_the_desk_and_nobody_else(make_des
         await guest.set_input_files(
             "#photo-file", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": jpeg((2000, 1500))}
         )
-        await expect(guest.locator("#note")).to_have_text("The photo was sent.")
+        await expect(guest.locator("#note")).to_have_text("It was sent.")
         await expect(agent.locator("#stills img")).to_have_js_property("naturalWidth", 2000)
+        await expect(guest.locator("#photo")).to_have_text("Send photo or PDF")
+        await guest.set_input_files("#photo-file", {"name": "a.pdf", "mimeType": "application/pdf", "buffer": PDF})
+        await expect(agent.locator("#log li").first).to_contain_text("has sent a PDF; it was not checked")
+        await agent.click("#stills button:has(.paper)")
+        await expect(agent.locator("dialog[open]")).to_contain_text("was not checked for viruses")
+        await desk.show(agent, "pdf")
+        async with agent.expect_download() as sent:
+            await agent.click("dialog[open] a[download]")
+        assert (await (await sent.value).path()).read_bytes() == PDF
+        await agent.keyboard.press("Escape")
         await guest.click("#locate")
         await expect(guest.locator("#note")).to_contain_text("The other side sees where you are.")
         await expect(agent.locator("#facts a")).to_have_attribute("href", re.compile(r"mlat=39\.9075&mlon=116\.3913"))

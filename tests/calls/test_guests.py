@@ -20,6 +20,7 @@ from splitter.calls.states import CameraState
 from splitter.calls.talk.aside import MOST_CHARACTERS, MOST_MESSAGES, Aside, ChatSender
 from splitter.calls.talk.record import read, written
 from splitter.calls.view import ConsentView, LocationView, lost
+from splitter.core.uploads import UploadKind
 from tests.calls.kit import browser_offer, denied, ended, told
 from tests.world import PeerCall, World
 
@@ -152,4 +153,9 @@ class TestAPhoto:
         assert world.call_of(caller).view().photos == 1
         assert any("guest-1 has sent photo 1 (4000x3000)" in event.text for event in world.trace_of(caller))
         assert [notice.code for notice in world.notices if notice.code == "photo"] == ["photo"]
+        told(world, caller, TellPhoto("guest-1", 2, 0, 0, UploadKind.PDF))
+        assert world.call_of(caller).view().photos == 2
+        assert [notice.text for notice in world.notices if notice.code == "file"] == [
+            "guest-1 has sent file 2 (PDF, not checked)"
+        ]
         ended(world, caller, centre)

@@ -170,6 +170,7 @@ OTHERS = {
     "api.guest_url": '"https://video.example/guest/"',
     "api.link_url": '"https://v.example/g/"',
     "sms.carrier": '"cloud"',
+    "guest_page.files": '["photo", "pdf"]',
     "guest_page.name": '"City Water"',
     "guest_page.name_zh": '"市自来水公司"',
     "guest_page.text": '"For repairs."',

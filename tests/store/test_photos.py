@@ -9,10 +9,13 @@ import pytest
 from PIL import Image
 
 from splitter.core.errors import PeerError
+from splitter.core.uploads import PDF_LIMIT_BYTES, UploadKind
 from splitter.store import photos
 from splitter.store.photos import NoRoomForPhotos, Photos
 from tests.patience import until
 from tests.telemetry.kit import VirtualClock
+
+PDF = b"%PDF-1.7\n1 0 obj <</OpenAction <</S /JavaScript /JS (app.alert\\(1\\))>>>> endobj\ntrailer <<>>\n%%EOF\n"
 
 
 def jpeg(size: tuple[int, int] = (64, 48), **more: object) -> bytes:
@@ -60,6 +63,40 @@ class TestAPhoto:
         monkeypatch.setattr(photos, "MOST_BYTES", 10)
         with pytest.raises(NoRoomForPhotos):
             await kept.add("third", jpeg())
+
+
+class TestAPdf:
+    async def test_is_kept_as_it_came(self, tmp_path: Path) -> None:
+        kept = Photos(tmp_path, VirtualClock())
+        await kept.add("call", jpeg())
+        added = await kept.add("call", PDF, kind=UploadKind.PDF)
+        assert (added.number, added.kind, added.width, added.size_bytes) == (2, UploadKind.PDF, 0, len(PDF))
+        again = Photos(tmp_path, VirtualClock())
+        await again.start({"call"})
+        assert again.of_call("call") == kept.of_call("call")
+        found = await again.image("call", 2)
+        assert found is not None and found[1] == PDF
+
+    @pytest.mark.parametrize(
+        ("data", "status"),
+        [
+            (b"", 415),
+            (jpeg(), 415),
+            (b"<html>%PDF-1.7 %%EOF", 415),
+            (b"MZ" + PDF, 415),
+            (PDF[:-6], 415),
+            (PDF + b"<script>" * 200, 415),
+            (PDF.ljust(PDF_LIMIT_BYTES + 1), 413),
+        ],
+    )
+    async def test_begins_and_ends_as_one(self, tmp_path: Path, data: bytes, status: int) -> None:
+        with pytest.raises(PeerError) as refused:
+            await Photos(tmp_path / "photos", VirtualClock()).add("call", data, kind=UploadKind.PDF)
+        assert refused.value.status == status and not (tmp_path / "photos").exists()
+
+    async def test_is_no_photo(self, tmp_path: Path) -> None:
+        with pytest.raises(PeerError):
+            await Photos(tmp_path, VirtualClock()).add("call", PDF)
 
 
 class TestKeeping:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 
 from splitter.calls.asks import Denial, TellPhoto
+from splitter.calls.guest_page import GuestPageSettings
+from splitter.core.uploads import PDF_LIMIT_BYTES, UploadKind
 from splitter.store.photos import UPLOAD_LIMIT_BYTES, Photos
-from tests.store.test_photos import jpeg
+from tests.store.test_photos import PDF, jpeg
 from tests.telemetry.kit import VirtualClock
 from tests.web.kit import CALL, Gateway, Web, web
 from tests.web.test_guest_calls import DESK, MINE, begin, live, token
@@ -94,6 +97,49 @@ class TestSending:
         assert await outside.code("POST", PHOTOS, token(parts), **photo()) == (status, code)
         shown = (await outside.ask("GET", PHOTOS, "desk"))[1]["photos"]
         assert [one["number"] for one in shown] == left
+
+
+class TestAPdf:
+    async def test_is_refused_where_it_is_not_switched_on(self, parts: Gateway, outside: Web) -> None:
+        assert await outside.code("POST", PHOTOS, token(parts), **photo(PDF, "application/pdf")) == (415, "wrong-type")
+        assert not parts.calls.asked
+
+    async def test_is_given_to_the_desk_as_a_download_and_never_shown(self, parts: Gateway, outside: Web) -> None:
+        parts.ports.access.page = GuestPageSettings(files=(UploadKind.PHOTO, UploadKind.PDF))
+        status, body = await outside.ask("POST", PHOTOS, token(parts), **photo(PDF, "application/pdf"))
+        assert (status, body["kind"], body["size_bytes"]) == (201, "pdf", len(PDF))
+        assert parts.calls.asked == [(CALL.call_id, TellPhoto("guest-1", 1, 0, 0, UploadKind.PDF))]
+        async with outside.request("GET", f"{PHOTOS}/1", "desk") as response:
+            assert (response.status, response.content_type) == (200, "application/pdf")
+            assert re.fullmatch(r'attachment; filename="[\w-]+\.pdf"', response.headers["Content-Disposition"])
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+            assert await response.read() == PDF
+        assert (await outside.ask("POST", PHOTOS, token(parts), **photo()))[1]["kind"] == "photo"
+
+    @pytest.mark.parametrize(
+        ("data", "kind", "expected"),
+        [
+            (jpeg(), "application/pdf", (415, "no-pdf")),
+            (b"<script>alert(1)</script>%%EOF", "application/pdf", (415, "no-pdf")),
+            (PDF[:40], "application/pdf", (415, "no-pdf")),
+            (PDF.ljust(PDF_LIMIT_BYTES) + b"%%EOF", "application/pdf", (413, "too-large")),
+            (PDF, "image/png", (415, "no-picture")),
+        ],
+    )
+    async def test_of_another_kind_or_size_is_refused(
+        self, parts: Gateway, outside: Web, data: bytes, kind: str, expected: tuple[int, str]
+    ) -> None:
+        parts.ports.access.page = GuestPageSettings(files=(UploadKind.PHOTO, UploadKind.PDF))
+        assert await outside.code("POST", PHOTOS, token(parts), **photo(data, kind)) == expected
+        assert not parts.calls.asked and not (await outside.ask("GET", PHOTOS, "desk"))[1]["photos"]
+
+    async def test_may_be_all_that_is_taken_or_nothing_is(self, parts: Gateway, outside: Web) -> None:
+        parts.ports.access.page = GuestPageSettings(files=(UploadKind.PDF,))
+        assert await outside.code("POST", PHOTOS, token(parts), **photo()) == (415, "wrong-type")
+        parts.ports.access.page = GuestPageSettings(files=())
+        for one in (photo(), photo(PDF, "application/pdf")):
+            assert await outside.code("POST", PHOTOS, token(parts), **one) == (403, "not-taken")
 
 
 async def test_a_gateway_without_a_place_for_them_keeps_none(tmp_path: Path) -> None:

@@ -219,11 +219,15 @@ class TestFilms:
         stage = served.stage
         stage.studio.begin(ABOUT)
         stage.studio.keep("photo", "call-1", 1, b"a photo")
+        stage.studio.keep("pdf", "call-1", 2, b"a PDF")
         stage.studio.end("call-1")
         status, found = await served.outside.ask("GET", "/v1/recordings/call-1/events", "listener")
         assert status == 200 and [one["what"] for one in found["events"]].count("photo") == 1
         assert await served.outside.ask("GET", "/v1/recordings/call-1/beside/1", "listener") == (200, b"a photo")
         assert served.entries[-1][0] == "opened"
+        async with served.outside.request("GET", "/v1/recordings/call-1/beside/2", "listener") as answer:
+            assert answer.headers["Content-Disposition"].startswith("attachment;")  # also where nobody asked for it so
+            assert (answer.content_type, answer.headers["X-Content-Type-Options"]) == ("application/pdf", "nosniff")
         code = await served.outside.code("GET", "/v1/recordings/call-1/beside/7", "listener")
         assert code == (404, "no-such-picture")
 

@@ -27,6 +27,7 @@ from splitter.calls.talk.aside import ChatSender
 from splitter.calls.talk.commands import AnswerAsk, Note, Notify, Steps, Tell
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.view import ConsentView, rated_words
+from splitter.core.uploads import UploadKind
 
 _WORDS = {
     CameraState.UNKNOWN: "it says nothing of its camera",
@@ -58,8 +59,10 @@ def on_party_ask(call: LiveCall, asked: Asked, ask: PartyAsk) -> Steps[None]:
             yield from _locate(call, asked, ask)
         case TellPhoto():
             call.talk.aside.photos = max(call.talk.aside.photos, ask.number)
-            words = f"{ask.party} has sent photo {ask.number} ({ask.width}x{ask.height})"
-            yield Notify("photo", words, ask.party)
+            if ask.kind is UploadKind.PHOTO:
+                yield Notify("photo", f"{ask.party} has sent photo {ask.number} ({ask.width}x{ask.height})", ask.party)
+            else:
+                yield Notify("file", f"{ask.party} has sent file {ask.number} (PDF, not checked)", ask.party)
             yield Tell()
             yield AnswerAsk(asked)
         case Rate():

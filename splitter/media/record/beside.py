@@ -1,4 +1,4 @@
-"""Pictures that are kept beside a recording: screenshots of the call, and photos that its caller sent. Does I/O."""
+"""Files that are kept beside a recording: screenshots of the call, photos and PDFs that its caller sent. Does I/O."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from splitter.media.record.index import BesideFile, RecordingIndex
 from splitter.media.record.ledger import RecordingLedger
 from splitter.media.record.remains import digest
 
-STILL, PHOTO = "still", "photo"
-KINDS = {STILL: "png", PHOTO: "jpg"}
+STILL, PHOTO, PDF = "still", "photo", "pdf"
+KINDS = {STILL: "png", PHOTO: "jpg", PDF: "pdf"}
+WORDS = {"png": "screenshot", "jpg": "photo", "pdf": "PDF"}  # for people, by the end of the name
 
 
 def keep_beside(

@@ -59,7 +59,7 @@ class RecordingPart(msgspec.Struct, frozen=True):
 class BesideFile(msgspec.Struct, frozen=True):
     """A picture of the call that is kept beside its recording.
 
-    `kind`: "still" (a screenshot) or "photo" (that the caller sent). `at`: Unix seconds.
+    `kind`: "still" (a screenshot), "photo" or "pdf" (that the caller sent). `at`: Unix seconds.
     """
 
     number: int

@@ -23,7 +23,7 @@ import structlog
 from splitter.core.errors import LocalError
 from splitter.media.record import protocol as p
 from splitter.media.record.arguments import arguments_parser, store_place
-from splitter.media.record.beside import PHOTO, STILL
+from splitter.media.record.beside import PDF, PHOTO, STILL
 from splitter.media.record.films import FilmRules
 from splitter.media.record.keeper import RecordingRefused, Retention
 from splitter.media.record.keys import read_or_make
@@ -187,6 +187,8 @@ def carry_out_ask(ask: p.RecorderAsk, studio: RecordingStudio) -> None:
             studio.keep(STILL, ask.recording, ask.number, ask.png)
         case p.KeepPhoto():
             studio.keep(PHOTO, ask.recording, ask.number, ask.jpeg)
+        case p.KeepPdf():
+            studio.keep(PDF, ask.recording, ask.number, ask.pdf)
         case p.MakeFilm():
             studio.make_film(ask.recording)
         case p.EndRecording():

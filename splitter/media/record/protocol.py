@@ -60,6 +60,14 @@ class KeepPhoto(RecorderAsk, frozen=True):
     jpeg: bytes
 
 
+class KeepPdf(RecorderAsk, frozen=True):
+    """Keep a PDF that the caller has sent beside the recording of its call."""
+
+    recording: str
+    number: int
+    pdf: bytes
+
+
 class MakeFilm(RecorderAsk, frozen=True):
     """Make the film of a recording, when the machine has time."""
 
@@ -121,6 +129,7 @@ class RecorderCall(msgspec.Struct, frozen=True):
         | NoteInRecording
         | KeepStill
         | KeepPhoto
+        | KeepPdf
         | MakeFilm
         | EndRecording
         | EnterInLedger

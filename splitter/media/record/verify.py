@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.x509 import Certificate
 
 from splitter.core.errors import LocalError
-from splitter.media.record.beside import KINDS
+from splitter.media.record.beside import KINDS, WORDS
 from splitter.media.record.file import events_of, pieces_of_source, root_of, sums_of
 from splitter.media.record.films import peaks_of
 from splitter.media.record.index import everything
@@ -167,9 +167,10 @@ def _look_at_still(lying: Lying, path: str, found: Examination) -> None:
     if path in lying.said.deleted:
         return
     found.files += 1
-    read = lying.pieces(path, "the screenshot", found)
+    what = f"the {WORDS.get(path.rsplit('.', 1)[-1], 'file')}"
+    read = lying.pieces(path, what, found)
     if read is not None and root_of(read[0]) != str(lying.said.beside[path].get("hash", "")):
-        found.wrong.append(f"{path}: the screenshot was changed")
+        found.wrong.append(f"{path}: {what} was changed")
 
 
 def _look_at_film(lying: Lying, path: str, found: Examination) -> None:

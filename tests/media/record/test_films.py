@@ -12,6 +12,8 @@ from splitter.media.record.index import RecordingFilm, RecordingQuery, search
 from splitter.media.record.keeper import RecordingRefused
 from splitter.media.record.keys import public_of, read_public
 from splitter.media.record.ledger import lines, read_line
+from splitter.media.record.process import carry_out_ask
+from splitter.media.record.protocol import KeepPdf
 from splitter.media.record.render_job import Rendered
 from splitter.media.record.space import SpaceLimits
 from splitter.media.record.verify import examine
@@ -169,9 +171,14 @@ class TestBeside:
         stage.studio.keep("still", "call-1", 1, b"a picture")
         stage.studio.keep("photo", "call-1", 1, b"a photo")
         stage.studio.keep("photo", "call-1", 1, b"again")
+        carry_out_ask(KeepPdf("call-1", 2, b"a PDF"), stage.studio)
         stage.studio.end("call-1")
         (row,) = search(stage.folder, RecordingQuery())
-        assert [(one.number, one.kind, one.size) for one in row.beside] == [(1, "still", 9), (2, "photo", 7)]
+        assert [(one.number, one.kind, one.size) for one in row.beside] == [
+            (1, "still", 9),
+            (2, "photo", 7),
+            (3, "pdf", 5),
+        ]
         assert wrong(stage) == []
         (stage.folder / row.beside[1].path).write_bytes(b"another")
         assert "was changed" in wrong(stage)[0]

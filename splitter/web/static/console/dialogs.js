@@ -319,12 +319,14 @@ export function confirmLeave(act) {
 /** @param {import("./entry.js").Still} still */
 export function openStill(still) {
   const time = timeOfDay(still.at);
-  const image = make("img", { class: "still-large", src: still.url, alt: t("still.of", { time }) });
+  const paper = still.kind === "pdf";
+  const title = t(paper ? "file.of" : "still.of", { time });
+  const shown = paper ? make("p", { class: "unchecked", text: t("file.unchecked") }) : make("img", { class: "still-large", src: still.url, alt: title });
   const close = make("button", { type: "button", text: t("dialog.close"), onclick: closeDialog });
   const download = make("a", { class: "button", href: still.url, download: still.file, text: t("still.download") });
-  open(t("still.of", { time }), [image, make("div", { class: "actions" }, close, download)], {
-    focus: download,
-    large: true,
+  open(title, [shown, make("div", { class: "actions" }, close, download)], {
+    focus: paper ? close : download,
+    large: !paper,
     kind: "still",
   });
 }

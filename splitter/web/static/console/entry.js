@@ -8,7 +8,7 @@ import { fault, has, plainly, t } from "./texts.js";
 /** @typedef {import("../sdk/splitter.js").CallView} CallView */
 /** @typedef {import("../sdk/splitter.js").Notice} Notice */
 /** @typedef {{at: number, key: string, values: () => Record<string, string|number>, more: string, tone: string}} Remark */
-/** @typedef {{at: number, url: string, file: string}} Still */
+/** @typedef {{at: number, url: string, file: string, kind: "png"|"jpg"|"pdf"}} Still */
 
 const MOST_REMARKS = 200;
 const SUMMARY_S = 60;
@@ -45,6 +45,7 @@ const TONES = {
   "transferred": "good",
   "transfer-failed": "warn",
   "no-video-client": "warn",
+  file: "warn",
   "binding-unclear": "warn",
 };
 
@@ -150,14 +151,15 @@ export class Entry {
     if (media.state === "failed") this.remark(now, "log.failed", () => ({ why: fault(media) }), "bad");
   }
 
-  /** @param {import("../sdk/splitter.js").Snapshot} still @param {"png"|"jpg"} [kind]  jpg: a photo of the caller */
+  /** @param {import("../sdk/splitter.js").Snapshot} still @param {"png"|"jpg"|"pdf"} [kind]  jpg, pdf: of the caller */
   keep(still, kind = "png") {
     const day = new Date(still.takenAt * 1000);
     const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
     const date = `${day.getFullYear()}${two(day.getMonth() + 1)}${two(day.getDate())}`;
     const time = `${two(day.getHours())}${two(day.getMinutes())}${two(day.getSeconds())}`;
     const number = (numberOf(this.call.view) || this.id).replace(/[^0-9A-Za-z]/g, "");
-    const kept = { at: still.takenAt, url: URL.createObjectURL(still.blob), file: `${number}-${date}-${time}.${kind}` };
+    const blob = kind === "pdf" ? still.blob.slice(0, still.blob.size, "application/octet-stream") : still.blob; // never opened here
+    const kept = { at: still.takenAt, url: URL.createObjectURL(blob), file: `${number}-${date}-${time}.${kind}`, kind };
     this.stills.push(kept);
     if (kind === "png") this.remark(still.takenAt, "log.still");
     return kept;

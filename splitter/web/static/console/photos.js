@@ -1,5 +1,5 @@
 // @ts-check
-/** Photos that the caller has sent stand among the screenshots, to be looked at and downloaded. */
+/** Photos that the caller has sent stand among the screenshots, to be looked at and downloaded; a PDF, to be downloaded. */
 
 import { backoffMs, SplitterError } from "../sdk/http.js";
 
@@ -20,7 +20,8 @@ export async function followPhotos(entry, shown) {
 /** @param {Entry} entry @param {number} number @param {() => void} shown @param {number} tries  before this one */
 async function fetchPhoto(entry, number, shown, tries) {
   try {
-    entry.keep(await entry.call.photo(number), "jpg");
+    const sent = await entry.call.photo(number);
+    entry.keep(sent, sent.blob.type === "application/pdf" ? "pdf" : "jpg");
     shown();
   } catch (error) {
     const { status } = SplitterError.of(error);

@@ -183,8 +183,8 @@ function renderStills(entry, doing) {
     if (!entry.stills.length) return [make("li", { class: "muted", text: t("still.none") })];
     return [...entry.stills].reverse().map((still) => {
       const time = timeOfDay(still.at);
-      const attributes = { type: "button", "data-key": still.url, "aria-label": t("still.open", { time }) };
-      const image = make("img", { src: still.url, alt: "" });
+      const attributes = { type: "button", "data-key": still.url, "aria-label": t(still.kind === "pdf" ? "file.open" : "still.open", { time }) };
+      const image = still.kind === "pdf" ? make("span", { class: "paper", text: "PDF" }) : make("img", { src: still.url, alt: "" });
       return make("li", {}, make("button", { ...attributes, onclick: () => doing.open(still) }, image, time));
     });
   });

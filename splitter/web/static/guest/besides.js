@@ -21,15 +21,15 @@ export class Besides extends EventTarget {
   #photo;
   #entered = false;
 
-  /** @param {Pick<Gateway, "request">} gateway @param {string} callId @param {"guest"|"expert"} kind @param {boolean} rated */
-  constructor(gateway, callId, kind, rated) {
+  /** @param {Pick<Gateway, "request">} gateway @param {string} callId @param {"guest"|"expert"} kind @param {{rating: boolean, files?: string[]}} page */
+  constructor(gateway, callId, kind, page) {
     super();
     this.#chat = new Chat(gateway, callId);
     this.#panel = new ChatPanel(kind, text);
     this.#panel.take(this.#chat);
     this.#where = kind === "guest" ? new Whereabouts(gateway, callId) : null;
-    this.#rating = kind === "guest" && rated ? new Rating(gateway, callId) : null;
-    this.#photo = kind === "guest" ? new PhotoSender(gateway, callId) : null;
+    this.#rating = kind === "guest" && page.rating ? new Rating(gateway, callId) : null;
+    this.#photo = kind === "guest" ? new PhotoSender(gateway, callId, page.files ?? ["photo"]) : null;
     for (const one of [this.#panel, this.#where, this.#photo]) one?.addEventListener("change", () => this.dispatchEvent(new Event("change")));
     byId("locate").addEventListener("click", () => this.#where?.toggle());
   }
@@ -53,7 +53,7 @@ export class Besides extends EventTarget {
     byId("talk").classList.toggle("unread", unread > 0);
     button("locate", inside && where ? text(where.sharing ? "location.stop" : "location") : "");
     byId("locate").setAttribute("aria-pressed", String(where?.sharing ?? false));
-    button("photo", inside && this.#photo ? text("photo") : "");
+    button("photo", inside && this.#photo?.label ? text(this.#photo.label) : "");
     byId("photo").toggleAttribute("disabled", this.#photo?.sending ?? false);
     const notes = inside ? [where?.trouble || (where?.sharing ? "location.shared" : ""), this.#photo?.state ?? ""].filter(Boolean) : [];
     say("note", notes.map((note) => text(note)).join(" "));

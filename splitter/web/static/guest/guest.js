@@ -99,7 +99,7 @@ class Guest {
       speakTo(login.kind);
       this.#place ??= this.#placeIn(login.call_id, login.kind);
       showOperator(login.page);
-      this.#besides ??= this.#besidesOf(login.call_id, login.kind, login.page.rating);
+      this.#besides ??= this.#besidesOf(login.call_id, login.kind, login.page);
       this.#feed ??= this.#feedOf(login.call_id);
       this.#draw();
       this.#checkPath();
@@ -133,9 +133,9 @@ class Guest {
     return place;
   }
 
-  /** @param {string} callId @param {"guest"|"expert"} kind @param {boolean} rated */
-  #besidesOf(callId, kind, rated) {
-    const besides = new Besides(this.#gateway, callId, kind, rated);
+  /** @param {string} callId @param {"guest"|"expert"} kind @param {{rating: boolean, files?: string[]}} page */
+  #besidesOf(callId, kind, page) {
+    const besides = new Besides(this.#gateway, callId, kind, page);
     besides.addEventListener("change", () => this.#draw());
     return besides;
   }

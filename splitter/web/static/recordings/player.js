@@ -10,7 +10,7 @@ import { clock, has, moment, t } from "./texts.js";
 const RENEW_MS = 30 * 60_000;
 const LOOK_MS = 3000;
 const MARKS = 40;
-const KINDS = ["begun", "paused", "resumed", "ended", "stopped", "still", "photo"];
+const KINDS = ["begun", "paused", "resumed", "ended", "stopped", "still", "photo", "pdf"];
 
 /** @type {any} */ let row = null;
 /** @type {FilmEvent[]} */ let events = [];
@@ -196,18 +196,27 @@ function renderBeside() {
   draw();
 }
 
-/** Show a picture in a tab of its own, and jump to where it was taken. @param {any} file */
+/** Show a picture, or download a PDF, and jump to where it was taken. @param {any} file */
 async function open(file) {
   const at = events.find((event) => event.more.file === file.path.split("/").pop());
   if (at) byId("video").currentTime = at.at;
   const id = row.id;
   const answer = await ask("GET", `beside/${file.number}`);
   if (row?.id !== id) return;
-  const url = URL.createObjectURL(await answer.blob());
+  const blob = await answer.blob();
+  if (file.kind === "pdf") return download(blob, file.path.split("/").pop());
+  const url = URL.createObjectURL(blob);
   const image = make("img", { src: url, alt: t(`beside.${file.kind}`, { at: moment(file.at) }), class: "picture" });
   image.addEventListener("load", () => URL.revokeObjectURL(url));
   document.getElementById("picture")?.remove();
   byId("beside").after(make("div", { id: "picture" }, image));
+}
+
+/** Put a file of a stranger on the disk; never open it here. @param {Blob} blob @param {string} name */
+function download(blob, name) {
+  const url = URL.createObjectURL(blob.slice(0, blob.size, "application/octet-stream"));
+  make("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 /** Hear both sides, or one. */

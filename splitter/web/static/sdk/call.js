@@ -216,7 +216,10 @@ export class CallHandle extends EventTarget {
     await this.splitter.request("POST", `${this.#path}/recording`, { json: { action } });
   }
 
-  /** A photo that the caller has sent (JPEG); `view.photos` says how many there are. @param {number} number @returns {Promise<Snapshot>} */
+  /**
+   * A photo that the caller has sent (JPEG), or a PDF, which nobody has checked; `view.photos` says how many there are.
+   * @param {number} number @returns {Promise<Snapshot>}
+   */
   async photo(number) {
     const location = `${this.#path}/photos/${number}`;
     const response = await this.splitter.request("GET", location, { limitMs: 60_000 });
