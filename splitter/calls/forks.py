@@ -33,7 +33,7 @@ class CallForks:
         said: Callable[[str, str, bool], None],
         wanted: Callable[[str, str], None],
     ) -> None:
-        self._to = f.ForkPlace(settings.url, settings.token, settings.ca, settings.pictures)
+        self._to = place_of(settings)
         self.link = link
         self._said, self._wanted = said, wanted
         self._paused: dict[str, bool] = {}  # by recording, of all that are wanted
@@ -96,6 +96,7 @@ class CallForks:
         """The fork of a recording is so now."""
         before = self._seen.pop(recording, _NOTHING)
         metrics.FORK_FRAMES.labels("sent").inc(max(0, seen.sent - before.sent))
+        metrics.FORK_STREAMS_LEFT_OUT.inc(max(0, seen.left_out - before.left_out))
         metrics.FORK_FRAMES.labels("dropped").inc(max(0, seen.dropped - before.dropped))
         if seen.state is not f.ForkState.ENDED:
             self._seen[recording] = seen
@@ -124,6 +125,20 @@ class CallForks:
 
 _DOWN = f.ForkState.DOWN
 _NOTHING = f.ForkSeen(f.ForkState.OPENING, "")
+
+
+def place_of(settings: ForkSettings) -> f.ForkPlace:
+    """Where forks go, and what they have, as the forwarder is told."""
+    return f.ForkPlace(
+        settings.url,
+        settings.token,
+        settings.ca,
+        settings.pictures,
+        settings.voices,
+        16_000 if settings.wideband else 8000,
+        settings.stills,
+        settings.still_every_s,
+    )
 
 
 def told_of(view: CallView) -> dict[str, Any]:

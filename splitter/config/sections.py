@@ -80,3 +80,7 @@ def check_fork(table: Table, settings: ForkSettings) -> None:
     """Voices go in clear only where that is said."""
     if settings.url.startswith("ws:") and not settings.insecure:
         table.problem("url", "is not encrypted: others on the way could listen", "use wss://, or insecure = true")
+    if settings.url and settings.voices == settings.pictures == "none":
+        table.problem("voices", "neither voices nor pictures are sent", "name some of them, or remove the url")
+    if settings.url and settings.pictures == "none" and settings.stills != "none":
+        table.problem("stills", "no pictures are sent that they could be of", 'add pictures = "caller", or "all"')

@@ -65,6 +65,11 @@ FORK_FRAMES = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+FORK_STREAMS_LEFT_OUT = Counter(
+    "splitter_fork_streams_left_out_total",
+    "Voices, pictures and stills that a fork does not send, since its call has more than 32.",
+    registry=REGISTRY,
+)
 FORKS_FAILED = Counter(
     "splitter_forks_failed_total",
     "Forks whose connection could not be made, or broke; tries that fail for the same reason count once.",

@@ -79,7 +79,7 @@ class Scene:
             "splitter",
             lambda: self.recordings,
         )
-        fork = ForkSettings("wss://asr.example/calls", "secret", "caller")
+        fork = ForkSettings("wss://asr.example/calls", "secret", pictures="caller")
 
         def link_of(host: str, on_back: Any, on_trouble: Any, on_lines: Any, on_wanted: Any) -> Any:
             self.on_back, self.on_trouble = on_back, on_trouble

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from splitter.lab.handset import HandsetSettings
 from splitter.lab.picture import read
@@ -21,7 +24,10 @@ TABLES = """
 [fork]
 url = "{url}"
 token = "secret"
+wideband = true
 pictures = "caller"
+stills = "too"
+still_every_s = 2
 insecure = true
 
 [recording]
@@ -51,12 +57,15 @@ async def test_voices_and_the_picture_reach_who_listens_over_a_restart() -> None
         for id, stream in streams.items():
             if stream["kind"] == "voice":
                 assert one.of(id), one.words
-                tones[stream["name"]] = round(pitch(samples_of(one.of(id))[-16_000:]), -1)
+                tones[stream["name"]] = round(pitch(samples_of(one.of(id))[-32_000:], 16_000), -1)
         assert tones == {"caller": CALLER_HZ, "centre": AGENT_HZ}
         (picture,) = [id for id, stream in streams.items() if stream["kind"] == "picture"]
         decoder = av.CodecContext.create("h264", "r")
         shown = [made for frame in one.of(picture) for made in decoder.decode(av.Packet(frame[4]))]
         readings = [read(made.to_ndarray(format="gray").astype(np.uint8)) for made in shown]
+        (still,) = [id for id, stream in streams.items() if stream["kind"] == "still"]
+        looked = [read(np.asarray(Image.open(io.BytesIO(frame[4])).convert("L"))) for frame in one.of(still)]
+        assert {reading.sender for reading in looked if reading is not None} == {CALLER} and len(looked) > 1
         assert {reading.sender for reading in readings if reading is not None} == {CALLER} and len(readings) > 12
     finally:
         await listener.stop()

@@ -7,6 +7,7 @@ Layout
     lines      the lines of one recording, and their sockets
     forks      recordings that others listen to, by WebSocket ([0049])
     fork       one of them; fork_queue, fork_streams, fork_sender: what waits, its streams, its connection
+    still_maker  stills for forks, by a process of their own (`media/stills`)
     settings   where forks go
     forwarder  all of them: what taps send, and what the gateway asks
     process    the forwarder's process

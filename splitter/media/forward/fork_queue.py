@@ -66,7 +66,7 @@ class ForkQueue:
         if frame.stands_alone:
             self._cut.discard(frame.stream)
         if not self.is_open or frame.stream in self._cut:
-            self._count(frame)
+            self.miss(frame.stream)
             if not frame.stands_alone:
                 self._cut.add(frame.stream)
             return not self.is_open
@@ -76,6 +76,11 @@ class ForkQueue:
         self._make_room()
         self._wake()
         return frame.stream not in self._cut
+
+    def miss(self, stream: int) -> None:
+        """Count a frame that was to be, and could not be made."""
+        self.dropped += 1
+        self._untold[stream] += 1
 
     def pop(self) -> bytes | str | None:
         """Take out what is to be sent next; None where nothing waits."""
@@ -101,13 +106,9 @@ class ForkQueue:
         for frame in frames:
             self._cut.add(frame.stream)
             if count:
-                self._count(frame)
+                self.miss(frame.stream)
 
     # ---- inside ----------------------------------------------------------------------------------------------------
-
-    def _count(self, frame: ForkFrame) -> None:
-        self.dropped += 1
-        self._untold[frame.stream] += 1
 
     def _make_room(self) -> None:
         if self._bytes <= self._limit_bytes and self._frames <= _FRAMES_LIMIT:
@@ -125,7 +126,7 @@ class ForkQueue:
             if self._bytes > most_bytes or self._frames > most_frames or item.stream in cut:
                 self._bytes -= len(item.data)
                 self._frames -= 1
-                self._count(item)
+                self.miss(item.stream)
                 cut.add(item.stream)
             else:
                 kept.append(item)

@@ -7,6 +7,7 @@ begin, on one clock for all streams.
 from __future__ import annotations
 
 import struct
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from splitter.media.forward.payloads import USUAL
 from splitter.media.record.batch import Described, PicturePacket
 from splitter.media.record.clock import StreamClock
 from splitter.media.record.pictures import PictureMaker, turned
-from splitter.media.voice.codecs import PAYLOAD_LIMIT, VoiceDecoder, decoder_of
+from splitter.media.voice.codecs import PAYLOAD_LIMIT, WIDE, VoiceDecoder, decoder_of, wide_decoder_of
 from splitter.rtp import packet, rtcp
 from splitter.rtp.reorder import OrderedPacket, Reorder, begins_anew
 from splitter.rtp.rtcp import SenderReport
@@ -35,18 +36,28 @@ def frame(number: int, flags: int, degrees: int, after_s: float, data: bytes, st
     return ForkFrame(number, stands_alone, head + data)
 
 
+def shape_of(number: int, what: Described, form: dict[str, object]) -> dict[str, object]:
+    """A stream as its receiver is told of it."""
+    return {"id": number, "name": what.name, **form}
+
+
 class ForkedVoice:
-    """A voice, decoded to 8000 samples a second.
+    """A voice, decoded.
 
     Args:
-        number: of the stream. began: when the fork did, in seconds of the steady clock.
+        number: of the stream; None: it is not sent, and only tells when its picture was.
+        began: when the fork did, in seconds of the steady clock.
+        rate: samples a second that are sent: 8000, or 16 000 of whatever was spoken.
 
     Attributes:
         unavailable: encodings that nobody here can decode, not yet told.
+        wide: it was spoken with more than 8000 samples a second; None: not known yet.
     """
 
-    def __init__(self, number: int, what: Described, began: float) -> None:
+    def __init__(self, number: int | None, what: Described, began: float, rate: int = 8000) -> None:
         self.number, self.what = number, what
+        self.rate = rate
+        self.wide: bool | None = None
         self._began = began
         self.clock = StreamClock(8000)
         self._order = Reorder(_WAIT_S)
@@ -56,9 +67,12 @@ class ForkedVoice:
         self.unavailable: list[str] = []
 
     @property
-    def shape(self) -> dict[str, object]:
-        """The form in which it is sent."""
-        return {"kind": "voice", "format": "pcm_s16le", "rate": 8000, "channels": 1}
+    def shapes(self) -> list[dict[str, object]]:
+        """The stream that it is sent as; none where it is not."""
+        form: dict[str, object] = {"kind": "voice", "format": "pcm_s16le", "rate": self.rate, "channels": 1}
+        if self.rate != 8000 and self.wide is not None:
+            form["band"] = "wide" if self.wide else "narrow"
+        return [] if self.number is None else [shape_of(self.number, self.what, form)]
 
     def take(self, data: bytes, at: float) -> list[ForkFrame]:
         """Take a packet of RTP; returns what there is to send with it. Keys are never sent (RFC 4733)."""
@@ -83,16 +97,19 @@ class ForkedVoice:
         encoding = next((known for known in self.what.encodings or USUAL if known[0] == payload_type), None)
         if encoding is None or payload_type in self.what.digits or not 0 < len(payload) <= PAYLOAD_LIMIT:
             return None
-        codec = self._codec(encoding)
-        if codec is None:
+        codec = self._codec(encoding) if self.number is not None else None
+        if codec is None and self.number is not None:
             return None
         self.clock.follow(encoding[2] if 0 < encoding[2] <= _RATE_MOST else 8000)
         placed = self.clock.place(one.timestamp, at)
+        if codec is None or self.number is None:
+            return None
         try:
             samples = codec.decode(payload)
         except ValueError:
             return None
         pcm = np.clip(np.rint(samples), -32768, 32767).astype("<i2").tobytes()
+        self.wide = encoding[1].upper() in WIDE
         flags = GAP if one.gap else 0
         return frame(self.number, flags, 0, placed - self._began, pcm, True) if pcm else None
 
@@ -100,7 +117,8 @@ class ForkedVoice:
         if encoding not in self._codecs:
             number, name, rate, channels, fmtp = encoding
             try:
-                self._codecs[encoding] = decoder_of(VoiceFormat(name, number, rate, channels, fmtp=fmtp))
+                make = decoder_of if self.rate == 8000 else wide_decoder_of
+                self._codecs[encoding] = make(VoiceFormat(name, number, rate, channels, fmtp=fmtp))
             except LocalError:
                 self._codecs[encoding] = None
                 self.unavailable.append(name)
@@ -113,34 +131,52 @@ class ForkedVoice:
                 self.clock.report(message.ntp, message.rtp)
 
 
+class ForkedUnit(NamedTuple):
+    """A whole access unit, with start codes, and what its head says."""
+
+    key: bool
+    flags: int
+    degrees: int
+    after_s: float
+    data: bytes
+
+
 class ForkedPicture:
-    """A picture, as whole access units.
+    """A picture, as whole access units, as stills, or as both.
 
     Args:
+        number: of its stream; None: it has stills alone. still_number: of those; None: it has none.
         leader: the voice of the same sender; see `StreamClock`.
 
     Attributes:
         broken: pictures that miss a part, which are left out.
+        still_at: the next still is due.
+        making: a still of it is being made.
     """
 
-    def __init__(self, number: int, what: Described, began: float, leader: ForkedVoice | None) -> None:
-        self.number, self.what = number, what
+    def __init__(
+        self, number: int | None, still_number: int | None, what: Described, began: float, leader: ForkedVoice | None
+    ) -> None:
+        self.number, self.still_number, self.what = number, still_number, what
         self._began = began
         self.clock = StreamClock(90_000, leader.clock if leader is not None else None)
         self._maker = PictureMaker()
         self._generation = -1
         self._gap = False
+        self.still_at = float("-inf")
+        self.making = False
 
     @property
     def broken(self) -> int:
         return self._maker.broken
 
     @property
-    def shape(self) -> dict[str, object]:
-        """The form in which it is sent."""
-        return {"kind": "picture", "format": "h264-annexb"}
+    def shapes(self) -> list[dict[str, object]]:
+        """The streams that it is sent as."""
+        forms = ((self.number, "picture", "h264-annexb"), (self.still_number, "still", "jpeg"))
+        return [shape_of(id, self.what, {"kind": kind, "format": form}) for id, kind, form in forms if id is not None]
 
-    def take(self, one: PicturePacket, at: float) -> list[ForkFrame]:
+    def take(self, one: PicturePacket, at: float) -> list[ForkedUnit]:
         """Take a packet; returns the pictures that are whole with it."""
         if one.generation != self._generation:
             self._generation = one.generation
@@ -152,9 +188,13 @@ class ForkedPicture:
             self._gap = False
             after_s = self.clock.place(picture.timestamp, picture.arrived) - self._began
             degrees = turned(self._maker.orientation)
-            made.append(frame(self.number, flags, degrees, after_s, annex_b(picture.data), picture.key))
+            made.append(ForkedUnit(picture.key, flags, degrees, after_s, annex_b(picture.data)))
         self._gap = self._gap or self._maker.broken != broken
         return made
+
+    def wants_still(self, now: float) -> bool:
+        """Whether a still is due."""
+        return self.still_number is not None and not self.making and now >= self.still_at
 
 
 def annex_b(data: bytes) -> bytes:

@@ -11,6 +11,7 @@ from splitter.core.errors import PeerError
 from splitter.media.forward import protocol as p
 from splitter.media.forward.fork import MediaFork
 from splitter.media.forward.fork_queue import MEDIA_LIMIT_BYTES, ForkQueue
+from splitter.media.forward.still_maker import StillMaker
 from splitter.media.record.batch import Described, TapPiece
 
 _FORKS_LIMIT = 2000
@@ -43,7 +44,7 @@ class _Way:
         """Tell how it is."""
         assert self.fork is not None
         queue = self.fork.queue
-        seen = p.ForkSeen(self._seen.state, self._seen.words, queue.sent, queue.dropped)
+        seen = p.ForkSeen(self._seen.state, self._seen.words, queue.sent, queue.dropped, self.fork.left_out)
         self._tell(seen)
 
 
@@ -52,7 +53,7 @@ class Forks:
 
     Args:
         tell: takes what the gateway is to be told. clock, wall: of packets, and of people.
-        limit_bytes: of media that wait for one receiver.
+        limit_bytes: of media that wait for one receiver. stills: makes stills for all of them.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Forks:
         clock: Callable[[], float],
         wall: Callable[[], float],
         limit_bytes: int = MEDIA_LIMIT_BYTES,
+        stills: StillMaker | None = None,
     ) -> None:
         self._tell, self._clock, self._wall, self._limit_bytes = tell, clock, wall, limit_bytes
+        self._stills = stills if stills is not None else StillMaker()
         self._live: dict[str, tuple[MediaFork, _Way]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed = False
@@ -96,7 +99,8 @@ class Forks:
         def wanted(name: str) -> None:
             self._tell(p.ForwarderAnswer(0, recording=recording, key_frame_of=name))
 
-        fork = one.fork = MediaFork(recording, ask.to, ask.call, queue, self._clock(), self._wall(), wanted)
+        began, wall = self._clock(), self._wall()
+        fork = one.fork = MediaFork(recording, ask.to, ask.call, queue, began, wall, wanted, self._stills)
         task = one.sender.begin(fork)
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._done(recording, done, one))
@@ -155,9 +159,11 @@ class Forks:
             self.end(recording, reason)
         if self._tasks:
             await asyncio.wait(tuple(self._tasks), timeout=limit_s)
+        await self._stills.finish()
 
     def close(self) -> None:
         """End all at once."""
         for task in tuple(self._tasks):
             task.cancel()
+        self._stills.close()
         self._live.clear()

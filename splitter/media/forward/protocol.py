@@ -83,12 +83,26 @@ class ForgetRecording(RecorderAsk, frozen=True):
 
 
 class ForkPlace(msgspec.Struct, frozen=True):
-    """Where a fork goes, and the pictures that it has: "none", "caller" or "all"."""
+    """Where a fork goes, and what it has.
+
+    Attributes:
+        voices: "all", "caller", "centre" or "none". rate: samples a second.
+        pictures: "none", "caller" or "all". stills: each as "none", "too" or "only"; still_every_s: and how often.
+    """
 
     url: str
     token: str = ""
     ca: str = ""
     pictures: str = "none"
+    voices: str = "all"
+    rate: int = 8000
+    stills: str = "none"
+    still_every_s: float = 10.0
+
+    def has(self, kind: str, name: str) -> bool:
+        """Whether a stream is among it."""
+        wanted = self.voices if kind == "voice" else self.pictures if kind == "picture" else "none"
+        return wanted in ("all", name)
 
 
 class ForkRecording(RecorderAsk, frozen=True):
@@ -130,12 +144,13 @@ class ForkState(StrEnum):
 
 
 class ForkSeen(msgspec.Struct, frozen=True):
-    """How a fork is, in words too; and frames that were sent, and dropped, since it began."""
+    """How a fork is, in words too; frames that were sent, and dropped, and streams left out, since it began."""
 
     state: ForkState
     words: str
     sent: int = 0
     dropped: int = 0
+    left_out: int = 0
 
 
 class ForwarderCall(msgspec.Struct, frozen=True):

@@ -40,8 +40,16 @@ class ForkSettings:
     Its certificate is verified. docs/fork.md"""
     token: Annotated[str, Key(parse=_parse_token, secret=True, taken=Uptake.RESTART)] = field(default="", repr=False)
     """It is shown this (Authorization: Bearer …); empty: nothing."""
+    voices: Annotated[str, Key(choices=("all", "caller", "centre", "none"), taken=Uptake.RESTART)] = "all"
+    """The voices that it gets: everybody's, one side's alone, or none."""
+    wideband: Annotated[bool, Key(taken=Uptake.RESTART)] = False
+    """Voices have 16 000 samples a second, instead of 8000. What was spoken in 8000 is told to be narrow."""
     pictures: Annotated[str, Key(choices=("none", "caller", "all"), taken=Uptake.RESTART)] = "none"
-    """The pictures that it gets beside the voices, as H.264: none, the caller's, or everybody's."""
+    """The pictures that it gets, as H.264: none, the caller's, or everybody's."""
+    stills: Annotated[str, Key(choices=("none", "too", "only"), taken=Uptake.RESTART)] = "none"
+    """Of these pictures it gets stills (JPEG) too, or those only, one every so many seconds. Each is made of a key
+    frame, which is asked for where none comes by itself: it costs the sender a picture as large as the first one."""
+    still_every_s: Annotated[float, Key(1, 3600, taken=Uptake.RESTART)] = 10.0
     ca: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
     """Authorities that its certificate must come from, a PEM file. Empty: those of the system."""
     insecure: Annotated[bool, Key(taken=Uptake.RESTART)] = False

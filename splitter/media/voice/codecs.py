@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitter.core.errors import LocalError
+from splitter.media.voice import RATE
 from splitter.media.voice.g711 import ALAW, ULAW, Samples
 from splitter.sdp.voice import VoiceFormat
 
@@ -88,5 +89,36 @@ def decoder_of(format: VoiceFormat) -> VoiceDecoder:
 
     try:
         return library.WideAmr(format)
+    except ValueError as error:  # a library without it
+        raise LocalError(f"{format.encoding} cannot be decoded") from error
+
+
+class _Doubled:
+    """A voice of 8000 samples a second, as 16 000: nothing is in it that was not."""
+
+    def __init__(self, decoder: VoiceDecoder) -> None:
+        from splitter.media.voice.library import Interpolator
+
+        self._decoder, self._up = decoder, Interpolator(2)
+
+    def decode(self, payload: bytes | memoryview) -> Samples:
+        """The samples of a payload. Raises ValueError where it is none."""
+        return self._up.take(self._decoder.decode(payload))
+
+
+WIDE = frozenset({"G722", "AMR-WB", "OPUS"})
+"""What carries more than 4 kHz of a voice."""
+
+
+def wide_decoder_of(format: VoiceFormat) -> VoiceDecoder:
+    """Make what decodes a format to 16 000 samples a second. Raises LocalError where nothing does."""
+    if format.encoding not in WIDE:
+        return _Doubled(codec_of(format))
+    from splitter.media.voice import library, opus
+
+    if format.encoding == "OPUS":
+        return opus.OpusDecoder(2 * RATE)
+    try:
+        return library.wide_g722() if format.encoding == "G722" else library.WideAmr(format, 2 * RATE)
     except ValueError as error:  # a library without it
         raise LocalError(f"{format.encoding} cannot be decoded") from error

@@ -87,12 +87,13 @@ class LibraryDecoder:
 
     Args:
         name: of the library.
-        decoded: samples a second that come out of it.
+        decoded: samples a second that come out of it; wanted: those that come out of this.
     """
 
-    def __init__(self, name: str, decoded: int) -> None:
+    def __init__(self, name: str, decoded: int, wanted: int = RATE) -> None:
         self._decoder = _context(name, "r", decoded)
-        self._down = Decimator(decoded // RATE) if decoded != RATE else None
+        self._down = Decimator(decoded // wanted) if decoded != wanted else None
+        self._longest = _LONGEST * wanted // RATE
 
     def decode(self, payload: bytes | memoryview) -> Samples:
         """Read a payload. Raises ValueError."""
@@ -100,7 +101,7 @@ class LibraryDecoder:
         samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
         if self._down is not None and len(samples):
             samples = self._down.take(samples)
-        if len(samples) > _LONGEST:
+        if len(samples) > self._longest:
             raise ValueError("a packet of more voice than there can be in one")
         return samples
 
@@ -124,6 +125,11 @@ class LibraryDecoder:
     def _parts(self, payload: bytes) -> list[bytes]:
         """What of a payload the library takes at a time. Raises ValueError."""
         return [payload]
+
+
+def wide_g722() -> LibraryDecoder:
+    """G.722 as it was spoken: 16 000 samples a second."""
+    return LibraryDecoder("g722", _G722_RATE, _G722_RATE)
 
 
 class LibraryCodec(LibraryDecoder):
@@ -179,9 +185,9 @@ class Amr(LibraryCodec):
 class WideAmr(LibraryDecoder):
     """AMR-WB, which the library only decodes."""
 
-    def __init__(self, format: VoiceFormat) -> None:
+    def __init__(self, format: VoiceFormat, wanted: int = RATE) -> None:
         self._aligned = format.parameters.get("octet-align", "0") == "1"
-        super().__init__("libopencore_amrwb", _WIDE_RATE)
+        super().__init__("libopencore_amrwb", _WIDE_RATE, wanted)
 
     def _parts(self, payload: bytes) -> list[bytes]:
         return amr.frames(payload, self._aligned, wide=True)

@@ -64,19 +64,39 @@ def is_there() -> bool:
         return False
 
 
-class Opus:
+class OpusDecoder:
+    """One stream, read. `rate`: of what comes out. Raises LocalError where there is no libopus."""
+
+    def __init__(self, rate: int = RATE) -> None:
+        library = self._library = _library()
+        reader = library.opus_decoder_create(rate, 1, _FFI.new("int *"))
+        if not reader:
+            raise LocalError("libopus has no coder for us")
+        self._reader = _FFI.gc(reader, library.opus_decoder_destroy)
+        self._longest = LONGEST * rate // RATE
+        self._samples = _FFI.new(f"int16_t[{self._longest}]")
+
+    def decode(self, payload: bytes | memoryview) -> Samples:
+        """Read a payload. Raises ValueError where it is none."""
+        return self._read(bytes(payload), self._longest, False)
+
+    def _read(self, payload: bytes, room: int, fec: bool) -> Samples:
+        count = self._library.opus_decode(self._reader, payload, len(payload), self._samples, room, fec)
+        if count < 0:
+            raise ValueError(f"libopus cannot read this ({count})")
+        return np.frombuffer(_FFI.buffer(self._samples, 2 * count), np.int16).astype(np.float32)
+
+
+class Opus(OpusDecoder):
     """One stream each way; see `VoiceCodec`. Raises LocalError where there is no libopus."""
 
     def __init__(self, format: VoiceFormat | None = None) -> None:
-        library = self._library = _library()
-        error = _FFI.new("int *")
-        coder = library.opus_encoder_create(RATE, 1, _VOIP, error)
-        reader = library.opus_decoder_create(RATE, 1, error)
-        if not coder or not reader:
+        super().__init__()
+        coder = self._library.opus_encoder_create(RATE, 1, _VOIP, _FFI.new("int *"))
+        if not coder:
             raise LocalError("libopus has no coder for us")
-        self._coder = _FFI.gc(coder, library.opus_encoder_destroy)
-        self._reader = _FFI.gc(reader, library.opus_decoder_destroy)
-        self._payload, self._samples = _FFI.new(f"unsigned char[{_MOST_BYTES}]"), _FFI.new(f"int16_t[{LONGEST}]")
+        self._coder = _FFI.gc(coder, self._library.opus_encoder_destroy)
+        self._payload = _FFI.new(f"unsigned char[{_MOST_BYTES}]")
         self._set(_SET_BITRATE, _BITS_S)
         self._set(_SET_COMPLEXITY, _COMPLEXITY)
         self._set(_SET_INBAND_FEC, 1)
@@ -85,10 +105,6 @@ class Opus:
     def expect_loss(self, percent: int) -> None:
         """Say how much the other side misses: so much room is given to what may be lost."""
         self._set(_SET_LOSS, min(100, max(0, percent)))
-
-    def decode(self, payload: bytes | memoryview) -> Samples:
-        """Read a payload. Raises ValueError where it is none."""
-        return self._read(bytes(payload), LONGEST, False)
 
     def recover(self, payload: bytes, count: int) -> Samples:
         """Make up what was lost right before a payload, with what that has of it (RFC 6716 §2.1.7). Raises ValueError.
@@ -105,12 +121,6 @@ class Opus:
         samples = _FFI.from_buffer("int16_t[]", np.ascontiguousarray(block))
         size = self._library.opus_encode(self._coder, samples, len(block), self._payload, _MOST_BYTES)
         return bytes(_FFI.buffer(self._payload, size)) if size > 0 else b""
-
-    def _read(self, payload: bytes, room: int, fec: bool) -> Samples:
-        count = self._library.opus_decode(self._reader, payload, len(payload), self._samples, room, fec)
-        if count < 0:
-            raise ValueError(f"libopus cannot read this ({count})")
-        return np.frombuffer(_FFI.buffer(self._samples, 2 * count), np.int16).astype(np.float32)
 
     def _set(self, request: int, value: int) -> None:
         self._library.opus_encoder_ctl(self._coder, request, _FFI.cast("int", value))

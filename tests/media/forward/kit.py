@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from splitter.core.errors import LocalError
 from splitter.core.ids import IdSource
 from splitter.media.forward import protocol as f
+from splitter.media.forward.forks import Forks
 from splitter.media.forward.forwarder import CopyForwarder
+from splitter.media.forward.still_maker import StillMaker
 from splitter.media.record import batch
 from splitter.media.record.batch import Described, Kind, PicturePacket
 from splitter.media.record.protocol import RecorderAnswer, RecorderAsk, RecorderCall, write_line
@@ -60,9 +62,10 @@ class Hall:
         """Another forwarder, which knows nothing."""
         self.ports.clear()
         ids = IdSource(random.Random(7))
-        self.forwarder = CopyForwarder(
-            self._open, lambda answer: self.tell(answer), ids, lambda: self.now, lambda: self.now + 1e9
-        )
+        self.stills = StillMaker()
+        around = lambda answer: self.tell(answer), lambda: self.now, lambda: self.now + 1e9
+        forks = Forks(*around, stills=self.stills)
+        self.forwarder = CopyForwarder(self._open, around[0], ids, *around[1:], forks=forks)
 
     def _open(self, hear: Callable[[bytes, str], None]) -> HandPorts:
         self.ports.append(ports := HandPorts(next(self._first), hear))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import av
 import numpy as np
 import pytest
+from av.audio.frame import AudioFrame
+from PIL import Image
 
 from splitter.lab.codec import Encoder, VideoShape
 from splitter.lab.picture import draw, read
@@ -21,6 +25,7 @@ from splitter.media.forward.fork import MediaFork
 from splitter.media.forward.fork_queue import ForkFrame, ForkQueue
 from splitter.media.forward.fork_streams import GAP, KEY, annex_b
 from splitter.media.forward.process import ForwarderProcess
+from splitter.media.forward.still_maker import StillMaker
 from splitter.media.record import batch
 from splitter.media.record.batch import Described, Kind, PicturePacket
 from splitter.media.record.settings import RecordingSettings
@@ -43,10 +48,10 @@ class Scene:
 
     def __init__(self, listener: Listener) -> None:
         self.listener, self.hall = listener, Hall()
-        self.said = 0
+        self.said = self.shown = self.sent = 0
 
-    def begin(self, pictures: str = "none", paused: bool = False, url: str = "") -> None:
-        to = f.ForkPlace(url or self.listener.url, "secret", pictures=pictures)
+    def begin(self, pictures: str = "none", paused: bool = False, url: str = "", **more: Any) -> None:
+        to = f.ForkPlace(url or self.listener.url, "secret", pictures=pictures, **more)
         assert self.hall.ask(f.ForkRecording("c-1", to, CALL, paused)).fault == ""
 
     def voice(self, name: str, *encodings: tuple[int, str, int, int, str]) -> str:
@@ -66,6 +71,18 @@ class Scene:
     def speak(self, name: str, payload: bytes, payload_type: int = 8, step: int = 160) -> None:
         one = packet.Packet(False, payload_type, self.said & 0xFFFF, self.said * step, 7, payload)
         self.hall.piece(name, Kind.RTP, packet.build(one))
+
+    def show(self, pictures: str, count: int, keys: int, sender: int = 3) -> None:
+        """Send so many pictures, twelve a second, each of `keys` a key frame; they lie on their side."""
+        coder = Encoder(VideoShape())
+        for index in range(self.shown, self.shown + count):
+            units = coder.encode(draw(sender, index, index * 80), index * 7500, (index - self.shown) % keys == 0)
+            for unit in units:
+                head = batch.picture_head(PicturePacket(self.sent, index * 7500, 1, unit is units[-1], 1, b""))
+                self.hall.piece(pictures, Kind.PICTURE, head + unit)
+                self.sent += 1
+            self.hall.now += 1 / 12
+        self.shown += count
 
     @property
     def seen(self) -> list[f.ForkSeen]:
@@ -98,6 +115,7 @@ async def scene(listener: Listener) -> AsyncIterator[Scene]:
     one = Scene(listener)
     yield one
     one.hall.forwarder.close()
+    await one.hall.stills.finish()
 
 
 async def connected(scene: Scene) -> None:
@@ -188,6 +206,55 @@ class TestWhatIsHeard:
         assert round(pitch(samples_of(scene.last.of(0))), -1) == 500
         assert scene.last.said("unavailable") == [{"type": "unavailable", "stream": 1, "encoding": "EVS"}]
 
+    async def test_what_was_spoken_wide_is_heard_wide(self, scene: Scene) -> None:
+        coder = wide_coder()
+        caller = scene.voice("caller", (9, "G722", 8000, 1, ""), (8, "PCMA", 8000, 1, ""))
+        scene.begin(rate=16_000)
+        await connected(scene)
+        for _ in range(60):
+            at = np.arange(scene.said * 320, (scene.said + 1) * 320)
+            block = (8000 * np.sin(2 * np.pi * 6000 * at / 16_000)).astype(np.int16)
+            made = AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout="mono")
+            made.sample_rate = 16_000
+            scene.speak(caller, b"".join(bytes(one) for one in coder.encode(made)), 9)
+            scene.said += 1
+            scene.hall.now += 0.02
+        scene.talk({caller: 1000.0}, 60)
+        scene.end()
+        await until(lambda: scene.last.said("stop"))
+        assert [one["stream"].get("band") for one in scene.last.said("stream")] == [None, "wide", "narrow"]
+        assert {stream["rate"] for stream in scene.last.streams().values()} == {16_000}
+        samples = samples_of(scene.last.of(0))
+        assert {len(frame[4]) for frame in scene.last.frames} == {640}
+        tones = [round(pitch(samples[320 * at : 320 * at + 16_000], 16_000), -1) for at in (5, 65)]
+        assert tones == [6000, 1000]
+
+    async def test_one_side_alone(self, scene: Scene) -> None:
+        caller, centre = scene.voice("caller"), scene.voice("centre")
+        scene.begin(voices="centre")
+        await connected(scene)
+        scene.talk({caller: 1000.0, centre: 660.0}, 20)
+        scene.end()
+        await until(lambda: scene.last.said("stop"))
+        assert [one["name"] for one in scene.last.streams().values()] == ["centre"]
+        assert len(scene.last.frames) == 20
+
+    async def test_one_stream_too_many_is_told(self, scene: Scene) -> None:
+        scene.begin()
+        for number in range(34):
+            scene.voice(f"phone-{number}")
+            scene.voice(f"phone-{number}")
+        await connected(scene)
+        scene.end()
+        await until(lambda: scene.last.said("stop"))
+        assert len(scene.last.streams()) == 32
+        assert [(one["name"], one["limit"]) for one in scene.last.said("left-out")] == [
+            ("phone-32", 32),
+            ("phone-33", 32),
+        ]
+        scene.hall.forwarder.send_reports()
+        assert max(seen.left_out for seen in scene.seen) == 2
+
     async def test_nothing_while_paused(self, scene: Scene) -> None:
         caller = scene.voice("caller")
         scene.begin()
@@ -209,14 +276,7 @@ class TestWhatIsSeen:
         picture = scene.hall.describe(Described("c-1", "caller", "picture", 90_000))
         scene.hall.describe(Described("c-1", "desk-1", "picture", 90_000))
         scene.begin("caller")
-        coder, sequence = Encoder(VideoShape()), 0
-        for index in range(10):
-            units = coder.encode(draw(3, index, index * 80), index * 7500, index == 0)
-            for unit in units:
-                head = batch.picture_head(PicturePacket(sequence, index * 7500, 1, unit is units[-1], 1, b""))
-                scene.hall.piece(picture, Kind.PICTURE, head + unit)
-                sequence += 1
-            scene.hall.now += 1 / 12
+        scene.show(picture, 10, 10)
         scene.end()
         await connected(scene)
         await until(lambda: scene.last.said("stop"))
@@ -231,6 +291,70 @@ class TestWhatIsSeen:
         readings = [read(one.to_ndarray(format="gray").astype(np.uint8)) for one in shown]
         assert [(one.sender, one.counter) for one in readings if one is not None] == [(3, at) for at in range(10)]
         assert next(one.key_frame_of for one in scene.hall.told if one.key_frame_of) == "caller"
+
+    async def test_stills_of_key_frames_now_and_then(self, scene: Scene) -> None:
+        picture = scene.hall.describe(Described("c-1", "caller", "picture", 90_000))
+        scene.begin("caller", stills="only", still_every_s=2.0)
+        await connected(scene)
+        for count in (1, 1, 2):  # each begins with a key frame, which is not due the second time
+            scene.show(picture, 14, 14)
+            await until(lambda count=count: len(scene.last.frames) >= count)  # type: ignore[misc]
+        scene.end()
+        await until(lambda: scene.last.said("stop"))
+        assert scene.last.streams() == {0: {"id": 0, "name": "caller", "kind": "still", "format": "jpeg"}}
+        assert [frame[:3] for frame in scene.last.frames] == [(0, KEY, 90)] * 2
+        pictures = [np.asarray(Image.open(io.BytesIO(frame[4])).convert("L")) for frame in scene.last.frames]
+        readings = [read(one) for one in pictures]
+        assert [(one.sender, one.counter) for one in readings if one is not None] == [(3, 0), (3, 28)]
+        assert round((scene.last.frames[1][3] - scene.last.frames[0][3]) / 1e6, 1) == 2.3
+
+    async def test_a_still_is_asked_for_and_one_that_cannot_be_made_is_counted(self, scene: Scene) -> None:
+        made: list[Callable[[bytes], None]] = []
+        scene.hall.stills.ask = lambda key_frame, done: len(made) < 2 and not made.append(done)  # type: ignore[assignment]
+        picture = scene.hall.describe(Described("c-1", "caller", "picture", 90_000))
+        scene.begin("caller", stills="too", still_every_s=1.0)
+        await connected(scene)
+        wanted = len([one for one in scene.hall.told if one.key_frame_of])
+        scene.show(picture, 60, 100)
+        again = len([one for one in scene.hall.told if one.key_frame_of]) - wanted
+        assert len(made) == 1 and again == 0, "one is made, and no other one is wanted before it"
+        made[0](b"")
+        scene.show(picture, 30, 100)
+        assert len([one for one in scene.hall.told if one.key_frame_of]) - wanted == 1
+        made[1](b"")
+        scene.show(picture, 30, 15)
+        scene.end()
+        await until(lambda: scene.last.said("stop"))
+        dropped = [frames for one in scene.last.said("dropped") for frames in one["frames"].items()]
+        assert {number for number, _ in dropped} == {"1"} and sum(count for _, count in dropped) >= 3
+        assert {frame[0] for frame in scene.last.frames} == {0}
+
+    async def test_nothing_of_a_picture_that_was_paused_meanwhile(self, scene: Scene) -> None:
+        made: list[Callable[[bytes], None]] = []
+        scene.hall.stills.ask = lambda key_frame, done: not made.append(done)  # type: ignore[assignment]
+        picture = scene.hall.describe(Described("c-1", "caller", "picture", 90_000))
+        scene.begin("caller", stills="only")
+        await connected(scene)
+        scene.show(picture, 3, 100)
+        scene.begin("caller", paused=True, stills="only")
+        scene.begin("caller", stills="only")
+        made[0](b"a card")
+        scene.end()
+        await until(lambda: scene.last.said("stop"))
+        assert scene.last.frames == []
+
+    async def test_a_process_that_fails_costs_one_still(self) -> None:
+        made: list[bytes] = []
+        maker, key_frame = StillMaker("this"), Encoder(VideoShape()).encode(draw(3, 0, 0), 0, True)
+        assert maker.ask(b"", made.append)
+        await until(lambda: len(made) == 1)
+        await maker.finish()
+        maker = StillMaker()
+        assert maker.ask(b"no picture", made.append) and maker.ask(annex(key_frame), made.append)
+        assert not maker.ask(bytes(5 << 20), made.append)
+        await until(lambda: len(made) == 3)
+        await maker.finish()
+        assert made[:2] == [b"", b""] and made[2][:2] == b"\xff\xd8"
 
     def test_units_get_start_codes(self) -> None:
         assert annex_b(b"\0\0\0\2ab\0\0\0\1c") == b"\0\0\0\1ab\0\0\0\1c"
@@ -413,6 +537,18 @@ class TestOtherSettings:
         await until(lambda: not any("_serve" in str(task.get_coro()) for task in asyncio.all_tasks()))
         await process.close()
         assert [one.recording for one in nobody if isinstance(one, f.EndFork)] == ["c-1"]
+
+
+def annex(units: list[bytes]) -> bytes:
+    return b"".join(b"\0\0\0\1" + unit for unit in units)
+
+
+def wide_coder() -> Any:
+    """G.722, from 16 000 samples a second."""
+    coder = av.CodecContext.create("g722", "w")
+    coder.sample_rate, coder.layout, coder.format = 16_000, "mono", av.AudioFormat("s16")
+    coder.open()
+    return coder
 
 
 def connections_to(port: int | None) -> int:

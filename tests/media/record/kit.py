@@ -193,10 +193,10 @@ def _played(path: Path) -> Iterator[Seen]:
             yield Seen(name, codec, times.get(stream.index, []), samples, lumas.get(stream.index, []))
 
 
-def pitch(samples: np.ndarray) -> float:
+def pitch(samples: np.ndarray, rate: int = RATE) -> float:
     """The loudest tone of some samples, in Hz."""
     spectrum = np.abs(np.fft.rfft(samples.astype(float) * np.hanning(len(samples))))
-    return float(np.argmax(spectrum)) * RATE / len(samples)
+    return float(np.argmax(spectrum)) * rate / len(samples)
 
 
 class HandLink:
