@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,8 +57,10 @@ class Listener:
         app.router.add_get("/calls", self._serve)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)  # else as much as the kernel likes
+        listening.bind(("127.0.0.1", 0))
+        await web.SockSite(self._runner, listening).start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"ws://{host}:{port}/calls?key=hidden"
 
@@ -70,21 +73,21 @@ class Listener:
             raise web.HTTPFound(self.sends_to)
         if self.refuses:
             return web.Response(status=self.refuses)
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
+        answer = web.WebSocketResponse()
+        await answer.prepare(request)
         one = Connection(request.headers.get("Authorization"))
         self.connections.append(one)
         await self.reads.wait()
-        while self.chatters and not socket.closed:
-            await socket.send_str("and so on")
-        async for message in socket:
+        while self.chatters and not answer.closed:
+            await answer.send_str("and so on")
+        async for message in answer:
             if message.type is WSMsgType.TEXT:
                 one.words.append(json.loads(message.data))
             else:
                 one.frames.append((*HEAD.unpack_from(message.data), message.data[HEAD.size :]))
             if self.hang_up_after and len(one.frames) >= self.hang_up_after:
-                await socket.close()
-        return socket
+                await answer.close()
+        return answer
 
 
 def samples_of(frames: list[tuple[int, int, int, int, bytes]]) -> np.ndarray[Any, Any]:
