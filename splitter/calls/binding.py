@@ -113,7 +113,7 @@ class ConnectedLine:
         named: dict[str, str] = {}
         spoke = ""
         for source in self._sources:
-            for user in _users(message, source):
+            for user in _users(message, source, self._memory.others):
                 if self._fits(user):
                     named.setdefault(user, source)
                 elif user.lower() != "anonymous":
@@ -130,22 +130,28 @@ class ConnectedLine:
         return user.isascii() and user.isdigit() and len(user) in _SHORT and user not in self._memory.others
 
 
-def _users(message: Message, source: str) -> Iterator[str]:
-    """The numbers or names that a header gives the other side."""
+def _remote_parties(message: Message, others: frozenset[str]) -> list[str]:
+    """Whom Remote-Party-ID names beside our own caller.
+
+    In a response "calling" is our caller by the draft (§9.1); FreeSWITCH calls whom it has reached so. In a request
+    both words are in use for its sender: the draft means the request's parties, Asterisk and others those of the call.
+    """
+    addresses = [NameAddr.parse(value) for value in message.headers.values("remote-party-id")[:_MOST_VALUES]]
+    if isinstance(message, Request):
+        return [address.user for address in addresses]
+    called = [address.user for address in addresses if (address.params.get("party") or "").lower() != "calling"]
+    return called or [address.user for address in addresses if address.user not in others]
+
+
+def _users(message: Message, source: str, others: frozenset[str]) -> Iterator[str]:
+    """The numbers or names that a header gives the other side; `others`: see LineMemory."""
     with suppress(PeerError):  # a header that cannot be read names nobody
         match source:
             case "p-asserted-identity":
                 for value in message.headers.values(source)[:_MOST_VALUES]:
                     yield NameAddr.parse(value).user
             case "remote-party-id":
-                # In a response "calling" is our own caller. In a request both words are in use for its sender: the
-                # draft means the request's parties, Asterisk and others those of the whole call.
-                other = "calling" if isinstance(message, Response) else ""
-                for value in message.headers.values(source)[:_MOST_VALUES]:
-                    address = NameAddr.parse(value)
-                    party = (address.params.get("party") or "").lower()
-                    if not party or party != other:
-                        yield address.user
+                yield from _remote_parties(message, others)
             case "contact":
                 if (contact := message.contact) is not None:
                     yield contact.user

@@ -72,7 +72,18 @@ class TestSources:
         """draft-ietf-sip-privacy-04 §9.1."""
         assert line().learn_from(response(200, rpid("8001", "party=called"))) == Named("8001", "remote-party-id")
         assert line().learn_from(response(200, rpid("8001"))) == Named("8001", "remote-party-id")
-        assert line().learn_from(response(200, rpid("8001", "party=calling"))) is None
+
+    def test_freeswitch_calls_whom_it_has_reached_calling(self) -> None:
+        """mod_sofia writes party=calling into its responses, for the callee."""
+        said = response(200, rpid("8001", "party=calling", "privacy=off", "screen=no"))
+        assert line().learn_from(said) == Named("8001", "remote-party-id")
+
+    def test_our_own_caller_is_nobody_whom_the_centre_has_reached(self) -> None:
+        """Not even one who is an agent: a call from desk to desk."""
+        caller = rpid("8001", "party=calling")
+        assert line(known=("8001",), others=("8001",)).learn_from(response(200, caller)) is None
+        both = response(200, caller, rpid("8002", "party=called"))
+        assert line().learn_from(both) == Named("8002", "remote-party-id")
 
     @pytest.mark.parametrize("party", ["called", "calling", "CALLED"])
     def test_remote_party_id_of_a_request_by_either_word(self, party: str) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import tomllib
 from contextlib import suppress
 from pathlib import Path
+from xml.etree import ElementTree
 
 import click
 import pytest
@@ -117,6 +118,17 @@ def parse(words: list[str]) -> None:
             name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
             assert command is not None
             context = command.make_context(name, rest, parent=context)
+
+
+class TestXml:
+    """Of a centre that cannot be had here, its configuration is at least well-formed."""
+
+    @pytest.mark.parametrize("file", sorted((ROOT / "sipconf").rglob("*.xml")), ids=lambda file: file.name)
+    def test_is_well_formed(self, file: Path) -> None:
+        root = ElementTree.parse(file).getroot()
+        assert root.tag == "include"
+        for extension in root.iter("extension"):
+            assert "network_addr" in [one.get("field") for one in extension.iter("condition")], "anybody may call it"
 
 
 class TestTranslations:
