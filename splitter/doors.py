@@ -212,6 +212,7 @@ class Doors:
             paths=PathChecks(floor.engine.adapters, settings.media_network, self._ids),
             guests=self.guests,
             photos=self.photos,
+            lender=floor.routing,
             late_ratings=LateRatings(floor.store.save_call, floor.recorder.event, self._bus.publish),
         )
 

@@ -115,11 +115,14 @@ class Call:
             legs={name: record},
             video=CallerVideo(VideoView(supported=facts.video_capable)),
             direction=direction,
+            test=services.routing.is_lent(event.flow),
         )
         if direction is Direction.OUT:
             talk.caller, talk.centre, talk.route = "", name, trunk.name
         call = cls(services, talk)
         call.legs.begin(event)
+        if talk.test:
+            call.note("a test call of splitter probe: nobody has called", kind="state")
         return call
 
     @classmethod

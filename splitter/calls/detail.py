@@ -69,6 +69,7 @@ class CallDetail:
         links: links to browsers, by what became of each: "delivered", "opened", "failed" …
         stays: who else was in it.
         recording: the id of its latest recording; "" where there is none.
+        test: nobody has called, but `splitter probe`.
     """
 
     call_id: str
@@ -105,6 +106,7 @@ class CallDetail:
     caller_leg: LegQuality
     centre_leg: LegQuality
     recording: str = ""
+    test: bool = False
 
 
 def detail_of(view: CallView) -> CallDetail:
@@ -148,6 +150,7 @@ def detail_of(view: CallView) -> CallDetail:
         caller_leg=_quality(view, Side.CALLER),
         centre_leg=_quality(view, Side.CENTRE),
         recording=view.recording.id,
+        test=view.test,
     )
 
 
@@ -203,12 +206,13 @@ _LEGS = ("caller_leg", "centre_leg")
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
-_PLAIN = tuple(one.name for one in fields(CallDetail) if one.name not in (*_LEGS, "recording"))
+_LATER = ("recording", "test")
+_PLAIN = tuple(one.name for one in fields(CallDetail) if one.name not in (*_LEGS, *_LATER))
 
 COLUMNS = (
     *_PLAIN,
     *(f"{leg.removesuffix('_leg')}_{one.name}" for leg in _LEGS for one in fields(LegQuality)),
-    "recording",
+    *_LATER,
 )
 """The first line of a CSV file; new ones may come at its end."""
 
@@ -225,7 +229,7 @@ def to_csv(rows: Iterable[CallDetail], head: bool = True) -> str:
     for row in rows:
         quality = [getattr(getattr(row, leg), one.name) for leg in _LEGS for one in fields(LegQuality)]
         plain = [_cell(name, getattr(row, name)) for name in _PLAIN]
-        writer.writerow([*plain, *map(_text, quality), _harmless(row.recording)])
+        writer.writerow([*plain, *map(_text, quality), *(_cell(name, getattr(row, name)) for name in _LATER)])
     return out.getvalue()
 
 
@@ -237,6 +241,8 @@ def _cell(name: str, value: object) -> str:
         return "; ".join(value)  # type: ignore[arg-type]
     if name.endswith("_at") and isinstance(value, int | float):
         return _time(value)
+    if isinstance(value, bool):
+        return "yes" if value else ""
     return _harmless(value) if isinstance(value, str) else _text(value)
 
 

@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from splitter.calls.settings import Choice, Role, Route, Trunk
 from splitter.core.errors import LocalError, PeerError
-from splitter.core.net import Flow, source_of
+from splitter.core.net import Address, Flow, source_of
 from splitter.sip.uri import user_of
 
 
@@ -38,6 +38,7 @@ class Routing:
         self._former: list[Trunk] = []  # the latest first
         self._known: dict[tuple[str, str, str, int], Trunk | None] = {}
         self._learnt: dict[str, dict[str, float]] = {}
+        self._lent: dict[tuple[str, Address], str] = {}
 
     def adopt(self, trunks: Mapping[str, Trunk], routes: Iterable[Route]) -> None:
         """Go by these from now on; those that were there are former ones until `forget_former`."""
@@ -78,6 +79,8 @@ class Routing:
 
         A port in `peers` counts over UDP alone: a TCP connection comes from any port.
         """
+        if self._lent and (name := self._lent_to(flow)):
+            return self._trunks.get(name)
         port = flow.remote.port if flow.transport == "udp" else 0
         key = (flow.network, flow.transport, flow.remote.host, port)
         if key not in self._known:
@@ -85,6 +88,34 @@ class Routing:
                 self._known.clear()
             self._known[key] = self._find(*key)
         return self._known[key]
+
+    def lend(self, name: str, source: Address) -> Trunk:
+        """Take this source, over UDP, for the trunk of this name until `take_back`: its calls are test calls.
+
+        Raises:
+            LocalError: no trunk where callers come from has this name.
+        """
+        trunk = self._trunks.get(name)
+        if trunk is None or trunk.role is not Role.ACCESS:
+            raise LocalError(f"no trunk of role access is named {name[:40]!r}")
+        self._lent[trunk.network, source] = name
+        return trunk
+
+    def take_back(self, source: Address) -> None:
+        """Know this source no longer than the configuration does."""
+        self._lent = {key: name for key, name in self._lent.items() if key[1] != source}
+
+    def is_lent(self, flow: Flow) -> bool:
+        """True for a source whose calls are test calls."""
+        return bool(self._lent and self._lent_to(flow))
+
+    @property
+    def loans(self) -> int:
+        """The number of sources that are lent a trunk now."""
+        return len(self._lent)
+
+    def _lent_to(self, flow: Flow) -> str:
+        return self._lent.get((flow.network, flow.remote), "") if flow.transport == "udp" else ""
 
     def trunk(self, name: str) -> Trunk:
         """The trunk of this name, be it a former one. Raises LocalError where there is none."""

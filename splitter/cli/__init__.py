@@ -5,6 +5,7 @@ Layout, one file per group:
     init.py       init: a first configuration
     check.py      check: a configuration
     doctor.py     doctor: a configuration, its machine and its neighbours, which examination/ looks at
+    probe.py      probe: a test call through the running gateway
     reference.py  reference: a configuration to begin with
     calls.py      calls, call, hangup
     records.py    calls --ended, as a table, CSV or JSON lines
@@ -49,6 +50,7 @@ COMMANDS = {
     "init": ("splitter.cli.init:init", "Write a first configuration: asks for what nobody else can know."),
     "check": ("splitter.cli.check:check", "Check a configuration file; name every problem, its line and the remedy."),
     "doctor": ("splitter.cli.doctor:doctor", "Say whether this machine and the neighbours will do, with remedies."),
+    "probe": ("splitter.cli.probe:probe", "Make a test call through the running gateway and judge what comes of it."),
     "reference": ("splitter.cli.reference:reference", "Print a configuration file that explains every key."),
     "status": ("splitter.cli.status:status", "Show how the gateway is doing."),
     "calls": ("splitter.cli.calls:calls", "List the calls that are alive, or those that ended."),

@@ -144,6 +144,7 @@ def _facts(view: CallView) -> list[tuple[str, str]]:
         ("state", view.state),
         ("caller", view.caller),
         ("called", view.called),
+        *([("test call", "yes: nobody has called, but splitter probe")] if view.test else []),
         *([("direction", "out: the centre calls")] if view.direction is Direction.OUT else []),
         ("centre", view.route or "-"),
         ("agent", f"{view.extension}  (by {view.bound_by})" if view.extension else "-"),

@@ -23,5 +23,6 @@ Layout, from the bottom up:
     process.py  gateway.py    the centre and the gateway as child processes                            I/O
     stage.py                  all of them, started and ended together                                  I/O
     rows.py  play.py  play_desk.py         `splitter demo --once`                                      I/O
+    probe.py                               `splitter probe`: a call through a gateway that runs         I/O
     show.py  desk.py  demo.py              `splitter demo`, `splitter demo --desk`                     I/O
 """

@@ -9,7 +9,7 @@ outcome = await call.answered()
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from splitter.core.clock import Clock, SystemClock
 from splitter.core.ids import IdSource
@@ -38,6 +38,7 @@ class UserAgent:
         messages: the last messages, "in" or "out" with each.
         on_call: takes incoming calls; without it they get 480.
         driver_type: what runs its SIP.
+        behind: address that the peer names → where it is in fact, on this side of its NAT.
     """
 
     driver_type: type[Driver] = Driver
@@ -51,6 +52,7 @@ class UserAgent:
         self.messages: deque[tuple[str, Message]] = deque(maxlen=_REMEMBERED)
         self.on_call: Callable[[AgentCall, Request], None] | None = None
         self.new_party: Callable[[], CallMedia] | None = None
+        self.behind: Mapping[str, str] = {}
         self._clock = clock or SystemClock()
         self._ids = ids or IdSource()
         self._driver: Driver | None = None
@@ -119,7 +121,8 @@ class UserAgent:
 
     def flow_to(self, uri: str, otherwise: Flow) -> Flow:
         """The flow to a URI with a numeric host; `otherwise` where it has a name."""
-        return self.driver.locate(_NETWORK, uri) or otherwise
+        found = self.driver.locate(_NETWORK, uri) or otherwise
+        return found._replace(remote=found.remote._replace(host=self.behind.get(found.remote.host, found.remote.host)))
 
     def message(self, direction: str, flow: Flow, message: Message, data: bytes) -> None:
         """The driver's tap."""

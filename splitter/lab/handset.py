@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from splitter.core.clock import Clock, SystemClock
@@ -27,6 +27,7 @@ class HandsetSettings:
         video: the test picture; its sender id is the caller's.
         dialect: of the offers.
         consent: what its user says when the other side asks for video.
+        behind: address that the gateway names → where it is in fact, where a NAT stands before it and not before us.
     """
 
     number: str = "13800000000"
@@ -35,6 +36,7 @@ class HandsetSettings:
     video: VideoSettings = field(default_factory=lambda: VideoSettings(sender=1, orientation_id=7))
     dialect: Dialect = field(default_factory=Dialect)
     consent: Consent = field(default_factory=Consent)
+    behind: Mapping[str, str] = field(default_factory=dict)
 
 
 class Handset:
@@ -48,6 +50,7 @@ class Handset:
         self.settings = settings
         self.consent = settings.consent
         self.agent = UserAgent(settings.number, host, clock)
+        self.agent.behind = settings.behind
         self._host = host
         self.clock = clock or SystemClock()
         self._ids = IdSource()
@@ -64,6 +67,7 @@ class Handset:
         self._audio = await AudioStream.open(self._host, tone, settings.listen_hz, self.clock, self._ids)
         self._video = await VideoStream.open(self._host, settings.video, self.clock, self._ids)
         self._party = MediaParty(self._host, settings.dialect, self._audio, self._video, self._ids)
+        self._party.behind = settings.behind
 
     async def stop(self) -> None:
         """Free everything; a call that lives is hung up first."""

@@ -5,6 +5,7 @@ A handset has both, a seat has the picture alone. What the peer's description sa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from splitter.core.errors import PeerError
@@ -47,6 +48,7 @@ class MediaParty:
         descriptions_in: the peer's descriptions, parsed, oldest first.
         video_format: what the peer takes, None while there is no video.
         picture_requests: INFO requests for a key frame.
+        behind: address that the peer's SDP names → where it is in fact, on this side of its NAT.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class MediaParty:
         self.descriptions_in: list[Session] = []
         self.video_format: VideoFormat | None = None
         self.picture_requests = 0
+        self.behind: Mapping[str, str] = {}
         self._host = host
         self.dialect = dialect
         self._audio = audio
@@ -197,7 +200,7 @@ class MediaParty:
         if not media.port or not laws or not self._may_send(remote, index):
             self._audio.disconnect()
             return
-        rtp, rtcp = _addresses(remote, index)
+        rtp, rtcp = self._addresses(remote, index)
         self._audio.connect(rtp, rtcp, laws[0])
 
     def _follow_picture(self, remote: Session, index: int, media: Media) -> None:
@@ -207,17 +210,17 @@ class MediaParty:
         if self.video_format is None or not self._may_send(remote, index):
             self._video.disconnect()
             return
-        rtp, rtcp = _addresses(remote, index)
+        rtp, rtcp = self._addresses(remote, index)
         self._video.connect(rtp, rtcp, self.video_format.payload_type, self.video_format.packetization_mode)
 
     def _may_send(self, remote: Session, index: int) -> bool:
         return remote.flow_of(index) in ("sendrecv", "recvonly")
 
+    def _addresses(self, remote: Session, index: int) -> tuple[Address, Address]:
+        end = remote.address_of(index)
+        host = self.behind.get(end.host, end.host)
+        return Address(host, end.rtp_port), Address(host, end.rtcp_port)
+
 
 def _port(ports: PortPair) -> MediaPort:
     return MediaPort(ports.host, ports.rtp_port, ports.rtcp_port)
-
-
-def _addresses(remote: Session, index: int) -> tuple[Address, Address]:
-    end = remote.address_of(index)
-    return Address(end.host, end.rtp_port), Address(end.host, end.rtcp_port)

@@ -25,10 +25,11 @@ from splitter.lab.rows import (
     STEP_LIMIT_S,
     Deadline,
     Play,
+    clean,
     pictures,
     until,
 )
-from splitter.lab.sight import STILL, Sight
+from splitter.lab.sight import STILL
 from splitter.lab.stage import CALLED
 from splitter.lab.video import VideoSettings
 from splitter.lab.whip import Place, WebSeat, WebSeatSettings
@@ -47,7 +48,7 @@ async def desk_takes_over(play: Play, handset: Handset) -> None:
         sight = handset.video.sight
         await until(lambda: sight.rising(DESK_ID) >= FRAMES and place.sight.rising(CALLER_ID) >= FRAMES)
         play.row("the caller sees the agent's browser", *pictures(sight, DESK_ID))
-        play.row("the browser sees the caller", *_clean(place.sight, CALLER_ID))
+        play.row("the browser sees the caller", *clean(place.sight, CALLER_ID))
         await _snapshot(play, desk, place, handset)
         await _picture(play, desk, place, handset)
     await play.stage.leave(desk)
@@ -103,16 +104,6 @@ async def _joined(play: Play, desk: WebSeat, name: str) -> Place | None:
     words = f"extension {call['extension']}, named by the {call['bound_by']}; {place.name} after "
     play.row(name, bool(call["bound_by"]), f"{words}{place.took_s * 1000:.0f} ms, sealed with {place.cipher}")
     return place
-
-
-def _clean(sight: Sight, sender: int, since: int = 0) -> tuple[bool, str]:
-    """As `pictures`, and nothing frozen, turned or black."""
-    ok, words = pictures(sight, sender, since)
-    if not ok:
-        return False, words
-    seen = sight.senders[sender]
-    faults = f"{seen.repeated} repeated, {seen.rotated} turned, {sight.black} black"
-    return not (seen.repeated or seen.rotated or sight.black), f"{words}; {faults}; {sight.worst_delay_ms} ms old"
 
 
 async def _snapshot(play: Play, desk: WebSeat, place: Place, handset: Handset) -> None:
@@ -172,8 +163,8 @@ async def _ask_for_video(play: Play, desk: WebSeat, place: Place, handset: Hands
     play.row("the caller is asked for video, and accepts", on and video["outcome"] == "accepted", words)
     sight, own = handset.video.sight, place.sight
     await until(lambda: sight.rising(DESK_ID) >= FRAMES and own.rising(SECOND_CALLER_ID) >= FRAMES)
-    at_caller, caller_words = _clean(sight, DESK_ID)
-    at_desk, desk_words = _clean(own, SECOND_CALLER_ID)
+    at_caller, caller_words = clean(sight, DESK_ID)
+    at_desk, desk_words = clean(own, SECOND_CALLER_ID)
     play.row("then both see each other", at_caller and at_desk, f"caller: {caller_words}; desk: {desk_words}")
 
 

@@ -52,6 +52,16 @@ def pictures(sight: Sight, sender: int, since: int = 0) -> tuple[bool, str]:
     return seen.rising - since >= FRAMES and seen.backward == 0, words
 
 
+def clean(sight: Sight, sender: int, since: int = 0) -> tuple[bool, str]:
+    """Tell the same as `pictures`, and that nothing was frozen, turned or black."""
+    ok, words = pictures(sight, sender, since)
+    if not ok:
+        return False, words
+    seen = sight.senders[sender]
+    faults = f"{seen.repeated} repeated, {seen.rotated} turned, {sight.black} black"
+    return not (seen.repeated or seen.rotated or sight.black), f"{words}; {faults}; {sight.worst_delay_ms} ms old"
+
+
 class Deadline:
     """A time from now on."""
 

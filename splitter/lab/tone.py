@@ -98,6 +98,16 @@ def decode(coded: bytes, law: int) -> Samples:
 # ---- hearing ------------------------------------------------------------------------------------------------------
 
 
+def is_loud(samples: Samples) -> bool:
+    """True for anything but silence."""
+    signal = samples.astype(np.float64)
+    return not _is_quiet(float(np.dot(signal, signal)), len(signal))
+
+
+def _is_quiet(energy: float, count: int) -> bool:
+    return energy < _QUIET_RMS**2 * count
+
+
 def heard(samples: Samples, frequencies_hz: Iterable[float]) -> float | None:
     """Which of these frequencies fills the frame; None for silence, noise or a tone that is not among them.
 
@@ -105,7 +115,7 @@ def heard(samples: Samples, frequencies_hz: Iterable[float]) -> float | None:
     """
     signal = samples.astype(np.float64)
     energy = float(np.dot(signal, signal))
-    if energy < _QUIET_RMS**2 * len(signal):
+    if _is_quiet(energy, len(signal)):
         return None
     at = np.arange(len(signal))
     best, best_share = None, _SHARE
@@ -137,10 +147,12 @@ class Hearing:
     Attributes:
         expected: frequencies listened for.
         stretches: in order; a stretch shorter than three frames is taken as part of the one before it.
+        loud_s: the time in which there was any sound.
     """
 
     expected: tuple[float, ...]
     stretches: list[Stretch] = field(default_factory=list)
+    loud_s: float = 0.0
     _candidate: Stretch | None = None
     _rest: Samples = field(default_factory=lambda: silence(0))
 
@@ -149,7 +161,9 @@ class Hearing:
         joined = np.concatenate((self._rest, samples))
         whole = len(joined) // FRAME_SAMPLES * FRAME_SAMPLES
         for start in range(0, whole, FRAME_SAMPLES):
-            self._frame(heard(joined[start : start + FRAME_SAMPLES], self.expected))
+            frame = joined[start : start + FRAME_SAMPLES]
+            self.loud_s += FRAME_S * is_loud(frame)
+            self._frame(heard(frame, self.expected))
         self._rest = joined[whole:]
 
     def seconds(self, tone: float) -> float:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,12 +40,13 @@ class DeskFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WebSeatSettings:
-    """The agent at a desk. `sender` is its id in the test picture."""
+    """The agent at a desk. `sender` is its id in the test picture; `behind` as of a handset."""
 
     user: str = "2001"
     sender: int = 8
     shape: VideoShape = field(default_factory=VideoShape)
     client: str = "lab-desk"
+    behind: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +130,26 @@ class WebSeat:
         Raises:
             DeskFailed: the login was refused.
         """
-        self._api = api
-        self._http = aiohttp.ClientSession(connector=self._connector, timeout=aiohttp.ClientTimeout(total=_ASK_LIMIT_S))
+        self.open(api)
         reply = await self.ask("POST", "/v1/login", json={"user": self.settings.user, "password": password})
         if not reply.accepted:
             raise DeskFailed(f"the login was refused: {reply.in_words()}")
         self._token, self.extension = reply.body["token"], reply.body["extension"]
         async with asyncio.timeout(_LOGIN_LIMIT_S):
-            socket = await self._http.ws_connect(
+            socket = await self._session.ws_connect(
                 f"{api}/v1/events?client={self.settings.client}", protocols=("splitter.v1", f"bearer.{self._token}")
             )
         self._start(self._listen(socket))
+
+    def open(self, api: str) -> None:
+        """Know where the API is; nothing is asked yet. Where it trusts whoever reaches it, nobody has to log in."""
+        self._api = api
+        self._http = aiohttp.ClientSession(connector=self._connector, timeout=aiohttp.ClientTimeout(total=_ASK_LIMIT_S))
+
+    async def join(self, call_id: str) -> Place | None:
+        """Join a call that need not be our own; None where we are refused, see `refusals`."""
+        await self._join(call_id, self.clock.now())
+        return self.place
 
     async def stop(self) -> None:
         """Leave the call and go offline."""
@@ -162,11 +172,15 @@ class WebSeat:
 
     async def ask(self, method: str, path: str, **more: Any) -> ApiReply:
         """Ask the API; `more` is aiohttp's: json, data, headers."""
-        assert self._http is not None, "not started"
         headers = {**({"Authorization": f"Bearer {self._token}"} if self._token else {}), **more.pop("headers", {})}
-        async with self._http.request(method, self._api + path, headers=headers, **more) as response:
+        async with self._session.request(method, self._api + path, headers=headers, **more) as response:
             body = await response.json() if response.content_type == "application/json" else await response.read()
             return ApiReply(response.status, body, dict(response.headers))
+
+    @property
+    def _session(self) -> aiohttp.ClientSession:
+        assert self._http is not None, "not started"
+        return self._http
 
     # ---- events ----
 
@@ -233,7 +247,8 @@ class WebSeat:
         if not reply.accepted:
             self.refusals.append(reply.in_words())
             return ""
-        await peer.setRemoteDescription(RTCSessionDescription(reply.body.decode(), "answer"))
+        answer = _here(reply.body.decode(), self.settings.behind)
+        await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         await connected.wait()
         return reply.headers["Location"]
 
@@ -280,6 +295,13 @@ class Camera(MediaStreamTrack):
         frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
         frame.pts, frame.time_base = int(now * CLOCK_RATE), VIDEO_TIME_BASE
         return frame
+
+
+def _here(answer: str, behind: Mapping[str, str]) -> str:
+    """An answer whose candidates are where they are in fact."""
+    for named, host in behind.items():
+        answer = answer.replace(f" {named} ", f" {host} ")
+    return answer
 
 
 def _h264() -> list[Any]:

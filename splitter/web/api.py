@@ -26,6 +26,7 @@ from splitter.web.gateway import GatewayRoutes
 from splitter.web.guest_routes import guest_routes
 from splitter.web.guests import GUEST_BODY, LOGO, GuestRoutes
 from splitter.web.invitations import INVITATION_BODY, STATUS_BODY, InvitationRoutes
+from splitter.web.lending import LOAN_BODY, LendingRoutes
 from splitter.web.login_routes import login_routes
 from splitter.web.login_shapes import Revoked
 from splitter.web.nodes.kept import KeptElsewhere
@@ -316,7 +317,8 @@ def _gateway(ports: Ports) -> tuple[Operation, ...]:
     restarting = GoodAnswer(200, "it does in a moment", shapes.Restarting)
     handing = GoodAnswer(200, "it does in a moment", shapes.HandingOver)
     nodes = GoodAnswer(200, "every one of them", shapes.Cluster)
-    probes = Probes(ports.status)
+    probes, lending = Probes(ports.status), LendingRoutes(ports.lender, ports.clock)
+    lent = GoodAnswer(201, "it may call", shapes.Loan)
     return (
         Operation("GET", "/healthz", _EVERYBODY, probes.live, hidden=True),
         Operation("GET", "/readyz", _EVERYBODY, probes.ready, hidden=True),
@@ -341,6 +343,11 @@ def _gateway(ports: Ports) -> tuple[Operation, ...]:
             *("POST", "/v1/reload", _ADMIN, security.reload, "Take what has changed in the configuration"),
             answers=(reloaded,),
             query=(dry,),
+        ),
+        Operation(
+            *("POST", "/v1/test-calls", _ADMIN, lending.lend, "Let a test caller in for a while", (lent,)),
+            body=LOAN_BODY,
+            faults=((422, "bad-source"), (422, "no-such-trunk"), (429, "too-many")),
         ),
         Operation("POST", "/v1/drain", _ADMIN, security.drain, "Take no new calls; those that live go on", (drained,)),
         Operation("DELETE", "/v1/drain", _ADMIN, security.fill, "Take new calls again", (drained,)),

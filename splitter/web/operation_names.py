@@ -82,6 +82,7 @@ NAMES = {
     "GET /v1/bans": "listBans",
     "DELETE /v1/bans/{source}": "liftBan",
     "POST /v1/revocations": "revokeToken",
+    "POST /v1/test-calls": "letTestCallerIn",
     "POST /v1/reload": "reload",
     "POST /v1/drain": "drain",
     "DELETE /v1/drain": "undrain",

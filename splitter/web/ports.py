@@ -15,9 +15,11 @@ from splitter.calls.browsers.path_checks import PathChecks
 from splitter.calls.desks import DeskView
 from splitter.calls.logins.reception import SeatView
 from splitter.calls.recordings import Recordings
+from splitter.calls.settings import Trunk
 from splitter.calls.view import CallView, CarriedView, TrunkView
 from splitter.cluster.nodes import NodeView
 from splitter.core.clock import Clock, SystemClock
+from splitter.core.net import Address
 from splitter.media.ports.health import InstanceStatus
 from splitter.sms.settings import HttpSmsSettings
 from splitter.store.photos import Photos
@@ -229,6 +231,19 @@ class Invited:
     by: str
 
 
+class Lender(Protocol):
+    """Knows which trunk a source belongs to; `splitter.calls.routing.Routing`."""
+
+    def lend(self, name: str, source: Address) -> Trunk:
+        """Take this source for this trunk. Raises LocalError where it is none that callers come from."""
+        ...
+
+    def take_back(self, source: Address) -> None: ...
+
+    @property
+    def loans(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The rest of the program as the API needs it.
@@ -245,6 +260,7 @@ class Ports:
         late_ratings: how a rating becomes known after its call.
         guests: pages of guests that are told what becomes of their calls.
         recordings: the recorder; None where there is none.
+        lender: of places on trunks, to test callers.
     """
 
     calls: LiveCalls
@@ -270,5 +286,6 @@ class Ports:
     recordings: Recordings | None = None
     photos: Photos | None = None
     late_ratings: LateRatings = field(default_factory=LateRatings)
+    lender: Lender | None = None
     elsewhere: Elsewhere = field(default_factory=Alone)
     revoked: Revocations = field(default_factory=lambda: Revocations(None, (), SystemClock()))

@@ -250,6 +250,22 @@ class CallWish(Struct, forbid_unknown_fields=True):
     video: bool = False
 
 
+class LoanWish(Struct, forbid_unknown_fields=True):
+    """A test caller that is to be let in on a trunk, `for_s`: so many seconds; `source`: its SIP, over UDP."""
+
+    source: Annotated[str, Meta(max_length=64)]
+    trunk: _Name
+    for_s: Annotated[float, Meta(gt=0, le=600)] = 60.0
+
+
+class Loan(Struct):
+    """A test caller that may call; `until`: Unix seconds."""
+
+    trunk: str
+    source: str
+    until: float
+
+
 class PhoneWish(Struct, forbid_unknown_fields=True):
     """A number that is to be called and connected (one's own extension where it is left out), whether it talks,
     listens, or whispers, and whether its picture is wanted as well, where the network calls it."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from ipaddress import ip_network
 
+import pytest
+
 from splitter.calls.routing import Neighbour, Routing, routable
 from splitter.calls.settings import Peer, Role, Route, Trunk
+from splitter.core.errors import LocalError
 from splitter.core.net import Address, Flow
 from tests.garbage import held_by
 
@@ -119,3 +122,37 @@ class TestRoutable:
         assert routable(trunk("a", address="10.1.0.5"))
         assert not routable(trunk("a"))
         assert not routable(trunk("a", role=Role.SEAT, address="10.1.0.5"))
+
+
+class TestALoan:
+    def test_makes_a_source_the_caller_of_a_trunk_until_it_is_taken_back(self) -> None:
+        """It goes before whatever else the source may be, on this network and over UDP alone."""
+        sbc, pbx = trunk("sbc", role=Role.ACCESS), trunk("pbx", peer("10.0.0.9/32"))
+        routing = Routing({"sbc": sbc, "pbx": pbx}, [])
+        lent = flow("10.0.0.9", 40_000)
+        assert routing.trunk_of(lent) is pbx and not routing.is_lent(lent)
+        routing.lend("sbc", lent.remote)
+        assert (
+            routing.trunk_of(lent) is sbc and routing.is_lent(lent) and routing.is_of(lent, Neighbour(sbc, "10.0.0.9"))
+        )
+        for other in (
+            flow("10.0.0.9", 40_001),
+            flow("10.0.0.9", 40_000, transport="tcp"),
+            flow("10.0.0.9", 40_000, network="access"),
+        ):
+            assert routing.trunk_of(other) is not sbc and not routing.is_lent(other)
+        routing.take_back(lent.remote)
+        assert routing.trunk_of(lent) is pbx and not routing.is_lent(lent) and routing.loans == 0
+
+    def test_is_of_a_trunk_where_callers_come_from(self) -> None:
+        routing = Routing({"pbx": trunk("pbx")}, [])
+        for name in ("pbx", "none"):
+            with pytest.raises(LocalError, match="no trunk of role access"):
+                routing.lend(name, Address("10.0.0.9", 40_000))
+        assert routing.loans == 0
+
+    def test_of_a_trunk_that_is_taken_out_is_nobody(self) -> None:
+        routing = Routing({"sbc": trunk("sbc", role=Role.ACCESS)}, [])
+        routing.lend("sbc", Address("10.0.0.9", 40_000))
+        routing.adopt({}, [])
+        assert routing.trunk_of(flow("10.0.0.9", 40_000)) is None

@@ -31,6 +31,8 @@ from splitter.calls.asks import (
 from splitter.calls.desks import ClientView, DeskView
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import ApiSettings, Scope
+from splitter.calls.routing import Routing
+from splitter.calls.settings import Role, Trunk
 from splitter.calls.states import CallState, PartyKind, PartyState, VideoState
 from splitter.calls.talk.aside import ChatMessage, ChatSender
 from splitter.calls.view import PartyView, TargetView, TrunkView, VideoView
@@ -225,6 +227,7 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("GET", "/v1/bans", "admin", {}),
     ("DELETE", "/v1/bans/10.9.9.9", "admin", {}),
     ("POST", "/v1/revocations", "admin", {"json": {"token": "8001"}}),
+    ("POST", "/v1/test-calls", "admin", {"json": {"source": "192.0.2.10:40000", "trunk": "sbc"}}),
     ("POST", "/v1/reload", "admin", {}),
     ("POST", "/v1/drain", "admin", {}),
     ("DELETE", "/v1/drain", "admin", {}),
@@ -252,6 +255,7 @@ class TestAnswers:
             "door": made.door,
             "recordings": recordings,
             "photos": Photos(tmp_path / "photos", SystemClock()),
+            "lender": Routing({"sbc": Trunk("sbc", Role.ACCESS, "access", ())}, ()),
         }
         async with web(tmp_path, settings, **ports) as (parts, outside):
             parts.calls.add(FULL)

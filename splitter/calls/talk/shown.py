@@ -82,6 +82,7 @@ def view_of(
         rating=talk.aside.rating,
         photos=talk.aside.photos,
         web=(near := talk.legs.get(talk.near)) is not None and near.browser is not None,
+        test=talk.test,
     )
 
 

@@ -121,6 +121,7 @@ class Talk:
         aside: what people tell each other beside voice and video.
         course: what its record says of it later.
         recording: of it, as it is wanted.
+        test: no person has called, but `splitter probe`.
     """
 
     call_id: str
@@ -163,6 +164,7 @@ class Talk:
     aside: Aside = field(default_factory=Aside)
     course: Course = field(default_factory=Course)
     recording: Recording = field(default_factory=Recording)
+    test: bool = False
 
     def follow_course(self, wall: float) -> None:
         """Take down what is new in it; `wall`: Unix seconds."""

@@ -51,6 +51,7 @@ const ENDS = [
 /** @type {Record<string, string>} codes that are another one's to people */
 export const SAME = {
   "bad-body": "bad-query",
+  "bad-source": "bad-query",
   "bad-fragment": "media-lost",
   "bad-sdp": "bad-offer",
   "expired-token": "expired",
@@ -61,6 +62,7 @@ export const SAME = {
   "no-etag": "media-lost",
   "no-such-ban": "bad-query",
   "no-such-carrier": "bad-query",
+  "no-such-trunk": "bad-query",
   "no-such-link": "no-such-invitation",
   "no-websocket": "bad-query",
   "not-your-party": "not-your-call",
