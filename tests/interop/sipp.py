@@ -196,10 +196,14 @@ class Sipp:
     def running(self) -> bool:
         return self._process is not None and self._process.running
 
+    def wait(self, limit_s: float | None = None) -> int:
+        """Wait for its end; its status."""
+        assert self._process
+        return self._process.wait(limit_s or self.limit_s + 5)
+
     def finish(self, limit_s: float | None = None) -> list[Seen]:
         """Wait for its end; the messages that passed. Fails when SIPp says that a call went wrong."""
-        assert self._process
-        status = self._process.wait(limit_s or self.limit_s + 5)
+        status = self.wait(limit_s)
         assert status == 0, f"SIPp {self.name} ({self.scenario}) ended with {status}:\n{self.complaint()}"
         return self.messages()
 
