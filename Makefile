@@ -72,6 +72,13 @@ chaos: $(VENV)/.dev $(VENV)/.native  ## kill processes at random under live call
 bench: $(VENV)/.bench $(VENV)/.native peers  ## measure side by side with other systems; writes bench/results/
 	@$(BIN)/python -m bench
 
+SIGHTS ?= /tmp/splitter-sights
+sights: $(VENV)/.dev $(VENV)/.native peers  ## every state of console and guests' page as a picture, both themes: SIGHTS=/tmp/…
+	@mkdir -p $(SIGHTS)
+	SPLITTER_SIGHTS=$(SIGHTS) $(BIN)/pytest -q -n 2 tests/browser/test_console_states.py tests/browser/test_guest_states.py
+	$(BIN)/python -m tests.browser.sheets $(SIGHTS)
+	echo "== $(SIGHTS)/sheets"
+
 docs: $(VENV)/.docs  ## build the documentation as one site with a search: build/docs/index.html
 	@$(BIN)/python -m sphinx -q -W --keep-going -n -b html -c docs/site -d build/doctrees docs build/docs
 	echo "== build/docs/index.html"

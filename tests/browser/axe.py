@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from playwright.async_api import Page
 
 _TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+"""Dark comes last: it is what the tests' other pictures have."""
 
 
 @cache
@@ -23,7 +25,15 @@ def script() -> str:
 
 
 async def findings(page: Page) -> list[str]:
-    """Each thing that axe has found: its rule and where."""
+    """Each thing that axe has found, in dark and in light colours: its rule and where."""
+    found = []
+    for theme in THEMES:
+        await page.emulate_media(color_scheme=theme)
+        found += [f"{theme}: {one}" for one in await _findings(page)]
+    return found
+
+
+async def _findings(page: Page) -> list[str]:
     if not await page.evaluate("typeof globalThis.axe === 'object'"):
         await page.evaluate(script())
     options: dict[str, Any] = {"runOnly": {"type": "tag", "values": _TAGS}, "resultTypes": ["violations"]}

@@ -1,4 +1,5 @@
-"""Every state of the guest's page, in both languages, held upright and lying: nothing against WCAG AA, and a picture."""
+"""Every state of the guest's page, in both languages, held upright and lying: nothing against WCAG AA in either
+theme, and a picture."""
 
 from __future__ import annotations
 
@@ -10,13 +11,12 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.axe import findings
 from tests.browser.desk import Desk
+from tests.browser.sights import LYING, UPRIGHT, Sights
 from tests.browser.test_guest import invited
 from tests.browser.test_guest_page import WECHAT
 from tests.patience import patient
 
-UPRIGHT, LYING = {"width": 360, "height": 640}, {"width": 640, "height": 360}
 PAGE = """
 [guest_page]
 name = "City Water"
@@ -69,27 +69,7 @@ STRANGERS = {
 """By the state that its page comes to."""
 
 
-class Sight:
-    """Looks at a page in each of its states."""
-
-    def __init__(self, desk: Desk, locale: str) -> None:
-        self._desk = desk
-        self._locale = locale
-        self.faults: list[str] = []
-
-    async def look(self, page: Page, name: str) -> None:
-        """Take its picture, and ask axe; a page that scrolls to the side is no page for a phone."""
-        for shape, size in (("upright", UPRIGHT), ("lying", LYING)):
-            await page.set_viewport_size(size)  # type: ignore[arg-type]
-            await self._desk.show(page, f"{self._locale[:2]}-{name}-{shape}")
-            if shape == "upright" or self._locale.startswith("en"):
-                self.faults += [f"{name}, {shape}: {one}" for one in await findings(page)]
-            wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
-            self.faults += [f"{name}, {shape}: it is wider than the screen"] * wide
-        await page.set_viewport_size(UPRIGHT)  # type: ignore[arg-type]
-
-
-async def _strangers(desk: Desk, sight: Sight, locale: str) -> None:
+async def _strangers(desk: Desk, sight: Sights, locale: str) -> None:
     """States without a call."""
     assert desk.browser is not None
     for name, stranger in STRANGERS.items():
@@ -106,7 +86,7 @@ async def _strangers(desk: Desk, sight: Sight, locale: str) -> None:
         await context.close()
 
 
-async def _troubles(guest: Page, sight: Sight) -> None:
+async def _troubles(guest: Page, sight: Sights) -> None:
     """A camera that cannot be had, for one reason after the other."""
     for error in ("NotAllowedError", "NotFoundError", "NotReadableError", "TypeError"):
         await guest.evaluate("(name) => (globalThis.trouble = name)", error)
@@ -128,7 +108,7 @@ async def _troubles(guest: Page, sight: Sight) -> None:
         await expect(guest.locator("body")).to_have_attribute("data-tone", "good")
 
 
-async def _elsewhere(desk: Desk, sight: Sight, locale: str, link: str) -> None:
+async def _elsewhere(desk: Desk, sight: Sights, locale: str, link: str) -> None:
     """The same link on another device."""
     page = await (await desk.context(locale)).new_page()
     await page.goto(link)
@@ -145,7 +125,9 @@ async def _record(desk: Desk, call_id: str, action: str) -> None:
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
 async def test_states_are_for_everybody(make_desk: Callable[..., Desk], locale: str, tmp_path: Path) -> None:
     async with make_desk(routes=PAGE.replace("{folder}", str(tmp_path / "recordings"))) as desk:
-        sight = Sight(desk, locale)
+        sight = Sights(
+            desk, "guest", locale, (UPRIGHT, LYING), axe={UPRIGHT} if locale == "zh-CN" else {UPRIGHT, LYING}
+        )
         await _strangers(desk, sight, locale)
         context = await desk.context(locale)
         await context.add_init_script(_CAMERA)

@@ -116,13 +116,13 @@ class TestModules:
 
     def test_of_web_callers_are_few(self) -> None:
         scripts = imported(PACKAGE / "call" / "call.js")
-        files = [*scripts, PACKAGE / "call" / "index.html", PACKAGE / "call" / "call.css"]
+        files = [*scripts, *(PACKAGE / name for name in ("call/index.html", "call/call.css", "guest/basis.css"))]
         assert sum(len(gzip.compress(path.read_bytes())) for path in files) < 17_000
 
     def test_of_the_guest_are_few(self) -> None:
         """Its page is loaded over a phone's network, by somebody in need."""
         scripts = imported(PACKAGE / "guest" / "guest.js")
-        words = [PACKAGE / "guest" / name for name in ("index.html", "guest.css", "early.js")]
+        words = [PACKAGE / "guest" / name for name in ("index.html", "basis.css", "guest.css", "early.js")]
         assert weight_of(words) < 6_000, "they are read while all else is on its way"
         assert weight_of([*scripts, *words]) < 50_000
         assert not {"splitter.js", "connection.js", "call.js"} & {path.name for path in scripts}

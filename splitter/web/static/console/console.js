@@ -429,7 +429,7 @@ const ACTIONS = {
   picture: (entry) =>
     entry.call.showing.startsWith("picture:") ? entry.call.showCamera() : dialogs.openPictures(splitter, entry, (picture) => showPicture(entry, picture.id)),
   share: (entry) => (splitter.desk.sharing ? splitter.desk.stopSharing() : share(entry)),
-  ask: (entry) => (entry.call.view.video.state === "off" ? entry.call.raiseVideo({ elseLink: true }) : entry.call.dropVideo()),
+  ask: (entry) => askForVideo(entry),
   snapshot: async (entry) => entry.keep(await entry.call.snapshot(mainOf(entry).name === "caller" ? undefined : entry.main)),
   invite: (entry) => dialogs.openInvite(entry, () => entry.remark(splitter.now(), "log.invite")),
   phone: (entry) => dialogs.openPhone(entry),
@@ -446,6 +446,14 @@ function act(action) {
   const why = hindrance(/** @type {any} */ (action), splitter, entry);
   if (why) toast(why);
   else attempt(async () => ACTIONS[action](entry));
+}
+
+/** Ask for video, take the question back, or turn video off: that alone is asked for first. @param {Entry} entry */
+function askForVideo({ call }) {
+  const { state } = call.view.video;
+  if (state === "off") return call.raiseVideo({ elseLink: true });
+  if (state === "asking") return call.dropVideo();
+  return dialogs.confirmDrop(() => attempt(() => call.dropVideo()));
 }
 
 /** @param {Entry} entry @param {string} id */

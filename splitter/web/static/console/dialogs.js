@@ -75,6 +75,11 @@ export function confirmHangUp(entry, act) {
   confirmFirst({ title: t("hangup.title"), text, submit: t("do.hangup"), kind: "hangup" }, act);
 }
 
+/** @param {() => void} act */
+export function confirmDrop(act) {
+  confirmFirst({ title: t("drop.title"), text: t("drop.text"), submit: t("do.drop"), kind: "drop" }, act);
+}
+
 /** @param {string} extension @param {() => void} act */
 export function confirmHandOver(extension, act) {
   const words = { title: t("hand-over.title", { extension }), text: t("hand-over.text", { extension }), submit: t("hand-over.submit") };

@@ -195,8 +195,8 @@ export function partyName(call, name) {
 
 /** A party as it is now, for people who read it later, in whichever language. @param {CallHandle} call @param {string} name */
 function named(call, name) {
-  const party = call.view.parties.find((one) => one.name === name);
-  const extension = party?.extension || name.replace(/^(seat|desk|onlooker)-/, "");
+  const find = () => call.view.parties.find((one) => one.name === name);
+  let party = find(); // a notice may come before the view that has who joined, or after the one that had who left
   if (name === "slate" || name === "none") return () => t(`source.${name}`);
   if (name === "mosaic") return () => t("choice.mosaic");
   if (name === "caller") return () => t("party.caller");
@@ -205,7 +205,12 @@ function named(call, name) {
   if (invited) return () => party?.title || t(`party.${invited[1]}`, { number: invited[2] });
   const phone = (call.view.phones ?? []).find((one) => one.name === name);
   if (phone) return () => phone.number;
-  return () => t("party.desk", { extension });
+  return () => {
+    party ??= find();
+    const own = call.view.parties.find((one) => one.name === call.party)?.extension;
+    if (own && party?.extension === own) return t("party.other-window");
+    return t("party.desk", { extension: party?.extension || name.replace(/^(seat|desk|onlooker)-/, "") });
+  };
 }
 
 /** What somebody sees, for people. @param {CallHandle} call @param {string} source @returns {() => string} */

@@ -154,14 +154,9 @@ function mayHost(entry, { kind, extension, state }, rules) {
 function renderQuality(entry) {
   const { media, quality } = entry.call;
   const on = media.state === "connected" && !entry.over;
-  fill(byId("quality"), [on, quality], () => {
-    if (!on) return [make("dd", { class: "muted", text: t("quality.off") })];
-    const rows = [
-      directionItem("received", quality.received),
-      directionItem("sent", quality.sent),
-    ];
-    return rows.flat();
-  });
+  byId("quality-off").hidden = on;
+  byId("quality").hidden = !on;
+  fill(byId("quality"), [on, quality], () => (on ? [directionItem("received", quality.received), directionItem("sent", quality.sent)].flat() : []));
   byId("quality").title = on && quality.rttMs !== null ? t("quality.rtt", { rtt: quality.rttMs }) : "";
 }
 

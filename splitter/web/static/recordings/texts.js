@@ -6,6 +6,7 @@ export const TEXTS = {
   en: {
     "title": "Recordings",
     "language.other": "中文",
+    "theme.light": "Light colours",
     "logout": "Log out",
     "login": "Log in",
     "login.user": "User",
@@ -90,6 +91,7 @@ export const TEXTS = {
   zh: {
     "title": "录像",
     "language.other": "English",
+    "theme.light": "浅色界面",
     "logout": "退出",
     "login": "登录",
     "login.user": "用户名",
