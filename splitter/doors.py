@@ -12,6 +12,7 @@ from pathlib import Path
 from splitter import __version__
 from splitter.calls.browsers.door import WebDoor
 from splitter.calls.browsers.path_checks import PathChecks
+from splitter.calls.browsers.sip_door import SipDoor
 from splitter.calls.bus import Bus
 from splitter.calls.desks import DeskView
 from splitter.calls.rows import row_of
@@ -36,6 +37,7 @@ from splitter.telemetry import log as logs
 from splitter.web.access import Access
 from splitter.web.album import Album, ScreenshotTaken
 from splitter.web.climbing import Climbing
+from splitter.web.customer_tokens import SignedCustomers
 from splitter.web.defences import Defences, Drains, Reloads
 from splitter.web.events import Events
 from splitter.web.evictions import Evictions
@@ -164,6 +166,9 @@ class Doors:
         self._evictions = Evictions(floor.calls, self.revoked)
         hand_over = self._membership.hand_over if self._membership is not None else None
         self._defences = Defences(floor.driver, clock, orders.reload, orders.refuse_new, orders.restart, hand_over)
+
+        customers = SignedCustomers(self.access, self.revoked, clock)
+        floor.calls.admit_browsers(SipDoor(floor.calls, floor.browsers, customers))
 
     def _open(self) -> None:
         """Build the board and the listeners."""

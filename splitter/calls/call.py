@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from splitter.calls.alarms import Alarm, Due
 from splitter.calls.asks import Answer, Ask, Asked, Reply
@@ -40,6 +41,7 @@ from splitter.media.ports.rooms import RoomReport
 from splitter.media.ports.voice import RelayReport
 from splitter.sdp.model import Origin
 from splitter.sip.events import RequestArrived
+from splitter.sip.message import Request
 from splitter.telemetry import metrics
 
 _MOST_ASKS = 32  # of one call at a time
@@ -86,11 +88,13 @@ class Call:
         short_code: str,
         event: RequestArrived,
         browser: BrowserRecord | None = None,
+        said: Request | None = None,
     ) -> Call:
         """A new call, by an INVITE of the caller, or of the centre, which calls outwards.
 
         Args:
             browser: of a web caller, for whom the INVITE stands.
+            said: says who calls, in the place of the INVITE.
         Raises:
             PeerError: the INVITE cannot be taken; see also InviteServer.
         """
@@ -99,8 +103,9 @@ class Call:
         ways = tuple(way.name for way, _ in routing.destinations(called, trunk.role))
         refuse_unrecorded(services.recordings, (trunk.name, *ways), called)
         direction = Direction.OUT if trunk.role is Role.CENTRE else Direction.IN
-        facts = facts_of(event.request, trunk.trusted) if direction is Direction.IN else CallerFacts()
-        identity = identity_of(event.request, trunk.trusted)
+        said = said or event.request
+        facts = facts_of(said, trunk.trusted) if direction is Direction.IN else CallerFacts()
+        identity = replace(identity_of(said, trunk.trusted), hops_left=event.request.max_forwards)
         sip_call_id, timers = event.request.call_id, services.settings.session_timers
         name = (Side.CALLER if direction is Direction.IN else Side.CENTRE).value
         record = LegRecord.of(name, Opener.PEER, trunk.name, event.flow, sip_call_id, timers)

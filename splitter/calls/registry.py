@@ -9,6 +9,7 @@ import structlog
 
 from splitter.calls.actor import converse
 from splitter.calls.asks import Answer, Ask, Denial, Desk, PlacedCall
+from splitter.calls.browsers.customer import BrowserInvites
 from splitter.calls.call import Call
 from splitter.calls.causes import outcome
 from splitter.calls.entrance import Entrance, Entrant, Guess, replaced_call
@@ -66,6 +67,7 @@ class Calls:
         self._services: Services | None = None
         self._undertaker: Undertaker | None = None
         self._reception: Reception | None = None
+        self._browsers: BrowserInvites | None = None
         self._calls: dict[str, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._short_codes: set[str] = set()
@@ -78,6 +80,10 @@ class Calls:
         self._services = services
         self._undertaker = Undertaker(services)
         self._reception = reception
+
+    def admit_browsers(self, invites: BrowserInvites) -> None:
+        """Let browsers call by SIP, on trunks of role web."""
+        self._browsers = invites
 
     @property
     def undertaker(self) -> Undertaker:
@@ -243,6 +249,10 @@ class Calls:
             self._on_seat(trunk, event, self._entrant(trunk, event))
         elif trunk.role is Role.ACCESS:
             self.begin(trunk, event)
+        elif trunk.role is Role.WEB:
+            if self._browsers is None:
+                raise PeerError("browsers cannot call here by SIP", 403)
+            self._browsers.on_invite(trunk, event)
         elif trunk.role is Role.RECORDER:
             raise PeerError("recorders are called, and do not call", 403)
         else:
@@ -263,9 +273,14 @@ class Calls:
         call.post(Offered(newcomer.key, newcomer.first_txn, newcomer.offer_in(event.request)))
 
     def begin(
-        self, trunk: Trunk, event: RequestArrived, call_id: str = "", browser: BrowserRecord | None = None
+        self,
+        trunk: Trunk,
+        event: RequestArrived,
+        call_id: str = "",
+        browser: BrowserRecord | None = None,
+        said: Request | None = None,
     ) -> None:
-        """Begin a call, be it that of a browser, for which the INVITE stands. Raises PeerError."""
+        """Begin a call, be it that of a browser; see `Call.begun`. Raises PeerError."""
         limit = self.services.settings.max_calls
         if self._draining or len(self._calls) >= limit:
             why, reason = ("draining", "draining") if self._draining else ("limit", f"{limit} calls are running")
@@ -274,7 +289,7 @@ class Calls:
         permit = self._admitted(trunk)
         try:
             call_id = call_id or self.services.ids.call()
-            call = Call.begun(self.services, trunk, call_id, self._new_short_code(), event, browser)
+            call = Call.begun(self.services, trunk, call_id, self._new_short_code(), event, browser, said)
         except PeerError:
             permit.release()
             metrics.CALLS_REJECTED.labels("bad-request").inc()
@@ -384,6 +399,7 @@ class Calls:
             self._short_codes.discard(call.talk.short_code)
             call.legs.dialling.close()
             await call.release()
+            self.services.browsers.close(call.talk.call_id)
             self.forget_trunks()
             self._count(call)
             log.info("call ended", reason=call.talk.end_reason, status=call.talk.end_status)

@@ -137,7 +137,8 @@ class Trunk:
     """Our network that faces it."""
     peers: Annotated[tuple[Peer, ...], Key(parse=parse_peer, example='["198.51.100.0/28"]', taken=Uptake.LIVE)]
     """Sources that are believed to be this trunk: "ADDRESS", "ADDRESS:PORT" or "NETWORK/BITS". Other
-    sources are ignored. Without it: the address below, with any port."""
+    sources are ignored. Without it: the address below, with any port. Of role "web": from where browsers call by SIP
+    over WebSocket, such as ["0.0.0.0/0", "::/0"]; without it they call by [web_calls] alone."""
     address: Annotated[
         Address | HostName | None,
         Key(parse=partial(parse_target, port=0), example='"10.1.0.20:5060"', taken=Uptake.LIVE),

@@ -77,8 +77,8 @@ def _check_presence(settings: Settings, problems: Problems) -> None:
 def _check_trunk(trunk: Trunk, settings: Settings, problems: Problems) -> None:
     path = ("trunk", trunk.name)
     network = settings.networks.get(trunk.network)
-    if network is not None and trunk.role is Role.WEB:
-        pass  # browsers come by HTTP: no listener of the network has to be there
+    if network is not None and trunk.role is Role.WEB and not trunk.peers:
+        pass  # its browsers come by HTTP: no listener of the network has to be there
     elif network is not None:
         _check_reach(trunk, network, problems)
     elif not problems.within((*path, "network")):
@@ -105,13 +105,14 @@ def _check_trunk(trunk: Trunk, settings: Settings, problems: Problems) -> None:
 
 
 def _check_web_trunk(trunk: Trunk, problems: Problems) -> None:
-    """Browsers come by HTTP: nobody is believed by an address."""
+    """Browsers come by HTTP, or call us by SIP; none is called, or believed by its address."""
     path = ("trunk", trunk.name)
-    for key in ("peers", "address"):
-        if getattr(trunk, key):
-            problems.add((*path, key), "is for neighbours that speak SIP", "leave it out: browsers come by [web_calls]")
+    if trunk.address:
+        problems.add((*path, "address"), "is for neighbours that are called", "leave it out: browsers call us")
     if trunk.trusted:
         problems.add((*path, "trusted"), "browsers are strangers", "leave it out")
+    if trunk.srtp is not Srtp.NONE:
+        problems.add((*path, "srtp"), "is not for browsers: DTLS gives them keys", "leave it out")
 
 
 def _check_recorders(settings: Settings, problems: Problems) -> None:
@@ -133,6 +134,11 @@ def _check_recorders(settings: Settings, problems: Problems) -> None:
 def _check_web_calls(settings: Settings, problems: Problems) -> None:
     """Web calls need a trunk of their own, a route, and a door."""
     web, path = settings.web_calls, ("web_calls", "trunk")
+    leads = any(route.origin is Role.WEB for route in settings.routes)
+    for one in settings.trunks_of(Role.WEB):
+        if one.peers and not leads and one.name != web.trunk:
+            what, remedy = "no route leads anywhere from browsers", 'add [[route]] with from = "web"'
+            problems.add(("trunk", one.name, "peers"), what, remedy)
     if not web.trunk or problems.within(("web_calls",)):
         return
     trunk = settings.trunks.get(web.trunk)
@@ -143,7 +149,7 @@ def _check_web_calls(settings: Settings, problems: Problems) -> None:
         problems.add(path, f'trunk "{web.trunk}" has the role {trunk.role}', 'name one of role "web"')
     if not settings.api.listen:
         problems.add(path, "browsers come by the API, and it does not listen", "add [api] with listen")
-    if not any(route.origin is Role.WEB for route in settings.routes):
+    if not leads:
         problems.add(path, "no route leads anywhere from browsers", 'add [[route]] with from = "web"')
 
 

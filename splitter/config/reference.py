@@ -172,8 +172,15 @@ _PARTS: tuple[Heading | Example, ...] = (
     Example(
         "[trunk.web]",
         (Trunk,),
-        {"role": '"web"', "network": '"access"', "max_calls": "50", "calls_per_s": "5"},
-        only="role network max_calls calls_per_s",
+        {
+            "role": '"web"',
+            "network": '"access"',
+            "peers": '["0.0.0.0/0", "::/0"]',
+            "bannable": "true",
+            "max_calls": "50",
+            "calls_per_s": "5",
+        },
+        only="role network peers bannable max_calls calls_per_s",
     ),
     Example("[[route]]", (Route,), {"called": "'12345'", "to": '["pbx"]', "from": '"web"'}, only="called to from"),
     Example("[web_calls]", (WebCallSettings,)),

@@ -16,7 +16,17 @@ from splitter.sdp.carry import with_rtcp
 from splitter.sdp.model import Attribute, Codec, Connection, LocalPort, Media, Origin, Session
 from splitter.sdp.offer_answer import answer_direction
 from splitter.sdp.video import VideoFormat, answer_video, choose_video, refuse
-from splitter.sdp.webrtc import SecureLocal, answer_line, choose_secure, is_secure, refused, resolved, sharing
+from splitter.sdp.webrtc import (
+    SecureLocal,
+    SecureRemote,
+    answer_line,
+    choose_secure,
+    is_secure,
+    read_secure,
+    refused,
+    resolved,
+    sharing,
+)
 from splitter.sdp.webvoice import DIGITS, NARROW, OPUS, Key, Transcoding, inside, red_of, transcoding, voices_of
 
 _FEEDBACK = ("nack", "nack pli", "ccm fir", "ccm tmmbr")
@@ -81,6 +91,18 @@ def read_call(offer: Session, codecs: Iterable[str]) -> BrowserOffer:
     return BrowserOffer(whole, audio, voices, video, plain, red=red)
 
 
+def transport_of(call: BrowserOffer) -> SecureRemote:
+    """The browser's side of ICE and DTLS, without its candidates.
+
+    Each candidate would have us send checks to an address of a stranger's choice, within our own network too
+    (RFC 8445 §19.5.1). A browser checks our address, and where it is we learn from that (§7.3.1.3).
+
+    Raises:
+        PeerError: status 488: it is not there, or cannot be used.
+    """
+    return replace(read_secure(call.offer, call.audio), candidates=())
+
+
 def answer_browser(
     call: BrowserOffer, local: LocalPort, secure: SecureLocal, origin: Origin, kbps: int, ours: Session | None = None
 ) -> Session:
@@ -93,7 +115,7 @@ def answer_browser(
     """
     offer = call.offer
     lines = [refused(media) for media in offer.media]
-    lines[call.audio] = _audio_answer(call, local, secure, ours)
+    lines[call.audio] = audio_answer(call, local, secure, ours)
     used = [call.audio]
     if call.video is not None and call.picture is not None:
         direction = answer_direction(offer.direction_of(call.video), "sendrecv")
@@ -101,15 +123,24 @@ def answer_browser(
         lines[call.video] = picture.without(("candidate", "end-of-candidates"))
         used.append(call.video)
     bundled = [index for index in sharing(offer, call.audio) if index in used] or used
-    # The candidates stand in the tagged line alone (RFC 8843 §10).
-    found = (*(Attribute("candidate", value) for value in secure.candidates), Attribute("end-of-candidates"))
-    tagged = lines[bundled[0]]
-    lines[bundled[0]] = tagged.with_(attributes=(*tagged.attributes, *found))
-    mids = [mid for index in bundled if (mid := offer.media[index].get("mid"))]
+    times = tuple(time for time in offer.times if time.startswith("t=")) or ("t=0 0",)
+    return replace(bundle(lines, bundled, local, secure, origin), times=times)
+
+
+def bundle(lines: list[Media], used: list[int], local: LocalPort, secure: SecureLocal, origin: Origin) -> Session:
+    """A description of ours whose lines share one transport.
+
+    Args:
+        used: the indices of those that do, the tagged one first.
+    """
+    if used:  # the candidates stand in the tagged line alone (RFC 8843 §10)
+        found = (*(Attribute("candidate", value) for value in secure.candidates), Attribute("end-of-candidates"))
+        tagged = lines[used[0]]
+        lines[used[0]] = tagged.with_(attributes=(*tagged.attributes, *found))
+    mids = [mid for index in used if (mid := lines[index].get("mid"))]
     return Session(
         origin=origin,
         connection=Connection.to(local.host),
-        times=tuple(time for time in offer.times if time.startswith("t=")) or ("t=0 0",),
         attributes=(Attribute("group", f"BUNDLE {' '.join(mids)}"),) if mids else (),
         media=tuple(lines),
     )
@@ -124,9 +155,9 @@ def plain_offer(
         voice, picture: the adapter's ends; no picture: a call without video.
         direction: of the voice.
     """
-    lines = [_plain_voice(call.inside, voice, direction)]
+    lines = [plain_voice(call.inside, voice, direction)]
     if picture is not None and call.picture is not None:
-        lines.append(_plain_picture(call.picture, picture))
+        lines.append(plain_picture(call.picture, picture))
     return Session(origin=origin, connection=Connection.to(voice.host), media=tuple(lines))
 
 
@@ -150,7 +181,7 @@ def plain_answer(
     if not any(codec.name.lower() != DIGITS for codec in codecs):
         raise PeerError("the browser knows none of these codecs", 488)
     direction = answer_direction(offered.direction_of(spoken), "sendrecv")
-    lines[spoken] = _plain_voice(codecs, voice, direction).with_(proto=offered.media[spoken].proto)
+    lines[spoken] = plain_voice(codecs, voice, direction).with_(proto=offered.media[spoken].proto)
     if shown is not None and picture is not None and call.picture is not None:
         line = _answered_picture(offered, shown, call.picture, picture, kbps)
         lines[shown] = line or lines[shown]
@@ -171,7 +202,7 @@ def offered_again(call: BrowserOffer, before: Session, voice: LocalPort, picture
     ]
     if picture is not None and call.picture is not None:
         video = next((i for i, line in enumerate(before.media) if line.kind == "video"), len(lines))
-        lines[video : video + 1] = [_plain_picture(call.picture, picture)]
+        lines[video : video + 1] = [plain_picture(call.picture, picture)]
     return replace(before, origin=before.origin.next(), connection=Connection.to(voice.host), media=tuple(lines))
 
 
@@ -240,7 +271,8 @@ def _answered_voices(call: BrowserOffer, ours: Session | None) -> list[Codec]:
     return [*red, *(codec._replace(fmtp=NARROW) if codec.key == OPUS else codec for codec in voices)]
 
 
-def _audio_answer(call: BrowserOffer, local: LocalPort, secure: SecureLocal, ours: Session | None) -> Media:
+def audio_answer(call: BrowserOffer, local: LocalPort, secure: SecureLocal, ours: Session | None) -> Media:
+    """Our line of the voice: each codec that we take, the one to be sent first; without candidates."""
     offered = call.offer.media[call.audio]
     formats, about = _formats(_answered_voices(call, ours))
     setup = (offered.get("setup") or call.offer.get("setup") or "").strip().lower()
@@ -262,13 +294,15 @@ def _audio_answer(call: BrowserOffer, local: LocalPort, secure: SecureLocal, our
     )
 
 
-def _plain_voice(codecs: Iterable[Codec], local: LocalPort, direction: str) -> Media:
+def plain_voice(codecs: Iterable[Codec], local: LocalPort, direction: str) -> Media:
+    """The voice as a line of a phone."""
     formats, about = _formats(codecs)
     line = Media("audio", local.rtp_port, "RTP/AVP", formats, attributes=(*about, Attribute(direction)))
     return with_rtcp(line, local)
 
 
-def _plain_picture(picture: VideoFormat, local: LocalPort) -> Media:
+def plain_picture(picture: VideoFormat, local: LocalPort, direction: str = "sendrecv") -> Media:
+    """The picture as a line of a phone."""
     number = str(picture.payload_type)
     parameters = f"profile-level-id={picture.profile_level_id};packetization-mode={picture.packetization_mode}"
     line = Media(
@@ -280,7 +314,7 @@ def _plain_picture(picture: VideoFormat, local: LocalPort) -> Media:
             Attribute("rtpmap", f"{number} H264/90000"),
             Attribute("fmtp", f"{number} {parameters}"),
             *(Attribute("rtcp-fb", f"{number} {kind}") for kind in _FEEDBACK),
-            Attribute("sendrecv"),
+            Attribute(direction),
         ),
     )
     return with_rtcp(line, local)

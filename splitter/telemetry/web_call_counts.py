@@ -8,7 +8,8 @@ from splitter.telemetry.metrics import REGISTRY
 
 WEB_CALLS = Counter(
     "splitter_web_calls_total",
-    "Attempts to call from a browser, by what became of them: begun, returned (the browser came back into its call), "
+    "Attempts to call from a browser, by the API or by SIP, and what became of them: begun, returned (the browser came "
+    "back into its call), "
     "origin, token, captcha, anonymous, number, offer, rate, full, draining, no-media (refused, and why).",
     ["outcome"],
     registry=REGISTRY,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from splitter.calls.browsers.customer import NOBODY, Customer
 from splitter.calls.logins.access import Scope, Token
 from splitter.calls.logins.accounts import Account
 from splitter.calls.view import CallView
@@ -32,20 +33,6 @@ class TokenFault(Exception):
     def __init__(self, kind: str) -> None:
         super().__init__(f"the token is {kind}")
         self.kind = kind
-
-
-@dataclass(frozen=True, slots=True)
-class Customer:
-    """The person who calls from a browser, by the word of your own system.
-
-    Attributes:
-        id: as that system knows it; name: for people. number: the only one that may be called; empty for any.
-    """
-
-    id: str = ""
-    name: str = ""
-    language: str = ""
-    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +58,7 @@ class Bearer:
     extension: str = ""
     expires_at: float | None = None
     call_id: str = ""
-    customer: Customer = Customer()
+    customer: Customer = NOBODY
     certified: bool = False
     link: str = ""
     device: str = ""
@@ -144,7 +131,7 @@ class _Claims(msgspec.Struct, omit_defaults=True):
     d: str = ""
     k: str = "guest"
     t: str = ""
-    u: Customer = Customer()
+    u: Customer = NOBODY
     m: int = 0  # milliseconds: whoever logs in again at once has a token that holds
 
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 import structlog
 from aiohttp import web
 
+from splitter.calls.browsers.customer import Customer
 from splitter.calls.browsers.door import WebDoor
 from splitter.calls.browsers.invite import WebCaller
 from splitter.calls.browsers.line import BrowserLine, CameraSaid, HungUp
@@ -28,7 +29,7 @@ from splitter.sdp.parse import parse
 from splitter.telemetry.web_call_counts import WEB_CALLS
 from splitter.web.access import Access
 from splitter.web.auth import bearer_of
-from splitter.web.bearer import Bearer, Customer, id_of, mint
+from splitter.web.bearer import Bearer, id_of, mint
 from splitter.web.bodies import read_json
 from splitter.web.caller_shapes import CameraWish, CustomerWish, WebCall, WebCallWish, WebOffer
 from splitter.web.callers_admission import CallerAdmission

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from splitter.calls.asks import MessagesRead, ReadMessages, Write, Written
+from splitter.calls.browsers.customer import Customer
 from splitter.calls.logins.access import Scope
 from splitter.calls.talk.aside import ChatMessage, ChatSender
-from splitter.web.bearer import Bearer, Customer, mint
+from splitter.web.bearer import Bearer, mint
 from splitter.web.chat import OF_ONE
 from tests.web.callers_kit import Callers, callers
 from tests.web.kit import CALL, Gateway, Web, web

@@ -16,6 +16,7 @@ from aiohttp import web as aiohttp_web
 from aiohttp.test_utils import TestServer
 
 from splitter.calls.browsers import door
+from splitter.calls.browsers import limits as caller_limits
 from splitter.calls.browsers.door import WebDoor
 from splitter.calls.browsers.line import CameBack, CameraSaid, HungUp
 from splitter.calls.browsers.view import WebState
@@ -23,7 +24,6 @@ from splitter.calls.logins.access import ApiSettings
 from splitter.media.ports.events import TransportChanged
 from splitter.sdp.write import write
 from splitter.telemetry.web_call_counts import WEB_CALLS
-from splitter.web import callers_admission
 from splitter.web.callers_admission import CallerAdmission
 from splitter.web.errors import ApiError
 from splitter.web.revocations import Revocations
@@ -216,7 +216,7 @@ class TestAdmission:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(door, "CONNECT_LIMIT_S", 600.0)  # the machine may be slow
-        monkeypatch.setattr(callers_admission, "MOST_CONNECTING", 40)
+        monkeypatch.setattr(caller_limits, "MOST_CONNECTING", 40)
         async with served(tmp_path, anonymous=True, calls_per_address=1000, calls_per_minute=1000) as (
             made,
             _,
@@ -236,7 +236,7 @@ class TestAdmission:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(door, "CONNECT_LIMIT_S", 600.0)  # the machine may be slow
-        monkeypatch.setattr(callers_admission, "MOST_CONNECTING", 6)
+        monkeypatch.setattr(caller_limits, "MOST_CONNECTING", 6)
         limits = {"calls_per_address": 1000, "calls_per_minute": 1000, "max_calls": 2}
         async with served(tmp_path, anonymous=True, **limits) as (made, _, outside):
             made.adapters.connects = False

@@ -15,7 +15,9 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any
 
+from splitter.calls.browsers.customer import Customer
 from splitter.calls.browsers.settings import WebCallSettings
+from splitter.calls.browsers.sip_door import SipDoor
 from splitter.calls.browsers.switch import Browsers
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
@@ -28,7 +30,7 @@ from splitter.calls.routing import Routing
 from splitter.calls.services import Services
 from splitter.calls.settings import CallSettings, Route, Trunk
 from splitter.calls.view import CallView, Notice
-from splitter.core.errors import MediaUnavailable
+from splitter.core.errors import MediaUnavailable, PeerError
 from splitter.core.ids import IdSource
 from splitter.lab.counters import PlainCounters
 from splitter.media.record.settings import RecordingSettings
@@ -64,6 +66,15 @@ class Ground:
     write: Callable[[TraceEvent], None] = lambda event: None
     changed: Callable[[CallView], None] = lambda view: None
     noticed: Callable[[Notice], None] = lambda notice: None
+
+
+class Tokens:
+    """Tokens of customers, each of which is its name."""
+
+    def customer_of(self, token: str) -> Customer:
+        if not token.startswith("C-"):
+            raise PeerError("the token is forged", 401)
+        return Customer(token, "Mrs. Wang", "zh")
 
 
 class Life:
@@ -125,6 +136,7 @@ class Life:
                 recordings=_Recordings(self, ground),
             )
         )
+        self.calls.admit_browsers(SipDoor(self.calls, self.browsers, Tokens()))
         self._recovery = Recovery(services, self.calls)
         self._releasing: asyncio.Task[None] | None = None
 

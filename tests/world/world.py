@@ -37,6 +37,7 @@ from tests.world.wire import FAIR, Weather, Wire, label
 _HOSTS = {"access": "10.1.0.1", "core": "10.2.0.1", "desks": "10.3.0.1"}
 SBC, PBX, PBX2 = Address("10.1.0.5", 5060), Address("10.2.0.5", 5060), Address("10.2.0.6", 5060)
 DESK = Address("10.3.0.5", 5060)
+PAGE = Address("10.1.0.9", 5060)
 
 
 class World:
@@ -53,7 +54,8 @@ class World:
     Attributes:
         adapters, browsers: of web callers. mosaics: of the present life.
         sbc: the neighbour that brings callers, and takes the centre's calls to mobile numbers. pbx, pbx2: the centre, and the one behind it when it fails (the number
-            "110" goes to both in this order, "12345" and the service "sos" to pbx alone). desk: agents' seats.
+            "110" goes to both in this order, "12345" and the service "sos" to pbx alone). desk: agents' seats. page: browsers that
+            call by SIP.
         calls, engine, driver, recorder, desks: the gateway's parts.
         wire, loop, clock: the network and time.
         rows: records of live calls, as the store has them. lives: of the gateway's process, the last one lives.
@@ -87,7 +89,8 @@ class World:
         self.pbx = Peer(self, "pbx", PBX, Address(_HOSTS["core"], 5060), transport)
         self.pbx2 = Peer(self, "pbx2", PBX2, Address(_HOSTS["core"], 5060), transport)
         self.desk = Peer(self, "desk", DESK, Address(_HOSTS["desks"], 5060), transport)
-        self.peers = (self.sbc, self.pbx, self.pbx2, self.desk)
+        self.page = Peer(self, "page", PAGE, Address(_HOSTS["access"], 5060), transport)
+        self.peers = (self.sbc, self.pbx, self.pbx2, self.desk, self.page)
 
     def _build(self, settings: CallSettings, trunk: dict[str, Any], untrusted: Collection[str], transport: str) -> None:
         networks = {
@@ -334,7 +337,7 @@ def _trunks(trunk: dict[str, Any], untrusted: Collection[str]) -> dict[str, Trun
         Trunk("pbx", Role.CENTRE, "core", _from(PBX), address=PBX, trusted=True),
         Trunk("pbx2", Role.CENTRE, "core", _from(PBX2), address=PBX2, trusted=True),
         Trunk("desk", Role.SEAT, "desks", _from(DESK)),
-        Trunk("web", Role.WEB, "access", ()),
+        Trunk("web", Role.WEB, "access", _from(PAGE)),
     )
     return {one.name: replace(one, **{"trusted": one.trusted and one.name not in untrusted, **trunk}) for one in ours}
 

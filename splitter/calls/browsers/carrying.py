@@ -24,7 +24,7 @@ def carry(line: BrowserLine, browser: BrowserRecord, call: BrowserOffer, ours: S
         call: the browser's offer.
         ours: what we say to the phone that it is for us.
     """
-    line.carry(_setting(browser, call, ours))
+    line.carry(setting_of(browser, call, ours))
     adapter, origin = browser.adapter, Origin.of(browser.adapter.public.host, 1)
     answer = webcaller.answer_browser(call, adapter.public, adapter.secure, origin, KBPS, ours)
     line.show(answer=write(answer).decode(), held=_held(ours))
@@ -43,7 +43,8 @@ def in_words(call: BrowserOffer, ours: Session) -> str:
     return f"voice: opus/{plan.browser.clock_rate}{red} in the browser, {inside} inside: transcoded"
 
 
-def _setting(browser: BrowserRecord, call: BrowserOffer, ours: Session) -> AdapterSetting:
+def setting_of(browser: BrowserRecord, call: BrowserOffer, ours: Session) -> AdapterSetting:
+    """What the adapter is to do; arguments as of `carry`."""
     voice, picture = webcaller.numbering(call, ours)
     setting = AdapterSetting(browser.secure, voice, picture, transcoding=webcaller.transcoded(call, ours))
     for index, media in enumerate(ours.media):

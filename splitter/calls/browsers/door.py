@@ -87,7 +87,7 @@ class WebDoor:
             raise PeerError("browsers cannot call here", 404)
         call = webcaller.read_call(offer, self.settings.codecs)
         call_id = self._calls.services.ids.call()
-        line = await self.browsers.open(call_id, trunk.network, caller.source, caller.customer)
+        line = await self.browsers.open(call_id, trunk.network, caller.source, caller.customer, trunk.name)
         camera = camera and call.picture is not None
         who = (caller.customer, caller.language)
         record = BrowserRecord(offer, self.settings.codecs, line.adapter, camera, *who)

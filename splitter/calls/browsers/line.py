@@ -18,6 +18,7 @@ import structlog
 
 from splitter.calls.browsers.view import WebCallView, WebCamera, WebState
 from splitter.core.errors import MediaError, PeerError
+from splitter.core.limits import Bucket
 from splitter.media.ports.adapters import AdapterEngine, AdapterHandle, AdapterSetting
 from splitter.media.ports.events import AdapterLost, MediaEvent, TransportChanged
 from splitter.sdp.model import Session
@@ -25,6 +26,8 @@ from splitter.sdp.webrtc import SecureRemote
 
 MOST_WATCHERS = 8
 """Event sockets of one browser; a page that was reloaded leaves one behind for a moment."""
+
+_RESTARTS, _RESTART_S = 10, 3.0  # in a row, and the seconds until one more
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +80,7 @@ class BrowserLine:
         return_limit_s: how long it may be gone.
         closed: told at the end.
         source, customer: whose call it is: the browser's address, and who that is, "" for nobody that is known.
+        trunk: that it came by.
 
     Attributes:
         view: what it is shown now.
@@ -93,9 +97,10 @@ class BrowserLine:
         closed: Callable[[str], None],
         source: str = "",
         customer: str = "",
+        trunk: str = "",
     ) -> None:
         self.view, self.adapter = view, adapter
-        self.source, self.customer = source, customer
+        self.source, self.customer, self.trunk = source, customer, trunk
         self._engine, self._return_limit_s, self._closed = engine, return_limit_s, closed
         self._setting = AdapterSetting()
         self._watchers: set[asyncio.Queue[WebCallView]] = set()
@@ -103,6 +108,7 @@ class BrowserLine:
         self._up = asyncio.Event()
         self._transport = 0  # counts those that there were: what one of before tells is of no concern
         self.turn = asyncio.Lock()
+        self._restarts = Bucket.full(_RESTARTS, _RESTART_S)
         self._setter: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._away: asyncio.TimerHandle | None = None
@@ -203,6 +209,25 @@ class BrowserLine:
         await self._engine.set_adapter(self.adapter, self._setting)
         return self.adapter
 
+    def restart_later(self, secure: SecureRemote, then: Callable[[str], None]) -> None:
+        """Begin another ICE generation, without waiting; `then` is told "", or why it could not be done.
+
+        Raises:
+            PeerError: status 500: too often.
+        """
+        if not self._restarts.permit(asyncio.get_running_loop().time()):
+            raise PeerError("ICE is restarted too often", 500)
+        self._spawn(self._restart(secure, then))
+
+    async def _restart(self, secure: SecureRemote, then: Callable[[str], None]) -> None:
+        fault = ""
+        async with self.turn:
+            try:
+                await self.restart(secure)
+            except MediaError as error:
+                fault = str(error) or "no ICE restart: the media are not there"
+        then(fault)
+
     async def reopen(self, network: str) -> AdapterHandle:
         """Another transport in the place of the present one; the leg says what it carries. Raises MediaError."""
         before, number = self.adapter, self._transport + 1
@@ -240,6 +265,11 @@ class BrowserLine:
                     self.show(path="ok")
             case TransportChanged(state="interrupted" | "failed"):
                 self._lose(event.reason)
+
+    def expect(self, limit_s: float) -> None:
+        """Give the browser up where its media do not flow within this time."""
+        if not self.ended and not self._up.is_set() and self._away is None:
+            self._away = asyncio.get_running_loop().call_later(limit_s, self._give_up)
 
     def _lose(self, reason: str) -> None:
         if self.ended or self._away is not None:

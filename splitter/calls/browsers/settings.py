@@ -39,7 +39,8 @@ class WebCallSettings:
     """The trunk of role "web" that such calls come by: its network, its limits, its name in lists. Empty: browsers
     cannot call. What they may call are the routes with from = "web", and nothing else."""
     origins: Annotated[tuple[str, ...], Key(parse=_parse_origin, taken=Uptake.LIVE)] = ()
-    """Sites whose pages may call, such as "https://shop.example.com"; our own page may in any case."""
+    """Sites whose pages may call, such as "https://shop.example.com"; our own page may in any case. Those that call by
+    SIP are named in `web_origins` of the network."""
     anonymous: Annotated[bool, Key(taken=Uptake.LIVE)] = False
     """Whether somebody may call without a token of yours. Tokens are made by POST /v1/web/tokens (scope web), or by
     `splitter token --web`, for one customer each."""

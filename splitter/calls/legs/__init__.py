@@ -10,6 +10,8 @@
       refresh   session refreshes without an offer
     context     what every message in the dialog needs: where it goes, what it says of us, what the peer can
       timer     the session timer
+      security  keys in descriptions (SDES)    versions  their o= line
+      webrtc    descriptions of a browser      presence  whether it is still there
       infos     INFOs that concern the other side too
     challenged  answers 401 and 407 beneath all that
 

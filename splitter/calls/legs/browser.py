@@ -99,7 +99,8 @@ class WebLeg(BareLeg):
     def resume(self, cseq_gap: int = 0) -> None:
         """Go on after it was made anew from its record."""
         browser = self._browser
-        line = self._shared.browsers.resume(self.sip_call_id, browser.adapter, self.record.host, browser.customer)
+        resume, whose = self._shared.browsers.resume, (self.record.host, browser.customer, self.record.trunk)
+        line = resume(self.sip_call_id, browser.adapter, *whose)
         line.listen(WeakMethod(self.hear))
         line.show(state=WebState.CONNECTED, camera=WebCamera.ON if self._browser.camera else WebCamera.OFF)
         self._carry()

@@ -21,6 +21,7 @@ from splitter.calls.legs.challenged import with_credentials
 from splitter.calls.legs.infos import LegInfos
 from splitter.calls.legs.security import LegSecurity
 from splitter.calls.legs.timer import LegTimer
+from splitter.calls.legs.webrtc import BrowserDescriptions
 from splitter.calls.messages import (
     ALLOW,
     EXTENSIONS,
@@ -117,7 +118,9 @@ class DialogContext:
         self.driver = with_credentials(shared.driver, trunk, shared.ids, record)
         self.timer = LegTimer(record.timer, record.name, shared.after, shared.stop_timer)
         self.infos = LegInfos()
-        self.security = LegSecurity(trunk, record, shared.ids)
+        self.security: LegSecurity | BrowserDescriptions = LegSecurity(trunk, record, shared.ids)
+        if record.browser is not None:
+            self.security = BrowserDescriptions(shared.browsers, shared.note, record, record.browser)
         self._hear = hear
         self._line: ConnectedLine | None = None
         if record.line is not None:

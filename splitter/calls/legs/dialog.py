@@ -6,6 +6,7 @@ refreshes, turns what comes into the events of `calls.events`, and knows how the
 
 from __future__ import annotations
 
+from functools import partial
 from weakref import WeakMethod
 
 from splitter.calls.digits import DIGIT_TYPES
@@ -16,6 +17,7 @@ from splitter.calls.legs.offers import Offers
 from splitter.calls.legs.referrals import Referrals
 from splitter.calls.legs.refresh import Refreshes
 from splitter.calls.legs.server import InviteServer
+from splitter.calls.legs.webrtc import BrowserDescriptions
 from splitter.calls.messages import (
     FAST_UPDATE,
     FROM_CHANGE,
@@ -127,9 +129,32 @@ class LegDialog:
             if FROM_CHANGE in context.extensions():
                 dialog.rename(request)
             context.learn(request)
+            if not self._comes_anew(event):
+                self._on_method(event)
+        except PeerError as error:
+            self._refuse(event, error)
+
+    def _refuse(self, event: sip.RequestArrived, error: PeerError) -> None:
+        context = self.context
+        context.reply(event, error.status, [*context.warning(error.status, error.reason), *headers_of(error)])
+
+    def _comes_anew(self, event: sip.RequestArrived) -> bool:
+        """True for the offer of a browser that comes by another network: it is read once our transport is there too."""
+        context, security = self.context, self.context.security
+        if not isinstance(security, BrowserDescriptions) or context.state is not LegState.CONFIRMED:
+            return False
+        return event.request.method in ("INVITE", "UPDATE") and security.follow(
+            event.request, partial(self._on_transport, event)
+        )
+
+    def _on_transport(self, event: sip.RequestArrived, fault: str) -> None:
+        """The transport of a browser that came anew is there; or is not, and `fault` says why."""
+        try:
+            if fault:
+                raise Refusal(500, fault, [("Retry-After", "2")])
             self._on_method(event)
         except PeerError as error:
-            context.reply(event, error.status, [*context.warning(error.status, error.reason), *headers_of(error)])
+            self._refuse(event, error)
 
     def _on_method(self, event: sip.RequestArrived) -> None:
         context = self.context

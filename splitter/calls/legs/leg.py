@@ -10,6 +10,7 @@ from splitter.calls.legs.client import InviteClient
 from splitter.calls.legs.context import LegContext, ignore
 from splitter.calls.legs.dialog import LegDialog
 from splitter.calls.legs.infos import LegInfos
+from splitter.calls.legs.presence import BrowserPresence
 from splitter.calls.legs.server import InviteServer
 from splitter.calls.messages import FAST_UPDATE, KEY_FRAME_BODY, Pairs, refuse_unknown_bodies
 from splitter.calls.routing import Neighbour, called_of
@@ -39,12 +40,17 @@ class SipLeg:
         self.record = record
         self._dialog = LegDialog(shared, trunk, record)
         self._context, self._offers = self._dialog.context, self._dialog.offers
+        self._browser: BrowserPresence | None = None
+        if record.browser is not None:
+            self._browser = BrowserPresence(shared, self._dialog, record.browser)
 
     # ---- its beginning ----
 
     def arrive(self, event: sip.RequestArrived) -> None:
         """Begin with an INVITE that came in. Raises PeerError where that cannot be taken; see InviteServer."""
         self._dialog.invite = InviteServer(self._context, self._offers, event)
+        if self._browser is not None:
+            self._browser.begin()
 
     def dial(self, request: Request, session: Session | None) -> None:
         """Send an INVITE, with or without an offer; ends in Answered or Refused. See InviteClient."""
@@ -60,6 +66,8 @@ class SipLeg:
         dialog = self._context.dialog
         dialog.local_cseq += cseq_gap
         self._context.register(dialog)
+        if self._browser is not None:
+            self._browser.resume()
 
     # ---- what is known of it ----
 
@@ -181,7 +189,10 @@ class SipLeg:
         self._server.ring(status, reason, branch, session, headers)
 
     def accept(self, session: Session, branch: str = "", headers: Pairs = ()) -> bool:
-        return self._server.accept(session, branch, headers)
+        accepted = self._server.accept(session, branch, headers)
+        if accepted and self._browser is not None:
+            self._browser.expect_media()
+        return accepted
 
     def refuse(self, status: int, reason: str = "", headers: Pairs = ()) -> None:
         if isinstance(self._dialog.invite, InviteServer):
@@ -258,7 +269,7 @@ class SipLeg:
 
     def answer(self, txn: str, session: Session) -> bool:
         if isinstance(self._dialog.invite, InviteServer) and self._dialog.invite.is_own(txn):
-            return self._dialog.invite.accept(session)
+            return self.accept(session)
         offer = self._offers.offer_of(txn)
         answered = self._offers.answer(txn, session)
         if offer is not None and isinstance(self._dialog.invite, InviteServer):

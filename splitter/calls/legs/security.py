@@ -10,8 +10,8 @@ comes with another key (it may be another phone by now), and where a media worke
 from __future__ import annotations
 
 from dataclasses import replace
-from hashlib import sha256
 
+from splitter.calls.legs.versions import written
 from splitter.calls.messages import session_of
 from splitter.calls.settings import Srtp, Trunk
 from splitter.calls.talk.leg import LegRecord
@@ -145,16 +145,15 @@ class LegSecurity:
         _renew(keys)
         secure = self._trunk.srtp is Srtp.REQUIRED or any(one.secure for one in keys.lines)
         lines = [self._to_offer(keys.line(i, one.kind), one, secure) for i, one in enumerate(session.media)]
-        return self._written(keys, session, lines)
+        return written(keys, replace(session, media=tuple(lines)))
 
     def write_answer(self, session: Session) -> bytes:
         """Our answer to the peer's latest offer, as it goes there."""
         keys = self._record.keys
         if keys is None:
             return write(session)
-        return self._written(
-            keys, session, [self._to_answer(keys.line(i, one.kind), one) for i, one in enumerate(session.media)]
-        )
+        lines = [self._to_answer(keys.line(i, one.kind), one) for i, one in enumerate(session.media)]
+        return written(keys, replace(session, media=tuple(lines)))
 
     def _to_offer(self, line: LineSecurity, media: Media, secure: bool) -> Media:
         if media.kind not in _KINDS or media.proto not in SECURE_OF:
@@ -178,17 +177,6 @@ class LegSecurity:
         suite = Suite(line.suite)
         told = Attribute("crypto", Crypto(line.tag, suite, self._our_key(line, suite)).value)
         return shown.with_(attributes=(*shown.attributes, told))
-
-    def _written(self, keys: LegKeys, session: Session, lines: list[Media]) -> bytes:
-        """The description under an o= version that no other one has had (RFC 3264 §8)."""
-        said = replace(session, media=tuple(lines))
-        digest = sha256(write(replace(said, origin=replace(said.origin, version=0)))).hexdigest()
-        version = session.origin.version + keys.ahead
-        if keys.said[0] >= version and keys.said[1] != digest:
-            keys.ahead += keys.said[0] + 1 - version
-            version = keys.said[0] + 1
-        keys.said = version, digest
-        return write(replace(said, origin=replace(said.origin, version=version)))
 
     # ---- our keys ----
 

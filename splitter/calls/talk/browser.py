@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from splitter.media.ports.adapters import AdapterHandle
 from splitter.sdp.model import Session
-from splitter.sdp.webcaller import BrowserOffer, read_call, transcoded
-from splitter.sdp.webrtc import SecureRemote, read_secure
+from splitter.sdp.webcaller import BrowserOffer, read_call, transcoded, transport_of
+from splitter.sdp.webrtc import SecureRemote
 
 
 @dataclass(slots=True)
@@ -19,6 +19,7 @@ class BrowserRecord:
         adapter: what its transport ends in.
         camera: its user lets the agent see pictures.
         customer, language: of its user, as far as they are known.
+        said, ahead: of what one that speaks SIP was told; see `legs.versions`.
     """
 
     offer: Session
@@ -27,6 +28,8 @@ class BrowserRecord:
     camera: bool = False
     customer: str = ""
     language: str = ""
+    said: tuple[int, str] = (0, "")
+    ahead: int = 0
 
     @property
     def call(self) -> BrowserOffer:
@@ -39,10 +42,5 @@ class BrowserRecord:
 
     @property
     def secure(self) -> SecureRemote:
-        """The browser's side of ICE and DTLS, without its candidates. Raises as `call`.
-
-        Each candidate would have us send checks to an address of a stranger's choice, within our own network too
-        (RFC 8445 §19.5.1). A browser checks our address, and where it is we learn from that (§7.3.1.3).
-        """
-        call = self.call
-        return replace(read_secure(call.offer, call.audio), candidates=())
+        """The browser's side of ICE and DTLS; see `transport_of`. Raises as `call`."""
+        return transport_of(self.call)

@@ -80,9 +80,9 @@ class Caller:
         relay = self.world.engine.relay_of(self.call_id)
         assert relay is not None
         handle, faults = self.world.adapters.of(self.call_id).handle, []
-        if self.setting.voice != _end(relay.handle.local[0]):
+        if self.setting.voice != end_of(relay.handle.local[0]):
             faults.append(f"the adapter sends to {self.setting.voice}, the relay is at {relay.handle.local[0]}")
-        if relay.remote[0] != _end(handle.voice):
+        if relay.remote[0] != end_of(handle.voice):
             faults.append(f"the relay sends to {relay.remote[0]}, the adapter is at {handle.voice}")
         return faults
 
@@ -92,14 +92,14 @@ class Caller:
         if room is None or (media := room.members.get("caller")) is None:
             return ["the caller has no picture in the room"]
         handle, faults = self.world.adapters.of(self.call_id).handle, []
-        if self.setting.picture != _end(room.local["caller"]):
+        if self.setting.picture != end_of(room.local["caller"]):
             faults.append(f"the adapter sends to {self.setting.picture}, the room is at {room.local['caller']}")
-        if media.remote != _end(handle.picture):
+        if media.remote != end_of(handle.picture):
             faults.append(f"the room sends to {media.remote}, the adapter is at {handle.picture}")
         return faults
 
 
-def _end(local: LocalEnd) -> RemoteEnd:
+def end_of(local: LocalEnd) -> RemoteEnd:
     return RemoteEnd(Address(local.host, local.rtp_port), Address(local.host, local.rtcp_port))
 
 

@@ -1,0 +1,383 @@
+"""Browsers that call by SIP (JsSIP, SIP.js): WebRTC in their SDP, a phone with plain RTP to all the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+
+from splitter.calls.asks import DropVideo, RaiseVideo
+from splitter.calls.states import VideoState
+from splitter.core.errors import MediaUnavailable
+from splitter.sdp.offer_answer import check_answer
+from splitter.sdp.webrtc import resolved
+from splitter.sdp.write import write
+from tests.calls.browsers.kit import offer
+from tests.calls.browsers.sip_kit import (
+    HEADERS,
+    TOKEN,
+    answers_offers,
+    arrived,
+    connected,
+    dialled,
+    over,
+    picture_faults,
+    setting,
+    voice_alone,
+    voice_faults,
+)
+from tests.calls.kit import line, sdp, told
+from tests.sdp.edits import replace_attributes
+from tests.world import PeerCall, World
+
+
+@pytest.fixture
+def world() -> Any:
+    with World() as world:
+        yield world
+
+
+def video_state(world: World, caller: PeerCall) -> VideoState:
+    return world.call_of(caller).talk.video.view.state
+
+
+class TestACall:
+    def test_is_a_voice_call_into_the_centre_with_its_picture_at_the_desk(self, world: World) -> None:
+        caller, centre = arrived(world)
+        invite = centre.invite
+        assert b"m=video" not in invite.body and b"8 0 126" in invite.body
+        assert b"SAVPF" not in invite.body and b"ice-ufrag" not in invite.body
+        assert invite.from_.user == "C-4711" and invite.from_.display == "Mrs. Wang"
+        centre.ring(180)
+        caller.expect("180")
+        centre.answer()
+        answer = sdp(caller.expect("200"))
+        centre.expect("ACK")
+        world.run(0.3)
+        check_answer(resolved(offer()), answer)
+        assert answer.get("group") == "BUNDLE 0 1" and {media.port for media in answer.media} != {0}
+        adapter = world.adapters.of(world.call_of(caller).talk.call_id).handle
+        assert {media.get("ice-ufrag") for media in answer.media} == {adapter.secure.ufrag}
+        assert {media.get("setup") for media in answer.media} == {"passive"}
+        assert voice_faults(world, caller) == [] and picture_faults(world, caller) == []
+        assert video_state(world, caller) is VideoState.ON
+        assert world.call_of(caller).view().web
+        caller.bye()
+        centre.expect("BYE")
+        over(world, caller)
+
+    def test_ended_by_the_centre(self, world: World) -> None:
+        caller, centre = connected(world)
+        centre.bye()
+        caller.expect("BYE")
+        over(world, caller)
+
+    def test_given_up_while_it_rings(self, world: World) -> None:
+        caller, centre = arrived(world)
+        centre.ring(180)
+        caller.expect("180")
+        caller.cancel()
+        caller.expect("487")
+        centre.expect("CANCEL")
+        over(world, caller)
+
+    def test_given_up_before_anybody_is_called(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        opened = world.adapters.open_adapter
+
+        async def slow(*args: Any) -> Any:
+            await asyncio.sleep(0.5)
+            return await opened(*args)
+
+        monkeypatch.setattr(world.adapters, "open_adapter", slow)
+        caller = dialled(world)
+        world.run(0.1)
+        caller.cancel()
+        caller.expect("487")
+        assert not world.pbx.arrived
+        over(world, caller)
+
+    def test_refused_by_the_centre(self, world: World) -> None:
+        caller, centre = arrived(world)
+        centre.refuse(486)
+        caller.expect("486")
+        over(world, caller)
+
+    def test_hears_the_queue_before_the_answer(self, world: World) -> None:
+        caller, centre = arrived(world)
+        centre.ring(183, media=True)
+        early = sdp(caller.expect("183"))
+        world.run(0.2)
+        assert voice_faults(world, caller) == []
+        centre.answer()
+        answer = sdp(caller.expect("200"))
+        assert answer.media == early.media
+        caller.bye()
+        over(world, caller)
+
+    def test_without_a_camera_has_one_line(self, world: World) -> None:
+        caller, centre = connected(world, voice_alone())
+        assert setting(world, caller).picture is None and video_state(world, caller) is not VideoState.ON
+        centre.bye()
+        over(world, caller)
+
+    def test_its_own_word_of_who_it_is_does_not_count(self, world: World) -> None:
+        world.browsers.settings = replace(world.browsers.settings, anonymous=True)
+        caller, centre = arrived(world, headers=HEADERS, sender='"The Boss" <sip:8001@bank.example>')
+        assert centre.invite.from_.user == "anonymous" and centre.invite.from_.display != "The Boss"
+        centre.refuse(486)
+        over(world, caller)
+
+    def test_sends_nothing_to_where_a_stranger_says_it_is(self, world: World) -> None:
+        assert "a=candidate:" in write(offer()).decode()
+        caller, centre = connected(world)
+        secure = setting(world, caller).secure
+        assert secure is not None and not secure.candidates
+        centre.bye()
+        over(world, caller)
+
+
+class TestChanges:
+    def test_the_browser_holds(self, world: World) -> None:
+        caller, centre = connected(world)
+        assert caller.terminal.sent is not None
+        held = replace(
+            caller.terminal.sent, media=tuple(one.with_direction("sendonly") for one in caller.terminal.sent.media)
+        )
+        caller.reinvite(caller.terminal.note(held))
+        assert line(sdp(centre.expect("INVITE")), "audio").direction == "sendonly"
+        answer = sdp(caller.expect("200 re-INVITE"))
+        assert line(answer, "audio").direction == "recvonly"
+        assert answer.media[0].get("ice-ufrag") and answer.get("group") == "BUNDLE 0 1"
+        caller.bye()
+        over(world, caller)
+
+    def test_the_centre_holds_and_resumes(self, world: World) -> None:
+        caller, centre = connected(world)
+        answers_offers(caller)
+        for direction in ("sendonly", "sendrecv"):
+            centre.reinvite(audio=direction)
+            offered = sdp(caller.expect("INVITE"))
+            assert line(offered, "audio").direction == direction
+            assert {media.get("setup") for media in offered.media} == {"actpass"}
+            assert offered.get("group") == "BUNDLE 0 1"
+            centre.expect("200 re-INVITE")
+
+        world.run(0.3)
+        assert voice_faults(world, caller) == [] and picture_faults(world, caller) == []
+        centre.bye()
+        over(world, caller)
+
+    def test_the_agent_asks_a_voice_caller_for_video(self, world: World) -> None:
+        caller, centre = connected(world, voice_alone())
+        answers_offers(caller)
+        told(world, caller, RaiseVideo("desk"))
+        offered = sdp(caller.expect("INVITE"))
+        video = line(offered, "video")
+        assert video.proto == "UDP/TLS/RTP/SAVPF" and video.get("mid") and video.codecs[0].name == "H264"
+        assert str(video.codecs[0].payload_type) not in voice_alone().media[0].formats
+        world.run(0.5)
+        assert video_state(world, caller) is VideoState.ON and picture_faults(world, caller) == []
+        assert voice_faults(world, caller) == []
+        told(world, caller, DropVideo("desk"))
+        world.run(0.5)
+        assert setting(world, caller).picture is None and voice_faults(world, caller) == []
+        centre.bye()
+        over(world, caller)
+
+    def test_a_no_to_video_leaves_the_voice(self, world: World) -> None:
+        caller, centre = connected(world, voice_alone())
+        answers_offers(caller, video=False)
+        told(world, caller, RaiseVideo("desk"))
+        caller.expect("INVITE")
+        world.run(0.5)
+        assert setting(world, caller).picture is None and voice_faults(world, caller) == []
+        centre.bye()
+        over(world, caller)
+
+    def test_the_browser_adds_video_itself(self, world: World) -> None:
+        caller, centre = connected(world, voice_alone())
+        caller.reinvite(caller.terminal.note(offer()))
+        answer = sdp(caller.expect("200 re-INVITE"))
+        assert line(answer, "video").port and answer.get("group") == "BUNDLE 0 1"
+        world.run(0.3)
+        assert video_state(world, caller) is VideoState.ON and picture_faults(world, caller) == []
+        centre.bye()
+        over(world, caller)
+
+    def test_the_browser_comes_by_another_network(self, world: World) -> None:
+        caller, centre = connected(world)
+        before = world.adapters.of(world.call_of(caller).talk.call_id).handle.secure.ufrag
+        caller.reinvite(caller.terminal.note(offer(ufrag="Other")))
+        answer = sdp(caller.expect("200 re-INVITE"))
+        assert answer.media[0].get("ice-ufrag") != before
+        world.run(0.2)
+        secure = setting(world, caller).secure
+        assert secure is not None and secure.ufrag.startswith("Other") and voice_faults(world, caller) == []
+        centre.bye()
+        over(world, caller)
+
+    def test_another_certificate_needs_another_call(self, world: World) -> None:
+        caller, centre = connected(world)
+        caller.reinvite(caller.terminal.note(offer(fingerprint="00")))
+        caller.expect("488 re-INVITE")
+        assert voice_faults(world, caller) == []
+        centre.bye()
+        over(world, caller)
+
+    def test_digits_by_info_reach_the_centre(self, world: World) -> None:
+        caller, centre = connected(world)
+        caller.request("INFO", body=b"Signal=5\r\nDuration=160\r\n", content_type="application/dtmf-relay")
+        caller.expect("200 INFO")
+        centre.bye()
+        over(world, caller)
+
+
+class TestGone:
+    def test_while_it_talks(self, world: World) -> None:
+        caller, centre = connected(world)
+        world.adapters.interrupt(world.call_of(caller).talk.call_id)
+        world.run(world.browsers.settings.return_limit_s - 1)
+        assert world.live_calls()
+        centre.expect("BYE")
+        caller.expect("BYE")
+        over(world, caller)
+
+    def test_back_in_time(self, world: World) -> None:
+        caller, centre = connected(world)
+        world.adapters.interrupt(world.call_of(caller).talk.call_id)
+        world.run(3)
+        caller.reinvite(caller.terminal.note(offer(ufrag="Other")))
+        caller.expect("200 re-INVITE")
+        world.run(60)
+        assert world.live_calls() and voice_faults(world, caller) == []
+        centre.bye()
+        over(world, caller)
+
+    def test_never_there(self, world: World) -> None:
+        world.adapters.connects = False
+        caller, centre = connected(world)
+        centre.expect("BYE", 30)
+        caller.expect("BYE")
+        over(world, caller)
+
+    def test_while_it_rings(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        caller, centre = arrived(world)
+        centre.ring(180)
+        caller.expect("180")
+        world.run(30)
+        assert world.live_calls()
+        monkeypatch.setattr(world.driver, "reaches", lambda flow: False)
+        centre.expect("CANCEL", 20)
+        caller.expect("487")
+        over(world, caller)
+
+
+class TestAdmission:
+    @pytest.mark.parametrize(
+        ("changes", "status"),
+        [
+            ({"headers": HEADERS}, 401),
+            ({"headers": [*HEADERS, ("Authorization", "Bearer forged")]}, 401),
+            ({"called": "110"}, 404),
+            ({"offer": b""}, 488),
+        ],
+    )
+    def test_refuses(self, world: World, changes: dict[str, Any], status: int) -> None:
+        body = changes.pop("offer", write(offer()))
+        caller = world.page.invite(changes.pop("called", "12345"), body, **{"headers": TOKEN, **changes})
+        heard = caller.expect(str(status))
+        assert heard.message is not None
+        if status == 401:
+            assert "Bearer" in (heard.message.headers.get("www-authenticate") or "")
+        over(world, caller)
+
+    @pytest.mark.parametrize(
+        ("name", "values", "words"),
+        [
+            ("fingerprint", (), "no a=fingerprint"),
+            ("ice-ufrag", ("x" * 5000,), "no ICE credential"),
+            ("rtcp-mux", (), "a=rtcp-mux"),
+        ],
+    )
+    def test_says_what_is_wrong_with_an_offer(
+        self, world: World, name: str, values: tuple[str, ...], words: str
+    ) -> None:
+        bad = voice_alone()
+        bad = replace(bad, media=(replace_attributes(bad.media[0], name, *values),))
+        message = dialled(world, bad).expect("488").message
+        assert message is not None and words in (message.headers.get("warning") or "")
+
+    def test_a_phones_offer_is_for_other_trunks(self, world: World) -> None:
+        caller = world.page.invite("12345", headers=TOKEN)
+        caller.expect("488")
+        over(world, caller)
+
+    def test_an_address_has_so_many_at_a_time_and_a_minute(self, world: World) -> None:
+        statuses = []
+        for number in range(8):
+            caller = dialled(world, headers=[*HEADERS, ("Authorization", f"Bearer C-{number}")])
+            world.run(0.1)
+            statuses.append(caller.status)
+        assert statuses == [0, 0, 0, 503, 503, 503, 503, 503]
+        assert len(world.live_calls()) == 3
+        world.run(120)
+        for call in world.live_calls():
+            call.hang_up("over")
+        over(world, caller)
+
+    def test_no_ports(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def full(*args: Any) -> None:
+            raise MediaUnavailable("full")
+
+        monkeypatch.setattr(world.adapters, "open_adapter", full)
+        caller = dialled(world)
+        heard = caller.expect("503")
+        assert heard.message is not None and heard.message.headers.get("retry-after")
+        over(world, caller)
+
+    def test_registers_nowhere(self, world: World) -> None:
+        found: list[int] = []
+        world.page.driver.request(_register(world), world.page.gateway, partial(_note, found))
+        world.run(1)
+        assert found[0] == 405
+
+
+class TestRestart:
+    def test_the_call_goes_on(self, world: World) -> None:
+        caller, centre = connected(world)
+        world.run(2)
+        assert world.restart().taken_up == 1
+        world.run(1)
+        assert voice_faults(world, caller) == [] and picture_faults(world, caller) == []
+        world.run(60)
+        assert world.live_calls()
+        answers_offers(caller)
+        centre.reinvite(audio="sendonly")
+        caller.expect("INVITE")
+
+        centre.expect("200 re-INVITE")
+        caller.bye()
+        centre.expect("BYE")
+        over(world, caller)
+
+
+def _register(world: World) -> Any:
+    from splitter.sip.headers import Headers
+    from splitter.sip.message import Request
+
+    lines = [
+        ("From", "<sip:me@web.invalid>;tag=a"),
+        ("To", "<sip:me@web.invalid>"),
+        ("Call-ID", "register"),
+        ("CSeq", "1 REGISTER"),
+        ("Contact", "<sip:me@a.invalid;transport=ws>"),
+    ]
+    return Request("REGISTER", f"sip:{world.page.gateway.remote}", Headers(lines))
+
+
+def _note(found: list[int], event: Any) -> None:
+    if (response := getattr(event, "response", None)) is not None:
+        found.append(response.status)
