@@ -137,6 +137,12 @@ class TestTranslations:
         """What is typed is no matter of language: what has changed in English alone is found here."""
         chinese, english = (_typed(folder / page) for folder in (DOCS / "zh", DOCS))
         assert [one for one in chinese if one not in english] == []
+        assert [one for one in english if one not in chinese] == []
+
+    def test_has_every_page(self) -> None:
+        """But for what is made by programs, and what those who work on the code read in English."""
+        own, english = ({path.name for path in folder.glob("*.md")} for folder in (DOCS / "zh", DOCS))
+        assert own == english - {"architecture.md", "changelog.md"}
 
     def test_links_stay_in_the_language(self) -> None:
         """A reader of Chinese is led to the English page where there is no other, or where it is said."""
