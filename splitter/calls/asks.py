@@ -373,6 +373,18 @@ class RecordCall:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaveOut:
+    """Record nothing of somebody in the call from now on, or (`out` is False) again. → None once it is so
+
+    `party`: "caller", "centre" or the name of a party or phone.
+    """
+
+    party: str
+    by: str
+    out: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class SetPhoneVideo:
     """Ask a phone that was invited for its picture, or go back to its voice alone. → None, once it is to be asked"""
 
@@ -400,6 +412,7 @@ Ask = (
     | PartyAsk
     | PhoneAsk
     | RecordCall
+    | LeaveOut
 )
 Answer = Admitted | Watched | Written | MessagesRead | SecureLocal | Snapshot | PhoneInvited | None
 

@@ -278,15 +278,17 @@ class RecorderSaid:
     recording: str
     state: RecordingState
     fault: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TapSet:
-    """A relay or room is copied to a recording, or ("") no longer; or it cannot be."""
+    """A relay or room is copied to a recording but for those who are left out, or ("") no longer; or it cannot be."""
 
     media_id: str
     recording: str
     fault: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

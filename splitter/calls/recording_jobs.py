@@ -16,12 +16,12 @@ def carry_out_record(command: c.RecordCommand, call: Call) -> None:
     start = call.jobs.start
     match command:
         case c.SayRecord():
-            failed = RecorderSaid(command.recording, command.state, FAULT)
+            failed = RecorderSaid(command.recording, command.state, FAULT, command.left_out)
             start("the recorder", partial(_say, call, command), failed)
         case c.EndRecord():
             start("the recorder", partial(_end, call, command))
         case c.SetTap():
-            not_set = TapSet(command.media_id, command.recording, FAULT)
+            not_set = TapSet(command.media_id, command.recording, FAULT, command.left_out)
             start(f"the tap of {command.media_id}", partial(_set_tap, call, command), not_set)
         case _:
             raise TypeError(f"nobody carries out {type(command).__name__}")
@@ -30,7 +30,7 @@ def carry_out_record(command: c.RecordCommand, call: Call) -> None:
 async def _say(call: Call, command: c.SayRecord) -> RecorderSaid:
     paused = command.state is RecordingState.PAUSED
     fault = await call.services.recordings.say(call.view(), command.recording, paused)
-    return RecorderSaid(command.recording, command.state, fault)
+    return RecorderSaid(command.recording, command.state, fault, command.left_out)
 
 
 async def _end(call: Call, command: c.EndRecord) -> None:
@@ -39,5 +39,5 @@ async def _end(call: Call, command: c.EndRecord) -> None:
 
 
 async def _set_tap(call: Call, command: c.SetTap) -> TapSet:
-    fault = await call.services.recordings.tap(command.media_id, command.recording)
-    return TapSet(command.media_id, command.recording, fault)
+    fault = await call.services.recordings.tap(command.media_id, command.recording, command.left_out)
+    return TapSet(command.media_id, command.recording, fault, command.left_out)

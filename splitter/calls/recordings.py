@@ -61,8 +61,8 @@ class LiveRecordings(Protocol):
         """End a recording; again is no error."""
         ...
 
-    async def tap(self, media_id: str, recording: str) -> str:
-        """Copy what a relay or room carries; "" as the recording: no longer. Returns: why not, or ""."""
+    async def tap(self, media_id: str, recording: str, left_out: tuple[str, ...] = ()) -> str:
+        """Copy what a relay or room carries, but for these; "" as the recording: no longer. Returns: why not, or ""."""
         ...
 
 
@@ -78,7 +78,7 @@ class NoRecordings:
     def end(self, recording: str, reason: str) -> None:
         pass
 
-    async def tap(self, media_id: str, recording: str) -> str:
+    async def tap(self, media_id: str, recording: str, left_out: tuple[str, ...] = ()) -> str:
         return self.fault if recording else ""
 
 
@@ -196,7 +196,7 @@ class Recordings:
         assert self._link is not None
         await self._link.arrived()
         try:
-            await self._link.ask(p.BeginRecording(self._about(view, recording), paused))
+            await self._link.ask(p.BeginRecording(self._about(view, recording), paused, view.recording.reason))
         except LocalError as error:
             return str(error)
         return ""
@@ -210,17 +210,21 @@ class Recordings:
         if self._forks is not None:
             self._forks.end(recording, reason)
 
-    def _tap(self, recording: str) -> RecordingTap | None:
+    def _tap(self, recording: str, left_out: tuple[str, ...]) -> RecordingTap | None:
         if not recording:
             return None
         first, *more = self.links
-        return replace(first.tap(recording), also=tuple(link.taps for link in more), without=self.settings.exclude)
+        without = (*self.settings.exclude, *left_out)
+        return replace(first.tap(recording), also=tuple(link.taps for link in more), without=without)
+
+    def _without(self, view: CallView) -> tuple[str, ...]:
+        return (*self.settings.exclude, *view.recording.left_out)
 
     def _about(self, view: CallView, recording: str) -> RecordingAbout:
-        return msgspec.structs.replace(about_of(view, recording), without=self.settings.exclude)
+        return msgspec.structs.replace(about_of(view, recording), without=self._without(view))
 
-    async def tap(self, media_id: str, recording: str) -> str:
-        tap = self._tap(recording)
+    async def tap(self, media_id: str, recording: str, left_out: tuple[str, ...] = ()) -> str:
+        tap = self._tap(recording, left_out)
         if recording and self._others:
             self._tapped.setdefault(recording, set()).add(media_id)
         try:
@@ -267,7 +271,7 @@ class Recordings:
         """The call, where this participant of it is being recorded now."""
         view = self._known.get(call_id)
         recorded = view is not None and view.recording.state == RecordingState.RECORDING
-        return view if recorded and takes(self.settings.exclude, name) else None
+        return view if view is not None and recorded and takes(self._without(view), name) else None
 
     def forget_unclaimed(self, live: Iterable[CallView]) -> None:
         """End the recordings that the recorder makes since before and that no call wants any longer.

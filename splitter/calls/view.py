@@ -254,7 +254,8 @@ class RecordingView:
 
     `state`: "off", "recording", "paused" or "stopped" (by a fault); `id`: of the latest one; `reason`: why it is so, in
     plain words; `by_rule`: the configuration wants it, and only an operator may end it. `possible`: there is a
-    recorder. `elsewhere`: what has become of it at the recorders of others, "" where there are none.
+    recorder. `elsewhere`: what has become of it at the recorders of others, "" where there are none. `left_out`:
+    names of those of whom nothing is recorded; "guest" are all browsers of the caller.
     """
 
     state: RecordingState = RecordingState.OFF
@@ -263,6 +264,7 @@ class RecordingView:
     by_rule: bool = False
     possible: bool = False
     elsewhere: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ ACTIONS = {
     "pause": "nothing is recorded, until it is resumed",
     "resume": "the call is recorded again",
     "stop": "the recording has ended",
+    "exclude": "nothing of {} is recorded from now on",
+    "include": "{} is recorded again",
 }
 _REASON = click.option("--reason", default="", help="Why; it stands in the ledger.")
 _LOOK_S = 1.0
@@ -27,14 +29,19 @@ _ID = click.argument("recording", metavar="ID")
 @click.command()
 @click.argument("reference", metavar="CALL")
 @click.argument("action", type=click.Choice(list(ACTIONS)))
+@click.argument("party", required=False)
 @click.pass_context
-def record(ctx: click.Context, reference: str, action: str) -> None:
-    """Begin, pause, resume or end the recording of a call."""
+def record(ctx: click.Context, reference: str, action: str, party: str | None) -> None:
+    """Begin, pause, resume or end the recording of a call; exclude PARTY from it, or include it again.
+
+    PARTY is "caller", "centre" (the agent), or a name that `splitter call` shows, such as phone-1.
+    """
+    wish = {"action": action, **({"party": party} if party else {})}
     try:
-        open_door(ctx).send("POST", {"action": action}, "calls", reference, "recording")
+        open_door(ctx).send("POST", wish, "calls", reference, "recording")
     except RefusedByGateway as error:
         fail(str(error))
-    say(ACTIONS[action])
+    say(ACTIONS[action].format(party))
 
 
 @click.group()

@@ -45,9 +45,19 @@ def recordings(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     return (
         *_films(FilmRoutes(recorded, ports.access, ports.clock), path),
         Operation(
-            *("POST", f"{_CALL}/recording", _ACT, routes.record, "Begin, pause, resume or end a recording", (done,)),
+            *(
+                "POST",
+                f"{_CALL}/recording",
+                _ACT,
+                routes.record,
+                "Record a call, pause, end, or leave somebody out",
+                (done,),
+            ),
             body=RECORDING_BODY,
-            faults=(none, (409, "recording-already"), (409, "not-recording"), (403, "by-rule"), (503, "no-recorder")),
+            faults=(
+                *(none, (409, "recording-already"), (409, "not-recording"), (403, "by-rule"), (503, "no-recorder")),
+                *((404, "no-such-party"), (409, "left-out-by-rule"), (409, "too-many"), (409, "not-connected")),
+            ),
         ),
         Operation("GET", "/v1/recordings", _LISTEN_LATER, routes.listed, "Recordings", (listed,), what, faults=(none,)),
         Operation("GET", path, _LISTEN_LATER, routes.one, "One recording", (row,), faults=(missing, none)),

@@ -1,6 +1,6 @@
 """Recordings: of a live call, and those that were made. Does I/O through aiohttp.
 
-POST   /v1/calls/{ref}/recording      begin, pause, resume or end the recording of a call
+POST   /v1/calls/{ref}/recording      begin, pause, resume or end the recording of a call, or leave somebody out
 GET    /v1/recordings                 those that match
 GET    /v1/recordings/{id}            one of them, with its files
 GET    /v1/recordings/{id}/files/{n}   a file of it, or a range of that
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import msgspec
 from aiohttp import web
 
-from splitter.calls.asks import RecordCall
+from splitter.calls.asks import LeaveOut, RecordCall
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import RecordingAction
 from splitter.core.errors import LocalError
@@ -34,6 +34,7 @@ from splitter.web.shapes import CallId, HoldWish, RecordingList, RecordingWish
 RECORDING_BODY = Body((JSON,), JSON_BYTES, RecordingWish)
 HOLD_BODY = Body((JSON,), JSON_BYTES, HoldWish)
 _ASKED = frozenset({"number", "agent", "route", "call", "since", "until", "limit"})
+_OF_ONE = ("exclude", "include")
 MATROSKA = "video/x-matroska"
 
 
@@ -49,6 +50,11 @@ class RecordingRoutes:
     async def record(self, request: web.Request) -> web.Response:
         wish, bearer = await read_json(request, RECORDING_BODY, RecordingWish), bearer_of(request)
         call = await self._find.to_own(request)
+        if bool(wish.party) is not (wish.action in _OF_ONE):
+            raise ApiError(400, "bad-body", 'party is for "exclude" and "include", which need it')
+        if wish.action in _OF_ONE:
+            await self._calls.ask(call.call_id, LeaveOut(wish.party, said_by(bearer), wish.action == "exclude"))
+            return json_response(CallId(call.call_id))
         action, may_end = RecordingAction(wish.action), bearer.may(Scope.CONTROL)
         by_hand = action in (RecordingAction.START, RecordingAction.STOP)
         if by_hand and not may_end and not self._recorded.made.settings.on_demand:

@@ -283,9 +283,14 @@ class PhoneMade(Struct):
 
 
 class RecordingWish(Struct, forbid_unknown_fields=True):
-    """A wish about the recording of a call."""
+    """A wish about the recording of a call.
 
-    action: Literal["start", "pause", "resume", "stop"]
+    `party`, of "exclude" and "include": of whom nothing is to be recorded from now on, or all again: "caller",
+    "centre", or the name of a party or phone.
+    """
+
+    action: Literal["start", "pause", "resume", "stop", "exclude", "include"]
+    party: str = ""
 
 
 class HoldWish(Struct, forbid_unknown_fields=True):

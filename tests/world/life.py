@@ -252,8 +252,8 @@ class _Recordings:
         if self._life.does():
             self._ground.recordings.end(recording, reason)
 
-    async def tap(self, media_id: str, recording: str) -> str:
-        return await self._ground.recordings.tap(media_id, recording) if self._life.does() else ""
+    async def tap(self, media_id: str, recording: str, left_out: tuple[str, ...] = ()) -> str:
+        return await self._ground.recordings.tap(media_id, recording, left_out) if self._life.does() else ""
 
 
 async def _unheard(*args: object, **named: object) -> None:

@@ -20,6 +20,7 @@ from splitter.calls.asks import (
     HandOver,
     InvitePhone,
     Join,
+    LeaveOut,
     LeaveVoice,
     Locate,
     MuteVoice,
@@ -44,6 +45,7 @@ from splitter.calls.flows.belonging import give_to, rank_newcomer
 from splitter.calls.flows.binding import bind_call
 from splitter.calls.flows.consent import admit_desk, ask_in, dismiss_desk, hand_over, may_enter
 from splitter.calls.flows.guests import note_consent, on_party_ask
+from splitter.calls.flows.leaving_out import on_leave_out
 from splitter.calls.flows.phone_video import tell_off
 from splitter.calls.flows.phones import on_phone_ask
 from splitter.calls.flows.recording import on_record
@@ -127,6 +129,8 @@ def _begin(call: LiveCall, asked: Asked) -> Steps[None]:
             yield from on_phone_ask(call, asked, ask)
         case RecordCall():
             yield from on_record(call, asked, ask)
+        case LeaveOut():
+            yield from on_leave_out(call, asked, ask)
         case RaiseVideo() | DropVideo():
             raise Denial(409, "not-connected", "the call is not answered yet")
 

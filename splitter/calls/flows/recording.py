@@ -19,7 +19,9 @@ from splitter.calls.events import (
 )
 from splitter.calls.states import CallState, RecordingAction, RecordingState
 from splitter.calls.talk.commands import AnswerAsk, Count, Counted, DenyAsk, Note, Notify, SetAlarm, Steps, Tell
+from splitter.calls.talk.left_out import keep_promoted, names
 from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.pending import RecordedAs
 from splitter.calls.talk.recording import Recording
 from splitter.calls.talk.recording_commands import EndRecord, SayRecord, SetTap
 from splitter.core.pauses import doubled_s
@@ -76,21 +78,48 @@ def on_record(call: LiveCall, asked: Asked, ask: RecordCall) -> Steps[None]:
 
 def _is_done(call: LiveCall) -> bool:
     """Whether the recorder has said that it is as it is wanted: it will not say so again."""
-    recording, pending = call.talk.recording, call.pending
-    wanted = (recording.id_for(call.talk.call_id), recording.state)
-    return wanted == pending.recorder_asked == pending.recorder_has
+    return _wanted(call) == call.pending.recorder_asked == call.pending.recorder_has
+
+
+def _wanted(call: LiveCall) -> RecordedAs:
+    recording = call.talk.recording
+    return recording.id_for(call.talk.call_id), recording.state, recording.nothing_of
 
 
 def advance(call: LiveCall) -> Steps[None]:
     """Ask for what is wanted and not so yet."""
     recording, pending = call.talk.recording, call.pending
     yield from _by_rule(call, recording)
-    wanted = (recording.id_for(call.talk.call_id), recording.state)
+    yield from _follow_left_out(call)
+    wanted = _wanted(call)
     if recording.is_open and pending.recorder_asked != wanted:
         pending.recorder_asked = wanted
         yield SayRecord(*wanted)
-    runs = recording.state is RecordingState.RECORDING and pending.recorder_has == wanted
-    yield from _set_taps(call, wanted[0] if runs else "")
+    has = pending.recorder_has
+    runs = recording.state is RecordingState.RECORDING and has is not None and has[:2] == wanted[:2]
+    yield from _set_taps(call, (wanted[0], wanted[2]) if runs else ("", ()))
+    yield from _answer_left_out(call)
+
+
+def _follow_left_out(call: LiveCall) -> Steps[None]:
+    """Whoever is left out may come again under another name, or take somebody's place."""
+    talk = call.talk
+    if not talk.recording.left_out and not talk.recording.nothing_of:
+        return
+    keep_promoted(talk)
+    if (now := names(talk)) != talk.recording.nothing_of:
+        talk.recording.nothing_of = now
+        yield Tell()
+
+
+def _answer_left_out(call: LiveCall) -> Steps[None]:
+    """Say that nothing of somebody is recorded any longer, once no copy is on its way."""
+    pending = call.pending
+    done = not call.talk.recording.is_open or (pending.recorder_has == _wanted(call) and not pending.tapping)
+    if done and pending.leaving_out:
+        asks, pending.leaving_out = pending.leaving_out, []
+        for asked in asks:
+            yield AnswerAsk(asked)
 
 
 def _by_rule(call: LiveCall, recording: Recording) -> Steps[None]:
@@ -115,16 +144,18 @@ def _open(recording: Recording, reason: str) -> None:
     recording.elsewhere = ""
 
 
-def _set_taps(call: LiveCall, id: str) -> Steps[None]:
+def _set_taps(call: LiveCall, wish: tuple[str, tuple[str, ...]]) -> Steps[None]:
     tapped, relay, room = call.pending.tapped, call.talk.voice.relay, call.talk.room.room
     present = {one for one in (relay and relay.relay_id, room and room.room_id) if one}
     for gone in tapped.keys() - present:
         del tapped[gone]
         call.pending.tap_faults.pop(gone, None)
+        call.pending.tapping.discard(gone)
     for media in sorted(present):
-        if tapped.get(media, "") != id:
-            tapped[media] = id
-            yield SetTap(media, id)
+        if tapped.get(media, ("", ())) != wish:
+            tapped[media] = wish
+            call.pending.tapping.add(media)
+            yield SetTap(media, *wish)
 
 
 def on_recorder(call: LiveCall, event: RecordingEvent) -> Steps[None]:
@@ -142,7 +173,7 @@ def on_recorder(call: LiveCall, event: RecordingEvent) -> Steps[None]:
                 yield from _go_on(recording)
         case RecordedElsewhere() if event.recording == call.talk.recording.id_for(call.talk.call_id):
             yield from _on_elsewhere(call, event)
-        case TapSet() if call.pending.tapped.get(event.media_id) == event.recording:
+        case TapSet() if call.pending.tapped.get(event.media_id) == (event.recording, event.left_out):
             yield from _on_tap(call, event)
 
 
@@ -167,9 +198,14 @@ def _on_elsewhere(call: LiveCall, event: RecordedElsewhere) -> Steps[None]:
 
 def _on_tap(call: LiveCall, event: TapSet) -> Steps[None]:
     faults = call.pending.tap_faults
+    call.pending.tapping.discard(event.media_id)
     before = faults.pop(event.media_id, None)
     if not event.fault or not event.recording:
+        yield from _answer_left_out(call)
         return
+    asks, call.pending.leaving_out = call.pending.leaving_out, []
+    for asked in asks:
+        yield DenyAsk(asked, 503, "no-recorder", f"it is tried again: {event.fault}")
     tries = before[1] + 1 if before is not None else 0
     faults[event.media_id] = (event.fault, tries)
     if before is None or before[0] != event.fault:
@@ -184,14 +220,15 @@ def on_tap_again(call: LiveCall) -> Steps[None]:
     for media_id in pending.tap_faults:
         pending.tapped.pop(media_id, None)
     if recording.state is RecordingState.STOPPED:
-        pending.recorder_asked = (recording.id_for(call.talk.call_id), RecordingState.RECORDING)
+        id, _, left_out = _wanted(call)
+        pending.recorder_asked = (id, RecordingState.RECORDING, left_out)
         yield SayRecord(*pending.recorder_asked)
     yield from advance(call)
 
 
 def _on_said(call: LiveCall, event: RecorderSaid) -> Steps[None]:
     pending, recording = call.pending, call.talk.recording
-    if pending.recorder_asked != (event.recording, event.state):
+    if pending.recorder_asked != (event.recording, event.state, event.left_out):
         return  # something else was wanted meanwhile
     if event.fault:
         yield from _deny(call, event.fault)
@@ -200,6 +237,7 @@ def _on_said(call: LiveCall, event: RecorderSaid) -> Steps[None]:
         if recording.state is RecordingState.STOPPED:
             yield SetAlarm(doubled_s(_AGAIN_S, _LAST_AGAIN_S, pending.recorder_tries), _AGAIN)
             pending.recorder_tries += 1
+        yield from _answer_left_out(call)
         return
     if recording.state is RecordingState.STOPPED:
         yield from _go_on(recording)
@@ -209,6 +247,7 @@ def _on_said(call: LiveCall, event: RecorderSaid) -> Steps[None]:
         yield AnswerAsk(asked)
     if recording.state is RecordingState.RECORDING:
         yield from advance(call)
+    yield from _answer_left_out(call)
 
 
 def _deny(call: LiveCall, reason: str) -> Steps[None]:

@@ -80,6 +80,10 @@ class PhoneQuestion:
     unusable: str = ""
 
 
+RecordedAs = tuple[str, RecordingState, tuple[str, ...]]
+"""A recording, how it is to be, and who is left out of it."""
+
+
 @dataclass(slots=True)
 class Pending:
     """All that is under way in one call.
@@ -100,8 +104,9 @@ class Pending:
         transfer: the centre is handing the call on by REFER.
         recorder_asked, recorder_has: the recording, and how it is to be: what was asked for, and what was done.
         recorder_asks: who waits for that. recorder_tries: how often that was refused.
-        tapped: by relay and room, the recording that it was asked to be copied to. tap_faults: why that could not be,
-            and how often it was tried.
+        leaving_out: who waits until nothing of somebody is recorded any longer.
+        tapped: by relay and room, the recording that it was asked to be copied to, and who is left out.
+        tapping: those of them that have not answered. tap_faults: why that could not be, and how often it was tried.
     """
 
     newcomer: str = ""
@@ -121,11 +126,13 @@ class Pending:
     placing: set[str] = field(default_factory=set)
     asked_phones: dict[str, PhoneQuestion] = field(default_factory=dict)
     transfer: Transfer | None = None
-    recorder_asked: tuple[str, RecordingState] | None = None
-    recorder_has: tuple[str, RecordingState] | None = None
+    recorder_asked: RecordedAs | None = None
+    recorder_has: RecordedAs | None = None
     recorder_asks: list[Asked] = field(default_factory=list)
     recorder_tries: int = 0
-    tapped: dict[str, str] = field(default_factory=dict)
+    leaving_out: list[Asked] = field(default_factory=list)
+    tapped: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    tapping: set[str] = field(default_factory=set)
     tap_faults: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     @property
@@ -148,6 +155,7 @@ class Pending:
                 or self.digits
                 or self.stills
                 or self.recorder_asks
+                or self.leaving_out
             )
             and not (self.calling or self.placing or self.asked_phones)
         )

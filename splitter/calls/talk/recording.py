@@ -8,6 +8,19 @@ from splitter.calls.states import RecordingState
 from splitter.calls.view import RecordingView
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Somebody of whom nothing is recorded.
+
+    `name`: as in the call when that was said. `kind` and `who` (an extension, a number, a title): by which the same one
+    is known that comes again under another name; "" where nothing tells.
+    """
+
+    name: str
+    kind: str = ""
+    who: str = ""
+
+
 @dataclass(slots=True)
 class Recording:
     """The recording of a call.
@@ -18,6 +31,7 @@ class Recording:
         by_rule: the configuration wants it.
         chosen: somebody has begun or ended it by hand: the configuration does not begin it again.
         elsewhere: what has become of it at the recorders of others, in words.
+        left_out: of whom nothing is recorded. nothing_of: the names that they have now.
     """
 
     state: RecordingState = RecordingState.OFF
@@ -26,6 +40,8 @@ class Recording:
     by_rule: bool = False
     chosen: bool = False
     elsewhere: str = ""
+    left_out: tuple[LeftOut, ...] = ()
+    nothing_of: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -38,4 +54,5 @@ class Recording:
 
     def view(self, call_id: str, possible: bool = False) -> RecordingView:
         """Show it."""
-        return RecordingView(self.state, self.id_for(call_id), self.reason, self.by_rule, possible, self.elsewhere)
+        id, nothing_of = self.id_for(call_id), self.nothing_of
+        return RecordingView(self.state, id, self.reason, self.by_rule, possible, self.elsewhere, nothing_of)

@@ -14,10 +14,11 @@ class RecordCommand(Command[None]):
 
 @dataclass(frozen=True, slots=True)
 class SayRecord(RecordCommand):
-    """Have the recorder record, or pause; ends in RecorderSaid."""
+    """Have the recorder record all but those who are left out, or pause; ends in RecorderSaid."""
 
     recording: str
     state: RecordingState
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class EndRecord(RecordCommand):
 
 @dataclass(frozen=True, slots=True)
 class SetTap(RecordCommand):
-    """Copy what a relay or room carries, or ("") no longer; ends in TapSet."""
+    """Copy what a relay or room carries of all but those who are left out, or ("") no longer; ends in TapSet."""
 
     media_id: str
     recording: str
+    left_out: tuple[str, ...] = ()

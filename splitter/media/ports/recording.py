@@ -15,7 +15,7 @@ class RecordingTap:
         recording: the id of the recording that they belong to.
         socket: of who takes them, such as the recorder; datagrams.
         also: of others who take the same.
-        without: kinds of participants of whom nothing is copied; see `takes`.
+        without: kinds of participants, and names, of whom nothing is copied; see `takes`.
     """
 
     recording: str
@@ -37,9 +37,10 @@ class RecordingTap:
 
 
 def takes(without: Collection[str], name: str) -> bool:
-    """Whether anything of this participant, such as "expert-1", is recorded, where these kinds are left out."""
+    """Whether anything of this participant, such as "expert-1", is recorded without these kinds and names."""
     kind = name.partition("-")[0]
-    return not without or (kind != "mosaic" and ("desk" if kind == "seat" else kind) not in without)
+    left_out = name.partition(".")[0] in without or ("desk" if kind == "seat" else kind) in without
+    return not without or (kind != "mosaic" and not left_out)
 
 
 class MediaTaps(Protocol):

@@ -6,7 +6,10 @@ import msgspec
 
 
 class RecordingAbout(msgspec.Struct, frozen=True):
-    """The subject of a recording, as the gateway says it. `without`: kinds of participants of whom nothing is in it."""
+    """The subject of a recording, as the gateway says it.
+
+    `without`: kinds and names of those of whom nothing is in it.
+    """
 
     id: str
     call_id: str

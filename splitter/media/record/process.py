@@ -178,7 +178,7 @@ def carry_out_ask(ask: p.RecorderAsk, studio: RecordingStudio) -> None:
     """Do what the gateway asks. Raises RecordingRefused, OSError."""
     match ask:
         case p.BeginRecording():
-            studio.begin(ask.about, ask.paused)
+            studio.begin(ask.about, ask.paused, ask.reason)
         case p.ChangeRecording():
             studio.change(ask.about)
         case p.NoteInRecording():

@@ -24,10 +24,11 @@ class RecorderAsk(msgspec.Struct, frozen=True, tag=True):
 
 
 class BeginRecording(RecorderAsk, frozen=True):
-    """Record, or go on recording, unless it is `paused`."""
+    """Record, or go on recording, unless it is `paused`. `reason`: why it is so, in words."""
 
     about: RecordingAbout
     paused: bool = False
+    reason: str = ""
 
 
 class ChangeRecording(RecorderAsk, frozen=True):

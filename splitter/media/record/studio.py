@@ -21,6 +21,7 @@ import msgspec
 import structlog
 
 from splitter.core.errors import PeerError
+from splitter.media.ports.recording import takes
 from splitter.media.record import batch
 from splitter.media.record.about import RecordingAbout
 from splitter.media.record.batch import Described, Kind
@@ -60,6 +61,10 @@ class _Live:
     take: Take | None = None
     events: EventLog | None = None
     origin: float = 0.0
+
+    def takes(self, what: Described) -> bool:
+        """Whether a stream is recorded: the taps of whoever is left out may send it for a moment longer."""
+        return what.kind == "shown" or takes(self.about.without, what.name)
 
 
 class RecordingStudio:
@@ -116,7 +121,7 @@ class RecordingStudio:
 
     # ---- what the gateway asks -------------------------------------------------------------------------------------
 
-    def begin(self, about: RecordingAbout, paused: bool = False) -> None:
+    def begin(self, about: RecordingAbout, paused: bool = False, reason: str = "") -> None:
         """Record, or go on recording; again is no error. Raises RecordingRefused."""
         if not _GOOD_ID.fullmatch(about.id):
             raise RecordingRefused(f"{about.id!r} is no name of a recording")
@@ -127,17 +132,18 @@ class RecordingStudio:
         if live is None:
             live = self._live[about.id] = _Live(about)
         before, live.about, live.stopped = live.about.without, about, ""
-        self._guarded(live, lambda: self._begin(live, paused, before))
+        self._guarded(live, lambda: self._begin(live, paused, before, reason))
         if live.stopped:
             raise RecordingRefused(live.stopped)
 
-    def _begin(self, live: _Live, paused: bool, without: tuple[str, ...]) -> None:
+    def _begin(self, live: _Live, paused: bool, without: tuple[str, ...], reason: str) -> None:
         at = self._wall()
         if live.file is None:
             self._open(live)
         elif without != live.about.without:
-            self._note(live, self._clock() - live.origin, "without", {"is": live.about.without})
-            self.ledger.add("without", {"recording": live.about.id, "is": live.about.without}, at)
+            told = {"is": live.about.without, "reason": reason}
+            self._note(live, self._clock() - live.origin, "without", told)
+            self.ledger.add("without", {"recording": live.about.id, **told}, at)
         self._index.begun(live.about, at)  # now: the row of one that cannot begin would say for ever that it is made
         if paused != live.paused:
             live.paused = paused
@@ -189,6 +195,11 @@ class RecordingStudio:
         return {id: live.stopped or ("paused" if live.paused else "recording") for id, live in self._live.items()}
 
     @property
+    def abouts(self) -> list[RecordingAbout]:
+        """What the recordings that are being made are of."""
+        return [live.about for live in self._live.values()]
+
+    @property
     def full(self) -> str:
         """Why nothing can be recorded now, in words; "" where it can."""
         return self._space.full
@@ -216,7 +227,7 @@ class RecordingStudio:
             what = self._streams.get(key)
             live = self._live.get(what.recording) if what is not None else None
             take = live.take if live is not None else None
-            if what is None or live is None or take is None or live.paused or live.stopped:
+            if what is None or live is None or take is None or live.paused or live.stopped or not live.takes(what):
                 self.unknown += 1
                 continue
             self._guarded(live, lambda take=take, what=what, piece=piece: take.take(what, piece))  # type: ignore[misc]

@@ -193,6 +193,35 @@ class TestPictures:
         assert '"turned"' in events and '"degrees":0' in events
 
 
+class TestWhoIsLeftOut:
+    def test_is_neither_heard_nor_seen_from_then_on_and_the_others_are(self, stage: Stage) -> None:
+        """Also while the taps still send, as they do for a moment."""
+        stage.studio.begin(ABOUT)
+        caller, centre, film = stage.voice("caller"), stage.voice("centre"), Film(stage)
+        film.camera.key_frame()
+
+        def second() -> None:
+            for _ in range(50):
+                caller.say()
+                centre.say()
+                stage.pass_time(0.02)
+            film.camera.key_frame()
+            film.show(5)
+
+        second()
+        for without in (("caller",), ()):
+            stage.pass_time(0.1)
+            stage.studio.begin(msgspec.structs.replace(ABOUT, without=without))
+            second()
+        stage.pass_time(0.1)
+        stage.studio.end("call-1")
+        voices = {one.name: one for one in _tracks(stage) if one.codec == "pcm_alaw"}
+        (picture,) = (one for one in _tracks(stage) if one.codec == "h264")
+        assert (len(voices["caller"].times), len(voices["centre"].times), len(picture.times)) == (100, 150, 10)
+        assert not [at for at in (*voices["caller"].times, *picture.times) if 1.5 < at < 2.7]
+        assert len(stage.files) == 1
+
+
 class TestPause:
     def test_nothing_of_it_is_written(self, stage: Stage) -> None:
         stage.studio.begin(ABOUT)

@@ -376,9 +376,9 @@ function mute(voice, muted) {
   attempt(async () => current()?.call.voices.mute(voice, muted));
 }
 
-/** @param {import("./recording.js").Action} action */
-function record(action) {
-  attempt(async () => current()?.call.record(action));
+/** @param {import("./recording.js").Action} action @param {string} [party] */
+function record(action, party) {
+  attempt(async () => current()?.call.record(action, party));
 }
 
 /** @param {string} extension */

@@ -175,7 +175,7 @@ function renderEvents() {
   byId("events").replaceChildren(
     ...shown.map((event) => {
       const whom = event.more.title || event.more.name || event.more.number || "";
-      const is = typeof event.more.is === "object" ? "" : event.more.is;
+      const is = said(event.more.is);
       const text = t(`event.${event.what}`, { who: whom, is, seconds: event.more.seconds });
       const jump = () => {
         byId("video").currentTime = event.at;
@@ -184,6 +184,13 @@ function renderEvents() {
       return make("li", {}, make("button", { type: "button", onclick: jump }, make("span", { class: "at", text: clock(event.at) }), make("span", { text })));
     }),
   );
+}
+
+/** What an event says, in the language of now where there are words. @param {any} is */
+function said(is) {
+  if (Array.isArray(is)) return is.length ? is.map(said).join(", ") : t("is.nobody");
+  if (is === null || typeof is === "object") return "";
+  return has(`is.${is}`) ? t(`is.${is}`) : is;
 }
 
 function renderBeside() {

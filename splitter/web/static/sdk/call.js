@@ -210,10 +210,11 @@ export class CallHandle extends EventTarget {
 
   /**
    * Begin, pause, resume or end the recording of the call; `view.recording` says how it is.
-   * @param {"start"|"pause"|"resume"|"stop"} action
+   * @param {"start"|"pause"|"resume"|"stop"|"exclude"|"include"} action
+   * @param {string} [party]  of whom nothing is to be recorded from now on (exclude), or all again (include)
    */
-  async record(action) {
-    await this.splitter.request("POST", `${this.#path}/recording`, { json: { action } });
+  async record(action, party) {
+    await this.splitter.request("POST", `${this.#path}/recording`, { json: { action, ...(party && { party }) } });
   }
 
   /**
