@@ -158,6 +158,10 @@ class KeyFrameAsked(LegEvent):
     """INFO with media_control+xml (RFC 5168): the peer wants a key frame. Already answered 200."""
 
 
+class MetadataAsked(LegEvent):
+    """UPDATE by which a recorder wants all metadata (RFC 7866 §9.2). Already answered 200."""
+
+
 @dataclass(frozen=True, slots=True)
 class DigitPressed(LegEvent):
     """INFO with a digit; answer it with `leg.reply_info(txn, …)`."""

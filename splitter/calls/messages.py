@@ -23,6 +23,7 @@ ALL_EXTENSIONS = EXTENSIONS | {"precondition", REPLACES, FROM_CHANGE}  # towards
 _SCHEMES = ("sip", "sips", "tel", "urn")
 UNDERSTOOD = frozenset({SDP, "application/pidf+xml"})  # bodies of an INVITE that stop no call
 
+METADATA_REQUEST = "application/rs-metadata-request"  # RFC 7866 §9.2
 FAST_UPDATE = "application/media_control+xml"  # RFC 5168
 KEY_FRAME_BODY = (
     b'<?xml version="1.0" encoding="utf-8"?>\r\n'

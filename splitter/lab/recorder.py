@@ -102,6 +102,12 @@ class LabRecorder:
     def request(self, session: ServedSession, method: str) -> Request:
         """A request of its own inside a session."""
         assert session.dialog is not None
+        if method == "UPDATE":  # §9.2: it wants to be told all once more
+            asked = [("Content-Disposition", "recording-session")]
+            kind = "application/rs-metadata-request"
+            return session.dialog.request(
+                method, headers=asked, body=b"SRS-Request-Reason: it was started anew\r\n", content_type=kind
+            )
         if method != "INVITE":
             return session.dialog.request(method)
         assert session.answer is not None

@@ -92,6 +92,11 @@ class LegContext:
     note: Callable[[str, str, str], None]
     dressed: Callable[[bytes], tuple[bytes, str]] = bare
 
+    @property
+    def tells_metadata(self) -> bool:
+        """Whether something stands beside offers, which the peer may ask for."""
+        return self.dressed is not bare
+
 
 class DialogContext:
     """The dialog of one leg: its record, its peer, and the ways between them.

@@ -10,7 +10,7 @@ from functools import partial
 from weakref import WeakMethod
 
 from splitter.calls.digits import DIGIT_TYPES
-from splitter.calls.leg_events import AckMissing, DigitPressed, Ended, KeyFrameAsked
+from splitter.calls.leg_events import AckMissing, DigitPressed, Ended, KeyFrameAsked, MetadataAsked
 from splitter.calls.legs.client import InviteClient
 from splitter.calls.legs.context import INFO_BODIES, DialogContext, LegContext, ignore
 from splitter.calls.legs.offers import Offers
@@ -21,6 +21,7 @@ from splitter.calls.legs.webrtc import BrowserDescriptions
 from splitter.calls.messages import (
     FAST_UPDATE,
     FROM_CHANGE,
+    METADATA_REQUEST,
     SDP,
     Pairs,
     Refusal,
@@ -35,6 +36,7 @@ from splitter.core.errors import PeerError
 from splitter.sip import events as sip
 from splitter.sip.dialog import Dialog
 from splitter.sip.message import Request
+from splitter.sip.multipart import find_part
 
 
 class LegDialog:
@@ -191,6 +193,8 @@ class LegDialog:
         if early is not None and session_of(event.request) is not None:
             early.admit_early(event.request)
         self.offers.on_update(event)
+        if self.context.shared.tells_metadata and find_part(event.request, METADATA_REQUEST) is not None:
+            self.context.post(MetadataAsked(self.context.key))
 
     def _on_info(self, event: sip.RequestArrived) -> None:
         request, context = event.request, self.context

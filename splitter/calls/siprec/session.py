@@ -14,7 +14,7 @@ from splitter.calls import leg_events as e
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.legs.context import LegContext
 from splitter.calls.legs.leg import SipLeg
-from splitter.calls.messages import SDP
+from splitter.calls.messages import METADATA_REQUEST, SDP
 from splitter.calls.session_id import NONE, SessionId
 from splitter.calls.settings import Trunk
 from splitter.calls.siprec.content import SessionContent
@@ -190,7 +190,7 @@ class RecordingSession:
             ("Call-ID", ids[0]),
             ("CSeq", "1 INVITE"),
             ("Require", "siprec"),
-            ("Accept", f"{SDP}, application/rs-metadata-request"),
+            ("Accept", f"{SDP}, {METADATA_REQUEST}"),
             ("X-Splitter-Call", self._content.view.call_id),
         ]
         return Request("INVITE", uri, Headers(headers))
@@ -275,6 +275,8 @@ class RecordingSession:
                 self._dirty = True
             case e.KeyFrameAsked():
                 self._parts.wanted(self.recording, -1)
+            case e.MetadataAsked():
+                self._change(_GATHER_S)
             case e.DigitPressed(txn=txn):
                 leg.reply_info(txn, 415)
 

@@ -187,6 +187,18 @@ class TestRecorder:
         ended(world, caller, centre)
         world.settle()
 
+    def test_may_ask_for_all_metadata_by_update(self, world: World, scene: Elsewhere) -> None:
+        """It gets an offer with all of them, and what is recorded stays as it is (RFC 7866 §9.2)."""
+        caller, centre, streams = recorded(world, scene)
+        session = scene.session()
+        before, documents = session.said, session.documents
+        assert scene.ask("nice", session, "UPDATE") == [200]
+        assert (session.documents, session.said) == (documents + 1, before) and session.faults == []
+        scene.hall.voice(streams["caller"], 1, 160)
+        assert scene.hall.ports[0].sent[-1][2] == session.answer.media[0].port
+        ended(world, caller, centre)
+        world.settle()
+
     def test_calls_nobody(self, world: World, scene: Elsewhere) -> None:
         scene.peers["nice"].invite("110").expect("403")
 
