@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from splitter.calls.states import CameraState, PhonePart, RecordingAction
+from splitter.calls.states import CameraState, ForkWish, PhonePart, RecordingAction
 from splitter.calls.talk.aside import ChatMessage, ChatSender
 from splitter.calls.view import LocationView
 from splitter.core.errors import SplitterError
@@ -385,6 +385,14 @@ class LeaveOut:
 
 
 @dataclass(frozen=True, slots=True)
+class ForkCall:
+    """Have who listens get the call, as long as it is recorded, or not. → None"""
+
+    wish: ForkWish
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class SetPhoneVideo:
     """Ask a phone that was invited for its picture, or go back to its voice alone. → None, once it is to be asked"""
 
@@ -413,6 +421,7 @@ Ask = (
     | PhoneAsk
     | RecordCall
     | LeaveOut
+    | ForkCall
 )
 Answer = Admitted | Watched | Written | MessagesRead | SecureLocal | Snapshot | PhoneInvited | None
 

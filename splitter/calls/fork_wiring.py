@@ -30,7 +30,7 @@ def make_forks(
         link: the forwarder, where recorders have one; else what makes the link, of what follows the logs in
             `ForwarderLink`.
     """
-    alone = not recording.folder and not recording.recorders
+    alone = not recording.elsewhere_too
     tasks: set[asyncio.Task[None]] = set()
 
     def wanted(id: str, name: str) -> None:

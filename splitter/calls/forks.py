@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from splitter.calls.states import ForkWish, RecordingState
 from splitter.calls.view import CallView
 from splitter.core.errors import LocalError
 from splitter.media.forward import protocol as f
@@ -34,8 +35,10 @@ class CallForks:
         wanted: Callable[[str, str], None],
     ) -> None:
         self._to = place_of(settings)
+        self._rules, self._narrows = settings.rules, settings.narrows
         self.link = link
         self._said, self._wanted = said, wanted
+        self._recorded: set[str] = set()  # what may be forked
         self._paused: dict[str, bool] = {}  # by recording, of all that are wanted
         self._calls: dict[str, dict[str, Any]] = {}  # what is told of them
         self._seen: dict[str, f.ForkSeen] = {}
@@ -51,8 +54,19 @@ class CallForks:
         down = [seen.words for id, seen in self._seen.items() if id in self._paused and seen.state is _DOWN]
         return self.link.fault or (f"{len(down)} of {len(self._paused)}, {down[-1]}" if down else "")
 
+    def wants(self, view: CallView) -> bool:
+        """Whether who listens gets a call, as long as it is recorded."""
+        if (wish := view.recording.fork) is not ForkWish.BY_RULE:
+            return wish is ForkWish.ON
+        trunks = tuple(leg.trunk for leg in view.legs if leg.name in ("caller", "centre"))
+        return not self._narrows or bool(self._rules.which(trunks, view.called, view.extension))
+
     def say(self, view: CallView, recording: str, paused: bool) -> Awaitable[str]:
         """Have a call forked, or its fork paused. Returns: why not, or ""."""
+        self._recorded.add(recording)
+        if not self.wants(view):
+            self._leave(recording, _UNWANTED)
+            return _nothing()
         self._paused[recording] = paused  # at once: it may be ended while the forwarder is waited for
         self._calls[recording] = told_of(view)
         return self._say(recording)
@@ -73,6 +87,18 @@ class CallForks:
         seen = self._seen.get(recording, _NOTHING)
         return seen.words if seen.state is _DOWN else ""
 
+    def heed(self, view: CallView, said: Callable[[Awaitable[str]], None]) -> None:
+        """Begin or end a fork where its call has become one that is to have one, or not.
+
+        Args:
+            said: takes what is under way.
+        """
+        recording = view.recording.id
+        if not self.wants(view):
+            self._leave(recording, _UNWANTED)
+        elif recording in self._recorded and recording not in self._paused:
+            said(self.say(view, recording, view.recording.state is RecordingState.PAUSED))
+
     def follow(self, view: CallView, what: str, more: dict[str, Any]) -> None:
         """Something has happened in a call."""
         if view.recording.id in self._paused:
@@ -80,7 +106,11 @@ class CallForks:
             self.link.tell(f.TellFork(view.recording.id, what, more, call))
 
     def end(self, recording: str, reason: str) -> None:
-        """End a fork; again is no error."""
+        """The recording of a call has ended; again is no error."""
+        self._recorded.discard(recording)
+        self._leave(recording, reason)
+
+    def _leave(self, recording: str, reason: str) -> None:
         known = self._paused.pop(recording, None) is not None
         self._calls.pop(recording, None)
         if known or recording in self.link.left:
@@ -121,8 +151,15 @@ class CallForks:
         """The forwarder can be asked: have it fork all that it forked before; again is no error."""
         for recording in self._paused:
             self.link.tell(self._ask(recording))
+        for recording in self._recorded & self.link.left - self._paused.keys():
+            self.link.tell(f.EndFork(recording, _UNWANTED))
 
 
+async def _nothing() -> str:
+    return ""
+
+
+_UNWANTED = "this call is no longer forked"
 _DOWN = f.ForkState.DOWN
 _NOTHING = f.ForkSeen(f.ForkState.OPENING, "")
 

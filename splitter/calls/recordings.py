@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -111,7 +111,7 @@ class Recordings:
         self._owed: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_OWED_LIMIT)
         self._tapped: dict[str, set[str]] = {}  # by recording, relays and rooms
         self._known: dict[str, CallView] = {}
-        self._saying: set[asyncio.Future[list[str]]] = set()
+        self._saying: set[asyncio.Future[Any]] = set()
 
     def adopt(self, settings: RecordingSettings) -> None:
         """Go by these settings from now on."""
@@ -191,6 +191,12 @@ class Recordings:
             await saying
         return fault
 
+    def _go_on_saying(self, what: Awaitable[str]) -> None:
+        """See to what nobody waits for."""
+        saying = asyncio.gather(*(what,))
+        self._saying.add(saying)
+        saying.add_done_callback(self._saying.discard)
+
     async def _say_here(self, view: CallView, recording: str, paused: bool) -> str:
         """What is kept here waits for nobody else."""
         assert self._link is not None
@@ -248,6 +254,8 @@ class Recordings:
             return
         if self._recorders is not None:
             self._recorders.follow(view)
+        if self._forks is not None:
+            self._forks.heed(view, self._go_on_saying)
         for what, more in changes(before, view):
             if self._forks is not None:
                 self._forks.follow(view, what, more)

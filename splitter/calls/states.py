@@ -154,6 +154,14 @@ class RecordingState(StrEnum):
     STOPPED = "stopped"  # by a fault
 
 
+class ForkWish(StrEnum):
+    """What people want of a call's fork."""
+
+    BY_RULE = "by-rule"  # what the configuration says
+    ON = "on"
+    OFF = "off"
+
+
 class RecordingAction(StrEnum):
     """An action of people on a recording."""
 

@@ -9,6 +9,7 @@ from splitter.calls.states import (
     CallState,
     CameraState,
     Direction,
+    ForkWish,
     LegState,
     PartyKind,
     PartyState,
@@ -256,6 +257,7 @@ class RecordingView:
     plain words; `by_rule`: the configuration wants it, and only an operator may end it. `possible`: there is a
     recorder. `elsewhere`: what has become of it at the recorders of others, "" where there are none. `left_out`:
     names of those of whom nothing is recorded; "guest" are all browsers of the caller.
+    `fork`: whether people want that who listens gets it: "on", "off", or "by-rule".
     """
 
     state: RecordingState = RecordingState.OFF
@@ -265,6 +267,7 @@ class RecordingView:
     possible: bool = False
     elsewhere: str = ""
     left_out: tuple[str, ...] = ()
+    fork: ForkWish = ForkWish.BY_RULE
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ COMMANDS = {
     "show": ("splitter.cli.video:show", "Choose what the caller, or somebody else, sees."),
     "snapshot": ("splitter.cli.video:snapshot", "Take a screenshot of the caller's video."),
     "record": ("splitter.cli.recordings:record", "Begin, pause, resume or end the recording of a call."),
+    "fork": ("splitter.cli.recordings:fork", "Let who listens have a call, or not."),
     "recordings": ("splitter.cli.recordings:recordings", "List, check, export, hold and delete recordings."),
     "hangup": ("splitter.cli.calls:hangup", "End a call."),
     "demo": ("splitter.cli.demo:demo", "Run the gateway and simulated neighbours on this machine alone."),

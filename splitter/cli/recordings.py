@@ -21,6 +21,11 @@ ACTIONS = {
     "exclude": "nothing of {} is recorded from now on",
     "include": "{} is recorded again",
 }
+_FORKED = {
+    "on": "who listens has the call, as long as it is recorded",
+    "off": "who listens does not have the call",
+    "by-rule": "who listens has the call where the rules of [fork] say so",
+}
 _REASON = click.option("--reason", default="", help="Why; it stands in the ledger.")
 _LOOK_S = 1.0
 _ID = click.argument("recording", metavar="ID")
@@ -42,6 +47,19 @@ def record(ctx: click.Context, reference: str, action: str, party: str | None) -
     except RefusedByGateway as error:
         fail(str(error))
     say(ACTIONS[action].format(party))
+
+
+@click.command()
+@click.argument("reference", metavar="CALL")
+@click.argument("wish", type=click.Choice(list(_FORKED)))
+@click.pass_context
+def fork(ctx: click.Context, reference: str, wish: str) -> None:
+    """Let who listens have a call that is recorded, or not; by-rule: as [fork] has it."""
+    try:
+        open_door(ctx).send("POST", {"fork": wish}, "calls", reference, "fork")
+    except RefusedByGateway as error:
+        fail(str(error))
+    say(_FORKED[wish])
 
 
 @click.group()

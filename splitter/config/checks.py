@@ -295,6 +295,14 @@ def _check_recording(settings: Settings, problems: Problems) -> None:
         if route not in settings.trunks:
             where = ("recording", "keep_days_for", index)
             problems.add(where, f'there is no trunk "{route}"', suggest(route, settings.trunks))
+    fork = settings.fork
+    for name in ("trunks", "called", "desks", "on_demand") if fork.url and not recording.elsewhere_too else ():
+        if getattr(fork, name):
+            what = "nothing else is recorded that it could be a part of"
+            problems.add(("fork", name), what, f"set {name} in [recording] instead")
+    for index, name in enumerate(fork.trunks):
+        if name not in settings.trunks:
+            problems.add(("fork", "trunks", index), f'there is no trunk "{name}"', suggest(name, settings.trunks))
     if recording.seal_key and recording.seal_command:
         problems.add(("recording", "seal_command"), "there is a seal_key too", "remove one of the two")
 

@@ -12,7 +12,7 @@ from splitter.web.find import Finder
 from splitter.web.phones import PART_BODY, PHONE_BODY, VOICE_BODY, PhoneRoutes
 from splitter.web.ports import Ports
 from splitter.web.recording_folder import RecordingFolder
-from splitter.web.recordings import HOLD_BODY, MATROSKA, RECORDING_BODY, RecordingRoutes
+from splitter.web.recordings import FORK_BODY, HOLD_BODY, MATROSKA, RECORDING_BODY, RecordingRoutes
 from splitter.web.routes import GoodAnswer, Operation, Query
 
 _ACT = frozenset({Scope.CONTROL, Scope.DESK})
@@ -20,6 +20,7 @@ _LISTEN = frozenset({Scope.CONTROL, Scope.SUPERVISE})
 _HEAR = _ACT | _LISTEN
 _CALL = "/v1/calls/{ref}"
 _NO_BODY = ""
+_CONTROL = frozenset({Scope.CONTROL})
 _ADMIN = frozenset({Scope.ADMIN})
 _LISTEN_LATER = frozenset({Scope.RECORDINGS, Scope.OWN_RECORDINGS})
 
@@ -29,6 +30,7 @@ def recordings(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     recorded = RecordingFolder(ports.recordings, ports.clock)
     routes = RecordingRoutes(ports.calls, finder, recorded, ports.elsewhere)
     done, gone = GoodAnswer(200, "the recorder does so", shapes.CallId), GoodAnswer(204, "it is gone", kind=_NO_BODY)
+    forked = GoodAnswer(200, "it is so from now on", shapes.CallId)
     listed = GoodAnswer(200, "recordings, the newest first", shapes.RecordingList)
     row, file = GoodAnswer(200, "the recording", RecordingRow), GoodAnswer(200, "the file, or a range", kind=MATROSKA)
     missing, none = (404, "no-such-recording"), (409, "no-recording")
@@ -58,6 +60,11 @@ def recordings(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
                 *(none, (409, "recording-already"), (409, "not-recording"), (403, "by-rule"), (503, "no-recorder")),
                 *((404, "no-such-party"), (409, "left-out-by-rule"), (409, "too-many"), (409, "not-connected")),
             ),
+        ),
+        Operation(
+            *("POST", f"{_CALL}/fork", _CONTROL, routes.fork, "Have who listens get a call, or not", (forked,)),
+            body=FORK_BODY,
+            faults=((409, "no-fork"), (409, "fork-alone"), (409, "not-recording"), (409, "not-connected")),
         ),
         Operation("GET", "/v1/recordings", _LISTEN_LATER, routes.listed, "Recordings", (listed,), what, faults=(none,)),
         Operation("GET", path, _LISTEN_LATER, routes.one, "One recording", (row,), faults=(missing, none)),

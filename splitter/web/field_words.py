@@ -174,6 +174,7 @@ WORDS = {
     "phones": "phones that were called into the voice",
     "photos": "photos and files that the caller has sent, or how many there are",
     "pictures": "images to show",
+    "fork": "whether people want that who listens gets the call",
     "possible": "whether it can be recorded",
     "privacy_url": "the operator's page on privacy; empty for none",
     "proof": "lines of the trace that show it",

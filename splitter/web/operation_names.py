@@ -70,6 +70,7 @@ NAMES = {
     "GET /v1/recordings/{id}/events": "listRecordingEvents",
     "GET /v1/recordings/{id}/beside/{number}": "getRecordingPicture",
     "POST /v1/calls/{ref}/recording": "controlRecording",
+    "POST /v1/calls/{ref}/fork": "controlFork",
     "GET /v1/recordings": "listRecordings",
     "GET /v1/recordings/{id}": "getRecording",
     "DELETE /v1/recordings/{id}": "deleteRecording",

@@ -1,6 +1,7 @@
 """Recordings: of a live call, and those that were made. Does I/O through aiohttp.
 
 POST   /v1/calls/{ref}/recording      begin, pause, resume or end the recording of a call, or leave somebody out
+POST   /v1/calls/{ref}/fork           have who listens get the call, or not
 GET    /v1/recordings                 those that match
 GET    /v1/recordings/{id}            one of them, with its files
 GET    /v1/recordings/{id}/files/{n}   a file of it, or a range of that
@@ -16,9 +17,9 @@ from collections.abc import Sequence
 import msgspec
 from aiohttp import web
 
-from splitter.calls.asks import LeaveOut, RecordCall
+from splitter.calls.asks import ForkCall, LeaveOut, RecordCall
 from splitter.calls.logins.access import Scope
-from splitter.calls.states import RecordingAction
+from splitter.calls.states import ForkWish, RecordingAction
 from splitter.core.errors import LocalError
 from splitter.media.record.index import LIMIT_MOST, RecordingPart, RecordingQuery, RecordingRow, search
 from splitter.web.auth import bearer_of
@@ -29,9 +30,10 @@ from splitter.web.find import Finder
 from splitter.web.ports import Elsewhere, LiveCalls, NodeAnswer
 from splitter.web.recording_folder import RecordingFolder, own_alone
 from splitter.web.routes import JSON, JSON_BYTES, Body
-from splitter.web.shapes import CallId, HoldWish, RecordingList, RecordingWish
+from splitter.web.shapes import CallId, ForkCallWish, HoldWish, RecordingList, RecordingWish
 
 RECORDING_BODY = Body((JSON,), JSON_BYTES, RecordingWish)
+FORK_BODY = Body((JSON,), JSON_BYTES, ForkCallWish)
 HOLD_BODY = Body((JSON,), JSON_BYTES, HoldWish)
 _ASKED = frozenset({"number", "agent", "route", "call", "since", "until", "limit"})
 _OF_ONE = ("exclude", "include")
@@ -39,7 +41,7 @@ MATROSKA = "video/x-matroska"
 
 
 class RecordingRoutes:
-    """Handlers of the six above."""
+    """Handlers of the seven above."""
 
     def __init__(self, calls: LiveCalls, finder: Finder, recorded: RecordingFolder, elsewhere: Elsewhere) -> None:
         self._elsewhere = elsewhere
@@ -60,6 +62,12 @@ class RecordingRoutes:
         if by_hand and not may_end and not self._recorded.made.settings.on_demand:
             raise ApiError(403, "wrong-scope", "desks do not begin or end recordings here: see [recording] on_demand")
         await self._calls.ask(call.call_id, RecordCall(action, said_by(bearer), may_end))
+        return json_response(CallId(call.call_id))
+
+    async def fork(self, request: web.Request) -> web.Response:
+        wish, bearer = await read_json(request, FORK_BODY, ForkCallWish), bearer_of(request)
+        call = await self._find.to_own(request)
+        await self._calls.ask(call.call_id, ForkCall(ForkWish(wish.fork), said_by(bearer)))
         return json_response(CallId(call.call_id))
 
     async def listed(self, request: web.Request) -> web.Response:

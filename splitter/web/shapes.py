@@ -293,6 +293,12 @@ class RecordingWish(Struct, forbid_unknown_fields=True):
     party: str = ""
 
 
+class ForkCallWish(Struct, forbid_unknown_fields=True):
+    """Whether who listens gets a call, as long as it is recorded."""
+
+    fork: Literal["on", "off", "by-rule"]
+
+
 class HoldWish(Struct, forbid_unknown_fields=True):
     """Whether nothing may delete a recording, and why."""
 

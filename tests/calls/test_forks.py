@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from splitter.calls.asks import Bind, RecordCall
+from splitter.calls.asks import Bind, ForkCall, RecordCall
 from splitter.calls.fork_wiring import make_forks
 from splitter.calls.recordings import Recordings, Troubles
 from splitter.calls.siprec.wiring import RecorderNeeds
-from splitter.calls.states import RecordingAction, RecordingState
+from splitter.calls.states import ForkWish, RecordingAction, RecordingState
 from splitter.calls.view import CallView
 from splitter.core.errors import LocalError
 from splitter.media.forward import protocol as f
@@ -19,7 +19,7 @@ from splitter.media.forward.settings import ForkSettings
 from splitter.media.record.protocol import RecorderAnswer, RecorderAsk
 from splitter.media.record.settings import RecordingSettings
 from splitter.telemetry import metrics
-from tests.calls.kit import connected, ended, told
+from tests.calls.kit import connected, denied, ended, told
 from tests.calls.table import notes
 from tests.media.record.kit import HandTaps, Stage, recordings_of
 from tests.world import PeerCall, World
@@ -61,7 +61,7 @@ class HandLink:
 class Scene:
     """A world whose calls are forked; `folder`: and recorded here."""
 
-    def __init__(self, world: World, stage: Stage | None = None) -> None:
+    def __init__(self, world: World, stage: Stage | None = None, /, **rules: Any) -> None:
         self.world, self.link = world, HandLink()
         self.taps = HandTaps()
         folder = str(stage.folder) if stage is not None else ""
@@ -79,7 +79,7 @@ class Scene:
             "splitter",
             lambda: self.recordings,
         )
-        fork = ForkSettings("wss://asr.example/calls", "secret", pictures="caller")
+        fork = ForkSettings("wss://asr.example/calls", "secret", pictures="caller", **rules)
 
         def link_of(host: str, on_back: Any, on_trouble: Any, on_lines: Any, on_wanted: Any) -> Any:
             self.on_back, self.on_trouble = on_back, on_trouble
@@ -199,6 +199,79 @@ class TestBesideARecorder:
         assert all(tap.also == ("forwarder-taps.sock",) for tap in scene.taps.set.values())
         scene.forks.go_on()  # another forwarder
         assert len(scene.link.of(f.ForkRecording)) == 2
+        ended(world, caller, centre)
+
+
+class TestOnlySome:
+    @pytest.fixture
+    def stage(self, tmp_path: Any) -> Stage:
+        return Stage(tmp_path / "recordings")
+
+    def test_a_call_of_another_trunk_is_recorded_alone(self, world: World, stage: Stage) -> None:
+        scene = Scene(world, stage, trunks=("elsewhere",))
+        caller, centre, _ = scene.call()
+        assert scene.state(caller) is RecordingState.RECORDING and not scene.link.asked
+        ended(world, caller, centre)
+        world.run(1)
+        assert not scene.link.asked
+
+    def test_one_of_the_trunk_is_forked(self, world: World, stage: Stage) -> None:
+        route = Scene(world, stage, trunks=("pbx",))
+        caller, centre, recording = route.call()
+        assert [one.recording for one in route.link.of(f.ForkRecording)] == [recording]
+        ended(world, caller, centre)
+
+    def test_as_long_as_the_desk_has_it(self, world: World, stage: Stage) -> None:
+        scene = Scene(world, stage, desks=("8001",))
+        caller, centre, recording = scene.call()
+        assert not scene.link.asked
+        told(world, caller, Bind("8001", "test"))
+        world.run(1)
+        assert [one.recording for one in scene.link.of(f.ForkRecording)] == [recording]
+        told(world, caller, Bind("8002", "test"))
+        world.run(1)
+        assert [one.recording for one in scene.link.of(f.EndFork)] == [recording]
+        assert scene.state(caller) is RecordingState.RECORDING
+        ended(world, caller, centre)
+        world.run(1)
+        assert len(scene.link.of(f.EndFork)) == 1
+
+    def test_on_demand(self, world: World, stage: Stage) -> None:
+        scene = Scene(world, stage, on_demand=True)
+        caller, centre, recording = scene.call()
+        assert not scene.link.asked
+        told(world, caller, RecordCall(RecordingAction.PAUSE, "agent"))
+        told(world, caller, ForkCall(ForkWish.ON, "quality"))
+        world.run(1)
+        (begun,) = scene.link.of(f.ForkRecording)
+        assert begun.paused and "fork: on, by quality" in notes(world, caller)
+        told(world, caller, RecordCall(RecordingAction.RESUME, "agent"))
+        assert [one.paused for one in scene.link.of(f.ForkRecording)] == [True, False]
+        assert world.call_of(caller).view().recording.fork is ForkWish.ON
+        told(world, caller, ForkCall(ForkWish.BY_RULE, "quality"))
+        world.run(1)
+        assert [one.recording for one in scene.link.of(f.EndFork)] == [recording]
+        ended(world, caller, centre)
+
+    def test_what_the_gateway_before_has_forked_ends_where_it_is_not_wanted(self, world: World, stage: Stage) -> None:
+        scene = Scene(world, stage, on_demand=True)
+        caller, centre, recording = scene.call()
+        scene.link.left = frozenset((recording,))  # found late
+        scene.forks.go_on()
+        assert [one.recording for one in scene.link.of(f.EndFork)] == [recording]
+        ended(world, caller, centre)
+
+    def test_a_wish_that_cannot_be_is_refused(self, world: World, stage: Stage) -> None:
+        scene = Scene(world, stage)
+        caller, centre, _ = scene.call()
+        told(world, caller, RecordCall(RecordingAction.STOP, "operator", may_end=True))
+        assert denied(world, caller, ForkCall(ForkWish.ON, "quality")) == (409, "not-recording")
+        ended(world, caller, centre)
+
+    def test_where_nothing_else_records_there_is_none(self, world: World) -> None:
+        scene = Scene(world)
+        caller, centre, _ = scene.call()
+        assert denied(world, caller, ForkCall(ForkWish.OFF, "quality")) == (409, "fork-alone")
         ended(world, caller, centre)
 
 

@@ -126,3 +126,16 @@ class TestFork:
     def test_a_host_or_port_that_is_none(self, host: str) -> None:
         with pytest.raises(ConfigError, match=r"fork\.url.*leads nowhere"):
             parse(HERE + f'[fork]\nurl = "wss://{host}/calls?key=hidden"\n')
+
+    @pytest.mark.parametrize(
+        ("keys", "what"),
+        [
+            ('desks = ["8001"]', r"fork\.desks.*nothing else is recorded"),
+            ("on_demand = true", r"fork\.on_demand.*nothing else is recorded"),
+            ('voices = "none"', r"fork\.voices.*neither voices nor pictures"),
+            ('stills = "only"', r"fork\.stills.*no pictures are sent"),
+        ],
+    )
+    def test_what_leaves_nothing_is_a_problem(self, keys: str, what: str) -> None:
+        with pytest.raises(ConfigError, match=what):
+            parse(HERE + f'[fork]\nurl = "wss://asr.example/calls"\n{keys}\n')

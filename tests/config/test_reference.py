@@ -159,6 +159,8 @@ OTHERS = {
     "recording.render": '"all"',
     "recording.keep_days_for": '["pbx:3650"]',
     "fork.url": '"wss://asr.example/calls"',
+    "fork.trunks": '["sbc"]',
+    "fork.desks": '["8001"]',
     "fork.pictures": '"caller"',
     "gateway.name": '"other"',
     "dns.servers": '["10.0.0.53", "10.0.0.54:5353"]',

@@ -205,6 +205,7 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("GET", "/v1/calls/4711/invitations", "desk", {}),
     ("POST", "/v1/calls/4711/phones", "desk", {"json": {"number": "8002"}}),
     ("POST", "/v1/calls/4711/recording", "desk", {"json": {"action": "start"}}),
+    ("POST", "/v1/calls/4711/fork", "controller", {"json": {"fork": "on"}}),
     ("GET", "/v1/recordings", "listener", {}),
     ("GET", "/v1/recordings/call-1", "listener", {}),
     ("POST", "/v1/recordings/call-1/film", "listener", {}),

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from splitter.calls.asks import RecordCall, TakeSnapshot
+from splitter.calls.asks import ForkCall, RecordCall, TakeSnapshot
 from splitter.calls.logins.access import ApiSettings
 from splitter.calls.recordings import Recordings
-from splitter.calls.states import RecordingAction
+from splitter.calls.states import ForkWish, RecordingAction
 from splitter.media.ports.rooms import Snapshot
 from splitter.media.record.ledger import lines, read_line
 from splitter.media.record.seal_keys import SealKeys, Seals, add_key
@@ -72,6 +72,15 @@ class TestALiveCall:
     async def test_is_nobodys_else_to_record(self, served: Served) -> None:
         for token in ("reader", "listener", "painter"):
             assert await served.outside.code("POST", RECORD, token, json={"action": "start"}) == (403, "wrong-scope")
+
+    async def test_is_given_to_who_listens_by_operators_alone(self, served: Served) -> None:
+        path = "/v1/calls/4711/fork"
+        for token in ("desk", "reader", "listener"):
+            assert await served.outside.code("POST", path, token, json={"fork": "on"}) == (403, "wrong-scope")
+        for wish in ForkWish:
+            assert (await served.outside.ask("POST", path, "controller", json={"fork": wish}))[0] == 200
+        asked = [ask for _, ask in served.parts.calls.asked]
+        assert asked == [ForkCall(wish, "controller") for wish in ForkWish]
 
     async def test_desks_may_be_kept_from_that_but_for_the_pause(self, tmp_path: Path) -> None:
         async for served in served_in(tmp_path, on_demand=False):

@@ -17,6 +17,7 @@ from splitter.calls.asks import (
     Desk,
     Dismiss,
     DropVideo,
+    ForkCall,
     HandOver,
     InvitePhone,
     Join,
@@ -48,7 +49,7 @@ from splitter.calls.flows.guests import note_consent, on_party_ask
 from splitter.calls.flows.leaving_out import on_leave_out
 from splitter.calls.flows.phone_video import tell_off
 from splitter.calls.flows.phones import on_phone_ask
-from splitter.calls.flows.recording import on_record
+from splitter.calls.flows.recording import on_fork, on_record
 from splitter.calls.flows.seats import admit_party, forget_party, join_seat, uncover_viewers
 from splitter.calls.flows.streams import forget_streams, watch_others
 from splitter.calls.parties import Party, limits_for
@@ -131,6 +132,8 @@ def _begin(call: LiveCall, asked: Asked) -> Steps[None]:
             yield from on_record(call, asked, ask)
         case LeaveOut():
             yield from on_leave_out(call, asked, ask)
+        case ForkCall():
+            yield from on_fork(call, asked, ask)
         case RaiseVideo() | DropVideo():
             raise Denial(409, "not-connected", "the call is not answered yet")
 

@@ -8,7 +8,7 @@ hold up or end the call.
 from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.asks import Asked, Denial, RecordCall
+from splitter.calls.asks import Asked, Denial, ForkCall, RecordCall
 from splitter.calls.events import (
     RecordedElsewhere,
     RecorderBack,
@@ -17,7 +17,7 @@ from splitter.calls.events import (
     RecordingTrouble,
     TapSet,
 )
-from splitter.calls.states import CallState, RecordingAction, RecordingState
+from splitter.calls.states import CallState, ForkWish, RecordingAction, RecordingState
 from splitter.calls.talk.commands import AnswerAsk, Count, Counted, DenyAsk, Note, Notify, SetAlarm, Steps, Tell
 from splitter.calls.talk.left_out import keep_promoted, names
 from splitter.calls.talk.live import LiveCall
@@ -74,6 +74,21 @@ def on_record(call: LiveCall, asked: Asked, ask: RecordCall) -> Steps[None]:
         call.pending.recorder_asks.append(asked)
         call.pending.recorder_asked = None  # it may have been asked for, and refused
     yield from advance(call)
+
+
+def on_fork(call: LiveCall, asked: Asked, ask: ForkCall) -> Steps[None]:
+    """Somebody wants a call forked, or not, or as the configuration says. Raises Denial."""
+    recording = call.talk.recording
+    if not call.recorded.forked:
+        raise Denial(409, "no-fork", "nobody listens here: see [fork] url")
+    if not call.recorded.elsewhere_too:
+        raise Denial(409, "fork-alone", "all that is recorded goes to who listens: begin or end the recording instead")
+    if ask.wish is ForkWish.ON and not recording.is_open:
+        raise Denial(409, "not-recording", "the call is not being recorded: a fork is a part of that")
+    recording.fork = ask.wish
+    yield Note(f"fork: {ask.wish}, by {ask.by}", kind="state")
+    yield Tell()
+    yield AnswerAsk(asked)
 
 
 def _is_done(call: LiveCall) -> bool:

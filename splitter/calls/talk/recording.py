@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from splitter.calls.states import RecordingState
+from splitter.calls.states import ForkWish, RecordingState
 from splitter.calls.view import RecordingView
 
 
@@ -32,6 +32,7 @@ class Recording:
         chosen: somebody has begun or ended it by hand: the configuration does not begin it again.
         elsewhere: what has become of it at the recorders of others, in words.
         left_out: of whom nothing is recorded. nothing_of: the names that they have now.
+        fork: what people want of it.
     """
 
     state: RecordingState = RecordingState.OFF
@@ -42,6 +43,7 @@ class Recording:
     elsewhere: str = ""
     left_out: tuple[LeftOut, ...] = ()
     nothing_of: tuple[str, ...] = ()
+    fork: ForkWish = ForkWish.BY_RULE
 
     @property
     def is_open(self) -> bool:
@@ -54,5 +56,5 @@ class Recording:
 
     def view(self, call_id: str, possible: bool = False) -> RecordingView:
         """Show it."""
-        id, nothing_of = self.id_for(call_id), self.nothing_of
-        return RecordingView(self.state, id, self.reason, self.by_rule, possible, self.elsewhere, nothing_of)
+        id, of = self.id_for(call_id), self.nothing_of
+        return RecordingView(self.state, id, self.reason, self.by_rule, possible, self.elsewhere, of, self.fork)

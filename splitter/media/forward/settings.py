@@ -8,6 +8,8 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from splitter.core.keys import Key, Uptake, ValueProblem
+from splitter.media.record.rules import CallRules
+from splitter.media.record.settings import parse_numbers
 
 
 def _parse_url(text: str) -> str:
@@ -40,6 +42,14 @@ class ForkSettings:
     Its certificate is verified. docs/fork.md"""
     token: Annotated[str, Key(parse=_parse_token, secret=True, taken=Uptake.RESTART)] = field(default="", repr=False)
     """It is shown this (Authorization: Bearer …); empty: nothing."""
+    trunks: Annotated[tuple[str, ...], Key(unique=True, taken=Uptake.RESTART)] = ()
+    """Of the calls that are recorded it gets only those that come from or go to these trunks, whose called number
+    matches this regular expression, or that one of these extensions has now; all where none of the three is set."""
+    called: Annotated[re.Pattern[str] | None, Key(parse=parse_numbers, taken=Uptake.RESTART)] = None
+    desks: Annotated[tuple[str, ...], Key(unique=True, taken=Uptake.RESTART)] = ()
+    on_demand: Annotated[bool, Key(taken=Uptake.RESTART)] = False
+    """And those alone of which an operator demands it: `splitter fork`, or the API. Any call that is recorded can be
+    demanded, and left out, in any case."""
     voices: Annotated[str, Key(choices=("all", "caller", "centre", "none"), taken=Uptake.RESTART)] = "all"
     """The voices that it gets: everybody's, one side's alone, or none."""
     wideband: Annotated[bool, Key(taken=Uptake.RESTART)] = False
@@ -54,3 +64,13 @@ class ForkSettings:
     """Authorities that its certificate must come from, a PEM file. Empty: those of the system."""
     insecure: Annotated[bool, Key(taken=Uptake.RESTART)] = False
     """Connect by ws://, where others on the way can listen."""
+
+    @property
+    def rules(self) -> CallRules:
+        """Which calls it gets."""
+        return CallRules(self.trunks, self.called, self.desks)
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it gets less than what is recorded."""
+        return self.on_demand or self.rules.any

@@ -18,6 +18,7 @@ Layout
     keys       the key that signs them
     take       one recording that is being made
     studio     all of them, and what the gateway asks
+    rules      calls by trunk, number or desk
     about      what a recording is of
     keeper     how long they are kept: held, deleted
     store      a store of the kind of S3

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from splitter.core.keys import Key, Uptake, ValueProblem
 from splitter.media.record.place import StorePlace, is_place
+from splitter.media.record.rules import CallRules
 
 KINDS = ("desk", "guest", "expert", "phone")
 """The participants who can be left out of recordings."""
@@ -20,7 +21,8 @@ def _parse_kind(text: str) -> str:
     return text
 
 
-def _parse_numbers(text: str) -> re.Pattern[str] | None:
+def parse_numbers(text: str) -> re.Pattern[str] | None:
+    """Called numbers, as a regular expression; "": none. Raises ValueProblem."""
     if not text:
         return None
     try:
@@ -81,7 +83,7 @@ class RecordingSettings:
     """Record all calls, from the answer on; or those that come from or go to these trunks, whose called number matches
     this regular expression, or that one of these extensions has. What is not recorded by this can be on demand."""
     trunks: Annotated[tuple[str, ...], Key(unique=True, taken=Uptake.LIVE)] = ()
-    called: Annotated[re.Pattern[str] | None, Key(parse=_parse_numbers, taken=Uptake.LIVE)] = None
+    called: Annotated[re.Pattern[str] | None, Key(parse=parse_numbers, taken=Uptake.LIVE)] = None
     desks: Annotated[tuple[str, ...], Key(unique=True, taken=Uptake.LIVE)] = ()
     on_demand: Annotated[bool, Key(taken=Uptake.LIVE)] = True
     """Agents may begin and end recordings of their own calls. They may always pause one, for card numbers; what is
@@ -155,7 +157,12 @@ class RecordingSettings:
     @property
     def possible(self) -> bool:
         """Tell whether anything is recorded, be it elsewhere."""
-        return bool(self.folder or self.recorders or self.forked)
+        return self.elsewhere_too or self.forked
+
+    @property
+    def elsewhere_too(self) -> bool:
+        """Tell whether what is recorded goes to somebody but who listens."""
+        return bool(self.folder or self.recorders)
 
     def reason_for(self, trunks: tuple[str, ...], called: str, extension: str) -> str:
         """Why a call is recorded by these rules, in words; "" where it is not."""
@@ -163,8 +170,5 @@ class RecordingSettings:
             return ""
         if self.everything:
             return "all calls are recorded"
-        if trunk := next((trunk for trunk in trunks if trunk in self.trunks), ""):
-            return f"calls of trunk {trunk} are recorded"
-        if self.called is not None and self.called.fullmatch(called):
-            return f"calls to {called} are recorded"
-        return f"calls of desk {extension} are recorded" if extension and extension in self.desks else ""
+        which = CallRules(self.trunks, self.called, self.desks).which(trunks, called, extension)
+        return f"calls {which} are recorded" if which else ""

@@ -620,6 +620,8 @@ export const CHINESE = {
   "error.no-recorder": "目前无法录制，请告知管理员。",
   "error.no-recording": "此处不录制通话。",
   "error.no-such-recording": "没有这个录像。",
+  "error.no-fork": "这里没有接收方在听通话。",
+  "error.fork-alone": "录制的内容全部送给接收方：请改为开始或结束录制。",
   "error.not-recording": "本次通话没有在录制。",
   "error.recording-already": "本次通话已在录制。",
   "notice.recording-incomplete": "本次通话有一部分未录制",

@@ -620,6 +620,8 @@ export const ENGLISH = {
   "error.no-recorder": "Nothing can be recorded now. Tell your operator.",
   "error.no-recording": "Calls are not recorded here.",
   "error.no-such-recording": "There is no such recording.",
+  "error.no-fork": "Nobody listens to calls here.",
+  "error.fork-alone": "All that is recorded goes to who listens: begin or end the recording instead.",
   "error.not-recording": "The call is not being recorded.",
   "error.recording-already": "The call is recorded already.",
   "notice.recording-incomplete": "Part of this call is not recorded",

@@ -22,7 +22,7 @@
  *   called: string, direction: "in"|"out", started_at: number, answered_at: number|null, ended_at: number|null, end_reason: string,
  *   end_status: number, route: string, showing: string, legs: LegView[], facts: CallerFacts, parties: PartyView[],
  *   video: VideoView, extension: string, bound_by: string, strangers: object[], asking: string[],
- *   admitted: string[], recording?: {state: "off"|"recording"|"paused"|"stopped", id: string, reason: string, by_rule: boolean, possible: boolean, elsewhere?: string, left_out?: string[]}, chosen?: string, mosaic?: {parties: string[], reason: string, of: string[]}|null, node?: string, phones?: PhoneView[], muted?: string[], messages?: number, web?: boolean,
+ *   admitted: string[], recording?: {state: "off"|"recording"|"paused"|"stopped", id: string, reason: string, by_rule: boolean, possible: boolean, elsewhere?: string, left_out?: string[], fork?: "by-rule"|"on"|"off"}, chosen?: string, mosaic?: {parties: string[], reason: string, of: string[]}|null, node?: string, phones?: PhoneView[], muted?: string[], messages?: number, web?: boolean,
  *   location?: {latitude: number, longitude: number, accuracy_m: number, at: number}|null,
  *   consents?: Array<{party: string, version: string, at: number}>, rating?: number, photos?: number}} CallView  Times are seconds since the Unix epoch. `asking`: desks that ask to be let in, `admitted`: those that may.
  *   `mosaic`: null where nobody is to see one; `parties` is empty while the speaker is shown instead, and `reason` says why.
