@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
+import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,46 +16,19 @@ from splitter.config.load import load
 from splitter.core.net import Address
 from splitter.lab.gateway import GatewayProcess, free_ports
 from tests.cli.kit import splitter
-from tests.docs.samples import DOCS, samples
+from tests.docs.commands import LEAVES, SAYS, leaves, lines, ours
+from tests.docs.samples import DOCS, ROOT
 from tests.patience import PATIENCE_S
 
 HOST = "127.0.0.1"
-# What each says to somebody who has no call yet; those that ask for more, or wait, are not given.
-SAYS = {
-    "status": "running",
-    "calls": "call",
-    "call": "no call",
-    "why": "no call",
-    "trace": "no call",
-    "trunks": "centre",
-    "seats": "no seat",
-    "desks": "",
-    "bans": "nobody",
-    "check": "good",
-    "doctor": "configuration:",
-    "reload": "",
-    "token": "[[token]]",
-    "cluster": "the only one",
-    "drain": "calls",
-    "restart": "",
-    "--version": "splitter",
-}
-
 pytestmark = pytest.mark.slow
-
-
-def commands() -> list[str]:
-    """Each command of ours that the pages have in a sample, once."""
-    lines = [line for one in samples("sh", "console") for line in one.text.replace("\\\n", " ").splitlines()]
-    found = [re.sub(r"\s+(#|>|\|).*", "", line.removeprefix("$ ")) for line in lines]
-    return sorted({line.removeprefix("splitter ") for line in found if line.startswith("splitter ")})
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     folder, (centre, metrics) = tmp_path_factory.mktemp("live"), free_ports(HOST, 2)
     with asyncio.Runner() as runner:
-        more = f'\n[metrics]\nlisten = "{HOST}:{metrics}"\n'
+        more = f'\n[metrics]\nlisten = "{HOST}:{metrics}"\n[recording]\nfolder = "{folder}/recordings"\n'
         gateway = GatewayProcess(folder, Address(HOST, centre), "12345", HOST, more)
         runner.run(gateway.start())
         yield gateway
@@ -64,12 +38,12 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess
 class TestCommands:
     def test_do_what_the_pages_say(self, gateway: GatewayProcess) -> None:
         last = ("restart", "drain")  # after which the others would not do
-        lines = [line for line in commands() if line.split()[0] in SAYS and "--wait" not in line]
-        for line in sorted(lines, key=lambda line: line.startswith(last)):
+        assert len(ours()) > 20 and set(SAYS) <= {line.split()[0] for line in ours()}
+        for line in sorted(ours(), key=lambda line: line.startswith(last)):
             words = shlex.split(line.replace("/etc/splitter/splitter.toml", str(gateway.configuration)))
-            done = splitter("--config", str(gateway.configuration), *words)
+            done = splitter("--config", str(gateway.configuration), *words, typed="correct horse battery\n" * 2)
             assert done.exit_code in (0, 1) and not isinstance(done.exception, Exception), (line, done.output)
-            assert SAYS[words[0]] in done.output, (line, done.output)
+            assert SAYS.get(words[0], "") in done.output, (line, done.output)
 
     def test_addresses_beside_metrics_answer(self, gateway: GatewayProcess) -> None:
         address = load(gateway.configuration).telemetry.metrics
@@ -81,7 +55,7 @@ class TestCommands:
 class TestTheFirstHour:
     def test_what_it_writes_can_be_run(self, tmp_path: Path) -> None:
         """`splitter init` of the page, with addresses of this machine."""
-        for line in [line for line in commands() if line.startswith("init")]:
+        for line in [line.removeprefix("splitter ") for line in lines() if line.startswith("splitter init")]:
             words = shlex.split(line.replace("198.51.100.1", "127.0.0.2").replace("10.1.0.20", "127.0.0.3"))
             if "--sbc" not in words:
                 words += ["--sbc", "127.0.0.2", "--centre", "127.0.0.3"]  # it would ask
@@ -90,3 +64,21 @@ class TestTheFirstHour:
             assert done.exit_code == 0, done.output
             [account] = load(file).accounts
             assert account.extension == "8001" and account.password in done.output
+
+
+class TestTheMachine:
+    def test_has_what_was_put_there(self, tmp_path: Path) -> None:
+        """Lines for a machine, in a folder that stands for its root."""
+        for folder in ("etc/systemd/system", "etc/sysusers.d", "etc/tmpfiles.d", "etc/splitter", "root"):
+            (tmp_path / folder).mkdir(parents=True)
+        for folder in ("etc/freeswitch/dialplan/public", "etc/freeswitch/sip_profiles/external"):
+            (tmp_path / folder).mkdir(parents=True)
+        for name in ("desk.pem", "desk.key"):
+            (tmp_path / "etc/splitter" / name).write_text("PEM")
+        said = [line for line in lines() if leaves(line)]
+        assert len(said) == len(LEAVES)
+        for line in said:
+            here = re.sub(r"(?<= )/(?=etc|root)", f"{tmp_path}/", line)
+            done = subprocess.run(here, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
+            assert done.returncode == 0, (here, done.stderr)
+            assert (tmp_path / leaves(line)).exists(), here

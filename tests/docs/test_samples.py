@@ -16,6 +16,7 @@ import pytest
 from splitter.cli import main
 from splitter.config.load import load
 from splitter.transport.certificate import self_signed
+from tests.docs.commands import LEAVES, NOT_RUN, leaves, lines, why_not
 from tests.docs.samples import DOCS, ROOT, Sample, pages, samples
 
 # What a fragment needs around it, table by table; one that the fragment has itself is left out.
@@ -85,6 +86,16 @@ class TestCommands:
                     words = words[1:]
                 if words:
                     judge(words)
+
+    def test_are_run_by_a_test_or_there_is_a_reason(self) -> None:
+        run = {line for line in lines() if leaves(line) or line.startswith("splitter ")}
+        assert not [line for line in lines() if line not in run and not why_not(line)]
+        assert not [line for line in run if leaves(line) and why_not(line)]
+
+    def test_no_reason_is_left_over(self) -> None:
+        assert not [
+            pattern for pattern in (*NOT_RUN, *LEAVES) if not any(re.fullmatch(pattern, one) for one in lines())
+        ]
 
     def test_the_pages_name_commands_that_are_there(self) -> None:
         """In running text: `splitter why ID` must be one, too."""
