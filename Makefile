@@ -19,7 +19,7 @@ LOCKED := install --require-hashes --only-binary :all: -r
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: deb wheelhouse docs help demo test check unit real lint format sim chaos bench fuzz lock install venv peers clean
+.PHONY: deb image wheelhouse docs help demo test check unit real lint format sim chaos bench fuzz lock install venv peers clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -106,6 +106,13 @@ install:  ## install the daemon alone, for a service: PREFIX=/opt/splitter
 
 deb:  ## build a Debian package for this machine's release, or RELEASE=trixie, noble: dist/splitter-gateway_….deb
 	@sh systemd/debian/build-deb$(if $(RELEASE),-for $(RELEASE)) dist
+
+image:  ## build a container image with podman, buildah or docker: splitter:VERSION
+	@for tool in podman buildah docker; do if command -v $$tool >/dev/null; then break; fi; tool=; done
+	test -n "$$tool" || { echo "podman, buildah or docker is needed"; exit 1; }
+	form=; test $$tool = docker || form="--format docker"
+	$$tool build $$form $(if $(BASE),--build-arg BASE=$(BASE)) -t splitter:$$(sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml) \
+	  -f systemd/container/Containerfile .
 
 wheelhouse:  ## all wheels for a machine without a network, VERSION=3.13 of its Python: dist/wheelhouse
 	@sh systemd/wheelhouse dist/wheelhouse $(VERSION)
