@@ -254,7 +254,13 @@ def _check_listeners(settings: Settings, problems: Problems) -> None:
                 "use another address or port",
             )
     media, scraped = settings.media, settings.telemetry.metrics
+    entrances = [ListenPoint("tcp", Address(host, media.tcp_port)) for host in settings.browser_hosts if media.tcp_port]
+    if scraped is not None and any(_overlap(one, ListenPoint("tcp", scraped)) for one in entrances):
+        problems.add(("media", "tcp_port"), f"{media.tcp_port} is taken by metrics.listen already", "use another port")
     for name, index, listener in listeners:
+        if any(_overlap(listener, one) for one in entrances):
+            what = f"{media.tcp_port} is taken by network.{name}.listen[{index + 1}] already"
+            problems.add(("media", "tcp_port"), what, "use another port")
         if scraped is not None and _overlap(listener, ListenPoint("tcp", scraped)):
             what = f"{scraped} is taken by network.{name}.listen[{index + 1}] already"
             problems.add(("metrics", "listen"), what, "use another port")

@@ -86,14 +86,14 @@ class Settings:
     def media_network(self) -> str:
         """Where browsers' video comes in: what [api] says, else the seats' network, else the first."""
         seats = self.trunks_of(Role.SEAT)
-        return self.api.media_network or (seats[0].network if seats else next(iter(self.networks)))
+        return self.api.media_network or (seats[0].network if seats else next(iter(self.networks), ""))
 
     @property
     def browser_hosts(self) -> tuple[str, ...]:
         """Our addresses towards browsers: desks and guests, soft clients, web callers."""
         trunks = (*self.trunks_of(Role.SEAT), *self.trunks_of(Role.WEB))
         names = dict.fromkeys((self.media_network, *(trunk.network for trunk in trunks)))
-        return tuple(dict.fromkeys(self.networks[name].media_address for name in names))
+        return tuple(dict.fromkeys(self.networks[name].media_address for name in names if name in self.networks))
 
     def trunks_of(self, role: Role) -> tuple[Trunk, ...]:
         """The trunks of one role, in the order of the file."""

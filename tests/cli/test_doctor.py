@@ -122,6 +122,27 @@ class TestPlaces:
             result, found = examined(file, "--offline")
         assert found["ports"][0].what == f"SIP udp {address}: somebody has it" and result.exit_code == 1
 
+    def test_the_tcp_port_of_browsers(self, tmp_path: Path) -> None:
+        file = configuration(tmp_path, "127.0.0.1:9", "127.0.0.1:7")
+        with closing(socket.create_server(("127.0.0.1", 0))) as end:
+            port = end.getsockname()[1]
+            media = f"[media]\ntcp_port = {port}\ntcp_advertised_port = 443\n"
+            file.write_text(file.read_text().replace("[media]\n", media))
+            result, found = examined(file, "--offline")
+            assert (
+                found["ports"][0].what == f"media.tcp_port 127.0.0.1:{port}: somebody has it" and result.exit_code == 1
+            )
+            told = f"127.0.0.1 TCP {port} (which your router has as TCP 443)"
+            assert told in found["firewall"][0].what and "UDP 30000–39999" in found["firewall"][0].what
+            with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as control:
+                control.bind(load(file).control_socket)
+                control.listen()
+                _, found = examined(file, "--offline")
+                assert [one.grade for one in found["ports"]] == [Grade.GOOD]
+                end.close()
+                _, found = examined(file, "--offline")
+                assert found["ports"][1].what.startswith(f"nobody listens at TCP {port}")
+
     def test_where_the_gateway_runs_it_has_them(self, tmp_path: Path) -> None:
         file = configuration(tmp_path, "127.0.0.1:9", "127.0.0.1:7")
         with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as control:

@@ -267,6 +267,15 @@ class TestOneProblem:
         assert "metrics.listen: 127.0.0.1:5060 is taken by network.access.listen[2] already" in found[0]
         parse(GOOD + '[metrics]\nlisten = "127.0.0.2:5070"\n')  # UDP there
 
+    def test_browsers_without_udp_have_a_tcp_port_of_their_own(self) -> None:
+        here = GOOD.replace('"tcp:127.0.0.1"]', '"tcp:127.0.0.1:8444"]')
+        assert here != GOOD
+        (problem,) = problems_of(here + "[media]\ntcp_port = 8444\n")
+        assert "media.tcp_port: 8444 is taken by network.access.listen[2] already" in problem
+        (problem,) = problems_of(GOOD + '[media]\ntcp_port = 9460\n[metrics]\nlisten = "127.0.0.1:9460"\n')
+        assert "media.tcp_port: 9460 is taken by metrics.listen already" in problem
+        parse(GOOD + "[media]\ntcp_port = 5070\n")  # UDP there
+
     def test_seats_join_calls_and_so_have_no_limit_of_calls(self) -> None:
         text = GOOD + '[trunk.seats]\nrole = "seat"\nnetwork = "access"\npeers = ["127.0.9.9"]\nmax_calls = 3\n'
         assert ["does not count seats" in problem for problem in problems_of(text)] == [True]

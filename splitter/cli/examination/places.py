@@ -18,6 +18,7 @@ from splitter.core.net import Address
 from splitter.transport.x509 import validity
 
 _NET = Path("/proc/net")
+_LISTEN = "0A"  # TCP_LISTEN, as /proc/net/tcp writes it
 
 
 def examine_places(file: str, settings: Settings, running: bool) -> Iterator[Observation]:
@@ -33,8 +34,10 @@ def examine_places(file: str, settings: Settings, running: bool) -> Iterator[Obs
     if not told:
         yield good("configuration", f"{file} says nothing that will not do")
     yield from _certificates(settings)
+    yield good("firewall", f"is to let in: {', '.join(let_in(settings))}")
     if running:
         yield good("ports", "the gateway runs, and has them")
+        yield from _entrance(settings)
         return
     yield from _listeners(settings)
     yield _media(settings)
@@ -63,6 +66,7 @@ def _listeners(settings: Settings) -> Iterator[Observation]:
         for listener in network.listeners
     ]
     wanted += [(f"API {address}", False, address) for address in settings.api.listen]
+    wanted += [(f"media.tcp_port {address}", False, address) for address in _tcp(settings)]
     if settings.telemetry.metrics is not None:
         wanted.append((f"metrics {settings.telemetry.metrics}", False, settings.telemetry.metrics))
     faults = [(name, fault) for name, udp, address in wanted if (fault := _taken(udp, address))]
@@ -71,6 +75,40 @@ def _listeners(settings: Settings) -> Iterator[Observation]:
         yield bad("ports", f"{name}: {fault}", remedy)
     if not faults:
         yield good("ports", f"{len(wanted)} listeners can be opened")
+
+
+def _tcp(settings: Settings) -> list[Address]:
+    """Where browsers come in that have no UDP; they are not listened for where there is no port."""
+    port = settings.media.tcp_port
+    return [Address(host, port) for host in settings.browser_hosts] if port else []
+
+
+def let_in(settings: Settings) -> list[str]:
+    """What a firewall before the gateway has to let in, in words; from outside alone what browsers and callers need."""
+    media = settings.media
+    found = [f"{at} UDP {media.first_port}–{media.last_port}" for at in _media_hosts(settings)]
+    for at in _tcp(settings):
+        told = media.tcp_advertised_port
+        passed = f" (which your router has as TCP {told})" if told not in (0, at.port) else ""
+        found.append(f"{at.host} TCP {at.port}{passed}")
+    for network in settings.networks.values():
+        kinds = ((one, "UDP" if one.transport == "udp" else "TCP") for one in network.listeners)
+        found += [f"{one.address.host} {kind} {one.address.port}" for one, kind in kinds]
+    found += [f"{address.host} TCP {address.port}" for address in settings.api.listen]
+    return list(dict.fromkeys(found))
+
+
+def _media_hosts(settings: Settings) -> list[str]:
+    return list(dict.fromkeys(network.media_address for network in settings.networks.values()))
+
+
+def _entrance(settings: Settings) -> Iterator[Observation]:
+    """Is the workers' TCP port open? It has no other way to tell that it could not be opened."""
+    wanted = {address.port for address in _tcp(settings)}
+    listening = {port for name in ("tcp", "tcp6") for port in _ports_in(_NET / name, _LISTEN)}
+    if wanted and not wanted <= listening:
+        what = f"nobody listens at TCP {settings.media.tcp_port} (media.tcp_port), though the gateway runs"
+        yield bad("ports", what, "see the log of the workers: the port is somebody else's, or below 1024")
 
 
 def _taken(udp: bool, address: Address) -> str:
@@ -97,14 +135,16 @@ def _media(settings: Settings) -> Observation:
     return doubt("media", what, "see who has them: ss -lnpu; or move media.first_port and last_port")
 
 
-def _ports_in(path: Path) -> Iterator[int]:
-    """The local ports in one of the kernel's tables of sockets (proc_net_udp)."""
+def _ports_in(path: Path, state: str = "") -> Iterator[int]:
+    """The local ports in one of the kernel's tables of sockets (proc_net_udp); of those in this state alone, if any."""
     try:
         lines = path.read_text(encoding="ascii").splitlines()[1:]
     except OSError:
         return
     for line in lines:
-        yield int(line.split()[1].rpartition(":")[2], 16)
+        fields = line.split()
+        if state in ("", fields[3]):
+            yield int(fields[1].rpartition(":")[2], 16)
 
 
 def _folders(settings: Settings) -> Iterator[Observation]:
