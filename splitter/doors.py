@@ -215,6 +215,7 @@ class Doors:
             elsewhere=self.neighbours,
             door=WebDoor(floor.calls, floor.browsers),
             paths=PathChecks(floor.engine.adapters, settings.media_network, self._ids),
+            caller_paths=PathChecks(floor.engine.adapters, settings.media_network, self._ids),
             guests=self.guests,
             photos=self.photos,
             lender=floor.routing,

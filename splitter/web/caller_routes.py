@@ -8,6 +8,7 @@ from splitter.web.caller_events import CallerEvents
 from splitter.web.caller_shapes import WebCall
 from splitter.web.callers import CALL_BODY, CAMERA_BODY, CUSTOMER_BODY, WEB_OFFER_BODY, CallerRoutes
 from splitter.web.callers_admission import CallerAdmission
+from splitter.web.callers_checks import CallerCheckRoutes, caller_checks
 from splitter.web.login_shapes import Minted
 from splitter.web.ports import Ports
 from splitter.web.routes import GoodAnswer, Operation
@@ -59,4 +60,5 @@ def caller_routes(ports: Ports) -> tuple[Operation, ...]:
             ),
             from_protocol=True,
         ),
+        *caller_checks(CallerCheckRoutes(ports.door, ports.caller_paths, admission, ports.access, ports.clock)),
     )

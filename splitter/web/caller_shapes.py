@@ -27,6 +27,23 @@ class WebCallWish(Struct, forbid_unknown_fields=True):
     client: _Name = ""
 
 
+class WebPathWish(Struct, forbid_unknown_fields=True):
+    """A browser's offer of video that nobody will see, to find out whether a call would find a way."""
+
+    sdp: Annotated[str, Meta(min_length=1, max_length=SDP_BYTES)]
+
+
+class WebPathCheck(Struct):
+    """A check that began. `check`: its id; `answer`: our SDP answer.
+
+    `ice_servers`: relays to try where there is no other way; for those alone who may call.
+    """
+
+    check: str
+    answer: str
+    ice_servers: list[IceServer] = []
+
+
 class WebOffer(Struct, forbid_unknown_fields=True):
     """Another offer of a browser whose network has changed, or that was reloaded. `client`: which of its tabs."""
 

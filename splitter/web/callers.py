@@ -95,7 +95,7 @@ class CallerRoutes:
             source,
         )
         with self._admission.place(source_of(source), customer.id):
-            line = await _taken(door.begin(caller, _offer(wish.sdp), wish.camera, wish.client))
+            line = await _taken(door.begin(caller, parse_offer(wish.sdp), wish.camera, wish.client))
         WEB_CALLS.labels("begun").inc()
         call_id = line.view.call_id
         bearer = Bearer("web caller", frozenset({Scope.CALLER}), call_id=call_id)
@@ -115,7 +115,7 @@ class CallerRoutes:
         line = self._own(request)
         wish = await read_json(request, WEB_OFFER_BODY, WebOffer)
         self._admission.spare(line.view.call_id)
-        await _taken(self._opened.take_back(line, _offer(wish.sdp), wish.client))
+        await _taken(self._opened.take_back(line, parse_offer(wish.sdp), wish.client))
         WEB_CALLS.labels("returned").inc()
         return json_response(line.view)
 
@@ -154,7 +154,8 @@ def own_line(door: WebDoor | None, request: web.Request) -> BrowserLine:
     return line
 
 
-def _offer(text: str) -> Session:
+def parse_offer(text: str) -> Session:
+    """The offer of a browser; raises ApiError."""
     try:
         return parse(text.encode("utf-8", "surrogateescape"))
     except PeerError as error:

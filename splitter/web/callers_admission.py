@@ -11,7 +11,7 @@ from aiohttp import web
 
 from splitter.calls.browsers.customer import NOBODY, Customer
 from splitter.calls.browsers.door import WebDoor
-from splitter.calls.browsers.limits import Crowded
+from splitter.calls.browsers.limits import Crowded, around
 from splitter.core.clock import Clock
 from splitter.core.limits import KeyedBuckets
 from splitter.core.net import source_of
@@ -26,6 +26,8 @@ from splitter.web.errors import ApiError
 from splitter.web.proxies import remote_of
 from splitter.web.revocations import Revocations
 
+CHECKS, CHECK_S = 6, 10.0
+"""Checks of the path from one address in a row, and the seconds until one more."""
 RETURNS, RETURN_S = 10, 3.0
 """Offers of one call in a row, and the seconds until one more."""
 
@@ -46,6 +48,7 @@ class CallerAdmission:
         self._access, self._clock = access, clock
         self._tokens = SignedCustomers(access, revoked, clock)
         self._returns = KeyedBuckets(RETURNS, RETURN_S)
+        self._checks = KeyedBuckets(CHECKS, CHECK_S)
         self._quiet = Quiet()
 
     async def admit(self, request: web.Request, wish: WebCallWish) -> Customer:
@@ -68,6 +71,26 @@ class CallerAdmission:
         elif not settings.anonymous:
             raise self._refused(request, "anonymous", 401, "no-token", "only customers with a token may call")
         return NOBODY
+
+    def admit_check(self, request: web.Request) -> bool:
+        """Let a browser see whether a call would find a way, or raise ApiError with the reason.
+
+        Returns: whether it might call now. A captcha is good for one call, so that whoever needs one is let in here
+        without it, and is told of no relays.
+        """
+        assert self._door is not None
+        settings, source, now = self._door.settings, source_of(remote_of(request)), self._clock.now()
+        token = _token_of(request)
+        self._check_origin(request, bool(token))
+        if not self._checks.permit(around(source), now):
+            WEB_CALLS.labels("rate").inc()
+            after = {"Retry-After": str(math.ceil(self._checks.wait_s(around(source), now)))}
+            raise ApiError(429, "too-many", "that was checked a moment ago", after)
+        if token:
+            self._customer(request, token)
+        elif not settings.captcha_url and not settings.anonymous:
+            raise self._refused(request, "anonymous", 401, "no-token", "only customers with a token may call")
+        return bool(token) or not settings.captcha_url
 
     @contextmanager
     def place(self, source: str, customer: str) -> Iterator[None]:

@@ -16,7 +16,7 @@ _RESPONSE_HEADERS = (
     "WWW-Authenticate, Accept-Post, Accept-Patch"
 )
 _REMEMBERED_S = 600
-_FOR_CALLERS = ("/v1/web/calls", "/sdk/")
+_FOR_CALLERS = ("/v1/web/calls", "/v1/web/path-checks", "/sdk/")
 
 
 class Cors:

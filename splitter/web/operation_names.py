@@ -99,6 +99,8 @@ NAMES = {
     "POST /v1/web/calls/{call}/messages": "writeWebCallMessage",
     "GET /v1/web/calls/{call}/messages": "listWebCallMessages",
     "GET /v1/web/calls/{call}/events": "followWebCall",
+    "POST /v1/web/path-checks": "beginWebPathCheck",
+    "DELETE /v1/web/path-checks/{check}": "endWebPathCheck",
     "POST /v1/path-checks": "beginPathCheck",
     "DELETE /v1/path-checks/{check}": "endPathCheck",
     "GET /v1/openapi.json": "getOpenApi",

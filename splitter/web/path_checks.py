@@ -9,6 +9,7 @@ from splitter.calls.logins.access import Scope
 from splitter.core.clock import Clock
 from splitter.core.errors import MediaError, MediaUnavailable, PeerError
 from splitter.core.limits import KeyedBuckets
+from splitter.sdp.model import Session
 from splitter.sdp.parse import parse
 from splitter.sdp.write import write
 from splitter.web.auth import bearer_of
@@ -36,20 +37,13 @@ class PathCheckRoutes:
     async def begin(self, request: web.Request) -> web.Response:
         """Answer an offer by a transport that leads nowhere."""
         bearer, data = bearer_of(request), await read_body(request, CHECK_BODY)
-        if self._checks is None:
-            raise ApiError(503, "no-media", "there are no media")
         if not self._pace.permit(_owner(bearer), self._clock.now()):
             raise ApiError(429, "too-many", "that was checked a moment ago", {"Retry-After": f"{_EACH_S:g}"})
         try:
-            id, answer = await self._checks.begin(_owner(bearer), parse(data))
+            offer = parse(data)
         except PeerError as error:
             raise ApiError(422, "bad-offer", error.reason) from error
-        except ChecksFull as error:
-            raise ApiError(429, "too-many", str(error), {"Retry-After": f"{error.retry_after_s:g}"}) from error
-        except MediaUnavailable as error:
-            raise ApiError(503, "no-media", str(error), {"Retry-After": f"{error.retry_after_s:g}"}) from error
-        except MediaError as error:
-            raise ApiError(503, "no-media", str(error)) from error
+        id, answer = await begin_check(self._checks, _owner(bearer), offer)
         headers = {"Location": f"/v1/path-checks/{id}"}
         return web.Response(status=201, body=write(answer), content_type=SDP, headers=headers)
 
@@ -58,6 +52,22 @@ class PathCheckRoutes:
         if self._checks is not None:
             await self._checks.end(_owner(bearer_of(request)), request.match_info["check"])
         return web.Response(status=204)
+
+
+async def begin_check(checks: PathChecks | None, owner: str, offer: Session, network: str = "") -> tuple[str, Session]:
+    """Begin a check, as `PathChecks.begin` does; raises ApiError."""
+    if checks is None:
+        raise ApiError(503, "no-media", "there are no media")
+    try:
+        return await checks.begin(owner, offer, network)
+    except PeerError as error:
+        raise ApiError(422, "bad-offer", error.reason) from error
+    except ChecksFull as error:
+        raise ApiError(429, "too-many", str(error), {"Retry-After": f"{error.retry_after_s:g}"}) from error
+    except MediaUnavailable as error:
+        raise ApiError(503, "no-media", str(error), {"Retry-After": f"{error.retry_after_s:g}"}) from error
+    except MediaError as error:
+        raise ApiError(503, "no-media", str(error)) from error
 
 
 def path_checks(ports: Ports) -> tuple[Operation, ...]:

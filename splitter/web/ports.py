@@ -255,7 +255,7 @@ class Ports:
         elsewhere: the other gateways of a cluster.
         services: of SMS, whose receipts come by HTTP.
         door: of web callers; None where there are none.
-        paths: checks of browsers' ways; None where there are no media.
+        paths: checks of browsers' ways; None where there are no media. caller_paths: those of web callers.
         photos: that callers have sent; None where none are kept.
         late_ratings: how a rating becomes known after its call.
         guests: pages of guests that are told what becomes of their calls.
@@ -282,6 +282,7 @@ class Ports:
     services: tuple[HttpSmsSettings, ...] = ()
     door: WebDoor | None = None
     paths: PathChecks | None = None
+    caller_paths: PathChecks | None = None
     guests: GuestFeed = field(default_factory=GuestFeed)
     recordings: Recordings | None = None
     photos: Photos | None = None

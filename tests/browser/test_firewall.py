@@ -16,6 +16,7 @@ from tests.browser.console import Console
 from tests.browser.desk import CALLER, Desk
 from tests.browser.network import Network
 from tests.browser.relay import SECRET, Relay
+from tests.browser.test_guest import invited
 from tests.browser.test_restart import DOWN_S
 from tests.browser.test_web_caller import caller_page, heard_at_the_centre, until
 
@@ -104,9 +105,27 @@ async def test_before_a_call_desk_and_guest_see_which_way_there_is(far_desk: Cal
         await desk.show(guest, "check")
 
 
+async def test_one_tcp_port_carries_a_guest_too(far_desk: Callable[..., Desk]) -> None:
+    """While the voice goes on by phone; the desk comes over TCP as well."""
+    async with far_desk(tcp=True) as desk:
+        agent, guest, handset, call_id = await invited(desk, await desk.context())
+        await guest.click("#go")
+        seen = await desk.eye(agent, "#caller")
+        await agent.bring_to_front()
+        await seen.rising(SENDER, 15, 20.0)
+        await guest.bring_to_front()
+        await expect(guest.locator("#status")).to_have_text("They can see your video", timeout=60_000)
+        _, trace, _ = await desk.gateway.ask("GET", f"/v1/calls/{call_id}/trace")
+        ways = [line for line in trace.decode().splitlines() if "transport connected" in line]
+        assert len(ways) == 2 and all(" by TCP" in line for line in ways), ways
+        await desk.voice_goes_on(handset)
+
+
 async def test_one_tcp_port_carries_a_web_caller_too(far_desk: Callable[..., Desk]) -> None:
     async with far_desk(tcp=True, callers="anonymous = true") as desk:
         page = await caller_page(desk)
+        await expect(page.locator("#path")).to_have_text("Network check: calls get through.", timeout=60_000)
+        await desk.show(page, "check")
         await page.click("#video")
         await expect(page.locator("#status")).to_have_text("You are connected", timeout=90_000)
         await heard_at_the_centre(desk)
@@ -115,11 +134,14 @@ async def test_one_tcp_port_carries_a_web_caller_too(far_desk: Callable[..., Des
 
 
 async def test_without_one_desk_and_guest_are_told_why(far_desk: Callable[..., Desk]) -> None:
-    async with far_desk() as desk:
+    async with far_desk(callers="anonymous = true") as desk:
         agent = await Console.open(desk)
         told = agent.page.locator("#check-path-said")
         await expect(told).to_contain_text("This network lets no video through. IT must open UDP", timeout=60_000)
         await desk.show(agent.page, "check")
+        page = await caller_page(desk)
+        await expect(page.locator("#path")).to_contain_text("Your network blocks calls", timeout=60_000)
+        await desk.show(page, "no-path-caller")
         handset, call_id = await desk.call(video=False)
         await agent.says("This network lets no video through", "IT must open UDP", 30.0)
         await desk.show(agent.page, "no-path")

@@ -28,6 +28,7 @@ from splitter.calls.asks import (
     Write,
     Written,
 )
+from splitter.calls.browsers.path_checks import PathChecks
 from splitter.calls.desks import ClientView, DeskView
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import ApiSettings, Scope
@@ -37,6 +38,7 @@ from splitter.calls.states import CallState, PartyKind, PartyState, VideoState
 from splitter.calls.talk.aside import ChatMessage, ChatSender
 from splitter.calls.view import PartyView, TargetView, TrunkView, VideoView
 from splitter.core.clock import SystemClock
+from splitter.core.ids import IdSource
 from splitter.sdp.parse import parse
 from splitter.store.photos import Photos
 from splitter.transport.bans import Ban
@@ -51,6 +53,7 @@ from tests.media.record.kit import ABOUT, Stage, made_film, recordings_of
 from tests.web.callers_kit import OFFER as CALL_OFFER
 from tests.web.callers_kit import callers, wish
 from tests.web.kit import CALL, SEAT, SECRET, Gateway, Web, web
+from tests.web.test_callers_checks import asked
 from tests.web.test_parties import ANSWER, OFFER
 from tests.web.test_stills import image
 
@@ -215,6 +218,7 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("POST", "/v1/guests", "", {"json": {"code": CODE, "device": "0" * 32}}),
     ("POST", "/v1/web/tokens", "maker", {"json": {"customer": "C-1"}}),
     ("POST", "/v1/web/calls", "", wish()),
+    ("POST", "/v1/web/path-checks", "", asked()),
     ("GET", "/v1/web/calls/4711", "cti", {}),
     ("PUT", "/v1/web/calls/4711/camera", "cti", {"json": {"on": True}}),
     ("POST", f"/v1/web/calls/{CALL.call_id}/messages", "admin", {"json": {"text": "hello"}}),
@@ -254,6 +258,7 @@ class TestAnswers:
             "security": Banning(),
             "desks": lambda: [DESK],
             "door": made.door,
+            "caller_paths": PathChecks(made.adapters, "web", IdSource()),
             "recordings": recordings,
             "photos": Photos(tmp_path / "photos", SystemClock()),
             "lender": Routing({"sbc": Trunk("sbc", Role.ACCESS, "access", ())}, ()),

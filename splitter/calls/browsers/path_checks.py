@@ -47,9 +47,11 @@ class PathChecks:
     def __len__(self) -> int:
         return len(self._open)
 
-    async def begin(self, owner: str, offer: Session) -> tuple[str, Session]:
-        """Begin a check. Each owner has one: another one ends the one before.
+    async def begin(self, owner: str, offer: Session, network: str = "") -> tuple[str, Session]:
+        """Begin a check. Each owner has one, but for "": another one ends the one before.
 
+        Args:
+            network: where this browser's video comes in, if not where all others' does.
         Returns: its id, and our answer.
         Raises:
             PeerError: status 488, the offer cannot be used.
@@ -58,14 +60,14 @@ class PathChecks:
         offer = webrtc.resolved(offer)
         index, chosen = webrtc.choose_secure(offer)
         remote = webrtc.read_secure(offer, index)
-        for former in [id for id, (whose, _) in self._open.items() if whose == owner]:
+        for former in [id for id, (whose, _) in self._open.items() if whose == owner != ""]:
             await self.end(owner, former)
         if len(self._open) >= CHECKS_LIMIT:
             raise ChecksFull("too many browsers check their path", 5)
         id = self._ids.call()
         self._open[id] = owner, None
         try:
-            adapter = await self._engine.open_adapter(f"path-{id}", self._network, partial(self._heard, id))
+            adapter = await self._engine.open_adapter(f"path-{id}", network or self._network, partial(self._heard, id))
         except BaseException:
             self._open.pop(id, None)
             raise
@@ -84,7 +86,7 @@ class PathChecks:
 
     async def end(self, owner: str, id: str) -> None:
         """End a check; harmless where there is none."""
-        whose, adapter = self._open.get(id, ("", None))
+        whose, adapter = self._open.get(id, (None, None))
         if whose == owner:
             del self._open[id]
             if adapter is not None:

@@ -5,7 +5,7 @@
  */
 
 import { ChatPanel } from "../guest/chat.js";
-import { call, resume } from "../sdk/caller.js";
+import { call, checkPath, resume } from "../sdk/caller.js";
 import { SplitterError } from "../sdk/http.js";
 import { language, text } from "./texts.js";
 
@@ -22,6 +22,7 @@ class Page {
   #call = null;
   #error = "";
   #busy = false;
+  #path = ""; // what is known of the way before a call
   #panel = new ChatPanel("caller", text);
 
   constructor() {
@@ -55,6 +56,16 @@ class Page {
     this.#draw();
     const before = await resume();
     if (before) this.#take(before);
+    else if (said.get("number")) this.#check();
+  }
+
+  /** Would a call find a way? Said while there is time to change the network; the call does not wait for it. */
+  async #check() {
+    this.#path = "path.checking";
+    this.#draw();
+    const found = await checkPath({ token: said.get("token") ?? "" }).catch(() => null);
+    this.#path = found ? (found.works ? "path.works" : "path.none") : "";
+    this.#draw();
   }
 
   /** @param {boolean} video */
@@ -111,6 +122,8 @@ class Page {
     if (!live) byId("keys").hidden = true;
     if (!live) this.#panel.close();
     this.#drawTalk();
+    byId("path").hidden = state !== "start" || !this.#path;
+    byId("path").textContent = state === "start" ? text(this.#path) : "";
     own.hidden = !made?.own.getTracks().length;
     byId("recorded").hidden = !live || !view.recorded;
     byId("recorded").textContent = live && view.recorded ? text("recorded") : "";

@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * A call from a browser into the voice centre, with its user's camera if they like. This file, chat.js, devices.js and http.js are all of it.
+ * A call from a browser into the voice centre, with its user's camera if they like. This file, chat.js, devices.js and http.js are all of it;
+ * caller_path.js and finding.js are for `checkPath`.
  *
  *   import * as splitter from "https://gateway.example/sdk/caller.js";
  *   const call = await splitter.call("12345", { video: true, token });
@@ -36,6 +37,17 @@ export async function call(number, options = {}) {
   const made = new WebCall(options);
   await made.begin(number);
   return made;
+}
+
+/**
+ * Whether a call would find a way through this network, asked before it begins: without a microphone, and nobody is called.
+ * Raises SplitterError where that cannot be asked: "no-webrtc", "no-token", "wrong-origin", "too-many", "no-media" …
+ * @param {{token?: string, url?: string|URL}} [options]
+ * @returns {Promise<import("./types.js").PathFound>}
+ */
+export async function checkPath(options = {}) {
+  const { checkCallersPath } = await import("./caller_path.js"); // nobody waits for it who only calls
+  return checkCallersPath(options);
 }
 
 /** The call that this tab had before it was reloaded; null where there is none any more. @param {CallOptions} [options] */

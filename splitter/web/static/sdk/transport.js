@@ -1,6 +1,7 @@
 // @ts-check
 /** One transport to the gateway: an RTCPeerConnection and its resource (WHIP, RFC 9725), with ICE restarts. */
 
+import { needsOf } from "./finding.js";
 import { ignore, SplitterError } from "./http.js";
 import { Pulse } from "./pulse.js";
 
@@ -259,12 +260,6 @@ export function hasWebRtc() {
 export function hasH264() {
   const codecs = globalThis.RTCRtpReceiver?.getCapabilities?.("video")?.codecs ?? [];
   return !codecs.length || codecs.some((codec) => codec.mimeType.toLowerCase() === "video/h264");
-}
-
-/** What a firewall would have to let through: "UDP 192.0.2.10 (port 31002)". @param {string} sdp */
-export function needsOf(sdp) {
-  const lines = sdp.match(/^a=candidate:.*$/gm) ?? [];
-  return lines.map((line) => line.split(" ")).map(([, , transport, , host, port]) => `${transport.toUpperCase()} ${host} (port ${port})`);
 }
 
 /** @param {RTCConfiguration} configuration */
