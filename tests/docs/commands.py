@@ -49,6 +49,7 @@ NOT_RUN = {
     r"systemctl .*|systemd-sysusers.*": "systemd of its own machine: tests/interop/test_deb.py",
     r"asterisk -rx .*": "tests/interop/test_first_hour.py starts Asterisk with these files and looks at the result",
     r"fs_cli .*|fwconsole .*": "FreeSWITCH and FreePBX cannot be had here",
+    r"(?:podman|kubectl) .*": "no container can be started here; tests/cli/test_container.py reads the image and the pod",
     r"curl http://.*": "test_live.py asks the same addresses",
     r"curl -X (?:PUT|POST) https://.*": "the API's own tests ask it; $CALL and $TOKEN are the reader's",
     r"sqlite3 .*": "SQLite's own program, on a host of its own",
