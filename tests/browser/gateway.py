@@ -51,6 +51,15 @@ _CALLERS = """
 role = "web"
 network = "web"
 
+[network.pages]           # browsers that call by SIP
+listen = ["ws:{pages}"]
+media_address = "{host}"
+
+[trunk.pages]
+role = "web"
+network = "pages"
+peers = ["127.0.0.0/8", "{net}"]
+
 [[route]]
 called = "{called}"
 from = "web"
@@ -80,7 +89,7 @@ class Gateway(GatewayProcess):
 
     Attributes:
         api: where it is, such as http://127.0.0.1:8443.
-        soft: where SIP over WebSocket is heard.
+        soft, pages: where SIP over WebSocket is heard, of agents and of callers.
     """
 
     def __init__(
@@ -99,15 +108,15 @@ class Gateway(GatewayProcess):
         tcp: bool = False,
     ) -> None:
         super().__init__(directory, centre, called)
-        self.soft, api = (Address(web_host, port) for port in _free(web_host, 2))
-        tls = ""
+        self.soft, api, self.pages = (Address(web_host, port) for port in _free(web_host, 3))
+        tls, net = "", f"{web_host}/24".replace(".1/24", ".0/24")
         if web_host != "127.0.0.1":  # then it needs TLS: a camera is for secure pages alone
             mine = paper(f"IP:{web_host}")
             tls = f'certificate = "{mine.certificate}"\nkey = "{mine.key}"'
         self.api = f"{'https' if tls else 'http'}://{api}"
         more = _MORE.format(
             host=web_host,
-            net=f"{web_host}/24".replace(".1/24", ".0/24"),
+            net=net,
             soft=self.soft,
             api=api,
             url=self.api,
@@ -118,7 +127,7 @@ class Gateway(GatewayProcess):
             relay=f'turn_servers = ["{relay[0]}"]\nturn_secret = "{relay[1]}"' if relay else "",
         )
         if callers:
-            more += _CALLERS.format(called=called, settings=callers)
+            more += _CALLERS.format(called=called, settings=callers, pages=self.pages, host=web_host, net=net)
         if node:
             more += _CLUSTER.format(node=node, valkey=valkey, url=self.api)
         accounts = (_ACCOUNT.format(extension=extension, password=PASSWORD) for extension in SEATS)

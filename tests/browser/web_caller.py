@@ -6,7 +6,7 @@ from playwright.async_api import BrowserContext, Page
 
 from tests.browser.centre import CALLER_HZ
 
-_TONE = """
+TONE = """
 const whole = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 navigator.mediaDevices.getUserMedia = async (wanted) => {
   if (!wanted.audio) return whole(wanted);
@@ -35,7 +35,7 @@ HEARD = """async (hz) => {
 
 async def open_page(context: BrowserContext, api: str, called: str, more: str = "") -> Page:
     """The page before anybody has called. `more`: behind the number in its address."""
-    await context.add_init_script(_TONE % CALLER_HZ)
+    await context.add_init_script(TONE % CALLER_HZ)
     page = await context.new_page()
     await page.set_viewport_size({"width": 390, "height": 760})
     await page.goto(f"{api}/call/#number={called}{more}")
