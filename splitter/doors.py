@@ -168,7 +168,7 @@ class Doors:
         self._defences = Defences(floor.driver, clock, orders.reload, orders.refuse_new, orders.restart, hand_over)
 
         customers = SignedCustomers(self.access, self.revoked, clock)
-        floor.calls.admit_browsers(SipDoor(floor.calls, floor.browsers, customers))
+        floor.requests.admit_browsers(SipDoor(floor.calls, floor.browsers, customers))
 
     def _open(self) -> None:
         """Build the board and the listeners."""

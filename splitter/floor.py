@@ -20,6 +20,7 @@ from splitter.calls.recordings import NoRecordings, Recordings, Troubles
 from splitter.calls.records import Records
 from splitter.calls.recovery import Recovery
 from splitter.calls.registry import Calls
+from splitter.calls.requests import OutsideRequests
 from splitter.calls.routing import Routing
 from splitter.calls.services import Services
 from splitter.calls.siprec.wiring import RecorderNeeds, make_recorders
@@ -106,16 +107,17 @@ class Floor:
         used, limit_s = settings.rtpengines if settings.media.rtpengine_for else (), settings.media.request_limit_s
         self.farm = NgEngine(used, settings.networks, request_limit_s=limit_s, ids=self._ids)
         self.studio = Studio(settings.media.mosaic_limit, settings.calls.bitrate_kbps, settings.telemetry, self._ids)
-        self.calls = Calls()  # the driver asks it who may speak to us
+        self.calls = Calls()
+        self.requests = OutsideRequests(self.calls)  # the driver asks it who may speak to us
         self.driver = Driver(
             Endpoint(Timers(), self._ids, self._name),
             settings.networks,
             settings.transport,
             self._clock,
-            self.calls.on_request,
+            self.requests.on_request,
             self.recorder,
-            source_ok=self.calls.source_ok,
-            party_ok=self.calls.party_ok,
+            source_ok=self.requests.source_ok,
+            party_ok=self.requests.party_ok,
             spared=spared(settings),
             ahead=Precaution(self.records, self.recorder, self._clock),
         )
@@ -165,7 +167,8 @@ class Floor:
             node=settings.cluster.node,
             boot=boot_id(),
         )
-        self.calls.attach(services, self.reception)
+        self.calls.attach(services)
+        self.requests.prove_seats(self.reception)
         self.recovery = Recovery(services, self.calls)
 
     def _make_recordings(self, settings: Settings) -> Recordings | None:

@@ -29,7 +29,8 @@ Layout:
     audio, video            what is asked of the media engine for the call's relay and its room
     video_lines             pure: our m=video lines for who is in the room
     services                what calls need of the rest of the program
-    call, registry          one call; all calls, and the way in for out-of-dialog requests
+    call, registry          one call; all calls
+    requests                the way in for requests outside dialogs, which begin calls or enter them
     actor, media_jobs       carries out the commands of steps; what of that the media engine has to do
     talk/                   a live call as a value, what is under way in it, and the commands of its steps
     setup/                  a call until it is answered

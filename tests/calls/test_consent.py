@@ -33,9 +33,8 @@ def with_logins(world: World) -> None:
     services = world.calls.services
     accounts = (Account("agent", "x", extension=OWNER), Account("boss", "x", may=frozenset({Scope.JOIN})))
     trunks = tuple(world.trunks.values())
-    world.calls.attach(
-        services,
-        Reception(trunks, accounts, RegistrarSettings(), "splitter", world.clock, services.ids, world.driver),
+    world.requests.prove_seats(
+        Reception(trunks, accounts, RegistrarSettings(), "splitter", world.clock, services.ids, world.driver)
     )
 
 

@@ -26,6 +26,7 @@ from splitter.calls.recordings import LiveRecordings, NoRecordings
 from splitter.calls.records import Records
 from splitter.calls.recovery import Recovered, Recovery
 from splitter.calls.registry import Calls
+from splitter.calls.requests import OutsideRequests
 from splitter.calls.routing import Routing
 from splitter.calls.services import Services
 from splitter.calls.settings import CallSettings, Route, Trunk
@@ -97,6 +98,7 @@ class Life:
         self.bus.subscribe("world", CallView, self._changed)
         self.bus.subscribe("world", Notice, self._noticed)
         self.calls = Calls()
+        self.requests = OutsideRequests(self.calls)
         ids = IdSource(random.Random(seed))
         self.records = Records(self)
         self.driver = Driver(
@@ -104,10 +106,10 @@ class Life:
             ground.networks,
             TransportSettings(),
             ground.clock,
-            self.calls.on_request,
+            self.requests.on_request,
             self.recorder,
-            source_ok=self.calls.source_ok,
-            party_ok=self.calls.party_ok,
+            source_ok=self.requests.source_ok,
+            party_ok=self.requests.party_ok,
             counters=PlainCounters(),
             sockets=partial(_MortalSockets, self, ground.wire),
             ahead=Precaution(self.records, self.recorder, ground.clock),
@@ -136,7 +138,7 @@ class Life:
                 recordings=_Recordings(self, ground),
             )
         )
-        self.calls.admit_browsers(SipDoor(self.calls, self.browsers, Tokens()))
+        self.requests.admit_browsers(SipDoor(self.calls, self.browsers, Tokens()))
         self._recovery = Recovery(services, self.calls)
         self._releasing: asyncio.Task[None] | None = None
 

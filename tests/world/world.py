@@ -122,7 +122,8 @@ class World:
         """The gateway's process begins: SIP and calls, with nothing of either yet."""
         number = f" {len(self.lives)}" if self.lives else ""
         self.lives.append(life := Life(self._ground, f"{self.seed} gateway{number}"))
-        self.calls, self.driver, self.recorder = life.calls, life.driver, life.recorder
+        self.calls, self.requests = life.calls, life.requests
+        self.driver, self.recorder = life.driver, life.recorder
         self.desks, self.bus, self.browsers, self.mosaics = life.desks, life.bus, life.browsers, life.mosaics
         self._ground.begun()
 
