@@ -192,6 +192,24 @@ async def test_without_a_folder_nothing_is_recorded(tmp_path: Path) -> None:
         assert await outside.code("GET", "/v1/recordings", "listener") == (409, "no-recording")
 
 
+class FolderStore:
+    """A store in a folder. As `RecordingStore`, as far as it is read. `asked`: which bytes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.asked = folder, list[tuple[str, int, int]]()
+
+    def put(self, path: str, file: Path) -> None:
+        (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / path).write_bytes(file.read_bytes())
+
+    def size(self, path: str) -> int:
+        return (self.folder / path).stat().st_size
+
+    def read(self, path: str, at: int, length: int) -> bytes:
+        self.asked.append((path, at, length))
+        return (self.folder / path).read_bytes()[at : at + length]
+
+
 class TestFilms:
     async def test_are_made_on_demand_and_played_in_ranges_and_the_ledger_says_by_whom(self, served: Served) -> None:
         film = "/v1/recordings/call-1/film"
@@ -204,6 +222,23 @@ class TestFilms:
         assert [kind for kind, _ in served.entries][-1] == "played"
         status, peaks = await served.outside.ask("GET", "/v1/recordings/call-1/peaks", "listener")
         assert (status, peaks) == (200, {"every_s": 0.05, "caller": [1], "agent": [2]})
+
+    async def test_are_played_in_ranges_from_the_store(
+        self, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        data, film = made_film(served.stage), served.stage.row().film
+        assert film is not None
+        store = FolderStore(tmp_path / "store")
+        for path in served.stage.folder.glob("*/*"):
+            store.put(str(path.relative_to(served.stage.folder)), path)
+            path.unlink()
+        monkeypatch.setattr("splitter.media.record.shelf.open_store", lambda place: store)
+        status, got = await served.outside.ask(
+            "GET", "/v1/recordings/call-1/film", "listener", headers={"Range": "bytes=2-5"}
+        )
+        assert (status, got) == (206, data[2:6]) and {path for path, _, _ in store.asked} == {film.path}
+        status, peaks = await served.outside.ask("GET", "/v1/recordings/call-1/peaks", "listener")
+        assert (status, peaks["caller"]) == (200, [1])
 
     async def test_of_another_content_are_given_whole(self, served: Served) -> None:
         """RFC 9110 §13.1.5: a range of what is not there any more would be put together with what is."""

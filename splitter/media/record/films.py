@@ -23,6 +23,7 @@ from splitter.media.record.matroska import HEAD_BYTES
 from splitter.media.record.place import StorePlace
 from splitter.media.record.render_job import Rendered, RenderJob, RenderPart
 from splitter.media.record.seal_keys import Seals
+from splitter.media.record.stored import stored_of
 
 TRIES = 3
 _LEAST_ROOM = 64_000_000
@@ -158,6 +159,8 @@ class RecordingFilms:
             "notes": list(end.notes),
         }
         self._ledger.add("rendered", told, self._wall())
+        if before := set(stored_of(self._folder, row.id)) & {path, str(peaks.relative_to(self._folder))}:
+            self._index.stored(row.id, before, "moving")  # the store has a film of before: this one takes its place
         unfinished.replace(peaks)
         self._unfinished(row).replace(target)
         reason = "; ".join(end.notes)

@@ -76,6 +76,24 @@ class RecordingKeeper:
         if row is None or row.state == "deleted":  # while it was on its way
             self._index.unwanted(id)
 
+    def film_moved(self, id: str, files: dict[str, str], where: str) -> None:
+        """Note that a film, and the file that says how loud it is, lie in a store; they are no longer here.
+
+        Raises:
+            RecordingRefused: it was deleted, or another one was made meanwhile.
+            OSError: it cannot be noted.
+        """
+        row = one(self._folder, id)
+        if row is None or row.state == "deleted":
+            self._index.unwanted(id)
+            raise RecordingRefused(f"recording {id} was deleted")
+        if row.film is None or row.film.state != "ready" or files.get(row.film.path) != row.film.hash:
+            raise RecordingRefused(f"another film of recording {id} is made")
+        self._ledger.add("moved", {"recording": id, "to": where, "files": files}, self._wall())
+        self._index.stored(id, files)
+        for path in files:  # here, in the thread that makes another one of this name
+            (self._folder / path).unlink(missing_ok=True)
+
     def removed(self, path: str) -> None:
         """Note that a file which was deleted is not in the store any longer. Raises OSError."""
         self._index.unstored(path)

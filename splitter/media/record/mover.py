@@ -18,15 +18,17 @@ from splitter.core.errors import LocalError
 from splitter.core.pauses import doubled_s
 from splitter.media.record.beside import KINDS, files_beside
 from splitter.media.record.file import events_of, hash_of_source, sums_of
+from splitter.media.record.films import peaks_of
 from splitter.media.record.keeper import RecordingKeeper, RecordingRefused
 from splitter.media.record.matroska import HEAD_BYTES
 from splitter.media.record.source import LocalSource
 from splitter.media.record.store import RecordingStore, StoredSource
-from splitter.media.record.stored import PartToMove, all_stored, to_move, to_remove
+from splitter.media.record.stored import PartToMove, all_stored, films_to_move, to_move, to_remove
 from splitter.media.record.turns import InTurn
 
 _LOOK_S, _FIRST_AGAIN_S, _LAST_AGAIN_S = 5.0, 1.0, 300.0
 _AT_ONCE = 20
+_SUFFIXES = ("mkv", "mp4", "peaks.json", *KINDS.values())
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +42,10 @@ class MoveNotes(Protocol):
 
     def moved(self, recording: str, files: dict[str, str]) -> None:
         """Note that files, each with its hash, are stored."""
+        ...
+
+    def film_moved(self, recording: str, files: dict[str, str]) -> None:
+        """Note that a film and what is beside it are stored, and delete them here. Raises RecordingRefused too."""
         ...
 
     def removed(self, path: str) -> None:
@@ -62,6 +68,9 @@ class MoveNotesInTurn:
 
     def moved(self, recording: str, files: dict[str, str]) -> None:
         self._wait(lambda: self._keeper.moved(recording, files, self._where))
+
+    def film_moved(self, recording: str, files: dict[str, str]) -> None:
+        self._wait(lambda: self._keeper.film_moved(recording, files, self._where))
 
     def removed(self, path: str) -> None:
         self._wait(lambda: self._keeper.removed(path))
@@ -125,49 +134,63 @@ class RecordingMover:
     def clean(self) -> None:
         """Delete here what is stored: whoever moved it was killed in between. Raises LocalError."""
         stored = all_stored(self._folder)
-        for path in (one for suffix in ("mkv", *KINDS.values()) for one in self._folder.glob(f"*/*.{suffix}")):
+        for path in (one for suffix in _SUFFIXES for one in self._folder.glob(f"*/*.{suffix}")):
             if str(path.relative_to(self._folder)) in stored:
                 _delete(path)
 
     def step(self) -> bool:
         """Remove and move some. Returns: there may be more. Raises StoreFault, LocalError, OSError."""
-        gone, parts = to_remove(self._folder, _AT_ONCE), to_move(self._folder, _AT_ONCE + len(self._spoilt))
+        gone, most = to_remove(self._folder, _AT_ONCE), _AT_ONCE + len(self._spoilt)
+        parts, films = to_move(self._folder, most), films_to_move(self._folder, most)
         for path in gone:
             self._store.remove(path)
             self._notes.removed(path)
-        for part in parts:
-            if self._end.is_set():
-                return False
-            if part.path not in self._spoilt:
-                self._move(part)
-        return bool(gone) or any(part.path not in self._spoilt for part in parts)
+        for move, those in ((self._move, parts), (self._move_film, films)):
+            for one in those:
+                if self._end.is_set():
+                    return False
+                if one.path not in self._spoilt:
+                    move(one)
+        return bool(gone) or any(one.path not in self._spoilt for one in (*parts, *films))
 
     def _move(self, part: PartToMove) -> None:
         whole = self._folder / part.path
         others = files_beside(whole.parent, part.recording)
         files = [whole, *(one for one in (events_of(whole), sums_of(whole)) if one.exists()), *others]
+        if self._carry(part, files, self._notes.moved):
+            for file in files:
+                file.unlink(missing_ok=True)
+
+    def _move_film(self, film: PartToMove) -> None:
+        whole = self._folder / film.path
+        self._carry(film, [whole, peaks_of(whole)], self._notes.film_moved)
+
+    def _carry(self, part: PartToMove, files: list[Path], note: Callable[[str, dict[str, str]], None]) -> bool:
+        """Put files into the store, the one of the index first. Returns: whether they are there, and noted."""
         try:
             hashes = {file: _hash(LocalSource(file)) for file in files}
         except FileNotFoundError:
             return self._spoil(part, "its file is missing")
-        if hashes[whole] != part.hash:
+        if hashes[files[0]] != part.hash:
             return self._spoil(part, "its file is not as it was written")
         told = {str(file.relative_to(self._folder)): hash for file, hash in hashes.items()}
         try:
             self._notes.moving(part.recording, list(told))
+            for file in files:
+                self._put(file, hashes[file])
+            note(part.recording, told)
         except RecordingRefused:
-            return None  # it was deleted meanwhile
-        for file in files:
-            self._put(file, hashes[file])
-        self._notes.moved(part.recording, told)
-        for file in files:
-            file.unlink(missing_ok=True)
-        return None
+            return False  # it was deleted meanwhile, or made anew
+        return True
 
-    def _spoil(self, part: PartToMove, why: str) -> None:
+    def _spoil(self, part: PartToMove, why: str) -> bool:
         """One that verify finds wrong is evidence of that: it stays where it is, for people to look at."""
+        now = films_to_move(self._folder, _AT_ONCE + len(self._spoilt) + 1)
+        if part.path.endswith(".mp4") and part not in now:
+            return False  # it was deleted meanwhile, or made anew
         self._spoilt.add(part.path)
         log.error("a recording is not moved", recording=part.recording, reason=why)
+        return False
 
     def _put(self, file: Path, expected: str) -> None:
         path = str(file.relative_to(self._folder))

@@ -12,7 +12,7 @@ from splitter.media.record.index import NAME
 
 
 class PartToMove(NamedTuple):
-    """A file of a recording that has ended and is not stored yet."""
+    """A file of a recording that has ended, or its film, that is not stored yet."""
 
     recording: str
     path: str
@@ -26,6 +26,17 @@ def to_move(folder: Path, limit: int) -> list[PartToMove]:
         "SELECT part.recording, path, hash FROM part JOIN recording ON recording.id = part.recording"
         " WHERE part.ended IS NOT NULL AND hash != '' AND state IN ('ended', 'stopped')"
         " AND path NOT IN (SELECT path FROM stored WHERE state != 'moving') ORDER BY part.ended LIMIT ?",
+        (limit,),
+    )
+    return [PartToMove(*row) for row in found]
+
+
+def films_to_move(folder: Path, limit: int) -> list[PartToMove]:
+    """Films that are to be moved, the oldest first. Raises LocalError."""
+    found = _read(
+        folder,
+        "SELECT recording, path, hash FROM film WHERE state = 'ready' AND hash != ''"
+        " AND path NOT IN (SELECT path FROM stored WHERE state != 'moving') ORDER BY made LIMIT ?",
         (limit,),
     )
     return [PartToMove(*row) for row in found]

@@ -254,7 +254,7 @@ def recordings_of(stage: Stage, **rules: object) -> tuple[Recordings, HandLink, 
 FILM, PEAKS = b"a film of bytes", Peaks(0.05, [1], [2])
 
 
-def made_film(stage: Stage, id: str = "call-1") -> bytes:
+def made_film(stage: Stage, id: str = "call-1", film: bytes = FILM) -> bytes:
     """Have a film made of a recording, which is made first where there is none. Returns: the film."""
     if one(stage.folder, id) is None:
         stage.studio.begin(msgspec.structs.replace(ABOUT, id=id))
@@ -262,13 +262,13 @@ def made_film(stage: Stage, id: str = "call-1") -> bytes:
     stage.studio.make_film(id)
     job = stage.studio.films.next_job()
     assert job is not None
-    rendered(stage, job)
-    return FILM
+    rendered(stage, job, film)
+    return film
 
 
-def rendered(stage: Stage, job: RenderJob) -> None:
+def rendered(stage: Stage, job: RenderJob, film: bytes = FILM) -> None:
     """Do what the process that renders does."""
-    Path(job.target).write_bytes(FILM)
+    Path(job.target).write_bytes(film)
     hashed = hash_of(Path(job.target), HEAD_BYTES)
-    end = Rendered("", False, 1.0, len(FILM), hashed, PEAKS, ("a voice is missing",))
+    end = Rendered("", False, 1.0, len(film), hashed, PEAKS, ("a voice is missing",))
     stage.studio.films.ended(job.recording, end)

@@ -16,6 +16,7 @@ from moto.server import ThreadedMotoServer
 
 from splitter.core.errors import LocalError
 from splitter.media.record.index import NAME
+from splitter.media.record.keeper import RecordingRefused
 from splitter.media.record.keys import public_of, read_public
 from splitter.media.record.ledger import lines, read_line
 from splitter.media.record.mover import MoveNotesInTurn, RecordingMover
@@ -26,7 +27,7 @@ from splitter.media.record.store import S3Store, StoreFault
 from splitter.media.record.stored import to_remove
 from splitter.media.record.turns import InTurn
 from splitter.media.record.verify import examine
-from tests.media.record.kit import ABOUT, Stage
+from tests.media.record.kit import ABOUT, FILM, Stage, made_film
 
 WHERE = "s3://evidence/gateway-1"
 
@@ -205,6 +206,87 @@ def test_one_that_somebody_changed_stays_for_people_to_look_at(moved: Moved) -> 
     moved.mover.step()
     assert [name for name in moved.here if name.endswith(".mkv")] == ["call-1.1.mkv"]
     assert any("call-1.1.mkv: the file was changed" in one for one in moved.wrong())
+
+
+class TestFilms:
+    @pytest.fixture
+    def filmed(self, moved: Moved) -> Moved:
+        """Recordings that were moved, and the film of one that was made then."""
+        moved.mover.step()
+        made_film(moved.stage)
+        return moved
+
+    def names(self, moved: Moved) -> set[str]:
+        return {Path(path).name for path in moved.store.paths()} - set(moved.before)
+
+    def test_follow_their_recordings_and_are_read_as_if_they_were_here(self, filmed: Moved) -> None:
+        assert filmed.mover.step() and not filmed.mover.step()
+        assert filmed.here == [] and self.names(filmed) == {"call-1.mp4", "call-1.peaks.json"}
+        film = filmed.stage.row().film
+        assert film is not None and film.state == "ready"
+        with closing(RecordingShelf(filmed.stage.folder, SealKeys(), filmed.place).open(film.path)) as source:
+            assert (source.size, source.read(2, 4)) == (len(FILM), FILM[2:6])
+        assert filmed.wrong() == []
+
+    def test_go_with_them(self, filmed: Moved) -> None:
+        filmed.mover.step()
+        filmed.stage.studio.keeper.hold("call-1", True, "the judge", "case 7")
+        with pytest.raises(RecordingRefused, match="held"):
+            filmed.stage.studio.keeper.delete("call-1", "retention", "")
+        filmed.stage.studio.keeper.hold("call-1", False, "the judge", "")
+        filmed.stage.studio.keeper.delete("call-1", "retention", "")
+        filmed.next_mover().step()
+        assert self.names(filmed) == set() and filmed.wrong() == []
+
+    def test_that_are_made_anew_take_the_place_of_those_before(self, filmed: Moved) -> None:
+        filmed.mover.step()
+        filmed.stage.studio.begin(ABOUT)
+        filmed.stage.studio.end("call-1")
+        made_film(filmed.stage, film=b"the second film")
+        filmed.next_mover().clean()
+        assert "call-1.mp4" in filmed.here, "the store has another one"
+        filmed.mover.step()
+        assert filmed.here == []
+        path = filmed.stage.row().film.path
+        assert filmed.store.read(path, 0, 99) == b"the second film" and filmed.wrong() == []
+
+    def test_that_are_outdated_on_their_way_are_not_taken_for_the_next_ones(
+        self, filmed: Moved, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put = filmed.store.put
+
+        def put_late(path: str, file: Path) -> None:
+            put(path, file)
+            if path.endswith(".json"):
+                filmed.stage.studio.begin(ABOUT)
+                filmed.stage.studio.end("call-1")
+                made_film(filmed.stage, film=b"the second film")
+
+        monkeypatch.setattr(filmed.store, "put", put_late)
+        filmed.mover.step()
+        assert "call-1.mp4" in filmed.here
+        monkeypatch.undo()
+        filmed.mover.step()
+        assert filmed.here == [] and filmed.wrong() == []
+        assert filmed.store.read(filmed.stage.row().film.path, 0, 99) == b"the second film"
+
+    def test_whose_mover_was_killed_before_it_deleted_them_are_deleted_by_the_next_one(
+        self, filmed: Moved, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "unlink", _killed)
+            with pytest.raises(KeyboardInterrupt):
+                filmed.mover.step()
+        assert "call-1.mp4" in filmed.here
+        after = filmed.next_mover()
+        after.clean()
+        after.step()
+        assert filmed.here == [] and filmed.wrong() == []
+
+    def test_that_somebody_changed_are_found_in_the_store_too(self, filmed: Moved) -> None:
+        filmed.mover.step()
+        _put(filmed, filmed.stage.row().film.path, b"another film")
+        assert any("call-1.mp4: the film was changed" in one for one in filmed.wrong())
 
 
 class TestDeletion:
