@@ -21,7 +21,14 @@ from splitter.calls.talk.room import PATIENCE_S, Member, RoomState
 from splitter.calls.talk.voice import remote_end
 from splitter.core.errors import MediaError, MediaUnavailable, PeerError
 from splitter.media.ports.mosaics import MosaicEngine
-from splitter.media.ports.rooms import PICTURES_KEPT, ParticipantMedia, RoomEngine, RoomReport, Snapshot
+from splitter.media.ports.rooms import (
+    PICTURES_KEPT,
+    ParticipantHandle,
+    ParticipantMedia,
+    RoomEngine,
+    RoomReport,
+    Snapshot,
+)
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import answer_direction
 from splitter.sdp.video import SECURE, choose_video
@@ -117,7 +124,13 @@ class Video:
         Args:
             secure: it speaks WebRTC.
         """
+        what = f"ports for the video of {name}"
         async with self._opening:
+            if self.state.room is None and not self._closed and not secure:
+                beginning = self._engine.begin_room(self._call_id, name, network, self._post)
+                handle = await self._guarded(beginning, "opening the video room")
+                self.state.room = handle.room if handle is not None else None
+                return self._placed(name, network, handle)
             if self.state.room is None and not self._closed:
                 self.state.room = await self._guarded(
                     self._engine.open_room(self._call_id, self._post), "opening the video room"
@@ -126,8 +139,10 @@ class Video:
         if room is None:
             return False
         join = self._engine.join_secure if secure else self._engine.join
-        handle = await self._guarded(join(room, name, network), f"ports for the video of {name}")
-        if handle is None or room is not self.state.room:  # it was lost meanwhile, and those ports with it
+        return self._placed(name, network, await self._guarded(join(room, name, network), what))
+
+    def _placed(self, name: str, network: str, handle: ParticipantHandle | None) -> bool:
+        if handle is None or handle.room != self.state.room:  # it was lost meanwhile, and those ports with it
             return False
         self.state.members[name] = Member(network, handle)
         return True

@@ -327,6 +327,14 @@ class FakeEngine:
         self.rooms[handle.room_id] = Room(handle, worker, on_event)
         return handle
 
+    async def begin_room(self, call_id: str, name: str, network: str, on_event: MediaListener) -> ParticipantHandle:
+        room = await self.open_room(call_id, on_event)
+        try:
+            return await self.join(room, name, network)
+        except BaseException:
+            self.rooms.pop(room.room_id, None)
+            raise
+
     async def adopt_room(self, room: RoomHandle, on_event: MediaListener) -> CarriedRoom:
         await self._ask("adopt_room", room.call_id)
         found = self.rooms.get(room.room_id)

@@ -141,6 +141,10 @@ class RoomEngine(Protocol):
         """Open an empty room."""
         ...
 
+    async def begin_room(self, call_id: str, name: str, network: str, on_event: MediaListener) -> ParticipantHandle:
+        """Open a room and `join` it as the first, by one request: both, or nothing."""
+        ...
+
     async def adopt_room(self, room: RoomHandle, on_event: MediaListener) -> CarriedRoom:
         """Take up a room that was opened by a gateway before this one; see `survivors`. No packet of it is lost.
 

@@ -35,7 +35,7 @@ from splitter.media.worker.verbs.join_secure import JoinedSecure, JoinSecure
 from splitter.media.worker.verbs.leave import Leave
 from splitter.media.worker.verbs.open_adapter import AdapterOpened, OpenAdapter
 from splitter.media.worker.verbs.open_relay import OpenRelay, RelayOpened
-from splitter.media.worker.verbs.open_room import OpenRoom
+from splitter.media.worker.verbs.open_room import First, OpenRoom, RoomOpened
 from splitter.media.worker.verbs.put_picture import PutPicture
 from splitter.media.worker.verbs.remove_side import RemoveSide, SideCounts
 from splitter.media.worker.verbs.restart_adapter import RestartAdapter
@@ -113,9 +113,10 @@ class RoomBook:
 
     def enter(self, verb: Verb[Any], answer: Message) -> None:
         match verb, answer:
+            case OpenRoom(first=First() as first), RoomOpened():
+                self._place_plain(first, answer)
             case JoinRoom(), Joined():
-                local = LocalEnd(verb.advertised or verb.host, *answer.ports)
-                self._place(ParticipantHandle(self.handle, verb.name, local))
+                self._place_plain(verb, answer)
             case JoinSecure(), JoinedSecure():
                 self._place_secure(verb.name, verb.advertised, answer)
             case JoinBeside(), JoinedBeside():
@@ -130,6 +131,10 @@ class RoomBook:
                 self.pictures = [*self.pictures, verb.picture_id][-PICTURES_KEPT:]
             case Leave(), _:
                 self._take_out(verb.name)
+
+    def _place_plain(self, who: First | JoinRoom, joined: Joined | RoomOpened) -> None:
+        local = LocalEnd(who.advertised or who.host, *joined.ports)
+        self._place(ParticipantHandle(self.handle, who.name, local))
 
     def _place_secure(self, name: str, host: str, joined: JoinedSecure) -> None:
         local = LocalEnd(host, joined.port, joined.port)
@@ -200,7 +205,8 @@ class Books:
             case RestoreRelay(), _:
                 self._books[verb.relay.handle.relay_id] = RelayBook.of(verb.relay, verb.sides)
             case OpenRoom(), _:
-                self._books[verb.room_id] = RoomBook(RoomHandle(verb.room_id, verb.call_id))
+                opened = self._books[verb.room_id] = RoomBook(RoomHandle(verb.room_id, verb.call_id))
+                opened.enter(verb, answer)
             case RestoreRoom(), _:
                 self._books[verb.room.handle.room_id] = RoomBook.of(verb.room)
             case OpenAdapter(), AdapterOpened():

@@ -57,7 +57,7 @@ from splitter.media.worker.verbs.join_beside import JoinBeside
 from splitter.media.worker.verbs.join_secure import JoinSecure
 from splitter.media.worker.verbs.leave import Leave
 from splitter.media.worker.verbs.open_relay import OpenRelay
-from splitter.media.worker.verbs.open_room import OpenRoom
+from splitter.media.worker.verbs.open_room import First, OpenRoom, RoomOpened
 from splitter.media.worker.verbs.put_picture import PutPicture
 from splitter.media.worker.verbs.remove_side import RemoveSide
 from splitter.media.worker.verbs.report_relay import ReportRelay
@@ -253,6 +253,25 @@ class WorkerEngine:
         id = self._new_id("room")
         await self._pool.open(room_opening(id, call_id, on_event), OpenRoom(id, call_id), CloseRoom(id))
         return RoomHandle(id, call_id)
+
+    async def begin_room(self, call_id: str, name: str, network: str, on_event: MediaListener) -> ParticipantHandle:
+        host, public = self._host(network)
+        room = RoomHandle(self._new_id("room"), call_id)
+        verb = OpenRoom(room.room_id, call_id, First(name, host, public))
+        wanted = room_opening(room.room_id, call_id, on_event)
+        held, opened = await self._pool.open(wanted, verb, CloseRoom(room.room_id))
+        if not isinstance(opened, RoomOpened):  # its worker is from before there was `first`
+            return await self._joined_or_closed(room, name, network)
+        held.bound(name, opened.ports[0])
+        return ParticipantHandle(room, name, LocalEnd(public, *opened.ports))
+
+    async def _joined_or_closed(self, room: RoomHandle, name: str, network: str) -> ParticipantHandle:
+        try:
+            return await self.join(room, name, network)
+        except BaseException:
+            if (held := self._pool.release(room.room_id)) is not None:
+                held.client.tell(CloseRoom(room.room_id))
+            raise
 
     async def adopt_room(self, room: RoomHandle, on_event: MediaListener) -> CarriedRoom:
         return cast(CarriedRoom, self._pool.claim(room.room_id, room, on_event))

@@ -31,6 +31,35 @@ class TestOpening:
             await opening
 
 
+class TestBeginning:
+    """A room with its first participant, by one request."""
+
+    async def test_gives_both(self, given: Given) -> None:
+        given.must_have_rooms()
+        caller = await given.engine.begin_room(CALL, "caller", "access", print)
+        assert (caller.name, caller.secure, caller.room.call_id) == ("caller", None, CALL)
+        assert (caller.local.host, caller.local.rtcp_port) == ("192.0.2.1", caller.local.rtp_port + 1)
+        await given.engine.set_participant(caller, PLAIN)
+        with pytest.raises((MediaUnavailable, LocalError)):
+            await given.engine.join(caller.room, "caller", "access")
+        await given.engine.close_room(caller.room)
+
+    async def test_that_fails_leaves_nothing(self, given: Given) -> None:
+        given.must_have_rooms()
+        with pytest.raises(MediaUnavailable):
+            await given.engine.begin_room(CALL, "slate", "access", print)
+        await given.nothing_left()
+
+    async def test_that_is_given_up_leaves_nothing(self, given: Given) -> None:
+        given.must_have_rooms()
+        beginning = asyncio.ensure_future(given.engine.begin_room(CALL, "caller", "access", print))
+        await asyncio.sleep(0)
+        beginning.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await beginning
+        await given.nothing_left()
+
+
 class TestJoining:
     async def test_gives_a_pair_of_ports(self, given: Given) -> None:
         room = await given.room()

@@ -8,14 +8,14 @@ from typing import Any
 from splitter.core.net import Address
 from splitter.media.ports.ends import LocalEnd, RemoteEnd
 from splitter.media.ports.events import MediaStarted, RelayLost, StrangerHeard
-from splitter.media.ports.rooms import PICTURES_KEPT, CarriedRoom, RoomHandle
+from splitter.media.ports.rooms import PICTURES_KEPT, CarriedParticipant, CarriedRoom, ParticipantHandle, RoomHandle
 from splitter.media.ports.voice import CarriedRelay, RelayHandle
 from splitter.media.worker.books import Books
 from splitter.media.worker.notices import read_event
 from splitter.media.worker.verbs.close_relay import CloseRelay
 from splitter.media.worker.verbs.inventory import PAGE, Carried, ListHoldings
 from splitter.media.worker.verbs.open_relay import OpenRelay, RelayOpened
-from splitter.media.worker.verbs.open_room import OpenRoom
+from splitter.media.worker.verbs.open_room import First, OpenRoom, RoomOpened
 from splitter.media.worker.verbs.put_picture import PutPicture
 from splitter.media.worker.verbs.report_relay import RelayCounts
 from splitter.media.worker.verbs.set_remote import SetRemote
@@ -68,6 +68,12 @@ class TestBooks:
             books.enter(PutPicture("room-1", str(number), b""), Done())
         kept = tuple(str(number) for number in range(2, PICTURES_KEPT + 2))
         assert asked(books).rooms == [CarriedRoom(RoomHandle("room-1", "call"), (), kept)]
+
+    def test_have_whom_a_room_was_opened_for(self) -> None:
+        books = Books()
+        books.enter(OpenRoom("room-1", "call", First("caller", "10.0.0.1", "192.0.2.1")), RoomOpened((10, 11)))
+        caller = ParticipantHandle(RoomHandle("room-1", "call"), "caller", LocalEnd("192.0.2.1", 10, 11))
+        assert asked(books).rooms == [CarriedRoom(RoomHandle("room-1", "call"), (CarriedParticipant(caller, None),))]
 
     def test_are_told_page_by_page(self) -> None:
         books = Books()

@@ -75,4 +75,9 @@ VERBS: tuple[type[Verb[Any]], ...] = (
     ShowSource,
     TakeRoomSnapshot,
 )
-ANSWERS: tuple[type[Message], ...] = (Failed, *dict.fromkeys(verb.answer for verb in VERBS))
+ANSWERS: tuple[type[Message], ...] = (
+    Failed,
+    *dict.fromkeys(
+        answer for verb in VERBS for answer in (verb.answer if isinstance(verb.answer, tuple) else (verb.answer,))
+    ),
+)

@@ -41,7 +41,7 @@ class Verb(Message, Generic[R], frozen=True):
     """A request to a worker.
 
     Attributes:
-        answer: the class of its answer.
+        answer: the class of its answer, or those that it may have.
         needs: what it waits for.
     """
 
