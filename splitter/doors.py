@@ -258,6 +258,7 @@ class Doors:
             tell("recordings", CallView, recordings.on_call)
             shot = lambda taken: recordings.on_still(taken.call_id, taken.number, taken.snapshot.png, taken.of)  # noqa: E731
             tell("recordings", ScreenshotTaken, shot)
+            tell("recordings", Notice, recordings.on_notice)
         tell("hub", DeskView, self.hub.desk)
         tell("webhooks", DeskView, self.webhooks.desk)
         tell("records", Notice, floor.calls.on_notice)

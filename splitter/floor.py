@@ -16,7 +16,8 @@ from splitter.calls.fork_wiring import make_forks
 from splitter.calls.logins.reception import Reception
 from splitter.calls.logins.registrations import Registrations
 from splitter.calls.precaution import Precaution
-from splitter.calls.recordings import NoRecordings, Recordings, Troubles
+from splitter.calls.recorder_troubles import Troubles
+from splitter.calls.recordings import NoRecordings, Recordings
 from splitter.calls.records import Records
 from splitter.calls.recovery import Recovery
 from splitter.calls.registry import Calls

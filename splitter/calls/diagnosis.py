@@ -63,6 +63,9 @@ def why(view: CallView, carried: Sequence[CarriedView], trace: Sequence[TraceEve
     return Diagnosis(_found(voice, trace), _found(next(call.video()), trace))
 
 
+SEEN = ("both", "caller only", "agent only", "none")
+
+
 def seen_by(view: CallView) -> str:
     """Say who was seen in an ended call: "both", "caller only", "agent only", "none"; "" where nobody counted."""
     if view.answered_at is None:

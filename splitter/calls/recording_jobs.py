@@ -18,6 +18,8 @@ def carry_out_record(command: c.RecordCommand, call: Call) -> None:
         case c.SayRecord():
             failed = RecorderSaid(command.recording, command.state, FAULT, command.left_out)
             start("the recorder", partial(_say, call, command), failed)
+        case c.NoteInRecord():
+            call.services.recordings.note(command.recording, command.what, command.more)
         case c.EndRecord():
             start("the recorder", partial(_end, call, command))
         case c.SetTap():

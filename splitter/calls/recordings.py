@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +17,12 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
-from splitter.calls.events import CallEvent, RecorderBack, RecordingTrouble
 from splitter.calls.forks import CallForks
 from splitter.calls.messages import Refusal
+from splitter.calls.recorded_changes import about_of, changes, outcome_to_keep, told_by
 from splitter.calls.siprec.recorders import Recorders
 from splitter.calls.states import CallState, RecordingState
-from splitter.calls.view import CallView
+from splitter.calls.view import CallView, Notice
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.core.uploads import UploadKind
 from splitter.media.ports.recording import MediaTaps, RecordingTap, takes
@@ -37,7 +37,6 @@ from splitter.telemetry import metrics
 log = structlog.get_logger(__name__)
 
 _OWED_LIMIT = 10_000
-_PARTS = ("showing", "extension", "muted", "state")
 
 
 class LiveRecordings(Protocol):
@@ -61,6 +60,10 @@ class LiveRecordings(Protocol):
         """End a recording; again is no error."""
         ...
 
+    def note(self, recording: str, what: str, more: dict[str, Any]) -> None:
+        """Write beside a recording what happened to its call."""
+        ...
+
     async def tap(self, media_id: str, recording: str, left_out: tuple[str, ...] = ()) -> str:
         """Copy what a relay or room carries, but for these; "" as the recording: no longer. Returns: why not, or ""."""
         ...
@@ -76,6 +79,9 @@ class NoRecordings:
         return self.fault
 
     def end(self, recording: str, reason: str) -> None:
+        pass
+
+    def note(self, recording: str, what: str, more: dict[str, Any]) -> None:
         pass
 
     async def tap(self, media_id: str, recording: str, left_out: tuple[str, ...] = ()) -> str:
@@ -108,7 +114,7 @@ class Recordings:
         keys = SealKeys(settings.seal_key, settings.seal_command)
         self.shelf = RecordingShelf(Path(settings.folder), keys, settings.store_place)
         self._taps = taps
-        self._owed: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_OWED_LIMIT)
+        self._owed: deque[p.RecorderAsk] = deque(maxlen=_OWED_LIMIT)
         self._tapped: dict[str, set[str]] = {}  # by recording, relays and rooms
         self._known: dict[str, CallView] = {}
         self._saying: set[asyncio.Future[Any]] = set()
@@ -246,6 +252,8 @@ class Recordings:
     def on_call(self, view: CallView) -> None:
         """A call has changed; tell what is to stand beside its recording."""
         before, recording = self._known.get(view.call_id), view.recording
+        if view.state is CallState.ENDED and recording.id and self._link is not None:
+            self._tell_surely(p.ConcludeCall(view.call_id, outcome_to_keep(view)))
         if view.state is CallState.ENDED:
             self._known.pop(view.call_id, None)
         elif recording.state != RecordingState.OFF or before is not None:
@@ -256,13 +264,25 @@ class Recordings:
             self._recorders.follow(view)
         if self._forks is not None:
             self._forks.heed(view, self._go_on_saying)
-        for what, more in changes(before, view):
-            if self._forks is not None:
-                self._forks.follow(view, what, more)
-            if self._link is not None:
-                self._link.tell(p.NoteInRecording(recording.id, what, more))
+        for happening in changes(before, view):
+            self._note(view, *happening)
         if self._link is not None and (before.extension, before.route) != (view.extension, view.route):
             self._link.tell(p.ChangeRecording(self._about(view, recording.id)))
+
+    def on_notice(self, notice: Notice) -> None:
+        """People were told something; some of it stands beside the recording."""
+        view, happening = self._known.get(notice.call_id), told_by(notice)
+        if view is not None and happening is not None and view.recording.state == RecordingState.RECORDING:
+            self._note(view, *happening)
+
+    def note(self, recording: str, what: str, more: dict[str, Any]) -> None:
+        if self._link is not None:
+            self._link.tell(p.NoteInRecording(recording, what, more))
+
+    def _note(self, view: CallView, what: str, more: dict[str, Any]) -> None:
+        if self._forks is not None:
+            self._forks.follow(view, what, more)
+        self.note(view.recording.id, what, more)
 
     def on_still(self, call_id: str, number: int, png: bytes, of: str = "caller") -> None:
         """A screenshot was taken of somebody in a call: it is kept beside the recording, where one is being made."""
@@ -322,13 +342,18 @@ class Recordings:
         try:
             await self.enter(kind, about)
         except LocalError as error:
-            self._owed.append((kind, about))
+            self._owed.append(p.EnterInLedger(kind, about))
             log.warning("a reading is not in the ledger yet", reason=str(error), reading=kind, **about)
 
     def on_back(self) -> None:
-        """The recorder can be asked again: note the readings that it could not note before."""
+        """The recorder can be asked again: note the readings, and ends of calls, that it could not note before."""
         while self._owed and self._link is not None and not self._link.fault:
-            self._link.tell(p.EnterInLedger(*self._owed.popleft()))
+            self._link.tell(self._owed.popleft())
+
+    def _tell_surely(self, ask: p.RecorderAsk) -> None:
+        """Tell the recorder, as soon as it can be told."""
+        self._owed.append(ask)
+        self.on_back()
 
     async def hold(self, recording: str, held: bool, by: str, reason: str) -> None:
         """Let nothing delete a recording, or let it be deleted again. Raises LocalError."""
@@ -339,79 +364,9 @@ class Recordings:
         await self.link.ask(p.DeleteRecording(recording, by, reason))
 
 
-class TellsCall(Protocol):
-    """A call, as far as the recorder tells it something."""
-
-    @property
-    def post(self) -> Callable[[CallEvent], None]: ...
-
-
-class Troubles:
-    """The way from the recorder to the calls.
-
-    Args:
-        live: the calls that live.
-    """
-
-    def __init__(self, live: Callable[[], Iterable[TellsCall]]) -> None:
-        self._live = live
-        self._first: Callable[[], None] = lambda: None
-
-    def before(self, do: Callable[[], None]) -> None:
-        """Have something done before calls are told that the recorder is back."""
-        self._first = do
-
-    def on_trouble(self, recording: str, reason: str) -> None:
-        """A recording, or ("") every one, had to stop."""
-        self._tell(RecordingTrouble(recording, reason))
-
-    def on_back(self) -> None:
-        """The recorder can be asked again, and knows nothing of calls."""
-        self._first()
-        self._tell(RecorderBack())
-
-    def _tell(self, event: CallEvent) -> None:
-        for call in tuple(self._live()):
-            call.post(event)
-
-
 def refuse_unrecorded(recordings: LiveRecordings, trunks: tuple[str, ...], called: str) -> None:
     """Raise Refusal for a call that must be recorded, and cannot be."""
     settings, fault = recordings.settings, recordings.fault
     if settings.required and fault and settings.reason_for(trunks, called, ""):
         metrics.CALLS_REJECTED.labels("no-recording").inc()
         raise Refusal(503, f"it must be recorded, and cannot be: {fault}", [("Retry-After", "10")])
-
-
-def about_of(view: CallView, recording: str) -> RecordingAbout:
-    """The subject of a recording of this call."""
-    return RecordingAbout(
-        recording,
-        view.call_id,
-        view.short_code,
-        view.caller,
-        view.called,
-        view.extension,
-        view.route,
-        view.direction.value,
-    )
-
-
-def changes(before: CallView, view: CallView) -> list[tuple[str, dict[str, Any]]]:
-    """The happenings between two views of a call, as they stand beside its recording."""
-    found: list[tuple[str, dict[str, Any]]] = []
-    for name in _PARTS:
-        if getattr(before, name) != getattr(view, name):
-            found.append((name, {"is": getattr(view, name)}))
-    known = {party.name: party for party in before.parties}
-    for party in view.parties:
-        former = known.get(party.name)
-        if former is None or former.state != party.state:
-            found.append(("party", {"name": party.name, "kind": party.kind, "title": party.title, "is": party.state}))
-    phones = {phone.name: phone.state for phone in before.phones}
-    for phone in view.phones:
-        if phones.get(phone.name) != phone.state:
-            found.append(("phone", {"name": phone.name, "number": phone.number, "is": phone.state}))
-    if before.video.state != view.video.state:
-        found.append(("video", {"is": view.video.state}))
-    return found

@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 import msgspec
 
+from splitter.calls.detail import OUTCOMES
+from splitter.calls.diagnosis import SEEN
 from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import clock, counted, fail, say, say_json, span, table
 from splitter.core.errors import ConfigError, LocalError
@@ -74,6 +76,10 @@ def recordings() -> None:
 @click.option("--call", "call", help="The call's id or short code.")
 @click.option("--since", type=click.DateTime(), help="Begun then or later.")
 @click.option("--until", type=click.DateTime(), help="Begun before.")
+@click.option("--state", type=click.Choice(["recording", "paused", "ended", "stopped", "deleted"]), help="How it is.")
+@click.option("--outcome", type=click.Choice(OUTCOMES), help="Of the call, as in its record.")
+@click.option("--video", type=click.Choice(SEEN), help="Who was seen.")
+@click.option("--consent", help="What came of the last question for video, such as refused.")
 @click.option("--limit", default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Everything that is known, as JSON.")
 @click.pass_context

@@ -41,6 +41,10 @@ def recordings(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
         Query("call", "its id or short code"),
         Query("since", "begun then or later: Unix seconds", "number"),
         Query("until", "begun before: Unix seconds", "number"),
+        Query("state", "of the recording: recording, paused, ended, stopped (by a fault) or deleted"),
+        Query("outcome", "of the call, as in its record, such as answered or failed"),
+        Query("video", "who was seen: both, caller only, agent only or none"),
+        Query("consent", "what came of the last question for video, such as accepted or refused"),
         Query("limit", "how many at most; 50 where it is left out", "integer"),
     )
     path = "/v1/recordings/{id}"

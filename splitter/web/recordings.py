@@ -35,7 +35,8 @@ from splitter.web.shapes import CallId, ForkCallWish, HoldWish, RecordingList, R
 RECORDING_BODY = Body((JSON,), JSON_BYTES, RecordingWish)
 FORK_BODY = Body((JSON,), JSON_BYTES, ForkCallWish)
 HOLD_BODY = Body((JSON,), JSON_BYTES, HoldWish)
-_ASKED = frozenset({"number", "agent", "route", "call", "since", "until", "limit"})
+_ENDS = ("state", "outcome", "video", "consent")
+_ASKED = frozenset({"number", "agent", "route", "call", "since", "until", "limit", *_ENDS})
 _OF_ONE = ("exclude", "include")
 MATROSKA = "video/x-matroska"
 
@@ -83,6 +84,7 @@ class RecordingRoutes:
             _number(request, "since", 0.0),
             _number(request, "until", 0.0),
             int(_number(request, "limit", 50.0, LIMIT_MOST)),
+            *(asked.get(name, "") for name in _ENDS),
         )
         looked_for = {name: asked[name][:100] for name in sorted(_ASKED & asked.keys())}
         await self._recorded.enter(request, "searched", {"for": looked_for})

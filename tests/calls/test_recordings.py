@@ -14,7 +14,7 @@ from splitter.calls.events import RecorderBack, RecorderSaid, RecordingTrouble
 from splitter.calls.marks import tell_recorded
 from splitter.calls.recordings import Recordings
 from splitter.calls.states import CallState, RecordingAction, RecordingState
-from splitter.calls.view import RecordingView
+from splitter.calls.view import CallView, Notice, RecordingView
 from splitter.media.record.settings import RecordingSettings
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request
@@ -37,7 +37,8 @@ class Scene:
         self.stage = Stage(folder)
         self.recordings, self.link, self.taps = recordings_of(self.stage, **rules)
         world.ground.recordings = self.recordings
-        world.bus.subscribe("recordings", _view(), self.recordings.on_call)
+        world.bus.subscribe("recordings", CallView, self.recordings.on_call)
+        world.bus.subscribe("recordings", Notice, self.recordings.on_notice)
 
     def state(self, caller: PeerCall) -> RecordingState:
         return self.world.call_of(caller).talk.recording.state
@@ -47,12 +48,6 @@ class Scene:
 
     def events(self) -> str:
         return "".join(path.read_text() for path in self.stage.folder.glob("*/*.events.jsonl"))
-
-
-def _view() -> type:
-    from splitter.calls.view import CallView
-
-    return CallView
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from splitter.calls.asks import ForkCall, RecordCall, TakeSnapshot
+from splitter.calls.asks import ForkCall, LeaveOut, RecordCall, TakeSnapshot
 from splitter.calls.logins.access import ApiSettings
 from splitter.calls.recordings import Recordings
 from splitter.calls.states import ForkWish, RecordingAction
 from splitter.media.ports.rooms import Snapshot
+from splitter.media.record.about import RecordedOutcome
 from splitter.media.record.ledger import lines, read_line
 from splitter.media.record.seal_keys import SealKeys, Seals, add_key
 from splitter.media.record.settings import Rendering
@@ -81,6 +82,14 @@ class TestALiveCall:
             assert (await served.outside.ask("POST", path, "controller", json={"fork": wish}))[0] == 200
         asked = [ask for _, ask in served.parts.calls.asked]
         assert asked == [ForkCall(wish, "controller") for wish in ForkWish]
+
+    async def test_leaves_out_whom_the_desk_names(self, served: Served) -> None:
+        for body in ({"action": "exclude"}, {"action": "pause", "party": "caller"}):
+            assert await served.outside.code("POST", RECORD, "desk", json=body) == (400, "bad-body")
+        for action in ("exclude", "include"):
+            await served.outside.ask("POST", RECORD, "desk", json={"action": action, "party": "phone-1"})
+        asked = [ask for _, ask in served.parts.calls.asked if isinstance(ask, LeaveOut)]
+        assert [(ask.party, ask.out) for ask in asked] == [("phone-1", True), ("phone-1", False)]
 
     async def test_desks_may_be_kept_from_that_but_for_the_pause(self, tmp_path: Path) -> None:
         async for served in served_in(tmp_path, on_demand=False):
@@ -308,6 +317,12 @@ class TestASearch:
         assert (kind, about["by"], about["for"]) == ("searched", "listener", {"number": "12345", "limit": "5"})
         served.link.fault = "the recorder is gone"
         assert await served.outside.code("GET", "/v1/recordings", "listener") == (503, "no-recorder")
+
+    async def test_is_by_the_end_of_the_call_too(self, served: Served) -> None:
+        served.stage.studio.conclude(ABOUT.call_id, RecordedOutcome("answered", "caller only", "refused", "over"))
+        for query, count in (("video=caller%20only&state=ended", 1), ("consent=refused", 1), ("outcome=failed", 0)):
+            _, found = await served.outside.ask("GET", f"/v1/recordings?{query}", "listener")
+            assert len(found["recordings"]) == count, query
 
 
 class TestAnAgent:

@@ -254,6 +254,10 @@ class _Recordings:
         if self._life.does():
             self._ground.recordings.end(recording, reason)
 
+    def note(self, recording: str, what: str, more: dict[str, Any]) -> None:
+        if self._life.does():
+            self._ground.recordings.note(recording, what, more)
+
     async def tap(self, media_id: str, recording: str, left_out: tuple[str, ...] = ()) -> str:
         return await self._ground.recordings.tap(media_id, recording, left_out) if self._life.does() else ""
 

@@ -22,12 +22,14 @@ from splitter.calls.asks import (
     Written,
 )
 from splitter.calls.parties import Party
-from splitter.calls.states import CameraState
+from splitter.calls.states import CameraState, RecordingState
 from splitter.calls.talk.aside import ChatSender
 from splitter.calls.talk.commands import AnswerAsk, Note, Notify, Steps, Tell
 from splitter.calls.talk.live import LiveCall
+from splitter.calls.talk.recording_commands import NoteInRecord
 from splitter.calls.view import ConsentView, rated_words
 from splitter.core.uploads import UploadKind
+from splitter.media.ports.recording import takes
 
 _WORDS = {
     CameraState.UNKNOWN: "it says nothing of its camera",
@@ -90,12 +92,22 @@ def _tell_camera(call: LiveCall, asked: Asked, ask: TellCamera) -> Steps[None]:
 def _write(call: LiveCall, asked: Asked, ask: Write) -> Steps[None]:
     message = call.talk.aside.write(ask.at, ask.sender, ask.name, ask.text)
     words = f"{ask.name or ask.party or ask.sender} has written {len(ask.text)} characters"
+    yield from _record(call, ask)
     if ask.sender is ChatSender.DESK:
         yield Note(words, ask.party)
     else:
         yield Notify("message", words, ask.party)
     yield Tell()
     yield AnswerAsk(asked, Written(message.number))
+
+
+def _record(call: LiveCall, ask: Write) -> Steps[None]:
+    """A message stands beside the recording, as what is said stands in it; not while that is paused."""
+    recording = call.talk.recording
+    without = (*call.recorded.exclude, *recording.nothing_of)
+    if recording.state is RecordingState.RECORDING and takes(without, ask.party or ask.sender):
+        more = {"name": ask.party or ask.sender.value, "title": ask.name, "is": ask.text}
+        yield NoteInRecord(recording.id_for(call.talk.call_id), "message", more)
 
 
 def _locate(call: LiveCall, asked: Asked, ask: Locate) -> Steps[None]:

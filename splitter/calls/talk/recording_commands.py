@@ -30,6 +30,15 @@ class EndRecord(RecordCommand):
 
 
 @dataclass(frozen=True, slots=True)
+class NoteInRecord(RecordCommand):
+    """Write beside the recording what happened."""
+
+    recording: str
+    what: str
+    more: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class SetTap(RecordCommand):
     """Copy what a relay or room carries of all but those who are left out, or ("") no longer; ends in TapSet."""
 

@@ -1,8 +1,21 @@
-"""The subject of a recording. Pure."""
+"""The subject of a recording, and how its call ended. Pure."""
 
 from __future__ import annotations
 
 import msgspec
+
+
+class RecordedOutcome(msgspec.Struct, frozen=True):
+    """The end of a recorded call.
+
+    `outcome`: as in the records of calls. `video`: who was seen: "both", "caller only", "agent only", "none"; "" where
+    nobody counted. `consent`: what came of the last question for video. `reason`: why it ended, in words.
+    """
+
+    outcome: str = ""
+    video: str = ""
+    consent: str = ""
+    reason: str = ""
 
 
 class RecordingAbout(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from splitter.core.errors import LocalError
-from splitter.media.record.about import RecordingAbout
+from splitter.media.record.about import RecordedOutcome, RecordingAbout
 
 NAME = "index.db"
 LIMIT_MOST = 1000
@@ -42,6 +42,8 @@ CREATE TABLE IF NOT EXISTS beside (
 CREATE TABLE IF NOT EXISTS film (
     recording TEXT PRIMARY KEY, state TEXT NOT NULL, asked REAL NOT NULL, tries INTEGER NOT NULL, path TEXT NOT NULL,
     made REAL, seconds REAL NOT NULL, size INTEGER NOT NULL, hash TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS concluded (
+    call_id TEXT PRIMARY KEY, outcome TEXT NOT NULL, video TEXT NOT NULL, consent TEXT NOT NULL, reason TEXT NOT NULL);
 """
 
 
@@ -92,7 +94,8 @@ class RecordingRow(msgspec.Struct, frozen=True):
     """A recording.
 
     `state`: "recording", "paused", "ended", "stopped" (by a fault, see `reason`) or "deleted". `held`: nothing may
-    delete it. `film`: None where none is made or wanted. `node`: that keeps it; empty for the one that answers.
+    delete it. `film`: None where none is made or wanted. `node`: that keeps it; empty for the one that answers. `call`:
+    how its call ended; None while it lives.
     """
 
     id: str
@@ -112,6 +115,7 @@ class RecordingRow(msgspec.Struct, frozen=True):
     beside: tuple[BesideFile, ...] = ()
     film: RecordingFilm | None = None
     node: str = ""
+    call: RecordedOutcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,10 @@ class RecordingQuery:
     since: float = 0.0
     until: float = 0.0
     limit: int = 50
+    state: str = ""
+    outcome: str = ""
+    video: str = ""
+    consent: str = ""
 
 
 _COLUMNS = "id, call_id, short_code, caller, called, agent, route, direction, began, ended, state, reason, held"
@@ -143,9 +151,12 @@ def search(folder: Path, query: RecordingQuery) -> list[RecordingRow]:
     tests: list[tuple[str, tuple[object, ...]]] = []
     if query.number:
         tests.append(("(caller = ? OR called = ?)", (query.number, query.number)))
-    for column, value in (("agent", query.agent), ("route", query.route)):
+    for column, value in (("agent", query.agent), ("route", query.route), ("state", query.state)):
         if value:
             tests.append((f"{column} = ?", (value,)))
+    for column, value in (("outcome", query.outcome), ("video", query.video), ("consent", query.consent)):
+        if value:
+            tests.append((f"call_id IN (SELECT call_id FROM concluded WHERE {column} = ?)", (value,)))
     if query.call_id:
         tests.append(("(call_id = ? OR id = ? OR short_code = ?)", (query.call_id,) * 3))
     if query.since:
@@ -211,8 +222,20 @@ def _row(db: sqlite3.Connection, row: tuple[Any, ...]) -> RecordingRow:
         films = [RecordingFilm(*one) for one in db.execute(_FILM, (row[0],))]
     except sqlite3.OperationalError:  # a recorder of an older version writes it
         beside, films = (), []
-    found_row: RecordingRow = row_of(*row[:12], bool(row[12]), parts, beside, films[0] if films else None)
+    film, call = films[0] if films else None, conclusions(db, row[1]).get(row[1])
+    found_row: RecordingRow = row_of(*row[:12], bool(row[12]), parts, beside, film, "", call)
     return found_row
+
+
+def conclusions(db: sqlite3.Connection, call_id: str = "") -> dict[str, RecordedOutcome]:
+    """How calls ended, by their ids: this one, or ("") all."""
+    where = (
+        "SELECT call_id, outcome, video, consent, reason FROM concluded WHERE call_id = ? OR ? = ''",
+        (call_id, call_id),
+    )
+    with suppress(sqlite3.OperationalError):  # a recorder of an older version writes it
+        return {id: RecordedOutcome(*rest) for id, *rest in db.execute(*where)}
+    return {}
 
 
 def due(folder: Path, everything: bool) -> RecordingRow | None:
@@ -318,6 +341,11 @@ class RecordingIndex:
     def films_left(self) -> None:
         """Films that were being made when the recorder before died are made anew."""
         self._do("UPDATE film SET state = 'waiting' WHERE state = 'rendering'", ())
+
+    def concluded(self, call_id: str, outcome: RecordedOutcome) -> None:
+        """A call has ended so."""
+        statement = "INSERT OR REPLACE INTO concluded (call_id, outcome, video, consent, reason) VALUES (?, ?, ?, ?, ?)"
+        self._do(statement, (call_id, *msgspec.structs.astuple(outcome)))
 
     def size(self) -> int:
         """Sum up the bytes of ended files that lie here: recordings, pictures, films. Raises OSError."""

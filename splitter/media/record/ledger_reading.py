@@ -22,7 +22,8 @@ class LedgerReading:
 
     Attributes:
         entries: that were read. begun, ended, beside, films: what was said of files last, by their paths.
-        deleted, moved: paths of files. held: recordings that nothing may delete.
+        concluded: how calls ended, by their ids. deleted, moved: paths of files.
+        held: recordings that nothing may delete.
     """
 
     def __init__(self, folder: Path, key: CheckingKey, wrong: list[str]) -> None:
@@ -32,6 +33,7 @@ class LedgerReading:
         self.ended: Abouts = {}
         self.beside: Abouts = {}
         self.films: Abouts = {}
+        self.concluded: Abouts = {}
         self.deleted: set[str] = set()
         self.moved: set[str] = set()
         self.held: set[str] = set()
@@ -127,6 +129,8 @@ class LedgerReading:
             self.held.add(recording)
         elif entry.kind == "released":
             self.held.discard(recording)
+        if entry.kind == "concluded":
+            self.concluded[str(about.get("call_id", ""))] = {**about}
         said = {"begun": self.begun, "ended": self.ended, "rendered": self.films, **dict.fromkeys(KINDS, self.beside)}
         if entry.kind in said:
             said[entry.kind][path] = about

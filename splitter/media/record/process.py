@@ -197,6 +197,8 @@ def carry_out_ask(ask: p.RecorderAsk, studio: RecordingStudio) -> None:
             studio.enter(ask.kind, ask.about)
         case p.HoldRecording():
             studio.keeper.hold(ask.recording, ask.held, ask.by, ask.reason)
+        case p.ConcludeCall():
+            studio.conclude(ask.call_id, ask.outcome)
         case p.DeleteRecording():
             studio.keeper.delete(ask.recording, ask.by, ask.reason)
         case _:

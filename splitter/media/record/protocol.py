@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from splitter.core.errors import LocalError
-from splitter.media.record.about import RecordingAbout
+from splitter.media.record.about import RecordedOutcome, RecordingAbout
 
 M = TypeVar("M")
 
@@ -106,6 +106,13 @@ class DeleteRecording(RecorderAsk, frozen=True):
     reason: str = ""
 
 
+class ConcludeCall(RecorderAsk, frozen=True):
+    """Note how a call has ended whose recordings are here."""
+
+    call_id: str
+    outcome: RecordedOutcome
+
+
 class AskHow(RecorderAsk, frozen=True):
     """Say how you are."""
 
@@ -136,6 +143,7 @@ class RecorderCall(msgspec.Struct, frozen=True):
         | EnterInLedger
         | HoldRecording
         | DeleteRecording
+        | ConcludeCall
         | AskHow
     )
 

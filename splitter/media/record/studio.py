@@ -23,7 +23,7 @@ import structlog
 from splitter.core.errors import PeerError
 from splitter.media.ports.recording import takes
 from splitter.media.record import batch
-from splitter.media.record.about import RecordingAbout
+from splitter.media.record.about import RecordedOutcome, RecordingAbout
 from splitter.media.record.batch import Described, Kind
 from splitter.media.record.beside import keep_beside
 from splitter.media.record.events import EventLog
@@ -184,6 +184,11 @@ class RecordingStudio:
         live = self._live.pop(id, None)
         if live is not None:
             self._guarded(live, lambda: self._close(live, "ended", reason))
+
+    def conclude(self, call_id: str, outcome: RecordedOutcome) -> None:
+        """Note how a call has ended. Raises OSError."""
+        self.ledger.add("concluded", {"call_id": call_id, **msgspec.to_builtins(outcome)}, self._wall())
+        self._index.concluded(call_id, outcome)
 
     def enter(self, kind: str, about: dict[str, Any]) -> None:
         """Note in the ledger who has opened, exported or listed what. Raises OSError."""

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import msgspec
 from cryptography.x509 import Certificate
 
 from splitter.core.errors import LocalError
 from splitter.media.record.beside import KINDS, WORDS
 from splitter.media.record.file import events_of, pieces_of_source, root_of, sums_of
 from splitter.media.record.films import peaks_of
-from splitter.media.record.index import everything
+from splitter.media.record.index import RecordingRow, everything
 from splitter.media.record.keys import CheckingKey
-from splitter.media.record.ledger_reading import LedgerReading
+from splitter.media.record.ledger_reading import Abouts, LedgerReading
 from splitter.media.record.matroska import HEAD_BYTES
 from splitter.media.record.seal import MAGIC, head_bytes_of
 from splitter.media.record.shelf import RecordingShelf
@@ -236,9 +237,10 @@ def _look_for_strangers(folder: Path, said: LedgerReading, found: Examination) -
 
 
 def _look_at_index(folder: Path, said: LedgerReading, found: Examination) -> None:
-    begun, ended, held = dict(said.begun), dict(said.ended), set(said.held)
+    begun, ended, held, concluded = dict(said.begun), dict(said.ended), set(said.held), dict(said.concluded)
     rows = {row.id: row for row in everything(folder)}
     said.read_on()
+    _look_at_outcomes(rows.values(), (concluded, said.concluded), found)
     about_of = {str(about.get("recording", "")): about for about in begun.values()}
     paths_of: dict[str, list[str]] = {}
     for path, about in begun.items():
@@ -266,3 +268,14 @@ def _look_at_index(folder: Path, said: LedgerReading, found: Examination) -> Non
     found.wrong.extend(
         f"recording {id}: its row in the index was added: the ledger knows nothing of it" for id in rows.keys() - known
     )
+
+
+def _look_at_outcomes(rows: Iterable[RecordingRow], told: tuple[Abouts, Abouts], found: Examination) -> None:
+    """Hold what the index says of the ends of calls against the ledger: before it was read, and after that."""
+    calls = {row.call_id: row.call for row in rows}
+    for call_id, row in calls.items():
+        before, after = (known.get(call_id) for known in told)
+        shown = {"call_id": call_id, **msgspec.to_builtins(row)} if row is not None else None
+        if shown not in (before, after):
+            words = "deleted" if shown is None else "added" if after is None else "changed"
+            found.wrong.append(f"call {call_id}: how it ended was {words} in the index")

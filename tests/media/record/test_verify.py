@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from splitter.media.record import verify
+from splitter.media.record.about import RecordedOutcome
 from splitter.media.record.file import events_of, pieces_of_source
 from splitter.media.record.index import NAME
 from splitter.media.record.keeper import RecordingRefused
@@ -136,6 +137,15 @@ def _events_of_none(stage: Stage) -> None:
     events_of(path).write_bytes(b"{}")
 
 
+def _outcome(statement: str) -> Callable[[Stage], None]:
+    def change(stage: Stage) -> None:
+        stage.studio.conclude("call", RecordedOutcome("answered", "both", "refused", "caller hung up"))
+        assert wrong(stage) == []
+        _sql(statement)(stage)
+
+    return change
+
+
 CASES: dict[str, tuple[Callable[[Stage], object], str]] = {
     "one bit": (_bit, "call-1.1.mkv: the file was changed"),
     "a bit of the head": (_head, "call-1.1.mkv: the file was changed in its head"),
@@ -189,6 +199,15 @@ CASES: dict[str, tuple[Callable[[Stage], object], str]] = {
     "a hold made up": (_sql("UPDATE recording SET held = 1"), "was changed: it is held, and was not"),
     "deleted while it was held": (_deleted_while_held, "recording call-1: it was deleted while it was held"),
     "events added": (_events_of_none, "call-3.1.mkv: its events were added"),
+    "an outcome changed": (
+        _outcome("UPDATE concluded SET consent = 'accepted'"),
+        "call call: how it ended was changed in the index",
+    ),
+    "an outcome deleted": (_outcome("DELETE FROM concluded"), "how it ended was deleted in the index"),
+    "an outcome added": (
+        _sql("INSERT INTO concluded VALUES ('call', 'answered', 'both', '', '')"),
+        "how it ended was added in the index",
+    ),
     "the key swapped": (_another_key, "signed with another key"),
 }
 

@@ -10,7 +10,7 @@ import { clock, has, moment, t } from "./texts.js";
 const RENEW_MS = 30 * 60_000;
 const LOOK_MS = 3000;
 const MARKS = 40;
-const KINDS = ["begun", "paused", "resumed", "ended", "stopped", "still", "photo", "pdf"];
+const KINDS = ["begun", "paused", "resumed", "ended", "stopped", "still", "photo", "pdf", "hold", "message", "transfer", "without"];
 
 /** @type {any} */ let row = null;
 /** @type {FilmEvent[]} */ let events = [];
@@ -176,7 +176,8 @@ function renderEvents() {
     ...shown.map((event) => {
       const whom = event.more.title || event.more.name || event.more.number || "";
       const is = said(event.more.is);
-      const text = t(`event.${event.what}`, { who: whom, is, seconds: event.more.seconds });
+      const words = event.what === "message" ? event.more.is : is; // of people, which are none of ours
+      const text = t(`event.${event.what}`, { who: said(whom), is: words, seconds: event.more.seconds });
       const jump = () => {
         byId("video").currentTime = event.at;
         draw();

@@ -9,6 +9,12 @@ import { clock, has, moment, switchLanguage, t } from "./texts.js";
 const TOKEN = "splitter.token"; // as the console keeps it, for this tab
 const COLUMNS = ["began", "caller", "called", "agent", "route", "length", "state", "open"];
 const ASKED = ["number", "agent", "route", "call"];
+/** @type {Record<string, {name: string, of: string[]}>} what may be chosen, by the id of its element */
+const CHOICES = {
+  consent: { name: "consent", of: ["accepted", "refused", "no-answer", "unsupported", "failed", "withdrawn"] },
+  "video-seen": { name: "video", of: ["both", "caller only", "agent only", "none"] },
+  "recording-state": { name: "state", of: ["recording", "paused", "ended", "stopped", "deleted"] },
+};
 
 const http = new Http(new URL("/", location.href));
 /** @type {any[]|null} */ let rows = null;
@@ -75,6 +81,7 @@ async function find(event) {
   event.preventDefault();
   const query = new URLSearchParams({ limit: "200" });
   for (const id of ASKED) if (byId(id).value.trim()) query.set(id, byId(id).value.trim());
+  for (const [id, choice] of Object.entries(CHOICES)) if (byId(id).value) query.set(choice.name, byId(id).value);
   for (const id of ["since", "until"]) {
     if (byId(id).value) query.set(id, String(new Date(byId(id).value).getTime() / 1000));
   }
@@ -101,8 +108,17 @@ async function openId(id) {
   }
 }
 
+function renderChoices() {
+  for (const [id, { name, of }] of Object.entries(CHOICES)) {
+    const chosen = byId(id).value;
+    byId(id).replaceChildren(...["", ...of].map((one) => make("option", { value: one, text: t(one ? `${name}.${one}` : "find.any") })));
+    byId(id).value = chosen;
+  }
+}
+
 function render() {
   translatePage();
+  renderChoices();
   say(byId("who"), who);
   byId("head").replaceChildren(...COLUMNS.map((name) => make("th", { scope: "col", text: t(`col.${name}`) })));
   byId("table").hidden = !rows?.length;
