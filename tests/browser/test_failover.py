@@ -16,15 +16,17 @@ from pathlib import Path
 from playwright.async_api import Page, Playwright, expect
 
 from splitter.lab.handset import Handset
-from tests.browser import chromium
+from tests.browser import chromium, web_caller
 from tests.browser.camera import SENDER
 from tests.browser.checks import Seen
 from tests.browser.eyes import Eye, Log
 from tests.cluster.floor import AGENT_HZ, API_PORT, CALLER, CALLER_HZ, EXTENSION, OTHER_NODE, PASSWORD, Floor, floor
 from tests.cluster.namespaces import NODE
+from tests.interop.scene import CALLED
 from tests.patience import PATIENCE_S, patient, until
 
 VOICE_GAP_S, PICTURE_GAP_S = 3.0, 5.0  # as issue 10 has them
+RETURN_S = 30.0  # so long may a web caller's browser be gone (return_limit_s of floor.py)
 LIMIT_MS = PATIENCE_S * 1000
 
 
@@ -130,6 +132,47 @@ async def test_a_host_is_cut_off_and_comes_back(playwright: Playwright, film: Pa
         await all_is_well(here, one, handset)
         await handset.hang_up()
         await asyncio.to_thread(phone.finish)
+
+
+async def test_a_web_caller_comes_back_when_its_host_is_cut_off(playwright: Playwright, film: Path) -> None:
+    async with floor() as here, agent(here, playwright, film) as one:
+        browser = one.page.context.browser
+        assert browser is not None
+        phone = here.phone("phone")
+        url = f"https://{NODE}:{API_PORT}"
+        page = await web_caller.open_page(await chromium.fresh(browser), url, CALLED, hz=CALLER_HZ)
+        await page.click("#video")
+        here.talks_on(phone)
+        await talks(here, page)
+        await one.page.bring_to_front()
+        await one.caller.rising(SENDER, 10, PATIENCE_S / patient(1))
+
+        [call] = (await here.a.get("/v1/calls?own=1"))["calls"]
+        cut_at = time.time()
+        here.net.cut("A")
+        await here.standby.reaches("running")
+        await page.bring_to_front()
+        await talks(here, page)
+        await one.page.bring_to_front()
+        await one.is_online()
+        await one.caller.rising(SENDER, 10, PATIENCE_S / patient(1))
+        gap_s = longest_gap_s(one.caller.seen, SENDER, cut_at)
+        assert gap_s < RETURN_S, gap_s
+        [taken] = (await here.standby.get("/v1/calls?own=1"))["calls"]
+        assert taken["call_id"] == call["call_id"] and phone.running, "the agent's phone knows of nothing"
+
+        await one.page.click("[data-do=hangup]")
+        await one.page.click("[data-confirm=hangup]")  # the page is told by the host that has the call now
+        await expect(page.locator("#text")).to_have_text("You can close this page.", timeout=LIMIT_MS)
+        await asyncio.to_thread(phone.finish)
+
+
+async def talks(here: Floor, page: Page) -> None:
+    """From now on the agent hears the caller's browser, and that the agent."""
+    await expect(page.locator("#status")).to_have_text("You are connected", timeout=LIMIT_MS)
+    here.voice.forget()
+    await until(lambda: here.voice.hears(CALLER_HZ, 0.3))
+    assert await page.evaluate(web_caller.HEARD, AGENT_HZ)
 
 
 async def hands_over(here: Floor) -> None:

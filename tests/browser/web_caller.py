@@ -33,9 +33,9 @@ HEARD = """async (hz) => {
 """Wait until the page plays this tone: true, or false after half a minute."""
 
 
-async def open_page(context: BrowserContext, api: str, called: str, more: str = "") -> Page:
-    """The page before anybody has called. `more`: behind the number in its address."""
-    await context.add_init_script(TONE % CALLER_HZ)
+async def open_page(context: BrowserContext, api: str, called: str, more: str = "", hz: float = CALLER_HZ) -> Page:
+    """The page before anybody has called. `more`: behind the number in its address; `hz`: of its microphone's tone."""
+    await context.add_init_script(TONE % hz)
     page = await context.new_page()
     await page.set_viewport_size({"width": 390, "height": 760})
     await page.goto(f"{api}/call/#number={called}{more}")

@@ -53,6 +53,20 @@ user = "{extension}"
 password = "{password}"
 extension = "{extension}"
 
+[trunk.web]
+role = "web"
+network = "desk"
+
+[[route]]
+called = "{called}"
+from = "web"
+to = ["centre"]
+
+[web_calls]
+trunk = "web"
+anonymous = true
+return_limit_s = 30
+
 [cluster]
 node = "{name}"
 host = "{host}"
@@ -172,7 +186,7 @@ class Floor:
         more = _MORE.format(
             **{"node": node, "name": name, "host": host, "port": API_PORT, "folder": folder, "shared": self._folder},
             **{"lab": LAB, "valkey": VALKEY_PORT, "extension": EXTENSION, "password": PASSWORD},
-            **{"certificate": mine.certificate, "key": mine.key},
+            **{"called": CALLED, "certificate": mine.certificate, "key": mine.key},
         )
         centre = Address(self.desk.centre, 5060)
         gateway = GatewayProcess(folder, centre, CALLED, node, more, PORTS, self.net.within(host))

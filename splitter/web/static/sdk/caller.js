@@ -266,6 +266,7 @@ export class WebCall extends EventTarget {
   async #offerAgain(sdp) {
     const response = await this.#http.request("PUT", `${this.#path}/offer`, { json: { sdp, client: this.#client } });
     await this.#answered(await response.json());
+    this.#listenAnew();
   }
 
   // ---- what the gateway tells
@@ -286,6 +287,14 @@ export class WebCall extends EventTarget {
       tries = heard ? 0 : tries + 1;
       setTimeout(() => this.#look(), backoffMs(tries));
     };
+  }
+
+  /** The path was lost, and the socket may be, without a word: a host that is cut off, or a network that was left, says nothing. */
+  #listenAnew() {
+    const before = this.#socket;
+    if (!before) return;
+    this.#listen();
+    before.close();
   }
 
   /** The socket is gone: is the call, too? */
