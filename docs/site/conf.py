@@ -32,6 +32,7 @@ myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
 
 language = "en"
+smartquotes = False  # they are typed as they are meant, in both languages
 html_theme = "furo"
 html_title = f"splitter {version}"
 html_show_sphinx = False

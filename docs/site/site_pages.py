@@ -1,7 +1,7 @@
 """Parts of pages that are made from the code: lines such as `<!-- made: commands -->` in docs/ become them in the site.
 
-Nothing of it is kept in the repository, so it cannot be out of date. Beside it: the language of a page, for browsers
-and screen readers, by its folder.
+Nothing of it is kept in the repository, so it cannot be out of date. Beside it: the language of a page by its folder,
+for browsers and screen readers, and the menu of Chinese pages, which begins with them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ import site_sizing
 from sphinx.application import Sphinx
 
 DOCS = Path(__file__).parents[1]
+# The menu of the site: its first heading, and the part with the Chinese pages, up to the next one.
+_FIRST = '<p class="caption"'
+_CHINESE = re.compile(f'{_FIRST}[^>]*><span class="caption-text">中文</span></p>.*?(?={_FIRST}|</div>|$)', re.S)
 _MARK = re.compile(r"^<!-- made: ([a-z]+) -->$", re.M)
 
 
@@ -48,7 +51,7 @@ def setup(app: Sphinx) -> None:
     """Hook all of it into the build."""
     app.connect("source-read", _put_in)
     app.connect("env-get-outdated", _made_anew)
-    app.connect("html-page-context", _say_language)
+    app.connect("html-page-context", _say_language, priority=900)  # after the theme, which has drawn the menu by then
 
 
 def _put_in(app: Sphinx, name: str, source: list[str]) -> None:
@@ -63,5 +66,9 @@ def _made_anew(app: Sphinx, env: object, added: set[str], changed: set[str], rem
 
 
 def _say_language(app: Sphinx, name: str, template: str, context: dict[str, object], tree: object) -> None:
-    if name.startswith("zh/"):
-        context["language"] = "zh-CN"
+    if not name.startswith("zh/"):
+        return
+    context["language"] = "zh-CN"
+    menu = context.get("furo_navigation_tree")
+    if isinstance(menu, str) and (own := _CHINESE.search(menu)):
+        context["furo_navigation_tree"] = menu[: own.start()].replace(_FIRST, own[0] + _FIRST, 1) + menu[own.end() :]

@@ -83,6 +83,11 @@ class TestSite:
         assert len(families) > 80 and not [name for name in families if f">{name}" not in metrics]
         assert "SplitterTakesNoCalls" in metrics
 
+    def test_menu_of_chinese_pages_begins_with_them(self, site: Path) -> None:
+        for page, first in (("zh/install.html", "中文"), ("install.html", "Begin")):
+            captions = re.findall(r'class="caption-text">([^<]+)<', (site / page).read_text(encoding="utf-8"))
+            assert captions[0] == first and sorted(captions) == sorted(set(captions)) and len(captions) > 5, captions
+
     def test_search_finds_chinese_by_pairs(self, site: Path) -> None:
         index = (site / "searchindex.js").read_text(encoding="utf-8")
         for pair in ("防火", "火墙", "排空"):
