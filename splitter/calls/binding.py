@@ -113,12 +113,17 @@ class ConnectedLine:
         named: dict[str, str] = {}
         spoke = ""
         for source in self._sources:
-            for user in _users(message, source, self._memory.others):
+            for user in _users(message, source):
                 if self._fits(user):
                     named.setdefault(user, source)
                 elif user.lower() != "anonymous":
                     spoke = spoke or source
+        if not named and "remote-party-id" in self._sources and isinstance(message, Response):
+            named = {user: "remote-party-id" for user in _reached(message) if self._is_reached(user)}
         return named, spoke
+
+    def _is_reached(self, user: str) -> bool:
+        return user not in self._memory.others and self._fits(user)
 
     def _fits(self, user: str) -> bool:
         if not user or len(user) > LONGEST or not user.isprintable():
@@ -130,28 +135,34 @@ class ConnectedLine:
         return user.isascii() and user.isdigit() and len(user) in _SHORT and user not in self._memory.others
 
 
-def _remote_parties(message: Message, others: frozenset[str]) -> list[str]:
-    """Whom Remote-Party-ID names beside our own caller.
-
-    In a response "calling" is our caller by the draft (§9.1); FreeSWITCH calls whom it has reached so. In a request
-    both words are in use for its sender: the draft means the request's parties, Asterisk and others those of the call.
-    """
-    addresses = [NameAddr.parse(value) for value in message.headers.values("remote-party-id")[:_MOST_VALUES]]
-    if isinstance(message, Request):
-        return [address.user for address in addresses]
-    called = [address.user for address in addresses if (address.params.get("party") or "").lower() != "calling"]
-    return called or [address.user for address in addresses if address.user not in others]
+def _party(address: NameAddr) -> str:
+    return (address.params.get("party") or "").lower()
 
 
-def _users(message: Message, source: str, others: frozenset[str]) -> Iterator[str]:
-    """The numbers or names that a header gives the other side; `others`: see LineMemory."""
+def _reached(response: Response) -> Iterator[str]:
+    """Who a response calls "calling": our own caller by the draft (§9.1), and by FreeSWITCH whom it has reached."""
+    with suppress(PeerError):
+        for value in response.headers.values("remote-party-id")[:_MOST_VALUES]:
+            address = NameAddr.parse(value)
+            if _party(address) == "calling":
+                yield address.user
+
+
+def _users(message: Message, source: str) -> Iterator[str]:
+    """The numbers or names that a header gives the other side."""
     with suppress(PeerError):  # a header that cannot be read names nobody
         match source:
             case "p-asserted-identity":
                 for value in message.headers.values(source)[:_MOST_VALUES]:
                     yield NameAddr.parse(value).user
             case "remote-party-id":
-                yield from _remote_parties(message, others)
+                # In a response "calling" is our own caller. In a request both words are in use for its sender: the
+                # draft means the request's parties, Asterisk and others those of the whole call.
+                calling = isinstance(message, Response)
+                for value in message.headers.values(source)[:_MOST_VALUES]:
+                    address = NameAddr.parse(value)
+                    if not (calling and _party(address) == "calling"):
+                        yield address.user
             case "contact":
                 if (contact := message.contact) is not None:
                     yield contact.user

@@ -82,6 +82,10 @@ class TestSources:
         """Not even one who is an agent: a call from desk to desk."""
         caller = rpid("8001", "party=calling")
         assert line(known=("8001",), others=("8001",)).learn_from(response(200, caller)) is None
+        again = line(pattern="8[0-9]{3}")
+        assert again.learn_from(response(200, pai("8002"))) == Named("8002", "p-asserted-identity")
+        otherwise = response(200, rpid("+8613800138000", "party=calling"))
+        assert again.learn_from(otherwise) is None, "written otherwise than we know it: the call is still 8002's"
         both = response(200, caller, rpid("8002", "party=called"))
         assert line().learn_from(both) == Named("8002", "remote-party-id")
 
