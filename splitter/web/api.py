@@ -6,6 +6,8 @@ calls go before ended ones. On the control socket nobody needs a token.
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 from aiohttp import web
 
@@ -370,15 +372,19 @@ def _events(ports: Ports) -> tuple[Operation, ...]:
 
 
 def _document(routes: tuple[Operation, ...]) -> tuple[Operation, ...]:
-    """The document of these routes, and of itself."""
+    """The document of these routes, and of itself; written when somebody first asks for it, beside the loop."""
     shown: list[Document] = []
 
+    def write() -> Document:
+        return Document(msgspec.json.encode(document(every)))
+
     async def serve(request: web.Request) -> web.Response:
-        return shown[0].response(request, JSON, {"Cache-Control": "no-cache"})
+        if not shown:
+            shown.append(await asyncio.to_thread(write))
+        return shown[-1].response(request, JSON, {"Cache-Control": "no-cache"})
 
     answer = GoodAnswer(200, "this document", dict)
     every = (*routes, Operation("GET", "/v1/openapi.json", _EVERYBODY, serve, "This document", (answer,)))
-    shown.append(Document(msgspec.json.encode(document(every))))
     return every
 
 

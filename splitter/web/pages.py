@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,12 +64,7 @@ class Pages:
         self._nodes = nodes
         self._access = access or closed()
         self._logo = _read_logo(self._access.page.logo)
-        self.files = {
-            path.relative_to(folder).as_posix(): _read(path)
-            for name in FOLDERS
-            for path in sorted((folder / name).rglob("*"))
-            if path.is_file() and not path.name.startswith(".")
-        }
+        self.files = _read_all(folder)
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """The console is what people want who type our name."""
@@ -113,6 +109,17 @@ class Pages:
             f"media-src 'self' blob:; connect-src 'self'{socket}; base-uri 'none'; "
             f"form-action 'none'; frame-ancestors {frames}"
         )
+
+
+@cache
+def _read_all(folder: Path) -> Mapping[str, _File]:
+    """The files of all pages, by the end of their URL; once in a process, whatever number of doors it has."""
+    return {
+        path.relative_to(folder).as_posix(): _read(path)
+        for name in FOLDERS
+        for path in sorted((folder / name).rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    }
 
 
 def _read_logo(name: str) -> _File | None:

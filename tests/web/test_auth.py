@@ -43,6 +43,8 @@ class TestEveryRoute:
             ("POST", "/v1/login"),
             ("POST", "/v1/login/openid/begin"),
             ("POST", "/v1/login/openid"),
+            ("POST", "/v1/web/path-checks"),
+            ("DELETE", "/v1/web/path-checks/{check}"),
             ("POST", "/v1/guests"),
             ("POST", "/v1/web/calls"),
             ("POST", "/v1/sms/{carrier}/receipts/{key}"),

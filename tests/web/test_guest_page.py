@@ -51,6 +51,7 @@ class TestTheOperator:
                 "logo": "",
                 "consent": "v2",
                 "rating": True,
+                "files": ["photo"],
             }
 
     @pytest.mark.parametrize(
