@@ -19,7 +19,7 @@ LOCKED := install --require-hashes --only-binary :all: -r
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: deb image wheelhouse docs help demo test check unit real lint format sim chaos bench fuzz lock install venv peers clean
+.PHONY: deb image integrator wheelhouse docs help demo test check unit real lint format sim chaos bench fuzz lock install venv peers clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -106,6 +106,9 @@ install:  ## install the daemon alone, for a service: PREFIX=/opt/splitter
 
 deb:  ## build a Debian package for this machine's release, or RELEASE=trixie, noble: dist/splitter-gateway_….deb
 	@sh systemd/debian/build-deb$(if $(RELEASE),-for $(RELEASE)) dist
+
+integrator: peers deb  ## play the integrator: a fresh system, the package, Asterisk, a first call with picture; prints the time
+	@$(BIN)/python -m tests.interop.integrator "$$(ls -t dist/splitter-gateway_*.deb | head -1)"
 
 image:  ## build a container image with podman, buildah or docker: splitter:VERSION
 	@for tool in podman buildah docker; do if command -v $$tool >/dev/null; then break; fi; tool=; done
