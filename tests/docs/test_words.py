@@ -18,6 +18,9 @@ DISCARDED = {
     r"\b(?:take|takes|taken|took)(?: \w+){0,3} out(?: and|,|\.|;| of (?:the|a) (?:video|voice|call|picture)\b)": "remove",
     r"picture connection": "video connected",
     r"\b(?:gets?|hears?) silence\b": "other sources are ignored",
+    r"主叫(?!号码|或被叫|、被叫)": "来电人",
+    r"桌面": "坐席、控制台",
+    r"石板|板岩|等待图像": "等待画面",
 }
 # For those who work on the code, where the old word is the name of a package.
 _OF_THE_CODE = {"architecture.md", "glossary.md", "changelog.md"}
@@ -31,7 +34,9 @@ def written() -> Iterator[tuple[str, str]]:
             yield str(page.relative_to(ROOT)), page.read_text(encoding="utf-8")
     reference = (ROOT / "sipconf/splitter.toml").read_text(encoding="utf-8")
     yield "sipconf/splitter.toml", "\n".join(re.findall(r"^# (.*)", reference, re.M))
-    for texts in sorted(STATIC.glob("*/texts.js")):
+    for texts in sorted(
+        [*STATIC.glob("*/texts.js"), *STATIC.glob("console/english.js"), *STATIC.glob("console/chinese.js")]
+    ):
         yield str(texts.relative_to(ROOT)), "\n".join(re.findall(r': "(.*)",?$', texts.read_text("utf-8"), re.M))
     for name in COMMANDS:
         yield f"splitter {name} --help", _helped(main.get_command(click.Context(main), name))
