@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from splitter.calls.alarms import Alarm
-from splitter.calls.browsers.invite import TRANSPORT
 from splitter.calls.dialling import Dialling
 from splitter.calls.events import CallEvent
 from splitter.calls.identity import Destination, shown_to_agent, voice_invite
@@ -113,7 +112,7 @@ class CallLegs:
         """Make an object of each leg of the value."""
         for record in self._talk.legs.values():
             trunk, phone = self._services.routing.trunk(record.trunk), self._talk.phones.get(record.name)
-            if record.browser is not None and record.flow.transport == TRANSPORT:
+            if record.browser is not None and record.by_page:
                 self.all[record.key] = WebLeg(self._context, trunk, record, record.browser)
             else:
                 self.all[record.key] = SipLeg(self._context_of(phone), trunk, record)

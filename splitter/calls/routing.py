@@ -128,7 +128,8 @@ class Routing:
         """True for a source that may speak in this neighbour's dialogs.
 
         A trunk is one neighbour, whichever of its servers speaks. Seats are not: each is a client of its own, and may
-        be a stranger to the others.
+        be a stranger to the others. Callers' browsers are that too, but change their networks while they talk: what
+        proves them is the dialog, whose tags nobody else knows.
         """
         trunk, found = neighbour.trunk, self.trunk_of(flow)
         if found is None or not (found.name == trunk.name or self._is_source(trunk, flow)):

@@ -286,7 +286,7 @@ class CallView:
     `messages`: how many were written; `location`: of the caller by consent, None where it is not shared, and once the
     call is over. `course`: times that its record is made of. `consents`: of guests, to the
     text that their page has shown; `rating`: by the caller, 1 to 5, 0 for none; `photos`: that the caller
-    has sent. `web`: while it lives, the caller has a browser instead of a phone. `test`: nobody has called, but
+    has sent. `web`: while it lives, the caller has a page of the API instead of a phone. `test`: nobody has called, but
     `splitter probe`.
     """
 

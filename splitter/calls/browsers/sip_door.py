@@ -21,6 +21,7 @@ from splitter.calls.browsers.limits import Crowded
 from splitter.calls.browsers.line import BrowserLine
 from splitter.calls.browsers.switch import Browsers
 from splitter.calls.browsers.view import WebState
+from splitter.calls.logins.reception import ABUSE
 from splitter.calls.messages import Refusal, headers_of, session_of, warning
 from splitter.calls.registry import Calls
 from splitter.calls.routing import Neighbour, called_of
@@ -76,7 +77,7 @@ class SipDoor:
         if wait_s := self._browsers.must_wait_s(source, self._calls.services.clock.now()):
             after = [("Retry-After", str(math.ceil(wait_s)))]
             raise _counted("rate", Refusal(503, "too many calls from your address; wait", after))
-        customer = self._customer(request)
+        customer = self._customer(event)
         caller = self._caller(request, customer, event.flow.remote.host)
         try:
             offer = session_of(request)
@@ -87,7 +88,7 @@ class SipDoor:
             raise _counted("offer", error) from None
         with ExitStack() as stack:
             try:
-                stack.enter_context(self._browsers.place(source, customer.id, 0))
+                stack.enter_context(self._browsers.place(source, customer.id, trunk.max_calls, trunk.name))
             except Crowded as crowded:
                 raise _counted("full", Refusal(503, str(crowded), _AWAY)) from None
             invite = _Invite(trunk, event, caller, offer)
@@ -98,13 +99,14 @@ class SipDoor:
 
     # ---- who it is ----
 
-    def _customer(self, request: Request) -> Customer:
+    def _customer(self, event: RequestArrived) -> Customer:
         """Who calls, by the token in its Authorization (RFC 8898), or nobody. Raises PeerError."""
-        settings, token = self._browsers.settings, _token_of(request)
+        settings, token = self._browsers.settings, _token_of(event.request)
         try:
             if token:
                 return self._tokens.customer_of(token)
         except PeerError as error:
+            self._calls.services.driver.on_abuse(event.flow, ABUSE)
             raise _counted("token", self._challenge(error.status, error.reason)) from None
         if not settings.anonymous:
             raise _counted("anonymous", self._challenge(401, "only customers with a token may call"))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from splitter.calls.alarms import AlarmKind
 from splitter.calls.binding import LineMemory
+from splitter.calls.browsers.invite import TRANSPORT
 from splitter.calls.states import LegState
 from splitter.calls.talk.browser import BrowserRecord
 from splitter.calls.talk.security import LegKeys
@@ -146,6 +147,11 @@ class LegRecord(_Unwritten):
     ) -> LegRecord:
         """A leg that begins now; `key` is its name unless it is given."""
         return cls(name, key or name, opener, trunk, flow.remote.host, flow, sip_call_id, TimerState(timers))
+
+    @property
+    def by_page(self) -> bool:
+        """Its peer is a browser that speaks no SIP: it goes by our API, and shows what is written to it."""
+        return self.browser is not None and self.flow.transport == TRANSPORT
 
     def view(self) -> LegView:
         """The leg as operators see it; made anew where something of it has changed: a call is told of many times."""

@@ -81,7 +81,7 @@ def view_of(
         consents=tuple(talk.aside.consents),
         rating=talk.aside.rating,
         photos=talk.aside.photos,
-        web=(near := talk.legs.get(talk.near)) is not None and near.browser is not None,
+        web=(near := talk.legs.get(talk.near)) is not None and near.by_page,
         test=talk.test,
     )
 

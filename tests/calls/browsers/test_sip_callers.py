@@ -64,7 +64,7 @@ class TestACall:
         assert {media.get("setup") for media in answer.media} == {"passive"}
         assert voice_faults(world, caller) == [] and picture_faults(world, caller) == []
         assert video_state(world, caller) is VideoState.ON
-        assert world.call_of(caller).view().web
+        assert not world.call_of(caller).view().web, "nobody there reads what an agent writes"
         caller.bye()
         centre.expect("BYE")
         over(world, caller)
