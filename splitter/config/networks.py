@@ -62,8 +62,9 @@ def only_web(network: Network) -> bool:
 
 
 def spared(settings: Settings) -> list[IpNetwork]:
-    """Addresses that no ban may touch: those of neighbours, but for trunks that are bannable."""
-    return [peer.network for trunk in settings.trunks.values() if not trunk.bannable for peer in trunk.peers]
+    """Addresses that no ban may touch: those of neighbours, but for trunks that are bannable, and proxies before us."""
+    peers = [peer.network for trunk in settings.trunks.values() if not trunk.bannable for peer in trunk.peers]
+    return [*peers, *(proxy for network in settings.networks.values() for proxy in network.web_proxies)]
 
 
 def check_files(networks: Mapping[str, Network], problems: Problems, expiry: bool) -> None:

@@ -25,7 +25,7 @@ from splitter.transport.stream import StreamConnection, StreamUser
 from splitter.transport.tasks import Tasks
 from splitter.transport.tcp import TcpConnection
 from splitter.transport.tls import TlsIdentities
-from splitter.transport.websocket import WebServer, WebSocket
+from splitter.transport.websocket import Doorway, WebServer, WebSocket
 
 _WAITING = 1000
 """Messages that may wait for one connection to open."""
@@ -213,7 +213,7 @@ class Connections:
         flow = stream.flow
         if stream.inbound:
             self._arrived(stream)
-            self._gate.closed(flow)
+            self._gate.closed(stream.accepted)
             if not stream.carried and not stream.excused and not fault:
                 self._gate.abuse(flow, "not-sip")
         self._forget(stream)
@@ -242,10 +242,11 @@ class Connections:
     def _stream(self, flow: Flow) -> StreamConnection:
         if flow.transport not in WEB:
             return TcpConnection(self, flow, self._clock, True, self._settings.message_limit_bytes)
-        origins = self._networks[flow.network].web_origins
+        network = self._networks[flow.network]
+        doorway = Doorway(network.web_origins, network.web_proxies, self._gate.knows)
         if self._web is None:
             self._web = WebServer()
-        return WebSocket(self, flow, self._clock, self._settings, origins, self._web, self._tasks)
+        return WebSocket(self, flow, self._clock, self._settings, doorway, self._web, self._tasks)
 
     async def _welcome(self, stream: StreamConnection, sock: socket.socket) -> None:
         """Hand the socket to asyncio, and see the TLS handshake through."""
@@ -270,7 +271,7 @@ class Connections:
         """Its handshakes came to an end, good or bad."""
         self._arriving.discard(stream)
         if self._shaking.pop(stream, None) is not None:
-            self._gate.shaken(stream.flow)
+            self._gate.shaken(stream.accepted)
 
     def _begin_handshake(self, stream: StreamConnection, sock: socket.socket) -> None:
         """Where too many are in progress, the oldest gives way: half-open ones must not keep everybody out."""
@@ -279,7 +280,7 @@ class Connections:
             oldest, its_sock = next(iter(self._shaking.items()))
             self._counters.connection_refused(oldest.flow.network, "handshakes")
             self._shaking.pop(oldest)
-            self._gate.shaken(oldest.flow)
+            self._gate.shaken(oldest.accepted)
             with contextlib.suppress(OSError):
                 its_sock.shutdown(socket.SHUT_RDWR)  # whoever serves it now sees its end
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 
 from splitter.core.keys import Key, Uptake, ValueProblem
 from splitter.core.net import Address
-from splitter.core.values import parse_address, parse_host, parse_origin, parse_sip_address
+from splitter.core.values import parse_address, parse_host, parse_network, parse_origin, parse_sip_address
 
 TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 WEB = frozenset(("ws", "wss"))
@@ -96,6 +97,11 @@ class Network:
     """Pages of other sites whose scripts may connect by WebSocket, such as "https://desk.example". Pages that came from
     the host that they connect to may anyway (by name over wss, by address over ws too), and clients that are no
     browsers."""
+    web_proxies: Annotated[
+        tuple[IPv4Network | IPv6Network, ...], Key(parse=parse_network, example='["127.0.0.1/32"]', taken=Uptake.LIVE)
+    ] = ()
+    """Reverse proxies before WebSocket, such as "127.0.0.1/32": who connects is the address that they name in
+    X-Forwarded-For, for trunks, limits and bans. Without it all their clients count as one source."""
 
 
 @dataclass(frozen=True, slots=True)

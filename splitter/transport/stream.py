@@ -67,7 +67,7 @@ class StreamConnection(asyncio.Protocol):
     """A connection, opened by either side.
 
     Attributes:
-        flow: network, our listener, the peer.
+        flow: network, our listener, the peer. accepted: the same, but for a proxy that has connected for the peer.
         inbound: the peer opened it.
         answers_pings: a ping without an answer means that the peer is gone.
         carried: a message came over it.
@@ -83,7 +83,7 @@ class StreamConnection(asyncio.Protocol):
     """
 
     def __init__(self, owner: StreamOwner, flow: Flow, clock: Clock, inbound: bool) -> None:
-        self.flow = flow
+        self.flow = self.accepted = flow
         self.inbound = inbound
         self.answers_pings = False
         self.carried = False

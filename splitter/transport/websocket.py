@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -16,7 +18,8 @@ from aiohttp import WSMsgType, web
 
 from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
-from splitter.core.net import Flow
+from splitter.core.forwarded import Subnet, asked_by
+from splitter.core.net import Address, Flow
 from splitter.transport.settings import TransportSettings
 from splitter.transport.stream import WRITE_LIMIT_BYTES, StreamConnection, StreamOwner
 from splitter.transport.tasks import Tasks
@@ -62,11 +65,26 @@ class WebServer:
         return await stream.serve(request)
 
 
+@dataclass(frozen=True, slots=True)
+class Doorway:
+    """Who may connect to one network.
+
+    Attributes:
+        origins: pages of other sites whose scripts may connect. Clients that are no browsers name none, and may.
+        proxies: those whose word on who connects is believed.
+        knows: whether anything of a source is read.
+    """
+
+    origins: tuple[str, ...]
+    proxies: tuple[Subnet, ...]
+    knows: Callable[[Flow], bool]
+
+
 class WebSocket(StreamConnection):
     """One WebSocket connection.
 
     Args:
-        origins: pages of other sites whose scripts may connect. Clients that are no browsers name none, and may.
+        doorway: of its network.
         server: speaks HTTP for it.
         tasks: where its writing runs.
     """
@@ -77,14 +95,14 @@ class WebSocket(StreamConnection):
         flow: Flow,
         clock: Clock,
         settings: TransportSettings,
-        origins: tuple[str, ...],
+        doorway: Doorway,
         server: WebServer,
         tasks: Tasks,
     ) -> None:
         super().__init__(owner, flow, clock, inbound=True)
         self.answers_pings = True  # RFC 6455 §5.5.2 leaves no choice
         self._settings = settings
-        self._origins = origins
+        self._doorway = doorway
         self._tasks = tasks
         self._server = server
         self._http = server.protocol(self)
@@ -142,6 +160,8 @@ class WebSocket(StreamConnection):
             compress=False,
             max_msg_size=self._settings.message_limit_bytes + 1,
         )
+        if not self._is_told(request):
+            return self._final(403, "this address may not connect")
         refusal = self._refusal(request, socket)
         if refusal is not None:
             self._owner.abused(self, "not-sip", f"HTTP without a WebSocket of SIP: {refusal.reason}")
@@ -161,6 +181,16 @@ class WebSocket(StreamConnection):
             pass
         return socket
 
+    def _is_told(self, request: web.BaseRequest) -> bool:
+        """Learn from a proxy who connects. Returns: False for whoever may not."""
+        peer = self.flow.remote
+        host = asked_by(peer.host, request.headers.getall("X-Forwarded-For", ()), self._doorway.proxies)
+        if host == peer.host:
+            return True
+        self.flow = self.flow._replace(remote=Address(host, peer.port))
+        self.excused = not self._doorway.knows(self.flow)
+        return not self.excused
+
     def _refusal(self, request: web.BaseRequest, socket: web.WebSocketResponse) -> web.Response | None:
         if not socket.can_prepare(request):
             headers = {"Upgrade": "websocket", "Sec-WebSocket-Protocol": _SUBPROTOCOL}
@@ -175,7 +205,7 @@ class WebSocket(StreamConnection):
         origin = request.headers.get("Origin")
         if (
             origin is None
-            or origin.lower() in self._origins
+            or origin.lower() in self._doorway.origins
             or _is_own(origin, request.host, self.flow.transport == "wss")
         ):
             return None

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, ip_network
 from typing import Any
 
 from splitter.core.clock import Clock, SystemClock
@@ -96,6 +96,7 @@ async def scene(
     clock: Clock | None = None,
     tls: TlsSettings | None = None,
     web_origins: tuple[str, ...] = (),
+    web_proxies: tuple[str, ...] = (),
     spared: Iterable[IPv4Network] | None = None,
 ) -> AsyncIterator[Scene]:
     """A driver with one network, "access", on free ports. Nobody is banned unless `spared` says who is not."""
@@ -105,6 +106,7 @@ async def scene(
         host,
         tls=tls,
         web_origins=web_origins,
+        web_proxies=tuple(ip_network(one) for one in web_proxies),
     )
     counters, clock = PlainCounters(), clock or SystemClock()
 

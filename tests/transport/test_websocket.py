@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector, WSMsgType, WSServerHandshakeError
+from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, TCPConnector, WSMsgType, WSServerHandshakeError
 from structlog.testing import capture_logs
 
-from splitter.core.net import Address
+from splitter.core.net import Address, Flow
 from splitter.sip.dialog import DialogId
 from splitter.sip.events import RequestArrived, RequestFailed
 from splitter.sip.message import Message, Request, Response
@@ -256,6 +256,51 @@ class TestHandshakeRfc7118Section5:
             await until(lambda: stage.counters.counts["abuse", "access", "ws", "not-sip"] >= 1)
 
         assert "Traceback" not in capfd.readouterr().err
+
+
+class TestBehindAProxy:
+    async def test_who_connects_is_whom_the_proxy_names(self) -> None:
+        headers = {"X-Forwarded-For": "192.0.2.9, 203.0.113.7"}
+        async with (
+            scene(WEB, tls=paper().settings(), on_request=ok, web_proxies=("127.0.0.1/32",)) as stage,
+            browser(stage.address("ws"), headers=headers) as socket,
+        ):
+            await socket.send_str(ws_wire().decode())
+            assert isinstance(await message(socket), Response)
+            assert (await soon(stage.requests)).flow.remote.host == "203.0.113.7"
+
+    async def test_nobody_names_itself(self) -> None:
+        async with (
+            scene(WEB, tls=paper().settings(), on_request=ok) as stage,
+            browser(stage.address("ws"), headers={"X-Forwarded-For": "203.0.113.7"}) as socket,
+        ):
+            await socket.send_str(ws_wire().decode())
+            await message(socket)
+            assert (await soon(stage.requests)).flow.remote.host == HOST
+
+    async def test_whom_no_trunk_names_may_not_connect_and_leaves_its_place(self) -> None:
+        settings = TransportSettings(tcp_connections_per_source=2)
+
+        def known(flow: Flow) -> bool:
+            return not flow.remote.host.startswith("203.")
+
+        async def status_for(stage: Scene, host: str) -> int:
+            """What a client of this address is told, as soon as the one before it has left."""
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    try:
+                        async with browser(stage.address("ws"), headers={"X-Forwarded-For": host}):
+                            return 101
+                    except WSServerHandshakeError as refusal:
+                        return refusal.status
+                    except ClientError:
+                        await asyncio.sleep(0.01)
+
+        async with scene(
+            WEB, tls=paper().settings(), settings=settings, source_ok=known, web_proxies=("127.0.0.1/32",)
+        ) as stage:
+            assert [await status_for(stage, "203.0.113.7") for _ in range(4)] == [403] * 4
+            assert await status_for(stage, "198.51.100.1") == 101
 
 
 class TestHostileClients:
