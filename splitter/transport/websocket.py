@@ -67,7 +67,7 @@ class WebServer:
 
 @dataclass(frozen=True, slots=True)
 class Doorway:
-    """Who may connect to one network.
+    """The rule of who may connect to one network.
 
     Attributes:
         origins: pages of other sites whose scripts may connect. Clients that are no browsers name none, and may.

@@ -150,7 +150,7 @@ class LegRecord(_Unwritten):
 
     @property
     def by_page(self) -> bool:
-        """Its peer is a browser that speaks no SIP: it goes by our API, and shows what is written to it."""
+        """True for a browser that goes by our API, and speaks no SIP: it shows what is written to it."""
         return self.browser is not None and self.flow.transport == TRANSPORT
 
     def view(self) -> LegView:
