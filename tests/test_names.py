@@ -28,6 +28,7 @@ def _modules() -> list[tuple[str, ast.Module]]:
     return [(str(path.relative_to(ROOT)), ast.parse(path.read_text(encoding="utf-8"))) for path in paths]
 
 
+@cache
 def _classes() -> dict[str, list[str]]:
     found: defaultdict[str, list[str]] = defaultdict(list)
     for path, module in _modules():

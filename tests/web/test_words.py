@@ -61,19 +61,20 @@ def constants(node: ast.expr, names: dict[str, set[str]]) -> set[str]:
 
 
 @cache
-def modules(folder: str) -> list[tuple[str, ast.Module]]:
-    """Those of a folder of the package, by file."""
-    return [(path.name, ast.parse(path.read_text())) for path in sorted((PACKAGE / folder).rglob("*.py"))]
+def modules(folder: str) -> list[tuple[str, list[ast.AST]]]:
+    """Those of a folder of the package, by file: what is assigned and called in each."""
+    files = [(path.name, ast.walk(ast.parse(path.read_text()))) for path in sorted((PACKAGE / folder).rglob("*.py"))]
+    return [(name, [node for node in nodes if isinstance(node, ast.Assign | ast.Call)]) for name, nodes in files]
 
 
 def said(arguments: dict[str, int], folder: str) -> Iterator[tuple[str, set[str]]]:
     """Each place of the package where a code is said: where, and which ones it may be."""
-    for file, tree in modules(folder):
+    for file, nodes in modules(folder):
         names: dict[str, set[str]] = {}
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 names.setdefault(node.targets[0].id, set()).update(constants(node.value, {}))
-        for node in ast.walk(tree):
+        for node in nodes:
             if not isinstance(node, ast.Call):
                 continue
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -89,6 +90,7 @@ def words(request: pytest.FixtureRequest) -> dict[str, str]:
     return texts(str(request.param))
 
 
+@cache
 def refusals() -> list[tuple[str, set[str]]]:
     """Of the API, and of the SDK itself."""
     found = [*said(_REFUSALS, "web"), *said(_REFUSALS, "calls")]
