@@ -13,9 +13,12 @@ from pathlib import Path
 
 from click.testing import Result
 
+from splitter.cli.examination.kernel import examine_kernel
 from splitter.cli.examination.machine import examine_machine
 from splitter.cli.examination.observation import Grade, Observation
 from splitter.config.load import load
+from splitter.config.model import Settings
+from splitter.media.settings import KernelUse
 from tests.cli.kit import splitter
 
 ANSWER = b"SIP/2.0 404 Not here\r\nContent-Length: 0\r\n\r\n"
@@ -162,6 +165,58 @@ class TestPlaces:
         file = configuration(tmp_path, "127.0.0.1:9", "127.0.0.1:7")
         result = splitter("doctor", "-c", str(file), "--offline")
         assert result.stdout.splitlines()[-1].startswith("0 faults, ")
+
+
+class TestKernel:
+    MODULES = "kernel/net/sched/cls_bpf.ko.xz:\nkernel/net/sched/sch_ingress.ko.xz:\n"
+
+    def found(
+        self, folder: Path, settings: Settings, held: int, release: str, deps: str = ""
+    ) -> dict[str, Observation]:
+        """What is said where a process has these capabilities on that kernel, by subject; the last one of each."""
+        (folder / "proc/self").mkdir(parents=True, exist_ok=True)
+        (folder / "proc/self/status").write_text(f"Name:\tx\nCapEff:\t{held:016x}\n")
+        (folder / "modules" / release).mkdir(parents=True, exist_ok=True)
+        (folder / "modules" / release / "modules.dep").write_text(deps)
+        found = examine_kernel(settings, folder / "proc", folder / "modules", release)
+        return {one.subject: one for one in found}
+
+    def test_nothing_is_needed_where_nothing_is_wanted(self, tmp_path: Path) -> None:
+        settings = load(configuration(tmp_path, "127.0.0.1:9", "127.0.0.1:7"))
+        assert [*self.found(tmp_path, settings, 0, "5.4.0")] == ["capabilities"]
+
+    def test_a_port_that_not_everybody_may_have(self, tmp_path: Path) -> None:
+        settings = load(configuration(tmp_path, "127.0.0.1:9", "127.0.0.1:7"))
+        low = replace(settings, media=replace(settings.media, tcp_port=443))
+        lacks = self.found(tmp_path, low, 0, "6.1.0")["capabilities"]
+        assert lacks.grade is Grade.DOUBT and "port 443" in lacks.what and "CAP_NET_BIND_SERVICE" in lacks.remedy
+        assert self.found(tmp_path, low, 1 << 10, "6.1.0")["capabilities"].grade is Grade.GOOD
+        allowed = tmp_path / "proc/sys/net/ipv4"
+        allowed.mkdir(parents=True)
+        (allowed / "ip_unprivileged_port_start").write_text("443\n")
+        assert self.found(tmp_path, low, 0, "6.1.0")["capabilities"].grade is Grade.GOOD
+
+    def test_what_voice_in_the_kernel_needs(self, tmp_path: Path) -> None:
+        settings = load(configuration(tmp_path, "127.0.0.1:9", "127.0.0.1:7"))
+        wanted = replace(settings, media=replace(settings.media, offload=KernelUse.AUTO))
+        lacks = self.found(tmp_path, wanted, 1 << 39, "6.1.0-1-amd64", "kernel/net/sched/cls_bpf.ko:\n")
+        assert "CAP_NET_ADMIN" in lacks["capabilities"].what and "docs/offload.md" in lacks["capabilities"].remedy
+        assert lacks["kernel modules"].grade is Grade.DOUBT and "sch_ingress cannot" in lacks["kernel modules"].what
+        both = 1 << 39 | 1 << 12
+        fine = self.found(tmp_path, wanted, both, "6.1.0-1-amd64", self.MODULES)
+        assert {one.grade for one in fine.values()} == {Grade.GOOD} and "kernel modules" in fine
+        assert "kernel modules" not in self.found(tmp_path, wanted, both, "6.12.0")
+        assert self.found(tmp_path, wanted, both, "5.4.0")["kernel"].grade is Grade.DOUBT
+
+
+class TestSecrets:
+    def test_that_everybody_may_read_are_told(self, tmp_path: Path) -> None:
+        file = configuration(tmp_path, "127.0.0.1:9", "127.0.0.1:7", "--agent", "8001", "--desk", "127.0.0.1:28443")
+        file.chmod(0o644)
+        (tmp_path / "desk.pem").chmod(0o644)
+        _, found = examined(file, "--offline")
+        told = {one.remedy for one in found["configuration"]}
+        assert {f"chmod o-rwx {file}", f"chmod o-rwx {tmp_path / 'desk.pem'}"} <= told
 
 
 class TestMachine:

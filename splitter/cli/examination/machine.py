@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from splitter.cli.examination.kernel import examine_kernel
 from splitter.cli.examination.observation import Observation, bad, doubt, good
 from splitter.config.model import Settings
 from splitter.media.record.settings import RecordingSettings
@@ -27,6 +28,7 @@ def examine_machine(settings: Settings, proc: Path = PROC) -> Iterator[Observati
     Args:
         proc: where the kernel tells of itself.
     """
+    yield from examine_kernel(settings, proc)
     yield _descriptors(settings)
     yield _buffers(proc)
     yield _ephemeral(settings, proc)
