@@ -32,7 +32,7 @@ from splitter.transport.targets import AUTO, HostName, Target
 from tests.calls.kit import picked_up
 from tests.counted import value
 from tests.missing import MISSING
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 from tests.transport.nameserver import name_server
 from tests.transport.scene import HOST, Scene, UdpPeer, scene
 from tests.world import Weather, World
@@ -159,11 +159,12 @@ async def stage(
     address: Address | HostName,
     servers: tuple[Address, ...] = (),
     settings: MonitorSettings | None = None,
+    found_in_s: float = PATIENCE_S,
     **trunk: Any,
 ) -> AsyncIterator[Stage]:
     made = Trunk("pbx", Role.CENTRE, "access", (), address, **trunk)
     async with scene(("udp",)) as sip:
-        resolver = Resolver(servers, 1.0, MISSING)
+        resolver = Resolver(servers, found_in_s, MISSING)
         quick = settings or MonitorSettings(answer_limit_s=0.3, failures_down=2, successes_up=1)
         parts = Stage(sip, (made,), resolver, quick)
         try:
@@ -288,7 +289,7 @@ class TestNamesOnRealSockets:
     async def test_without_a_name_server_the_start_is_late_by_the_bound_and_the_trunk_is_down(self) -> None:
         async with (
             name_server() as dns,
-            stage(HostName("pbx.example.com"), (dns.address,), transport=AUTO) as parts,
+            stage(HostName("pbx.example.com"), (dns.address,), found_in_s=0.5, transport=AUTO) as parts,
         ):
             dns.silent = {"*"}
             await parts.monitor.find()
