@@ -15,6 +15,7 @@ NAMES = (
     "storm",
     "relay",
     "recording",
+    "films",
     "mixes",
     "mosaics",
     "offload",

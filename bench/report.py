@@ -64,6 +64,7 @@ def machine() -> dict[str, object]:
         "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "cpu": models[0].partition(":")[2].strip() if models else platform.machine(),
         "cores": f"{os.cpu_count()} cores",
+        "load": f"load {', '.join(f'{one:.1f}' for one in os.getloadavg())} in 1, 5 and 15 min, its own with it",
         "python": f"Python {platform.python_version()}",
         "kernel": f"Linux {platform.release()}",
         "interpreter": interpreter(),
