@@ -262,7 +262,7 @@ class Recordings:
             return
         if self._recorders is not None:
             self._recorders.follow(view)
-        if self._forks is not None:
+        if self._forks is not None and view.state is not CallState.ENDED:
             self._forks.heed(view, self._go_on_saying)
         for happening in changes(before, view):
             self._note(view, *happening)

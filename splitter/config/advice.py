@@ -30,7 +30,8 @@ def advice(settings: Settings) -> list[str]:
 
 def _unrecorded(settings: Settings) -> Iterator[str]:
     """Voices that are to be recorded, and cannot be."""
-    for name in settings.media.rtpengine_for if settings.recording.folder else ():
+    taken = settings.recording.elsewhere_too or settings.fork.url
+    for name in settings.media.rtpengine_for if taken else ():
         yield (
             f"media.rtpengine_for: an rtpengine carries the voice of callers from network {name}, and such a voice is "
             "not recorded; leave the network out where it is to be"

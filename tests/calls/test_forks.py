@@ -221,6 +221,9 @@ class TestOnlySome:
         caller, centre, recording = route.call()
         assert [one.recording for one in route.link.of(f.ForkRecording)] == [recording]
         ended(world, caller, centre)
+        world.run(1)
+        (end,) = route.link.of(f.EndFork)
+        assert "no longer forked" not in end.reason
 
     def test_as_long_as_the_desk_has_it(self, world: World, stage: Stage) -> None:
         scene = Scene(world, stage, desks=("8001",))

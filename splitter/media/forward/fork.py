@@ -15,6 +15,7 @@ from splitter.media.record.batch import Described, Kind, TapPiece
 
 STREAMS_LIMIT = 32
 _KEY_FRAME_S = 2.0
+_BAND_S = 1.0  # who changes codecs with each packet must not push out other words
 VERSION = 1
 
 log = structlog.get_logger(__name__)
@@ -163,8 +164,9 @@ class MediaFork:
                 pass
 
     def _voice(self, stream: ForkedVoice, piece: TapPiece) -> None:
-        wide, frames = stream.wide, stream.take(bytes(piece.data), piece.at)
-        if stream.wide != wide and self.to.rate != 8000:
+        frames = stream.take(bytes(piece.data), piece.at)
+        if stream.wide is not stream.told and self._now - stream.told_at >= _BAND_S and self.to.rate != 8000:
+            stream.told, stream.told_at = stream.wide, self._now
             self._say_shapes(stream)
         for heard in frames:
             self.queue.put(heard)

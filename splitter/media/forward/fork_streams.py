@@ -52,12 +52,15 @@ class ForkedVoice:
     Attributes:
         unavailable: encodings that nobody here can decode, not yet told.
         wide: it was spoken with more than 8000 samples a second; None: not known yet.
+        told, told_at: what its receiver was told of that last, and when.
     """
 
     def __init__(self, number: int | None, what: Described, began: float, rate: int = 8000) -> None:
         self.number, self.what = number, what
         self.rate = rate
         self.wide: bool | None = None
+        self.told: bool | None = None
+        self.told_at = float("-inf")
         self._began = began
         self.clock = StreamClock(8000)
         self._order = Reorder(_WAIT_S)

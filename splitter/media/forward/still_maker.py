@@ -18,6 +18,8 @@ import structlog
 from splitter.media.stills.process import KEY_FRAME_LIMIT_BYTES
 
 _WAITING_LIMIT = 64
+_WAITING_BYTES = 32 << 20
+_STILL_LIMIT_BYTES = 16 << 20
 _ONE_LIMIT_S = 10.0
 _IDLE_S = 60.0
 _AFTER_FAULT_S = 1.0
@@ -37,14 +39,19 @@ class StillMaker:
     def __init__(self, module: str = "splitter.media.stills") -> None:
         self._words = [sys.executable, "-m", module]
         self._waiting: deque[tuple[bytes, Made]] = deque()
+        self._bytes = 0  # that wait
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def ask(self, key_frame: bytes, made: Made) -> bool:
         """Have a still made; `made` is told it, b"" where that failed. Returns: whether there is room for it."""
-        if len(self._waiting) >= _WAITING_LIMIT or len(key_frame) > KEY_FRAME_LIMIT_BYTES:
+        waiting_bytes = self._bytes + len(key_frame)
+        if len(self._waiting) >= _WAITING_LIMIT or waiting_bytes > _WAITING_BYTES:
+            return False
+        if len(key_frame) > KEY_FRAME_LIMIT_BYTES:
             return False
         self._waiting.append((key_frame, made))
+        self._bytes = waiting_bytes
         self._wake.set()
         if self._task is None:
             self._start()
@@ -53,6 +60,7 @@ class StillMaker:
     def close(self) -> None:
         """End it; what waits is not made."""
         self._waiting.clear()
+        self._bytes = 0
         if self._task is not None:
             self._task.cancel()
 
@@ -81,6 +89,7 @@ class StillMaker:
         try:
             while await self._comes():
                 key_frame, made = self._waiting.popleft()
+                self._bytes -= len(key_frame)
                 still = b""
                 try:
                     process = process or await self._begin()
@@ -115,6 +124,8 @@ async def _made(process: Process, key_frame: bytes) -> bytes:
     process.stdin.write(len(key_frame).to_bytes(4, "big") + key_frame)
     await process.stdin.drain()
     size = int.from_bytes(await process.stdout.readexactly(4), "big")
+    if size > _STILL_LIMIT_BYTES:
+        raise OSError(0, "its process said too much")  # whatever a picture has made of it
     return await process.stdout.readexactly(size)
 
 

@@ -158,9 +158,9 @@ class RecordingFilms:
             "of": [part.hash for part in row.parts],
             "notes": list(end.notes),
         }
-        self._ledger.add("rendered", told, self._wall())
         if before := set(stored_of(self._folder, row.id)) & {path, str(peaks.relative_to(self._folder))}:
             self._index.stored(row.id, before, "moving")  # the store has a film of before: this one takes its place
+        self._ledger.add("rendered", told, self._wall())
         unfinished.replace(peaks)
         self._unfinished(row).replace(target)
         reason = "; ".join(end.notes)

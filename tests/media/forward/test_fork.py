@@ -229,6 +229,18 @@ class TestWhatIsHeard:
         tones = [round(pitch(samples[320 * at : 320 * at + 16_000], 16_000), -1) for at in (5, 65)]
         assert tones == [6000, 1000]
 
+    async def test_whoever_changes_codecs_with_each_packet_is_told_of_now_and_then(self, scene: Scene) -> None:
+        caller = scene.voice("caller", (9, "G722", 8000, 1, ""), (8, "PCMA", 8000, 1, ""))
+        scene.begin(rate=16_000)
+        await connected(scene)
+        for number in range(99):
+            scene.speak(caller, bytes(160), 8 + number % 2)
+            scene.said += 1
+            scene.hall.now += 0.02
+        scene.end()
+        await until(lambda: scene.last.said("stop"))
+        assert len(scene.last.said("stream")) <= 1 + 2
+
     async def test_one_side_alone(self, scene: Scene) -> None:
         caller, centre = scene.voice("caller"), scene.voice("centre")
         scene.begin(voices="centre")
@@ -352,6 +364,8 @@ class TestWhatIsSeen:
         maker = StillMaker()
         assert maker.ask(b"no picture", made.append) and maker.ask(annex(key_frame), made.append)
         assert not maker.ask(bytes(5 << 20), made.append)
+        taken = [maker.ask(bytes(4 << 20), lambda still: None) for _ in range(9)]
+        assert 6 < sum(taken) < 9, "they take no more memory than this"
         await until(lambda: len(made) == 3)
         await maker.finish()
         assert made[:2] == [b"", b""] and made[2][:2] == b"\xff\xd8"
