@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Collection
 
-from splitter.sdp.carry import narrowed
 from splitter.sdp.model import Session, shown
 from splitter.sdp.split import NOT_VOICE
 
@@ -28,13 +27,20 @@ def summary(session: Session) -> str:
     return ", ".join(parts) or "no media"
 
 
-def line_summary(session: Session, index: int) -> str:
-    """One m-line without its address, e.g. "PCMA/8000 sendrecv" or "H264 42e01f mode 1 sendrecv"; "" for port 0."""
+def line_summary(session: Session, index: int, among: Collection[str] | None = None) -> str:
+    """One m-line without its address, e.g. "PCMA/8000 sendrecv" or "H264 42e01f mode 1 sendrecv"; "" for port 0.
+
+    Args:
+        among: only these of its formats.
+    """
     media = session.media[index]
     if not media.port:
         return ""
+    formats = media.formats if among is None else [one for one in media.formats if one in among]
     words = []
     for codec in media.codecs:
+        if str(codec.payload_type) not in formats:
+            continue
         if codec.name.upper() == "H264":
             parameters = codec.parameters
             identity = parameters.get("profile-level-id", "").lower()
@@ -43,7 +49,7 @@ def line_summary(session: Session, index: int) -> str:
             words.append(codec.name)
         elif codec.name.lower() not in NOT_VOICE:
             words.append(f"{codec.name}/{codec.clock}")
-    what = " ".join(dict.fromkeys(words)) or " ".join(media.formats)
+    what = " ".join(dict.fromkeys(words)) or " ".join(formats)
     direction = session.direction_of(index)
     held = " (null address)" if session.is_hold(index) else ""
     return f"{shown(what, 120)} {direction}{held}"
@@ -54,7 +60,6 @@ def in_use(ours: Session | None, theirs: Session | None, kind: str) -> str:
     for index, media in enumerate(ours.media if ours else ()):
         if ours is None or media.kind != kind or not media.port:
             continue
-        common = narrowed(media, theirs.media[index].formats) if theirs and index < len(theirs.media) else media
-        lines = (*ours.media[:index], common, *ours.media[index + 1 :])
-        return line_summary(replace(ours, media=lines) if common.formats else ours, index)
+        named = theirs.media[index].formats if theirs and index < len(theirs.media) else media.formats
+        return line_summary(ours, index, named if any(one in named for one in media.formats) else None)
     return ""
