@@ -64,12 +64,19 @@ def machine() -> dict[str, object]:
         "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "cpu": models[0].partition(":")[2].strip() if models else platform.machine(),
         "cores": f"{os.cpu_count()} cores",
-        "load": f"load {', '.join(f'{one:.1f}' for one in os.getloadavg())} in 1, 5 and 15 min, its own with it",
+        "load": load(),
         "python": f"Python {platform.python_version()}",
         "kernel": f"Linux {platform.release()}",
         "interpreter": interpreter(),
         "native": "native form: " + " ".join(FLAGS),
     }
+
+
+def load() -> str:
+    """Who else had the machine: the load, its own with it; and whether they came after (`chrt -r 10`)."""
+    first = os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO)
+    words = "load " + ", ".join(f"{one:.1f}" for one in os.getloadavg()) + " in 1, 5 and 15 min"
+    return f"{words}, before which all of this came (real-time scheduling)" if first else words
 
 
 def interpreter() -> str:
