@@ -150,6 +150,13 @@ class TestTranslations:
         assert [one for one in chinese if one not in english] == []
         assert [one for one in english if one not in chinese] == []
 
+    def test_has_every_alert(self) -> None:
+        """The night shift reads what to do in its own language."""
+        rules = (ROOT / "sipconf/prometheus/splitter.rules.yml").read_text(encoding="utf-8")
+        wanted = re.findall(r"alert: (\w+).*?severity: (\w+)", rules, re.S)
+        rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", (DOCS / "zh/metrics.md").read_text(encoding="utf-8"), re.M)
+        assert len(wanted) > 20 and rows == wanted
+
     def test_has_every_page(self) -> None:
         """But for what is made by programs, and what those who work on the code read in English."""
         own, english = ({path.name for path in folder.glob("*.md")} for folder in (DOCS / "zh", DOCS))
