@@ -86,6 +86,7 @@ def read_call(offer: Session, codecs: Iterable[str]) -> BrowserOffer:
         return BrowserOffer(whole, audio, voices, fault=error.reason, red=red)
     if video not in sharing(whole, audio):
         raise PeerError("audio and video must share one transport (a=group:BUNDLE)", 488)
+    whole = _of_one_setup(whole, audio, video)
     # Without these extensions a browser sends its pictures upright, and one transport is told by payload types.
     plain = replace(picture, orientation_id=None, mid_id=None, mid="")
     return BrowserOffer(whole, audio, voices, video, plain, red=red)
@@ -123,8 +124,12 @@ def answer_browser(
         lines[call.video] = picture.without(("candidate", "end-of-candidates"))
         used.append(call.video)
     bundled = [index for index in sharing(offer, call.audio) if index in used] or used
-    times = tuple(time for time in offer.times if time.startswith("t=")) or ("t=0 0",)
-    return replace(bundle(lines, bundled, local, secure, origin), times=times)
+    return replace(bundle(lines, bundled, local, secure, origin), times=times_of(offer))
+
+
+def times_of(offer: Session) -> tuple[str, ...]:
+    """The t= lines of an answer: those of the offer (RFC 3264 §6)."""
+    return tuple(time for time in offer.times if time.startswith("t=")) or ("t=0 0",)
 
 
 def bundle(lines: list[Media], used: list[int], local: LocalPort, secure: SecureLocal, origin: Origin) -> Session:
@@ -240,6 +245,15 @@ def transcoded(call: BrowserOffer, ours: Session) -> Transcoding | None:
 
 
 # ---- inside ------------------------------------------------------------------------------------------------------
+
+
+def _of_one_setup(offer: Session, audio: int, video: int) -> Session:
+    """The offer whose picture has the a=setup of its voice: they have one transport (RFC 8843 §7.1.3)."""
+    setup = offer.media[audio].get("setup")
+    own = (Attribute("setup", setup),) if setup else ()
+    line = offer.media[video].without(("setup",))
+    line = line.with_(attributes=(*own, *line.attributes))
+    return replace(offer, media=(*offer.media[:video], line, *offer.media[video + 1 :]))
 
 
 def _bounded(media: Media) -> Media:

@@ -16,7 +16,15 @@ from splitter.core.errors import PeerError
 from splitter.sdp.model import Attribute, Bandwidth, Connection, LocalPort, Media, Session
 from splitter.sdp.offer_answer import answer_direction
 from splitter.sdp.video import SECURE_FEEDBACK, VideoFormat, choose_video, refuse
-from splitter.sdp.webcaller import BrowserOffer, audio_answer, bundle, plain_answer, plain_picture, plain_voice
+from splitter.sdp.webcaller import (
+    BrowserOffer,
+    audio_answer,
+    bundle,
+    plain_answer,
+    plain_picture,
+    plain_voice,
+    times_of,
+)
 from splitter.sdp.webrtc import SecureLocal, answer_line, refused, sharing
 
 _PROTO = "UDP/TLS/RTP/SAVPF"
@@ -52,8 +60,10 @@ def secure_answer(call: BrowserOffer, ours: Session, local: LocalPort, secure: S
         line = answer_line(offer, call.video, call.picture, local, secure, direction, kbps)
         lines[call.video] = line.without(("candidate", "end-of-candidates"))
         used.append(call.video)
-    bundled = [index for index in sharing(offer, call.audio) if index in used] or used
-    return replace(bundle(lines, bundled, local, secure, ours.origin), name=ours.name)
+    bundled = [index for index in sharing(offer, call.audio) if index in used]
+    answer = bundle(lines, bundled or used, local, secure, ours.origin)
+    answer = replace(answer, name=ours.name, times=times_of(offer))
+    return answer if bundled else replace(answer, attributes=())  # RFC 8843 §7.3: no group that was not offered
 
 
 def secure_offer(call: BrowserOffer, ours: Session, local: LocalPort, secure: SecureLocal, kbps: int) -> Session:

@@ -3,7 +3,8 @@
 Digits are PINs and numbers of cards. Those in INFO (RFC 6086, and what went before it) are masked where a message
 enters the trace, so that no store, export or follower has them. The message keeps its length. RFC 4733 events
 are counted in media workers and told to nobody.
-Keys in SDP (a=crypto, RFC 4568) open every packet that somebody has kept: they are masked in each message, always.
+Keys in SDP (a=crypto, RFC 4568) open every packet that somebody has kept, and with a bearer's token (RFC 8898) anybody
+may come as its customer: they are masked in each message, always.
 Numbers that messages are sent to stand in the log with their last digits alone.
 """
 
@@ -29,6 +30,8 @@ _MASK = b"x"
 # The key of a=crypto and its salt; what follows after "|" says how long it is good.
 _INLINE = re.compile(rb"(inline:)([^\s|;]+)", re.IGNORECASE)
 
+_TOKEN = re.compile(rb"^(authorization\s*:\s*bearer\s+)(\S+)", re.IGNORECASE | re.MULTILINE)
+
 _SHOWN = 4  # digits of a number: enough to know it again, not enough to call it
 
 
@@ -38,10 +41,16 @@ def masked_number(number: str) -> str:
 
 
 def without_keys(data: bytes) -> bytes:
-    """The bytes of a message without the keys that its SDP tells."""
-    if b"crypto" not in data:
-        return data
-    return _INLINE.sub(lambda found: found[1] + _MASK * len(found[2]), data)
+    """The bytes of a message without the keys that its SDP tells, and without the token of a bearer."""
+    if b"crypto" in data:
+        data = _INLINE.sub(_covered, data)
+    if b"earer" in data or b"EARER" in data:
+        data = _TOKEN.sub(_covered, data)
+    return data
+
+
+def _covered(found: re.Match[bytes]) -> bytes:
+    return found[1] + _MASK * len(found[2])
 
 
 def masked(message: Message, data: bytes) -> bytes:

@@ -179,9 +179,10 @@ def _counted(outcome: str, error: PeerError) -> PeerError:
 
 
 def _token_of(request: Request) -> str:
-    """RFC 8898 §3; a challenge need not have come before."""
+    """RFC 8898 §3; a challenge need not have come before. Taken out: the INVITE is written down, and may be shown."""
     for line in request.headers.get_all("authorization"):
         kind, _, token = line.strip().partition(" ")
         if kind.lower() == "bearer":
+            request.headers.remove("authorization")
             return token.strip()
     return ""

@@ -143,7 +143,8 @@ class LegDialog:
     def _comes_anew(self, event: sip.RequestArrived) -> bool:
         """True for the offer of a browser that comes by another network: it is read once our transport is there too."""
         context, security = self.context, self.context.security
-        if not isinstance(security, BrowserDescriptions) or context.state is not LegState.CONFIRMED:
+        ready = context.state is LegState.CONFIRMED and self.offers.none_open  # else it is refused, and comes again
+        if not isinstance(security, BrowserDescriptions) or not ready:
             return False
         return event.request.method in ("INVITE", "UPDATE") and security.follow(
             event.request, partial(self._on_transport, event)

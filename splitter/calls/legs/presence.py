@@ -19,6 +19,7 @@ from splitter.calls.legs.server import InviteServer
 from splitter.calls.legs.webrtc import BrowserDescriptions
 from splitter.calls.states import LegState
 from splitter.calls.talk.browser import BrowserRecord
+from splitter.transport.settings import WEB
 
 PATH_LIMIT_S = 20.0
 """So long may a browser take until its media flow, from our answer on."""
@@ -70,7 +71,9 @@ class BrowserPresence:
                 self._look()
 
     def _look(self) -> None:
-        reached = self._shared.driver.reaches(self._dialog.context.flow)
+        flow = self._dialog.context.flow
+        # Over WebSocket its connection is the only way to it (RFC 7118 §5); a proxy before us may open another one.
+        reached = flow.transport not in WEB or self._shared.driver.reaches(flow)
         self._missed = 0 if reached else self._missed + 1
         if self._missed > 1:
             self._give_up("the browser's connection is gone, and it rang")

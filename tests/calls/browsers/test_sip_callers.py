@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from splitter.calls.asks import DropVideo, RaiseVideo
+from splitter.calls.legs import presence
 from splitter.calls.states import VideoState
 from splitter.core.errors import MediaUnavailable
 from splitter.sdp.offer_answer import check_answer
@@ -120,6 +121,18 @@ class TestACall:
     def test_without_a_camera_has_one_line(self, world: World) -> None:
         caller, centre = connected(world, voice_alone())
         assert setting(world, caller).picture is None and video_state(world, caller) is not VideoState.ON
+        centre.bye()
+        over(world, caller)
+
+    @pytest.mark.parametrize(("line", "name"), [(1, "setup"), (1, "ice-ufrag"), (1, "fingerprint")])
+    def test_nonsense_in_a_line_that_shares_the_transport_costs_nothing(
+        self, world: World, line: int, name: str
+    ) -> None:
+        odd = offer()
+        lines = list(odd.media)
+        lines[line] = replace_attributes(lines[line], name, "nonsense")
+        caller, centre = connected(world, replace(odd, media=tuple(lines)))
+        assert picture_faults(world, caller) == []
         centre.bye()
         over(world, caller)
 
@@ -270,6 +283,7 @@ class TestGone:
         world.run(30)
         assert world.live_calls()
         monkeypatch.setattr(world.driver, "reaches", lambda flow: False)
+        monkeypatch.setattr(presence, "WEB", ("udp",))
         centre.expect("CANCEL", 20)
         caller.expect("487")
         over(world, caller)
@@ -309,6 +323,15 @@ class TestAdmission:
         bad = replace(bad, media=(replace_attributes(bad.media[0], name, *values),))
         message = dialled(world, bad).expect("488").message
         assert message is not None and words in (message.headers.get("warning") or "")
+
+    def test_its_token_is_neither_in_the_trace_nor_written_down(self, world: World) -> None:
+        caller, centre = arrived(world, headers=[*HEADERS, ("Authorization", "Bearer C-secret")])
+        world.lives[-1].records.flush()
+        events = world.traces[world.call_of(caller).talk.call_id]
+        assert b"Bearer xxxxxxxx" in events[0].data and not any(b"Bearer C-" in event.data for event in events)
+        assert world.rows and not any(b"Bearer" in bytes(row.record) for row in world.rows.values())
+        centre.refuse(486)
+        over(world, caller)
 
     def test_a_phones_offer_is_for_other_trunks(self, world: World) -> None:
         caller = world.page.invite("12345", headers=TOKEN)
