@@ -19,7 +19,7 @@ LOCKED := install --require-hashes --only-binary :all: -r
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: deb image integrator wheelhouse docs help demo test check unit real lint format sim chaos bench fuzz lock install venv peers clean
+.PHONY: deb image integrator wheelhouse docs help demo test check unit real lint format sim chaos bench lipsync fuzz lock install venv peers clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -78,6 +78,9 @@ sights: $(VENV)/.dev $(VENV)/.native peers  ## every state of console and guests
 	SPLITTER_SIGHTS=$(SIGHTS) $(BIN)/pytest -q -n 2 tests/browser/test_console_states.py tests/browser/test_guest_states.py
 	$(BIN)/python -m tests.browser.sheets $(SIGHTS)
 	echo "== $(SIGHTS)/sheets"
+
+lipsync: $(VENV)/.dev $(VENV)/.native  ## five minutes of a recorded call in real time: lips and voice of its file
+	@$(BIN)/python -m bench.lipsync $(SECONDS)
 
 docs: $(VENV)/.docs  ## build the documentation as one site with a search: build/docs/index.html
 	@$(BIN)/python -m sphinx -q -W --keep-going -n -b html -c docs/site -d build/doctrees docs build/docs

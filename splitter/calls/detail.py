@@ -70,6 +70,8 @@ class CallDetail:
         stays: who else was in it.
         recording: the id of its latest recording; "" where there is none.
         test: nobody has called, but `splitter probe`.
+        left_out: of whom nothing was recorded. consents: of guests, each with the text that it agreed to.
+        rating: by the caller, 1 to 5; 0 for none.
     """
 
     call_id: str
@@ -107,6 +109,9 @@ class CallDetail:
     centre_leg: LegQuality
     recording: str = ""
     test: bool = False
+    left_out: tuple[str, ...] = ()
+    consents: tuple[str, ...] = ()
+    rating: int = 0
 
 
 def detail_of(view: CallView) -> CallDetail:
@@ -151,6 +156,9 @@ def detail_of(view: CallView) -> CallDetail:
         centre_leg=_quality(view, Side.CENTRE),
         recording=view.recording.id,
         test=view.test,
+        left_out=view.recording.left_out,
+        consents=tuple(f"{one.party} {one.version}" for one in view.consents),
+        rating=view.rating,
     )
 
 
@@ -206,7 +214,8 @@ _LEGS = ("caller_leg", "centre_leg")
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
-_LATER = ("recording", "test")
+_LATER = ("recording", "test", "left_out", "consents", "rating")
+_LISTS = ("links", "left_out", "consents")
 _PLAIN = tuple(one.name for one in fields(CallDetail) if one.name not in (*_LEGS, *_LATER))
 
 COLUMNS = (
@@ -237,8 +246,10 @@ def _cell(name: str, value: object) -> str:
     if name == "stays":
         stays: tuple[Stay, ...] = value  # type: ignore[assignment]
         return _harmless("; ".join(_in_words(stay) for stay in stays))
-    if name == "links":
-        return "; ".join(value)  # type: ignore[arg-type]
+    if name in _LISTS:
+        return _harmless("; ".join(value))  # type: ignore[arg-type]
+    if name == "rating":
+        return str(value or "")
     if name.endswith("_at") and isinstance(value, int | float):
         return _time(value)
     if isinstance(value, bool):

@@ -9,7 +9,7 @@ from splitter.core.clock import Clock, SystemClock
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.lab.ports import PortPair
-from splitter.lab.tone import FRAME_S, FRAME_SAMPLES, PCMA, PCMU, Hearing, Tone, decode, encode
+from splitter.lab.tone import FRAME_S, FRAME_SAMPLES, PCMA, PCMU, RATE, Hearing, Tone, decode, encode
 from splitter.lab.wire import LabPacket, SenderClock, is_rtcp, newer, reports, sender_report, unpack
 
 _REPORT_INTERVAL_S = 1.0
@@ -79,6 +79,11 @@ class AudioStream:
         assert self._ports is not None
         return self._ports
 
+    @property
+    def timestamp(self) -> int:
+        """The RTP time stamp of the frame that is said now."""
+        return self._timestamp
+
     def connect(self, rtp: Address, rtcp: Address, payload_type: int = PCMA) -> None:
         """Say where to send and in which law: PCMA (8) or PCMU (0)."""
         self.remote = (rtp, rtcp)
@@ -108,9 +113,9 @@ class AudioStream:
             now = self._clock.now()
             if self.remote and now - reported_at >= _REPORT_INTERVAL_S:
                 reported_at = now
-                report = SenderClock(
-                    self._ssrc, self._clock.wall(), self._timestamp, self.counts.packets_out, self._octets
-                )
+                late = int((now - due) * RATE)  # both are to be of one moment (RFC 3550 §6.4.1)
+                timestamp = (self._timestamp + late) & 0xFFFFFFFF
+                report = SenderClock(self._ssrc, self._clock.wall(), timestamp, self.counts.packets_out, self._octets)
                 self.ports.send_rtcp(sender_report(report, "lab-voice"), self.remote[1])
             due += FRAME_S
             if now - due > _STALL_S:  # the machine stood still: leave a hole, send no burst

@@ -11,7 +11,16 @@ import pytest
 
 from splitter.calls.detail import COLUMNS, CallDetail, LegQuality, Stay, detail_of, to_csv
 from splitter.calls.states import VideoState
-from splitter.calls.view import CallView, CarriedView, CourseView, RecordingView, SilenceView, StayView, VideoView
+from splitter.calls.view import (
+    CallView,
+    CarriedView,
+    ConsentView,
+    CourseView,
+    RecordingView,
+    SilenceView,
+    StayView,
+    VideoView,
+)
 from tests.calls.kit import connected, joined, ringing
 from tests.web.kit import CALL, ended
 from tests.world import World
@@ -84,8 +93,17 @@ class TestCsv:
         assert row["stays"] == "desk-1 8001 1970-01-01T00:16:52.000+00:00/1970-01-01T00:17:30.000+00:00"
         assert (row["caller_from_mos"], row["caller_to_loss"], row["centre_to_mos"]) == ("4.31", "0.0204", "")
         assert other["rang_at"] == other["stays"] == other["recording"] == ""
-        recorded = detail_of(replace(TALKED, recording=RecordingView(id="rec-1")))
-        assert cells(recorded)[0]["recording"] == "rec-1"
+        recording = RecordingView(id="rec-1", left_out=("centre", "phone-1"))
+        consents = (ConsentView("guest-1", "v2", 1000.0),)
+        recorded = detail_of(replace(TALKED, recording=recording, consents=consents, rating=4))
+        found = cells(recorded)[0]
+        assert [found[name] for name in ("recording", "left_out", "consents", "rating")] == [
+            "rec-1",
+            "centre; phone-1",
+            "guest-1 v2",
+            "4",
+        ]
+        assert other["rating"] == ""
 
     @pytest.mark.parametrize(
         ("text", "kept"),

@@ -75,6 +75,7 @@ class TestEvents:
         new.reinvite(audio="sendonly")
         world.run(1)
         assert said(scene, "hold") == ["centre"], "of the one who has the call now"
+        assert len(scene.stage.files) == 1 and scene.tapped(), "the recording goes on through all of it"
 
     def test_of_people_who_come_go_and_are_muted(self, world: World, scene: Scene) -> None:
         caller, _ = connected(world)
@@ -97,6 +98,8 @@ class TestEvents:
         caller.expect("INVITE")
         caller.accept()
         world.run(1)
+        room = world.call_of(caller).talk.room.room
+        assert room is not None and room.room_id in scene.tapped() and len(scene.stage.files) == 1
         states = [(event["is"], event["outcome"]) for event in events(scene) if event["what"] == "video"]
         assert states == [("asking", ""), ("off", "refused"), ("asking", ""), ("on", "accepted")]
 
@@ -122,6 +125,8 @@ class TestFinding:
         ended(world, caller, centre)
         (row,) = search(scene.stage.folder, RecordingQuery(outcome="answered", state="ended"))
         assert row.call is not None and row.call.reason
+        ledger = "".join(path.read_text() for path in scene.stage.folder.glob("ledger/*.jsonl"))
+        assert ledger.count('"kind":"concluded"') == 1
         for other in ("outcome", "video", "consent", "state"):
             assert not search(scene.stage.folder, replace(RecordingQuery(), **{other: "something else"}))  # type: ignore[arg-type]
 

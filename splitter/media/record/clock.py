@@ -13,6 +13,7 @@ with none.
 from __future__ import annotations
 
 from collections import deque
+from statistics import median_low
 
 WINDOW_S = 1.0
 _WINDOWS = 8
@@ -23,6 +24,8 @@ _PAUSE_S = 0.5  # without packets: the sender's clock may have stood meanwhile
 _APART_S = 0.15  # as much may a pause differ from its time stamps
 _ENCODING_S = 1.0  # the most that a picture is later than its voice
 _AHEAD_S = 0.5  # or earlier
+_REPORTS = 5  # of which the middle one counts: a busy sender says the time of a moment too late
+_STEP_S = 0.25  # by which no busy sender is wrong: its clock was set
 
 
 class StreamClock:
@@ -40,6 +43,7 @@ class StreamClock:
         "_leader",
         "_least",
         "_mapping",
+        "_mappings",
         "_offset",
         "_rate",
         "_time",
@@ -59,6 +63,7 @@ class StreamClock:
         self._ends = 0.0
         self._windows: deque[float] = deque(maxlen=_WINDOWS)
         self._mapping: float | None = None  # the sender's clock less the time stamps, in seconds
+        self._mappings: deque[float] = deque(maxlen=_REPORTS)  # as the last reports said
 
     def follow(self, rate: int) -> None:
         """Take in that its time stamps have another rate from now on."""
@@ -69,6 +74,7 @@ class StreamClock:
     def restart(self) -> None:
         """Other time stamps begin: another source."""
         self._offset = self._mapping = None
+        self._mappings.clear()
 
     def place(self, timestamp: int, arrival: float) -> float:
         """Say when this was, in seconds of our clock; `arrival` in the same."""
@@ -91,7 +97,11 @@ class StreamClock:
             return
         delta = ((rtp - self._timestamp + 0x8000_0000) & 0xFFFF_FFFF) - 0x8000_0000
         if abs(delta) < 60 * self._rate:
-            self._mapping = ntp / 0x1_0000_0000 - (self._time + delta) / self._rate
+            said = ntp / 0x1_0000_0000 - (self._time + delta) / self._rate
+            if self._mapping is not None and abs(said - self._mapping) > _STEP_S:
+                self._mappings.clear()
+            self._mappings.append(said)
+            self._mapping = median_low(self._mappings)  # they err to one side
 
     # ---- inside ----------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +67,9 @@ class RecordingSpace:
         """Look how much there is; `writing`: the bytes of files that are being written."""
         now = self._clock()
         if now - self._counted_at >= (_COUNT_FULL_S if self.full else _COUNT_S):
-            self._counted, self._counted_at = self._count(), now
+            self._counted_at = now
+            with suppress(OSError):  # the index is faulty: that is told elsewhere
+                self._counted = self._count()
         kept = self._counted + writing
         self.full = self._disk_fault() or self._quota_fault(kept)
         used = SpaceUsed(kept, self._warning(kept))

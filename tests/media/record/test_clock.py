@@ -71,6 +71,14 @@ class TestLipSync:
         apart = picture_clock.place(picture.timestamp(120.5), 120.8) - voice_clock.place(voice.timestamp(120.5), 120.6)
         assert abs(apart) < MOST_APART_S
 
+    def test_reports_of_a_busy_sender_are_wrong_now_and_then(self) -> None:
+        """It says of a frame what its clock is when it comes to that."""
+        voice, picture = Sender(8000, 9, 60.0, 0.0, 0.01), Sender(90_000, 10, 60.0, 0.0, 0.02)
+        real, said = voice.ntp, iter(range(10_000))
+        voice.ntp = lambda true_s: real(true_s + (0.09 if next(said) % 3 == 1 else 0.002))  # type: ignore[method-assign]
+        least, most = skew(voice, picture, reports=True, hours=0.2)
+        assert -MOST_APART_S < least <= most < MOST_APART_S
+
     def test_reports_of_two_different_clocks_are_not_believed(self) -> None:
         voice, picture = Sender(8000, 7, jitter_s=0.01), Sender(90_000, 8, jitter_s=0.01)
         real = picture.ntp

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,16 @@ class TestARelay:
         stage.studio.end("call-1")
         assert call.heard == (list(range(1, 101)), list(range(1, 101)))
         assert {name: len(one.times) for name, one in played(stage.files[0]).items()} == {"caller": 100}
+
+    def test_who_is_left_out_in_the_middle_is_not_copied_from_then_on(self, call: Call, stage: Stage) -> None:
+        for without in ((), ("caller",), ()):
+            call.relay.record(replace(TAP, without=without), stage.line)
+            call.talk(1.0)
+        call.host.pass_time(call.host.time + 1)
+        stage.studio.end("call-1")
+        seen = played(stage.files[0])
+        assert (len(seen["caller"].times), len(seen["centre"].times)) == (100, 150)
+        assert max(after - before for before, after in pairwise(seen["caller"].times)) == pytest.approx(1.02, abs=0.05)
 
     def test_the_kernel_gives_the_voice_back_as_long_as_it_is_recorded(self, call: Call, stage: Stage) -> None:
         call.talk(1.0)
@@ -160,6 +171,12 @@ class TestARoom:
         assert all(
             replace(TAP, without=("desk",)).takes(one) for one in ("caller", "guest-1", "slate", "picture:desk-1")
         )
+
+    @pytest.mark.parametrize("name", ["desk-1", "desk-1.2", "mosaic"])
+    def test_whom_a_name_leaves_out(self, name: str) -> None:
+        without = replace(TAP, without=("desk-1", "caller"))
+        assert not without.takes(name) and not without.takes("caller")
+        assert all(without.takes(one) for one in ("desk-2", "desk-12", "seat-1", "centre", "slate"))
 
     def test_it_is_noticed_by_nobody(self, room: RoomStage, stage: Stage) -> None:
         """Each viewer gets every packet, in order, with the recorder stuck."""
