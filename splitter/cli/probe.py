@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +20,16 @@ from splitter.transport.settings import Network
 
 if TYPE_CHECKING:
     from splitter.lab.probe import ProbePlan
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The addresses of a test call; see `splitter.lab.probe.ProbePlan`."""
+
+    gateway: Address
+    host: str
+    desk_host: str
+    behind: dict[str, str]
 
 
 @click.command()
@@ -60,22 +71,20 @@ def probe(
 
     settings = _settings(file or ctx.obj[1])
     trunk = _trunk(settings, name)
-    network = settings.networks[trunk.network]
-    near = _listener(network)
-    desk = settings.networks[settings.media_network]
+    ways = ways_of(settings.networks[trunk.network], settings.networks[settings.media_network], own)
     plan = ProbePlan(
         number=number,
         caller=caller,
         trunk=trunk.name,
-        gateway=near,
-        host=own or near.host,
-        desk_host=desk.media_address,
+        gateway=ways.gateway,
+        host=ways.host,
+        desk_host=ways.desk_host,
         control_socket=ctx.obj[0] or settings.control_socket,
         echo=echo,
         tones_hz=tones,
         asks=asks,
         limit_s=float(limit_s),
-        behind={one.advertised_address: one.media_address for one in (network, desk) if one.advertised_address},
+        behind=ways.behind,
     )
     sys.exit(_run(plan, as_json))
 
@@ -137,6 +146,26 @@ def _trunk(settings: Settings, name: str | None) -> Trunk:
     if not clear:
         fail(f"{found[0].name} takes encrypted media alone, and the probe has none; --trunk names another one")
     return clear[0]
+
+
+def ways_of(network: Network, desk: Network, own: str | None) -> Ways:
+    """Find how a test caller on this machine reaches the gateway: at its own address, or where that is any, at ours.
+
+    Args:
+        network: of the trunk. desk: of the desks. own: the address to call from, None for the usual one.
+    """
+    near = _listener(network)
+    ours = own or _here(near.host, near.host)
+    gateway = Address(_here(near.host, ours), near.port)
+    sides = [(one.advertised_address, _here(one.media_address, ours)) for one in (network, desk)]
+    return Ways(gateway, ours, sides[1][1], {named: host for named, host in sides if named})
+
+
+def _here(host: str, ours: str) -> str:
+    """An address of this machine; "any address" is each of them, such as ours."""
+    if not ip_address(host).is_unspecified:
+        return host
+    return ours if not ip_address(ours).is_unspecified else "::1" if ":" in host else "127.0.0.1"
 
 
 def _listener(network: Network) -> Address:
