@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class ProbeWays:
     """The addresses of a test call; see `splitter.lab.probe.ProbePlan`."""
 
     gateway: Address
@@ -148,7 +148,7 @@ def _trunk(settings: Settings, name: str | None) -> Trunk:
     return clear[0]
 
 
-def ways_of(network: Network, desk: Network, own: str | None) -> Ways:
+def ways_of(network: Network, desk: Network, own: str | None) -> ProbeWays:
     """Find how a test caller on this machine reaches the gateway: at its own address, or where that is any, at ours.
 
     Args:
@@ -158,7 +158,7 @@ def ways_of(network: Network, desk: Network, own: str | None) -> Ways:
     ours = own or _here(near.host, near.host)
     gateway = Address(_here(near.host, ours), near.port)
     sides = [(one.advertised_address, _here(one.media_address, ours)) for one in (network, desk)]
-    return Ways(gateway, ours, sides[1][1], {named: host for named, host in sides if named})
+    return ProbeWays(gateway, ours, sides[1][1], {named: host for named, host in sides if named})
 
 
 def _here(host: str, ours: str) -> str:
