@@ -20,7 +20,7 @@ from splitter.media.stills.process import KEY_FRAME_LIMIT_BYTES
 _WAITING_LIMIT = 64
 _WAITING_BYTES = 32 << 20
 _STILL_LIMIT_BYTES = 16 << 20
-_ONE_LIMIT_S = 10.0
+_FIRST_LIMIT_S, _ONE_LIMIT_S = 10.0, 3.0  # the first one waits for its libraries
 _IDLE_S = 60.0
 _AFTER_FAULT_S = 1.0
 
@@ -91,9 +91,10 @@ class StillMaker:
                 key_frame, made = self._waiting.popleft()
                 self._bytes -= len(key_frame)
                 still = b""
+                limit_s = _ONE_LIMIT_S if process is not None else _FIRST_LIMIT_S
                 try:
                     process = process or await self._begin()
-                    async with asyncio.timeout(_ONE_LIMIT_S):
+                    async with asyncio.timeout(limit_s):
                         still = await _made(process, key_frame)
                 except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
                     log.error("a still was not made", reason=str(error) or type(error).__name__)
