@@ -143,6 +143,7 @@ class Gateway:
         live = {view.call_id for view in floor.calls.list()}
         await doors.album.start(live)
         await doors.photos.start(live)
+        await doors.kept_screenshots.start()
         self._releasing = asyncio.create_task(self._release())
         await doors.neighbours.start()
         if not self._standing_by:

@@ -30,6 +30,7 @@ from splitter.floor import Floor
 from splitter.prepared import Prepared, login_marks, passwords_of
 from splitter.store.cabinet import Cabinet
 from splitter.store.journal import Journal
+from splitter.store.kept_screenshots import KeptScreenshots
 from splitter.store.photos import Photo, Photos
 from splitter.store.schema import beside
 from splitter.store.screenshots import ScreenshotFiles
@@ -44,7 +45,7 @@ from splitter.web.evictions import Evictions
 from splitter.web.guest_feed import GuestFeed
 from splitter.web.health import Health, expiring_certificates, missing_workers, shortages
 from splitter.web.hub import Hub
-from splitter.web.late_ratings import LateRatings
+from splitter.web.late_changes import LateChanges
 from splitter.web.leftovers import Leftovers
 from splitter.web.messaging import Messaging, MessagingCabinet
 from splitter.web.nodes.neighbours import Neighbours
@@ -154,6 +155,9 @@ class Doors:
         """Build the album, and who clears up after calls."""
         shots = ScreenshotFiles(beside(self._settings.store.path, "screenshots"))
         self.album = Album(taken=self._bus.publish, files=shots, wall=self._clock.wall)
+        store, folder = self._settings.store, beside(self._settings.store.path, "kept-screenshots")
+        age = lambda: self._settings.store.max_age_days  # noqa: E731
+        self.kept_screenshots = KeptScreenshots(folder, store.screenshots_mb * 1_000_000, age, self._clock.wall)
         self.photos = Photos(beside(self._settings.store.path, "photos"), self._clock, self._on_photo)
         self.leftovers = Leftovers(self._floor.pictures)
 
@@ -205,6 +209,7 @@ class Doors:
             network=settings.media_network,
             clock=self._clock,
             album=self.album,
+            kept_screenshots=self.kept_screenshots,
             pictures=floor.pictures,
             events=Events(self.hub, floor.desks, self._clock).handle,
             inviting=self.messaging.inviting,
@@ -219,7 +224,7 @@ class Doors:
             guests=self.guests,
             photos=self.photos,
             lender=floor.routing,
-            late_ratings=LateRatings(floor.store.save_call, floor.recorder.event, self._bus.publish),
+            late_changes=LateChanges(floor.store.save_call, floor.recorder.event, self._bus.publish),
         )
 
     def _said(self) -> NodeView:

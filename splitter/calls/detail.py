@@ -17,6 +17,7 @@ from splitter.calls.causes import outcome
 from splitter.calls.diagnosis import seen_by, why
 from splitter.calls.states import Side
 from splitter.calls.view import CallView, CarriedView, StayView
+from splitter.calls.wrap_up import WrapUpView
 
 ANSWERED = "answered"
 OUTCOMES = (ANSWERED, "cancelled", "busy", "no-answer", "refused", "failed")
@@ -112,6 +113,11 @@ class CallDetail:
     left_out: tuple[str, ...] = ()
     consents: tuple[str, ...] = ()
     rating: int = 0
+    disposition: str = ""
+    note: str = ""
+    noted_by: str = ""
+    noted_at: float | None = None
+    screenshots: tuple[int, ...] = ()
 
 
 def detail_of(view: CallView) -> CallDetail:
@@ -119,7 +125,7 @@ def detail_of(view: CallView) -> CallDetail:
     course, ended_at = view.course, view.ended_at
     voice_s = _between(view.answered_at, ended_at) or 0.0
     judged = why(view, view.carried, ()) if view.answered_at is not None and view.carried else None
-    seen = seen_by(view)
+    seen, noted = seen_by(view), view.wrap_up or WrapUpView("", "", "", 0.0)
     return CallDetail(
         call_id=view.call_id,
         node=view.node,
@@ -159,6 +165,11 @@ def detail_of(view: CallView) -> CallDetail:
         left_out=view.recording.left_out,
         consents=tuple(f"{one.party} {one.version}" for one in view.consents),
         rating=view.rating,
+        disposition=noted.disposition,
+        note=noted.note,
+        noted_by=noted.by,
+        noted_at=noted.at or None,
+        screenshots=noted.screenshots,
     )
 
 
@@ -214,8 +225,10 @@ _LEGS = ("caller_leg", "centre_leg")
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
-_LATER = ("recording", "test", "left_out", "consents", "rating")
-_LISTS = ("links", "left_out", "consents")
+_LATER = (
+    *("recording", "test", "left_out", "consents", "rating"),
+    *("disposition", "note", "noted_by", "noted_at", "screenshots"),
+)
 _PLAIN = tuple(one.name for one in fields(CallDetail) if one.name not in (*_LEGS, *_LATER))
 
 COLUMNS = (
@@ -246,8 +259,8 @@ def _cell(name: str, value: object) -> str:
     if name == "stays":
         stays: tuple[Stay, ...] = value  # type: ignore[assignment]
         return _harmless("; ".join(_in_words(stay) for stay in stays))
-    if name in _LISTS:
-        return _harmless("; ".join(value))  # type: ignore[arg-type]
+    if isinstance(value, tuple):
+        return _harmless("; ".join(map(str, value)))
     if name == "rating":
         return str(value or "")
     if name.endswith("_at") and isinstance(value, int | float):

@@ -18,6 +18,7 @@ from splitter.calls.states import (
     RecordingState,
     VideoState,
 )
+from splitter.calls.wrap_up import WrapUpView
 from splitter.sdp.video import Limits
 
 
@@ -287,7 +288,7 @@ class CallView:
     call is over. `course`: times that its record is made of. `consents`: of guests, to the
     text that their page has shown; `rating`: by the caller, 1 to 5, 0 for none; `photos`: that the caller
     has sent. `web`: while it lives, the caller has a page of the API instead of a phone. `test`: nobody has called, but
-    `splitter probe`.
+    `splitter probe`. `wrap_up`: what the agent has noted once it was over; None where nothing is.
     """
 
     call_id: str
@@ -328,6 +329,7 @@ class CallView:
     photos: int = 0
     web: bool = False
     test: bool = False
+    wrap_up: WrapUpView | None = None
 
     @property
     def number(self) -> str:

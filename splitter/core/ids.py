@@ -6,7 +6,7 @@ import os
 import random
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: nothing to misread over a telephone
-
+CALL_ID_LETTERS = 12
 
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # ten bits at a time
 _POOL_BYTES = 4096
@@ -52,7 +52,7 @@ class IdSource:
 
     def call(self) -> str:
         """The id of one call over all its legs: 60 bits, readable aloud."""
-        return self._word(12)
+        return self._word(CALL_ID_LETTERS)
 
     def tag(self) -> str:
         """A From or To tag; RFC 3261 §19.3 asks for 32 bits of randomness or more."""

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -43,6 +43,14 @@ class ShotFile:
         return f"{self.call_id}.{self.number}.{round(self.taken_at * 1000)}.{self.width}x{self.height}.png"
 
 
+def parse_name(name: str) -> ShotFile | None:
+    """What the name of a file says of it, without the picture; None for no screenshot."""
+    if (match := _NAME.fullmatch(name)) is None:
+        return None
+    call_id, number, at_ms, width, height = match.groups()
+    return ShotFile(call_id, int(number), b"", int(width), int(height), int(at_ms) / 1000)
+
+
 class ScreenshotFiles:
     """The folder of screenshots.
 
@@ -71,7 +79,7 @@ class ScreenshotFiles:
         if self._folder is None:
             return
         folder, self._names[shot.call_id, shot.number] = self._folder, shot.name
-        if (written := self._do(lambda: _write(folder / shot.name, shot.png))) is not None:
+        if (written := self._do(lambda: write_whole(folder / shot.name, shot.png))) is not None:
             await asyncio.wait({asyncio.wrap_future(written)}, timeout=PATIENCE_S)
 
     def end(self, call_id: str, numbers: range) -> None:
@@ -118,7 +126,7 @@ def _guarded(work: Callable[[], object]) -> None:
         log.error("a screenshot's file cannot be changed: it would be lost at a restart", reason=str(error))
 
 
-def _write(path: Path, png: bytes) -> None:
+def write_whole(path: Path, png: bytes) -> None:
     """Whole or not at all; for us alone."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_suffix(".new")
@@ -132,16 +140,14 @@ def _read(folder: Path, size_bytes: int) -> list[ShotFile]:
     try:
         files = sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
         for file in files:
-            match = _NAME.fullmatch(file.name)
+            shot = parse_name(file.name)
             changed_at, size = file.stat().st_mtime, file.stat().st_size
-            size_bytes -= size if match else 0
-            if match is None or size_bytes < 0:
-                if match is not None or file.suffix == ".new":
+            size_bytes -= size if shot else 0
+            if shot is None or size_bytes < 0:
+                if shot is not None or file.suffix == ".new":
                     file.unlink(missing_ok=True)
                 continue
-            call_id, number, at_ms, width, height = match.groups()
-            sizes = (int(width), int(height))
-            found.append(ShotFile(call_id, int(number), file.read_bytes(), *sizes, int(at_ms) / 1000, changed_at))
+            found.append(replace(shot, png=file.read_bytes(), changed_at=changed_at))
     except FileNotFoundError:
         pass
     except OSError as error:

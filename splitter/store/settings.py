@@ -19,6 +19,9 @@ class StoreSettings:
     """Older calls and traces are deleted, and past this size the oldest ones. On disk it may take a quarter more for a
     while."""
     max_size_mb: Annotated[int, Key(1, 10_000_000, taken=Uptake.LIVE)] = 2048
+    screenshots_mb: Annotated[int, Key(0, 10_000_000, taken=Uptake.RESTART)] = 500
+    """Screenshots that agents keep with a call take so much at most, in a folder beside the store; the oldest go first,
+    and all of them with their age. 0: none is kept longer than ten minutes."""
     digits: Annotated[bool, Key(taken=Uptake.LIVE)] = False
     """Show in traces the digits that people press (INFO): they may be PINs. For tests of a line alone; otherwise each
     is an "x"."""

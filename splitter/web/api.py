@@ -36,9 +36,8 @@ from splitter.web.openapi import document
 from splitter.web.pages import FOLDERS, Pages
 from splitter.web.parties import FRAGMENT_BODY, OFFER_BODY, PartyRoutes
 from splitter.web.path_checks import path_checks
-from splitter.web.pictures import IMAGES, PICTURE_BODY, PictureRoutes
 from splitter.web.placing import CALL_BODY, PlacingRoutes
-from splitter.web.ports import GatewayStatus, PictureView, Ports
+from splitter.web.ports import GatewayStatus, Ports
 from splitter.web.precedence import Precedence
 from splitter.web.probes import Probes
 from splitter.web.protection import protect
@@ -49,7 +48,7 @@ from splitter.web.revoke import REVOCATION_BODY, RevocationRoutes
 from splitter.web.routes import JSON, PICTURE_BYTES, SDP, GoodAnswer, Operation, Query
 from splitter.web.security import SecurityRoutes
 from splitter.web.sharing import PATH, SHARED_BODY, LinkSharing
-from splitter.web.snapshots import PNG, SnapshotRoutes
+from splitter.web.still_routes import stills
 from splitter.web.traces import NDJSON, TraceRoutes
 from splitter.web.watching import STREAMS_BODY, StreamRoutes
 from splitter.web.why import WhyRoutes
@@ -88,7 +87,12 @@ def build(ports: Ports, precedence: Precedence | None = None) -> web.Application
 
     async def pass_on(request: web.Request, route: Operation) -> web.StreamResponse | None:
         node = ports.elsewhere.owner_of(request, ports.calls)
-        if node is None and ports.elsewhere.own and route.path.startswith(_CALL) and route.method == "GET":
+        if (
+            node is None
+            and ports.elsewhere.own
+            and route.path.startswith(_CALL)
+            and (route.kept or route.method == "GET")
+        ):
             node = await kept.elsewhere(request)
         return await ports.elsewhere.forward(request, route, node) if node is not None else None
 
@@ -106,7 +110,7 @@ def build(ports: Ports, precedence: Precedence | None = None) -> web.Application
 def table(ports: Ports) -> tuple[Operation, ...]:
     """Every operation, with the scopes that it needs; one of them is enough, and `admin` is always."""
     finder = Finder(ports.calls, ports.archive, ports.clock)
-    routes = (*login_routes(ports), *_calls(ports, finder), *_video(ports, finder), *_stills(ports, finder))
+    routes = (*login_routes(ports), *_calls(ports, finder), *_video(ports, finder), *stills(ports, finder))
     routes = (*routes, *admissions(ports, finder), *_invitations(ports, finder), *phones(ports, finder))
     routes = (*routes, *recordings(ports, finder))
     return _document((*routes, *_gateway(ports), *_events(ports), *caller_routes(ports), *path_checks(ports)))
@@ -274,37 +278,6 @@ def _invitations(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
         ),
         Operation("POST", PATH, _ADMIN, sharing.learn, "Know a link of another node", (noted,), body=SHARED_BODY),
         Operation("GET", "/g/{code}", _EVERYBODY, guests.lead, hidden=True),
-    )
-
-
-def _stills(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
-    snapshots = SnapshotRoutes(ports.calls, finder, ports.album, Readings(ports.recordings, ports.clock))
-    pictures = PictureRoutes(ports.calls, finder, ports.pictures)
-    shots, one = f"{_CALL}/snapshots", "/v1/pictures/{picture}"
-    taken = GoodAnswer(201, "a PNG file", kind=PNG, headers=("Location", "Splitter-Taken-At"))
-    again = GoodAnswer(200, "the same again", kind=PNG, headers=("Splitter-Taken-At",))
-    listed, image = (
-        GoodAnswer(200, "pictures, the newest first", shapes.PictureList),
-        GoodAnswer(200, "it", kind=IMAGES[0]),
-    )
-    added, gone = (
-        GoodAnswer(201, "the picture", PictureView, headers=("Location",)),
-        GoodAnswer(204, "gone", kind=_NO_BODY),
-    )
-    of, call = Query("of", "the party whose picture it is; the caller"), Query("call", "for this call alone")
-    full = ((507, "no-room"),)
-    return (
-        Operation("POST", shots, _ACT, snapshots.take, "Take a still", (taken,), (of,), faults=((429, "too-many"),)),
-        Operation("GET", f"{shots}/{{number}}", _SEE, snapshots.get, "A still that was taken", (again,)),
-        Operation(
-            *("POST", "/v1/pictures", _PICTURES, pictures.add, "Put up a picture", (added,)),
-            query=(Query("name", "for people to choose by"), call),
-            body=PICTURE_BODY,
-            faults=full,
-        ),
-        Operation("GET", "/v1/pictures", _SEE_PICTURES, pictures.listed, "Pictures to show", (listed,), (call,)),
-        Operation("GET", one, _SEE_PICTURES, pictures.get, "One picture", (image,), (call,)),
-        Operation("DELETE", one, _PICTURES, pictures.delete, "Take down a picture", (gone,), (call,)),
     )
 
 

@@ -43,7 +43,7 @@ WORDS = {
     "bitrate_kbps": "kilobits per second at most",
     "bound_at": f"when an agent had it, {_TIME}; null if none had",
     "bound_by": 'who said which agent has it: "centre …", "cti", "client"',
-    "by": "who called it in",
+    "by": "who called it in, or noted it",
     "by_rule": "whether the configuration wants it",
     "call": "how the call stands",
     "call_id": "the gateway's id of the call",
@@ -75,6 +75,8 @@ WORDS = {
     "devices": "on how many devices the link works",
     "digest": "the hash of the link's code",
     "direction": "in or out",
+    "disposition": "what came of the call, one of the configuration; empty for none",
+    "dispositions": "what an agent chooses from when a call is over",
     "draining": "whether new calls are refused",
     "draining_since": f"since when, {_TIME}; null if they are taken",
     "dry_run": "whether nothing was taken, only told",
@@ -152,6 +154,9 @@ WORDS = {
     "next": "what to ask for with `before` to read on; null at the end",
     "node": "the gateway of a cluster; empty where there is one alone",
     "nodes": "the gateways of the cluster",
+    "note": "what the agent has noted",
+    "noted_at": "when the agent noted it, Unix seconds; null where nothing is noted",
+    "noted_by": "the login that noted it",
     "number": "a telephone number, or the number of a file or message",
     "of": "the parties that are to be in it",
     "offences": "how often it misbehaved",
@@ -197,6 +202,7 @@ WORDS = {
     "round_trip_ms": "there and back, milliseconds; null where it is not measured",
     "route": "the trunk that carries the call into the centre",
     "scopes": "what it may do",
+    "screenshots": "numbers of the screenshots that are kept with the call",
     "sdp": "an SDP offer",
     "seconds": "how long it is, seconds",
     "sender": "desk or guest",
@@ -255,6 +261,7 @@ WORDS = {
     "why": "the reason, in words",
     "width": "pixels",
     "words": "a sentence for people",
+    "wrap_up": "what the agent has noted once it was over; null where nothing is",
 }
 """What a field of this name means, where its type does not say more."""
 

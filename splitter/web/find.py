@@ -163,6 +163,13 @@ def decoded(data: bytes | msgspec.Raw) -> CallView | None:
         return None
 
 
+async def whole_view(archive: Archive, call_id: str) -> CallView | None:
+    """The view of this very call, as it was kept; None where there is none as it is today."""
+    await archive.flush()
+    views = [decoded(row) for row in await archive.find(call_id)]
+    return next((view for view in views if view is not None and view.call_id == call_id), None)
+
+
 def _names(view: CallView, bearer: Bearer) -> bool:
     """Who may not see the caller's number may not find the call by it."""
     return not view.facts.private or bearer.may(Scope.READ, Scope.CONTROL)

@@ -21,7 +21,7 @@ _CALL = "/v1/calls/{ref}"
 
 def chat_routes(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
     """The operations of what people tell each other beside voice and video."""
-    access, late = ports.access, ports.late_ratings
+    access, late = ports.access, ports.late_changes
     ratings = RatingRoutes(ports.calls, ports.archive, ports.inviting.links, access, late, ports.clock)
     chat = ChatRoutes(ports.calls, finder, ports.inviting.links, ports.door, ports.clock)
     photos, pictures = PhotoRoutes(ports.calls, finder, ports.photos, chat, access), f"{_CALL}/photos"

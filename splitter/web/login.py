@@ -113,7 +113,7 @@ class LoginRoutes:
         others = [node.api_url for node in elsewhere.nodes() if node.node != elsewhere.own and node.api_url]
         bearer = bearer_of(request)
         relays = relays_for(self._access.settings, bearer.name, bearer.expires_at, self._clock.wall())
-        return json_response(me_of(bearer, others, relays))
+        return json_response(me_of(bearer, others, relays, list(self._access.settings.dispositions)))
 
     def _failed(self, user: str, source: str, now: float) -> None:
         metrics.API_LOGINS.labels("wrong").inc()
@@ -122,7 +122,8 @@ class LoginRoutes:
             log.warning("login failed", source=source, user=user[:40], similar=held)
 
 
-def me_of(bearer: Bearer, gateways: list[str], relays: list[IceServer]) -> Me:
+def me_of(bearer: Bearer, gateways: list[str], relays: list[IceServer], dispositions: list[str]) -> Me:
     """The bearer who asks, as it is told."""
     scopes: list[str] = sorted(bearer.scopes)
-    return Me(bearer.name, bearer.extension, scopes, bearer.expires_at, bearer.call_id, gateways, relays)
+    who = (bearer.name, bearer.extension, scopes, bearer.expires_at, bearer.call_id)
+    return Me(*who, gateways, relays, [] if bearer.call_id else dispositions)

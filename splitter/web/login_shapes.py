@@ -82,6 +82,7 @@ class Me(Struct):
     """The bearer who asks. `expires_at` is null where the token never ends; `call_id` is a guest's only call.
 
     `gateways`: URLs of others of the cluster, which do as well as this one. `ice_servers`: for RTCPeerConnection.
+    `dispositions`: what an agent chooses from when a call is over.
     """
 
     name: str
@@ -91,3 +92,4 @@ class Me(Struct):
     call_id: str = ""
     gateways: list[str] = []
     ice_servers: list[IceServer] = []
+    dispositions: list[str] = []

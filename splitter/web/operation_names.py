@@ -41,6 +41,7 @@ NAMES = {
     "GET /v1/calls/{ref}/photos/{number}": "getPhoto",
     "POST /v1/calls/{ref}/snapshots": "takeSnapshot",
     "GET /v1/calls/{ref}/snapshots/{number}": "getSnapshot",
+    "PUT /v1/calls/{ref}/wrap-up": "noteWrapUp",
     "POST /v1/pictures": "addPicture",
     "GET /v1/pictures": "listPictures",
     "GET /v1/pictures/{picture}": "getPicture",

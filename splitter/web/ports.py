@@ -22,6 +22,7 @@ from splitter.core.clock import Clock, SystemClock
 from splitter.core.net import Address
 from splitter.media.ports.health import InstanceStatus
 from splitter.sms.settings import HttpSmsSettings
+from splitter.store.kept_screenshots import KeptScreenshots
 from splitter.store.photos import Photos
 from splitter.store.pictures import PictureLibrary
 from splitter.store.schema import EndedCalls, KeptView
@@ -33,7 +34,7 @@ from splitter.web.errors import ApiError, Handler
 from splitter.web.guesses import Guesses
 from splitter.web.guest_feed import GuestFeed
 from splitter.web.inviting import Inviting, unconnected
-from splitter.web.late_ratings import LateRatings
+from splitter.web.late_changes import LateChanges
 from splitter.web.revocations import Revocations
 from splitter.web.routes import Operation
 from splitter.web.security import NoSecurity, Security
@@ -257,7 +258,7 @@ class Ports:
         door: of web callers; None where there are none.
         paths: checks of browsers' ways; None where there are no media. caller_paths: those of web callers.
         photos: that callers have sent; None where none are kept.
-        late_ratings: how a rating becomes known after its call.
+        late_changes: how a call changes that is over.
         guests: pages of guests that are told what becomes of their calls.
         recordings: the recorder; None where there is none.
         lender: of places on trunks, to test callers.
@@ -275,6 +276,9 @@ class Ports:
     network: str = ""
     clock: Clock = field(default_factory=SystemClock)
     album: Album = field(default_factory=Album)
+    kept_screenshots: KeptScreenshots = field(
+        default_factory=lambda: KeptScreenshots(None, 0, lambda: 0.0, lambda: 0.0)
+    )
     pictures: PictureLibrary | None = None
     events: Handler | None = None
     inviting: Inviting = field(default_factory=unconnected)
@@ -286,7 +290,7 @@ class Ports:
     guests: GuestFeed = field(default_factory=GuestFeed)
     recordings: Recordings | None = None
     photos: Photos | None = None
-    late_ratings: LateRatings = field(default_factory=LateRatings)
+    late_changes: LateChanges = field(default_factory=LateChanges)
     lender: Lender | None = None
     elsewhere: Elsewhere = field(default_factory=Alone)
     revoked: Revocations = field(default_factory=lambda: Revocations(None, (), SystemClock()))

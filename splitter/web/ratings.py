@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import msgspec
 from aiohttp import web
 
 from splitter.calls.asks import Denial, Rate
-from splitter.calls.rows import row_of
 from splitter.calls.states import CallState
-from splitter.calls.view import CallView, Notice, rated_words
+from splitter.calls.view import rated_words
 from splitter.core.clock import Clock
 from splitter.core.limits import KeyedBuckets
 from splitter.telemetry import metrics
@@ -21,8 +19,9 @@ from splitter.web.access import Access
 from splitter.web.auth import bearer_of
 from splitter.web.bodies import read_json
 from splitter.web.errors import ApiError
+from splitter.web.find import whole_view
 from splitter.web.guest_shapes import RatingWish
-from splitter.web.late_ratings import LateRatings
+from splitter.web.late_changes import LateChanges
 from splitter.web.links import Links
 from splitter.web.ports import Archive, LiveCalls
 from splitter.web.routes import JSON, Body
@@ -36,7 +35,7 @@ class RatingRoutes:
     """The handler of the above."""
 
     def __init__(
-        self, calls: LiveCalls, archive: Archive, links: Links, access: Access, late: LateRatings, clock: Clock
+        self, calls: LiveCalls, archive: Archive, links: Links, access: Access, late: LateChanges, clock: Clock
     ) -> None:
         self._calls = calls
         self._archive = archive
@@ -71,24 +70,10 @@ class RatingRoutes:
         return web.Response(status=204)
 
     async def _rate_ended(self, call_id: str, stars: int) -> None:
-        await self._archive.flush()
-        view = _whole(await self._archive.find(call_id), call_id)
-        if view is None or view.state != CallState.ENDED:
-            raise ApiError(404, "no-such-call", f"there is no call {call_id[:80]}")
-        if view.rating or self._clock.wall() - (view.ended_at or 0.0) > RATED_LATE_S:
-            raise ApiError(409, "call-ended", "the call has ended, and can be rated no more")
-        self._late.save(row_of(replace(view, rating=stars)))
-        self._late.note(call_id, "", "note", rated_words(stars))
-        self._late.publish(Notice(call_id, "rated", rated_words(stars)))
-
-
-def _whole(rows: list[bytes], call_id: str) -> CallView | None:
-    """The view of this very call, as it was kept; None for one of another version."""
-    for row in rows:
-        try:
-            view = msgspec.json.decode(row, type=CallView)
-        except msgspec.ValidationError:
-            continue
-        if view.call_id == call_id:
-            return view
-    return None
+        async with self._late.turn:
+            view = await whole_view(self._archive, call_id)
+            if view is None or view.state != CallState.ENDED:
+                raise ApiError(404, "no-such-call", f"there is no call {call_id[:80]}")
+            if view.rating or self._clock.wall() - (view.ended_at or 0.0) > RATED_LATE_S:
+                raise ApiError(409, "call-ended", "the call has ended, and can be rated no more")
+            self._late.change(replace(view, rating=stars), "rated", rated_words(stars))

@@ -78,3 +78,4 @@ class Operation:
     hidden: bool = False
     from_protocol: bool = False
     cookie: str = ""
+    kept: bool = False

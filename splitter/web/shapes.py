@@ -432,3 +432,12 @@ class HandingOver(Struct):
     """Answer to a hand-over: what happens to the calls meanwhile."""
 
     handing_over: str
+
+
+class WrapUpWish(Struct, forbid_unknown_fields=True):
+    """A note on a call that is over: `disposition`: one of the configuration, empty for none;
+    `screenshots`: numbers of those that are to be kept with the call, in addition to those that are."""
+
+    note: Annotated[str, Meta(max_length=4000)] = ""
+    disposition: Annotated[str, Meta(max_length=40)] = ""
+    screenshots: Annotated[list[Annotated[int, Meta(ge=1, le=999_999)]], Meta(max_length=20)] = []

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from splitter.calls.asks import TakeSnapshot
 from splitter.media.ports.rooms import Snapshot
+from splitter.store.kept_screenshots import KeptScreenshots
 from splitter.web.album import Album
 from splitter.web.auth import bearer_of
 from splitter.web.errors import ApiError
@@ -20,10 +21,13 @@ PNG = "image/png"
 class SnapshotRoutes:
     """Handlers of /v1/calls/{ref}/snapshots."""
 
-    def __init__(self, calls: LiveCalls, finder: Finder, album: Album, readings: Readings) -> None:
+    def __init__(
+        self, calls: LiveCalls, finder: Finder, album: Album, kept: KeptScreenshots, readings: Readings
+    ) -> None:
         self._calls = calls
         self._find = finder
         self._album = album
+        self._kept = kept
         self._readings = readings
         self._turns = Turns(each=2, together=8)
 
@@ -41,11 +45,17 @@ class SnapshotRoutes:
 
     async def get(self, request: web.Request) -> web.Response:
         call_id, text = (await self._find.to_read(request)).call_id, request.match_info["number"]
-        snapshot = self._album.get(call_id, int(text[:9])) if text.isascii() and text.isdecimal() else None
+        number = int(text[:9]) if text.isascii() and text.isdecimal() else 0
+        snapshot = self._album.get(call_id, number) or await self._with_record(call_id, number)
         if snapshot is None:
             raise ApiError(404, "no-such-snapshot", f"call {call_id} has no snapshot {text[:20]}")
         await self._readings.note(request, "screenshot", call_id, number=text)
         return _shown(snapshot, 200, f"/v1/calls/{call_id}/snapshots/{text}")
+
+    async def _with_record(self, call_id: str, number: int) -> Snapshot | None:
+        """A screenshot that was kept with the record of the call."""
+        shot = await self._kept.get(call_id, number)
+        return Snapshot(shot.png, shot.width, shot.height, shot.taken_at) if shot is not None else None
 
 
 def _shown(snapshot: Snapshot, status: int, location: str) -> web.Response:

@@ -223,6 +223,40 @@ class TestScreenshot:
             assert luma.shape == (SHAPE.width, SHAPE.height)
 
 
+class TestWrapUp:
+    async def test_a_note_and_screenshots_stay_with_the_call(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            desk.gateway.configure(("guest_url =", 'dispositions = ["Solved", "Call back"]\nguest_url ='))
+            assert (await desk.gateway.post("/v1/reload"))["changes"]
+            console = await Console.open(desk)
+            page = console.page
+            handset, call_id = await desk.call()
+            await both_ways(desk, console, handset, 5)
+            for _ in range(2):
+                await console.still()
+            await handset.hang_up()
+            await page.fill("#wrap-note", "<b>Burst</b> main in the cellar")
+            await page.select_option("#wrap-choice", "Call back")
+            await page.locator("#wrap-stills input").nth(1).uncheck()
+            await console.looks("wrap-up")
+            await page.click("#language")  # what was written stays
+            await page.click("#language")
+            await expect(page.locator("#wrap-note")).to_have_value("<b>Burst</b> main in the cellar")
+            await page.click("#summary-done")
+            noted = page.locator("#recent-list .noted")
+            await expect(noted).to_have_text("Call back")
+            await expect(noted).to_have_attribute("title", "<b>Burst</b> main in the cellar")
+            _, found, _ = await desk.gateway.ask("GET", "/v1/records")
+            row = next(row for row in found["records"] if row["call_id"] == call_id)
+            told = (row["note"], row["disposition"], row["noted_by"], row["screenshots"])
+            assert told == ("<b>Burst</b> main in the cellar", "Call back", "2001", [1])
+            await desk.gateway.stop()
+            await desk.gateway.start()
+            _, found, _ = await desk.gateway.ask("GET", "/v1/records")
+            assert found["records"][0]["note"] == row["note"], "it outlives the process"
+            assert list(desk.gateway.directory.glob(f"kept-screenshots/{call_id}.1.*.png"))
+
+
 class TestAskingForVideo:
     async def test_accepted_and_dropped(self, make_desk: Callable[..., Desk]) -> None:
         async with make_desk() as desk:

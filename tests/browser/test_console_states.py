@@ -158,11 +158,14 @@ async def test_states_are_for_everybody(make_desk: Callable[..., Desk], locale: 
     async with make_desk(routes=_RECORDING.replace("{folder}", str(tmp_path / "recordings"))) as desk:
         axe = {DESK, UPRIGHT} if locale == "en-US" else {DESK}  # words alone are others in Chinese
         sights = Sights(desk, "console", locale, (DESK, UPRIGHT, ZOOM_200, LARGE), axe)
+        desk.gateway.configure(("guest_url =", 'dispositions = ["Solved", "Call back"]\nguest_url ='))
+        await desk.gateway.post("/v1/reload")
         console = await _signing_in(desk, sights, locale)
         page = console.page
         handset = await _in_video(desk, console, sights)
         await handset.hang_up()
         await expect(page.locator("#summary")).to_be_visible()
+        await page.fill("#wrap-note", "A burst main in the cellar; the fire brigade is on its way.")
         await sights.look(page, "ended")
         await page.click("#summary-done")
         await _by_voice(desk, console, sights)

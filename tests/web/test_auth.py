@@ -127,6 +127,7 @@ class TestTokens:
             "call_id": "",
             "gateways": [],
             "ice_servers": [],
+            "dispositions": [],
         }
         parts.clock.time += 60
         before = refused("expired")

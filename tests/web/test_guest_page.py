@@ -17,7 +17,7 @@ from splitter.calls.logins.access import ApiSettings, Scope
 from splitter.calls.view import CallView, Notice
 from splitter.core.net import Address
 from splitter.web.bearer import Bearer, mint
-from splitter.web.late_ratings import LateRatings
+from splitter.web.late_changes import LateChanges
 from splitter.web.pages import Pages
 from splitter.web.ratings import RATED_LATE_S
 from tests.web.kit import CALL, SECRET, Gateway, Web, access, ended, web
@@ -116,8 +116,8 @@ async def rating(tmp_path: Path) -> AsyncIterator[tuple[Gateway, Web, list[objec
     """A gateway, and what becomes known of late ratings."""
     known: list[object] = []
     note = lambda call_id, leg, kind, text: known.append((call_id, text))  # noqa: E731
-    late = LateRatings(known.append, note, known.append)
-    async with web(tmp_path, late_ratings=late) as (parts, outside):
+    late = LateChanges(known.append, note, known.append)
+    async with web(tmp_path, late_changes=late) as (parts, outside):
         yield parts, outside, known
 
 

@@ -40,6 +40,7 @@ class TestLogin:
             "call_id": "",
             "gateways": [],
             "ice_servers": [],
+            "dispositions": [],
         }
 
     async def test_lasts_as_long_as_the_operator_says(self, tmp_path: Path) -> None:

@@ -188,6 +188,7 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("GET", "/v1/calls?ended=1", "reader", {}),
     ("GET", "/v1/calls/4711", "desk", {}),
     ("GET", "/v1/calls/4711/why", "reader", {}),
+    ("PUT", "/v1/calls/old/wrap-up", "cti", {"json": {"note": "a leak"}}),
     ("GET", "/v1/calls/4711/quality", "desk", {}),
     ("DELETE", "/v1/calls/4711", "controller", {}),
     ("PUT", "/v1/calls/4711/desk", "controller", {"json": {"extension": "7"}}),

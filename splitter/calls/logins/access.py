@@ -13,6 +13,7 @@ from splitter.core.net import Address
 from splitter.core.values import parse_address, parse_host, parse_network, parse_origin, split_port
 from splitter.transport.settings import TlsSettings
 
+_LONGEST_DISPOSITION = 40
 SECRET_BYTES = 32
 """The least that tokens are signed with."""
 
@@ -159,6 +160,12 @@ def _parse_turn(text: str) -> str:
     return text
 
 
+def _parse_disposition(text: str) -> str:
+    if not text.strip() or len(text) > _LONGEST_DISPOSITION or not text.isprintable():
+        raise ValueProblem("is nothing to choose", f"write 1 to {_LONGEST_DISPOSITION} letters in one line")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
     """The API over the network; the control socket is always there.
@@ -210,6 +217,9 @@ class ApiSettings:
     secret_file: Annotated[str, Key(file=True, taken=Uptake.RESTART)] = ""
     """What logins are signed with: a file of 32 random bytes or more; another one ends all logins. Empty: "api-secret"
     beside the store, made at the first start."""
+    dispositions: Annotated[tuple[str, ...], Key(parse=_parse_disposition, unique=True, taken=Uptake.LIVE)] = ()
+    """What agents choose from when a call is over, such as ["solved", "call back"]; at most 40 letters each. Empty:
+    they write a note alone."""
     freebind: bool = False
 
     @property

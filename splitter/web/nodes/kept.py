@@ -8,13 +8,14 @@ from splitter.calls.logins.access import Scope
 from splitter.calls.view import CallView
 from splitter.cluster.nodes import NodeView
 from splitter.core.errors import SplitterError
+from splitter.core.ids import CALL_ID_LETTERS
 from splitter.web.auth import bearer_of
 from splitter.web.find import LEAST_PREFIX
 from splitter.web.ports import Archive, Elsewhere, LiveCalls
 
 
 class KeptElsewhere:
-    """The search for who has kept a call; only for those who may read all calls, so that nobody guesses by it."""
+    """The search for who has kept a call, by those who may read all calls, or by its whole id, which nobody guesses."""
 
     def __init__(self, calls: LiveCalls, archive: Archive, elsewhere: Elsewhere) -> None:
         self._calls = calls
@@ -28,7 +29,8 @@ class KeptElsewhere:
             ApiError: 404 where nobody knows the call, and a node does not answer that may know it.
         """
         reference = request.match_info["ref"]
-        if not bearer_of(request).may(Scope.READ, Scope.CONTROL) or len(reference) < LEAST_PREFIX:
+        wide = bearer_of(request).may(Scope.READ, Scope.CONTROL)
+        if len(reference) < (LEAST_PREFIX if wide else CALL_ID_LETTERS):
             return None
         if any(reference in (one.short_code, one.number) or one.call_id.startswith(reference) for one in self._live()):
             return None

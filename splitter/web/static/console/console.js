@@ -9,6 +9,7 @@
  *   dialogs.js   windows                               strip.js    everybody else in the video
  *   voices.js    phones that were invited              choice.js   what the caller is to see
  *   chat.js      what is written in the call           recording.js  whether it is recorded
+ *   wrapup.js    the note on a call that is over
  *   photos.js    that the caller has sent              check.js  camera and path, before a call
  */
 
@@ -30,6 +31,7 @@ import { enlargeNext, mainOf } from "./strip.js";
 import { situation } from "./status.js";
 import { currentLanguage, duration, fault, t, useLanguage } from "./texts.js";
 import { renderVoices } from "./voices.js";
+import { renderWrapUp, setUpWrapUp } from "./wrapup.js";
 
 const TOAST_MS = 6000;
 const LANGUAGE = "splitter.language";
@@ -80,6 +82,7 @@ function render() {
   if (!signedIn) return;
   if (entry) {
     renderNow(entry);
+    if (entry.over) renderWrapUp(splitter, entry);
     renderStage(splitter, entry);
     renderSide(splitter, entry, { remove: removeParty, show: showParty, open: dialogs.openStill, admit, deny, handOver, supervise });
     renderChoice(entry);
@@ -561,10 +564,7 @@ function begin() {
   });
   byId("banner-retry").addEventListener("click", () => splitter.retry());
   byId("now-action").addEventListener("click", () => attempt(async () => current()?.call.join()));
-  byId("summary-done").addEventListener("click", () => {
-    const entry = current();
-    if (entry) dismiss(entry);
-  });
+  setUpWrapUp(dismiss);
   byId("stage").addEventListener("dblclick", full);
   byId("take-form").addEventListener("submit", take);
   byId("take-ask").addEventListener("click", askIn);

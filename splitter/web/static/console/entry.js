@@ -8,7 +8,7 @@ import { fault, has, plainly, t } from "./texts.js";
 /** @typedef {import("../sdk/splitter.js").CallView} CallView */
 /** @typedef {import("../sdk/splitter.js").Notice} Notice */
 /** @typedef {{at: number, key: string, values: () => Record<string, string|number>, more: string, tone: string}} Remark */
-/** @typedef {{at: number, url: string, file: string, kind: "png"|"jpg"|"pdf"}} Still */
+/** @typedef {{at: number, url: string, file: string, kind: "png"|"jpg"|"pdf", number: number}} Still  `number`: of a screenshot of the gateway; 0 for others */
 
 const MOST_REMARKS = 200;
 const SUMMARY_S = 60;
@@ -66,6 +66,8 @@ export class Entry {
     this.hadVideo = false;
     this.media = call.media;
     this.main = "caller"; // who is seen large
+    /** What is being noted of it: `without` are numbers of screenshots that do not stay with it. */
+    this.draft = { note: "", disposition: "", without: /** @type {Set<number>} */ (new Set()) };
     this.remark(call.view.started_at, "log.call", () => ({ who: callerOf(this.call.view) }));
     if (call.view.answered_at) this.remark(call.view.answered_at, "log.connected");
     this.follow(null, now);
@@ -80,9 +82,9 @@ export class Entry {
     return this.endedAt > 0;
   }
 
-  /** Seconds until the summary goes by itself; Infinity where stills would go with it. @param {number} now */
+  /** Seconds until the summary goes by itself; Infinity where stills, or a note, would go with it. @param {number} now */
   left(now) {
-    return this.stills.length ? Infinity : Math.max(0, Math.ceil(this.endedAt + SUMMARY_S - now));
+    return this.stills.length || this.draft.note || this.draft.disposition ? Infinity : Math.max(0, Math.ceil(this.endedAt + SUMMARY_S - now));
   }
 
   /** @param {number} at @param {string} key @param {() => Record<string, string|number>} [values] @param {string} [tone] @param {string} [more] */
@@ -159,7 +161,8 @@ export class Entry {
     const time = `${two(day.getHours())}${two(day.getMinutes())}${two(day.getSeconds())}`;
     const number = (numberOf(this.call.view) || this.id).replace(/[^0-9A-Za-z]/g, "");
     const blob = kind === "pdf" ? still.blob.slice(0, still.blob.size, "application/octet-stream") : still.blob; // never opened here
-    const kept = { at: still.takenAt, url: URL.createObjectURL(blob), file: `${number}-${date}-${time}.${kind}`, kind };
+    const file = `${number}-${date}-${time}.${kind}`;
+    const kept = { at: still.takenAt, url: URL.createObjectURL(blob), file, kind, number: kind === "png" ? still.number : 0 };
     this.stills.push(kept);
     if (kind === "png") this.remark(still.takenAt, "log.still");
     return kept;

@@ -48,6 +48,7 @@ function item(view, now, dial) {
     {},
     make("time", { class: "muted", text: dayAndTime(view.started_at, now) }),
     make("span", { class: "grow", text: callerOf(view) }),
+    view.wrap_up ? make("span", { class: "noted", text: view.wrap_up.disposition || view.wrap_up.note, title: view.wrap_up.note }) : null,
     make("span", { class: "muted", text: t(hadVideo(view) ? "recent.video" : "recent.voice") }),
     make("span", { class: "lasted", text: lasted }),
     number ? make("button", again, icon("voice")) : null,

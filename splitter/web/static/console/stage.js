@@ -173,7 +173,7 @@ function renderSummary(splitter, entry) {
     [t("ended.stills"), String(entry.stills.length)],
   ];
   fill(byId("summary-facts"), facts, () => facts.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })]));
-  byId("summary-keep").hidden = entry.stills.length === 0;
+  byId("summary-keep").hidden = entry.stills.every((still) => still.number && !byId("wrap").hidden);
   const left = entry.left(splitter.now());
   say(byId("summary-back"), Number.isFinite(left) ? t("ended.back", { seconds: left }) : "");
 }

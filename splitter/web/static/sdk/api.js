@@ -104,6 +104,17 @@ export class Api extends EventTarget {
   }
 
   /**
+   * Note what came of a call that is over; the last word counts.
+   * @param {string} callId
+   * @param {{note?: string, disposition?: string, screenshots?: number[]}} words  `disposition`: one of
+   *   `me.dispositions`; `screenshots`: numbers of those that stay with the call's record
+   * @returns {Promise<import("./types.js").WrapUp>}
+   */
+  async wrapUp(callId, words) {
+    return (await this.request("PUT", `/v1/calls/${callId}/wrap-up`, { json: words })).json();
+  }
+
+  /**
    * Images that callers may be shown: those for all calls, and those of one.
    * @param {string} [callId]
    * @returns {Promise<Picture[]>}

@@ -205,7 +205,8 @@ export class CallHandle extends EventTarget {
     const query = of === "caller" ? "" : `?of=${encodeURIComponent(of)}`;
     const response = await this.splitter.request("POST", `${this.#path}/snapshots${query}`);
     const takenAt = Number(response.headers.get("Splitter-Taken-At")) || this.splitter.now();
-    return { blob: await response.blob(), takenAt, location: response.headers.get("Location") ?? "" };
+    const location = response.headers.get("Location") ?? "";
+    return { blob: await response.blob(), takenAt, location, number: Number(location.split("/").at(-1)) || 0 };
   }
 
   /**

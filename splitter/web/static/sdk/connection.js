@@ -162,8 +162,8 @@ export class Splitter extends Api {
       for (const call of [...this.calls.values()]) this.#forget(call, { gone: true });
       this.#events.forget();
       this.client = "";
-      this.me = me;
     }
+    this.me = me;
     if (this.client) return;
     this.client = this.#givenClient || (await this.#identify(me.name));
   }
@@ -180,7 +180,7 @@ export class Splitter extends Api {
   #onFrame(frame) {
     switch (frame.type) {
       case "hello":
-        this.me = frame.me ?? this.me;
+        this.me = { ...this.me, ...frame.me }; // which says less than /v1/me
         this.#replaying = frame.resumed;
         this.#snapshot = frame.resumed ? null : new Set();
         this.#onGateway({ state: "running" }); // if it is not, it says so next

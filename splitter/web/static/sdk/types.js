@@ -24,16 +24,18 @@
  *   video: VideoView, extension: string, bound_by: string, strangers: object[], asking: string[],
  *   admitted: string[], recording?: {state: "off"|"recording"|"paused"|"stopped", id: string, reason: string, by_rule: boolean, possible: boolean, elsewhere?: string, left_out?: string[], fork?: "by-rule"|"on"|"off"}, chosen?: string, mosaic?: {parties: string[], reason: string, of: string[]}|null, node?: string, phones?: PhoneView[], muted?: string[], messages?: number, web?: boolean,
  *   location?: {latitude: number, longitude: number, accuracy_m: number, at: number}|null,
- *   consents?: Array<{party: string, version: string, at: number}>, rating?: number, photos?: number}} CallView  Times are seconds since the Unix epoch. `asking`: desks that ask to be let in, `admitted`: those that may.
+ *   consents?: Array<{party: string, version: string, at: number}>, rating?: number, photos?: number, wrap_up?: WrapUp|null}} CallView  Times are seconds since the Unix epoch. `asking`: desks that ask to be let in, `admitted`: those that may.
  *   `mosaic`: null where nobody is to see one; `parties` is empty while the speaker is shown instead, and `reason` says why.
  */
+/** @typedef {{note: string, disposition: string, by: string, at: number, screenshots: number[]}} WrapUp  What was noted of a call that is over, `by` which login. */
 /** @typedef {{call_id: string, code: string, text: string, party: string, extension: string, invitation: string}} Notice
  *   `invitation`: the id of the link that it is about. */
 /** @typedef {{name: string, extension: string, scopes: string[], expires_at: number|null, gateways?: string[],
- *   ice_servers?: RTCIceServer[]}} Me
- *   `gateways`: URLs of others of a cluster, which do as well. `ice_servers`: relays, for networks without UDP. */
+ *   ice_servers?: RTCIceServer[], dispositions?: string[]}} Me
+ *   `gateways`: URLs of others of a cluster, which do as well. `ice_servers`: relays, for networks without UDP.
+ *   `dispositions`: what an agent chooses from when a call is over. */
 /** @typedef {{id: string, name: string, width: number, height: number, call_id: string}} Picture */
-/** @typedef {{blob: Blob, takenAt: number, location: string}} Snapshot  `takenAt`: seconds since the Unix epoch. */
+/** @typedef {{blob: Blob, takenAt: number, location: string, number: number}} Snapshot  `takenAt`: seconds since the Unix epoch; `number`: of those of its call. */
 /** @typedef {{id: string, link: string, expires_at: number, sent: boolean, reason: string, state: string, qr: string}} Invitation
  *   `qr`: the link as an SVG image. Notices "link-sent", "link-delivered" … tell what becomes of it. */
 /** @typedef {{id: string, expires_at: number, holds: boolean, state: string, reason: string, changed_at: number,
