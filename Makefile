@@ -111,7 +111,8 @@ deb:  ## build a Debian package for this machine's release, or RELEASE=trixie, n
 	@sh systemd/debian/build-deb$(if $(RELEASE),-for $(RELEASE)) dist
 
 integrator: peers deb  ## play the integrator: a fresh system, the package, Asterisk, a first call with picture; prints the time
-	@$(BIN)/python -m tests.interop.integrator "$$(ls -t dist/splitter-gateway_*.deb | head -1)"
+	@$(BIN)/python -m tests.interop.integrator "$$(ls -t dist/splitter-gateway_*.deb | head -1)" \
+	  $(if $(RELEASE),"$${XDG_CACHE_HOME:-$$HOME/.cache}/splitter/releases/$(RELEASE)")
 
 image:  ## build a container image with podman, buildah or docker: splitter:VERSION
 	@for tool in podman buildah docker; do if command -v $$tool >/dev/null; then break; fi; tool=; done

@@ -216,6 +216,8 @@ class DeskPhone:
 def main() -> None:
     """Play it and print the times."""
     package, fresh = Path(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2:] else root().with_name("release")
+    if not (fresh / "lib/systemd/systemd").exists():
+        sys.exit(f"{fresh} has no systemd; remove it, and let it be made anew")
     folder = Path(tempfile.mkdtemp(prefix="splitter-integrator-"))
     try:
         hour = play(package, fresh, folder)
