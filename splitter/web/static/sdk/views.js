@@ -21,9 +21,9 @@ export function holdOf(view) {
   return caller === "sendonly" || centre === "recvonly" ? "centre" : "";
 }
 
-/** The direction of a leg's line, as the gateway says it to that peer. @param {CallView} view @param {string} name @param {"audio"|"video"} side */
+/** The direction of a leg's line, as the gateway says it to that peer; the centre's is "centre-2" after a transfer. @param {CallView} view @param {string} name @param {"audio"|"video"} side */
 function directionOf(view, name, side) {
-  const leg = view.legs.find((one) => one.name === name && one.state === "confirmed");
+  const leg = view.legs.find((one) => one.state === "confirmed" && (one.name === name || one.name.startsWith(`${name}-`)));
   return / (sendrecv|sendonly|recvonly|inactive)\b/.exec(leg?.[side] ?? "")?.[1] ?? "";
 }
 
