@@ -18,7 +18,7 @@ from splitter.web.bodies import read_json
 from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder, Found, decoded, kept
 from splitter.web.ports import Archive, Elsewhere, LiveCalls, NodeAnswer
-from splitter.web.privacy import for_desk, seen
+from splitter.web.privacy import DeskSight, for_desk, seen
 from splitter.web.routes import JSON, JSON_BYTES, Body
 from splitter.web.shapes import CallId, DeskWish, VideoWish
 
@@ -95,20 +95,20 @@ class CallRoutes:
         if not extension:
             raise ApiError(422, "no-extension", 'say whose call it is: {"extension": "8001"}')
         if bearer.may(Scope.CONTROL):
-            return await self._bound(call, extension, "cti")
+            return await self._bound(call, extension, "cti", bearer)
         if extension != bearer.extension:
             raise ApiError(403, "wrong-scope", f"{bearer.name} takes calls for {bearer.extension} alone")
         if call.extension not in ("", extension):
             self._find.missed(bearer)
             raise ApiError(409, "bound-already", "the call is another desk's already: ask to be let in")
-        return await self._bound(call, extension, "client")
+        return await self._bound(call, extension, "client", bearer)
 
     async def unbind(self, request: web.Request) -> web.Response:
         bearer = bearer_of(request)
         call = await self._find.to_change(request)
         if not bearer.may(Scope.CONTROL) and call.extension != bearer.extension:
             raise ApiError(409, "not-bound", f"call {call.call_id} is not bound to {bearer.extension}")
-        return await self._bound(call, "", "cti" if bearer.may(Scope.CONTROL) else "client")
+        return await self._bound(call, "", "cti" if bearer.may(Scope.CONTROL) else "client", bearer)
 
     async def raise_video(self, request: web.Request) -> web.Response:
         wish = await read_json(request, VIDEO_BODY, VideoWish)
@@ -128,10 +128,10 @@ class CallRoutes:
         """The calls that live, at whichever node."""
         return [*self._calls.list(), *self._elsewhere.calls()]
 
-    async def _bound(self, call: CallView, extension: str, by: str) -> web.Response:
+    async def _bound(self, call: CallView, extension: str, by: str, bearer: Bearer) -> web.Response:
         await self._calls.ask(call.call_id, Bind(extension, by))
         now = self._calls.get(call.call_id) or call
-        return json_response(now if by == "cti" else for_desk(now))
+        return json_response(now if by == "cti" else for_desk(now, DeskSight.of(bearer)))
 
     async def _ended(self, request: web.Request, bearer: Bearer, number: str, extension: str) -> list[CallView]:
         """The calls that a desk may see, of the newest thousand."""

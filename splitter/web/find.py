@@ -24,7 +24,7 @@ from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.errors import ApiError
 from splitter.web.ports import Archive, LiveCalls
-from splitter.web.privacy import for_desk, seen
+from splitter.web.privacy import DeskSight, for_desk, seen
 
 LEAST_PREFIX = 3
 GUESSES, GUESS_FADE_S = 20, 10.0  # of one desk: references that name none of its calls
@@ -178,7 +178,7 @@ def _names(view: CallView, bearer: Bearer) -> bool:
 def _own(rows: list[bytes], bearer: Bearer) -> list[Found]:
     """A desk's own calls of before."""
     views = [view for row in rows if (view := decoded(row)) is not None and bearer.takes_part(view)]
-    return [Found(view.call_id, for_desk(view, bearer.may(Scope.SUPERVISE))) for view in views]
+    return [Found(view.call_id, for_desk(view, DeskSight.of(bearer))) for view in views]
 
 
 def _one(matches: list[Found], reference: str, bearer: Bearer) -> Found:

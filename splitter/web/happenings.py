@@ -14,7 +14,7 @@ from splitter.calls.desks import DeskView
 from splitter.calls.logins.access import Scope
 from splitter.calls.view import CallView, Notice
 from splitter.web.bearer import Bearer
-from splitter.web.privacy import for_desk, hears
+from splitter.web.privacy import DeskSight, for_desk, hears
 
 WIDE = ("", "")
 """The audience that hears everything."""
@@ -49,11 +49,11 @@ class CallChanged:
         if not bearer.takes_part(self.view) and (before is None or self.view.state != "ended"):
             # Its last sight of the call: what became of it since is somebody else's.
             return None if before is None else self._text("gone", for_desk(before), gone=True)
-        supervises = bearer.may(Scope.SUPERVISE)
-        shown = for_desk(self.view, supervises)
-        if before is not None and for_desk(before, supervises) == shown:
+        sight = DeskSight.of(bearer)
+        shown = for_desk(self.view, sight)
+        if before is not None and for_desk(before, sight) == shown:
             return None  # what changed is nothing that a desk sees
-        return self._text("supervisor" if supervises else "desk", shown)
+        return self._text(f"desk {sight}", shown)
 
     def _text(self, sight: str, view: CallView, **more: bool) -> str:
         text = self._texts.get(sight)

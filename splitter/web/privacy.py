@@ -7,6 +7,7 @@ Identity and place are the network's word, given within a trust domain that agen
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import Scope
@@ -18,20 +19,31 @@ def seen(view: CallView, bearer: Bearer) -> CallView | None:
     """The call as this one may see it; None for not at all."""
     if bearer.may(Scope.READ, Scope.CONTROL):
         return view
-    return for_desk(view, bearer.may(Scope.SUPERVISE)) if bearer.takes_part(view) else None
+    return for_desk(view, DeskSight.of(bearer)) if bearer.takes_part(view) else None
 
 
-def for_desk(view: CallView, supervises: bool = False) -> CallView:
-    """The call without what the network told in confidence: a hidden number, cell and charging, addresses of peers.
+class DeskSight(NamedTuple):
+    """Rights of a desk beyond its own: `supervises`: it is shown hidden supervisors; `identity`: the number, cell and
+    place that the network told in confidence."""
 
-    Args:
-        supervises: it is shown hidden supervisors as well.
-    """
-    view = view if supervises else _without_hidden(view)
+    supervises: bool = False
+    identity: bool = False
+
+    @classmethod
+    def of(cls, bearer: Bearer) -> DeskSight:
+        return cls(bearer.may(Scope.SUPERVISE), bearer.may(Scope.IDENTITY))
+
+
+PLAIN_DESK = DeskSight()
+
+
+def for_desk(view: CallView, sight: DeskSight = PLAIN_DESK) -> CallView:
+    """The call without what the network told in confidence: a hidden number, cell and charging, addresses of peers."""
+    view = view if sight.supervises else _without_hidden(view)
     return replace(
         view,
-        caller="" if view.facts.private else view.caller,
-        facts=_facts(view.facts),
+        caller="" if view.facts.private and not sight.identity else view.caller,
+        facts=replace(view.facts, charging_id="") if sight.identity else _facts(view.facts),
         legs=tuple(_leg(leg) for leg in view.legs),
         strangers=tuple(replace(stranger, source="", named="") for stranger in view.strangers),
     )

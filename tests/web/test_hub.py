@@ -153,6 +153,20 @@ class TestWhoHears:
         assert whole["call"]["caller"] == CALL.caller and "cell" in whole["call"]["facts"]["access_network"]
         assert not any(leg["peer"] for leg in shown["call"]["legs"])
 
+    def test_an_emergency_desk_is_told_number_and_cell(self) -> None:
+        stand, desk = Stand(), Bearer("fire", frozenset({Scope.DESK, Scope.IDENTITY}), "8001")
+        agent, fire = stand.hub.attach(WANG), stand.hub.attach(desk)
+        facts = CallerFacts(private=True, access_network="3GPP-NR;cell=1", charging_id="icid", location_uri="https://l")
+        stand.call(extension="8001", facts=facts)
+        [hidden], [shown] = news(agent), news(fire)
+        assert hidden["call"]["caller"] == "", "what one is told is not what another one is"
+        assert shown["call"]["caller"] == CALL.caller and shown["call"]["facts"]["private"]
+        assert "cell" in shown["call"]["facts"]["access_network"] and shown["call"]["facts"]["location_uri"]
+        assert shown["call"]["facts"]["charging_id"] == "" and not any(leg["peer"] for leg in shown["call"]["legs"])
+        stand.call(extension="8002", facts=facts)
+        [gone] = news(fire)
+        assert gone["gone"] and gone["call"]["caller"] == "", "nor anything of a call that is another desk's"
+
     def test_a_change_that_no_desk_sees_is_not_told_to_it(self) -> None:
         stand = Stand()
         wang = stand.hub.attach(WANG)

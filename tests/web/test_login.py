@@ -186,6 +186,7 @@ async def test_many_guesses_at_once_are_no_more_than_one_after_another(parts: Ga
             "8001",
             [
                 "calls:control",
+                "calls:identity",
                 "calls:join",
                 "calls:read",
                 "calls:supervise",

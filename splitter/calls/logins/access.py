@@ -25,6 +25,7 @@ class Scope(StrEnum):
     CONTROL = "calls:control"  # hang up, remove, bind and switch in every call
     JOIN = "calls:join"  # enter every call's picture, whosever it is
     SUPERVISE = "calls:supervise"  # look on in every call unseen, listen, whisper to its agent, take it over
+    IDENTITY = "calls:identity"  # a desk sees of its calls what the network tells in confidence: number, cell, place
     DESK = "desk"  # be a desk: its extension's calls alone
     PICTURES = "pictures"  # put up and take down stills for every call
     RECORDINGS = "recordings:read"  # find and open recordings; each opening is noted
@@ -39,7 +40,7 @@ ENTERS = frozenset({Scope.JOIN, Scope.CONTROL, Scope.ADMIN})
 """With one of these a desk enters other desks' calls without being let in; who may bind a call may take it anyway."""
 
 OF_ACCOUNTS = (
-    *(Scope.READ, Scope.JOIN, Scope.SUPERVISE, Scope.CONTROL, Scope.PICTURES),
+    *(Scope.READ, Scope.JOIN, Scope.SUPERVISE, Scope.IDENTITY, Scope.CONTROL, Scope.PICTURES),
     *(Scope.RECORDINGS, Scope.OWN_RECORDINGS),
 )
 """What an account may be given beside its own desk: for supervisors."""
@@ -133,6 +134,7 @@ class Token:
     """What it may do: "calls:read", see all calls; "calls:control", hang up, remove and bind too, and admit desks
     into calls; "desk", be a desk; "calls:join", enter calls of other desks without their consent, as a desk;
     "calls:supervise", look on in any call unseen, listen to it by one's own phone, whisper to its agent, take it over;
+    "calls:identity", as a desk, see of its calls hidden numbers, cells and places;
     "pictures", put up stills; "recordings:read", find and open recordings; "recordings:own", those of calls that its
     own extension had; "web", make tokens for customers who call from a browser; "admin", everything, making tokens for
     others included."""

@@ -33,7 +33,7 @@ function renderFacts(entry) {
   const { facts } = view;
   const hidden = !numberOf(view) && facts.private;
   const found = [
-    [t("fact.number"), hidden ? t("fact.hidden") : callerOf(view)],
+    [t("fact.number"), hidden ? t("fact.hidden") : facts.private ? `${callerOf(view)} · ${t("fact.hidden")}` : callerOf(view)],
     view.direction === "out" ? [t("fact.shown"), view.caller] : [t("fact.called"), view.called],
     [t("fact.place"), placeOf(facts)],
     [t("fact.consent"), [...new Set((view.consents ?? []).map((one) => `${one.version} · ${timeOfDay(one.at)}`))].join(", ")],
