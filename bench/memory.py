@@ -5,10 +5,10 @@ SIPp calls with the ViLTE offer of a handset and holds; the figure is the growth
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from bench.report import Report, judge
 from bench.usage import resident_kb
@@ -31,7 +31,7 @@ def play(desk: Desk, gateway: Gateway, calls: int, held_ms: int) -> tuple[int, i
     """Let so many calls live at a time; the memory then."""
     scene = Scene(desk, Path(tempfile.mkdtemp(prefix="bench-")))
     try:
-        load = {"calls": calls, "trace": False, "limit_s": 240, "held_ms": held_ms}
+        load: dict[str, Any] = {"calls": calls, "trace": False, "limit_s": 240, "held_ms": held_ms}
         codec = {"codec": "107", "codec_name": "AMR-WB/16000", "codec_fmtp": "mode-change-capability=2;max-red=0"}
         centre = scene.centre("load-centre", answer="centre-amr", **codec, **load)
         caller = scene.caller(
@@ -77,4 +77,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -119,12 +119,12 @@ def cost() -> dict[str, float]:
         caller, _ = connected(world)
         world.run(1)
         call = world.call_of(caller)
-        record, doubt = call.record() or b"", call.doubt()
+        record, doubt = call.record()[0] or b"", call.doubt(())
         ahead = WriteAheadLog(Path(folder))
         ahead.begin(ShelfContent())
         found = {
             "record_us": _us(call.record),
-            "doubt_us": _us(call.doubt),
+            "doubt_us": _us(lambda: call.doubt(())),
             "ahead_us": _us(lambda: ahead.append(Mark(0, 1), "a", RecordChange(record))),
             "record_bytes": float(len(record)),
             "doubt_bytes": float(len(doubt)),
