@@ -19,7 +19,7 @@ from splitter.lab.tone import Tone
 from splitter.sip.message import Request
 
 AGENT_HZ, CALLER_HZ = 660.0, 1000.0
-_AT_A_TIME = 4
+_CALLS = 4
 
 
 class Centre:
@@ -28,6 +28,7 @@ class Centre:
     Attributes:
         extension: of the agent who gets the next call; the centre says so in its answer (RFC 3325).
         ring_s: how long the agent lets it ring.
+        most: calls in all; to be changed before it starts.
         calls: that came, oldest first; `invites` are their INVITEs.
         voices: what was heard in each.
     """
@@ -35,6 +36,7 @@ class Centre:
     def __init__(self, host: str, extension: str = "2001", port: int = 0) -> None:
         self.extension = extension
         self.ring_s = 0.2
+        self.most = _CALLS
         self.calls: list[AgentCall] = []
         self.invites: list[Request] = []
         self.voices: list[AudioStream] = []
@@ -53,7 +55,7 @@ class Centre:
         await self._agent.start()
         self._ready = [
             await AudioStream.open(self._host, Tone(AGENT_HZ), (CALLER_HZ,), SystemClock(), self._ids)
-            for _ in range(_AT_A_TIME)
+            for _ in range(self.most)
         ]
         self._agent.new_party = self._party
         self._agent.on_call = self._take
