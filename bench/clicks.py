@@ -157,15 +157,15 @@ async def measure() -> Taps:
             eye = await desk.eye(agent, "#caller")
             page = await web_caller.open_page(await desk.context(browser=browsers[1]), desk.gateway.api, CALLED)
             await repeat(lambda: web_call(desk, eye, page, taps), taps, ROUNDS)
-            await page.close()
-            _, call_id = await desk.call(video=False)
-            await agent.wait_for_function(
-                "(id) => window.call?.id === id && call.media.state === 'connected'", arg=call_id
-            )
-            theirs = await (await desk.context(browser=browsers[1])).new_page()
-            await theirs.set_viewport_size({"width": 390, "height": 760})
+        async with Desk(browsers[0], "clicks") as desk:
+            agent = await sdk.open_desk(await desk.context(), desk.gateway)
+            eye = await desk.eye(agent, "#caller")
+            await desk.call(video=False)
+            await agent.wait_for_function("window.call && call.media.state === 'connected'")
+            page = await (await desk.context(browser=browsers[1])).new_page()
+            await page.set_viewport_size({"width": 390, "height": 760})
             link = (await agent.evaluate("call.invite()"))["link"]  # a call has few; one device may come back by one
-            await repeat(lambda: guest(link, eye, theirs, taps), taps, GUESTS)
+            await repeat(lambda: guest(link, eye, page, taps), taps, GUESTS)
         for browser in browsers:
             await browser.close()
     return taps
