@@ -52,6 +52,7 @@ NOT_RUN = {
     r"(?:podman|kubectl) .*": "no container can be started here; tests/cli/test_container.py reads the image and the pod",
     r"curl http://.*": "test_live.py asks the same addresses",
     r"curl -X (?:PUT|POST) https://.*": "the API's own tests ask it; $CALL and $TOKEN are the reader's",
+    r".*python sipconf/crm/crm\.py": "tests/browser/test_crm.py runs it, with a page in Chromium",
     r"sqlite3 .*": "SQLite's own program, on a host of its own",
     r"sysctl -w .*": "it would change the machine that tests",
     r"certbot .*": "it asks a public authority",

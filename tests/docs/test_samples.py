@@ -35,7 +35,7 @@ _UNITS = {"splitter", "splitter.service", "splitter-media@1.service", "valkey-se
 OTHERS = {"apt", "asterisk", "certbot", "curl", "cp", "fs_cli", "git", "install", "journalctl", "openssl", "pip", "promtool"} | {
     "python3", "rm", "scp", "sqlite3", "ss", "sudo", "sysctl", "tar", "tcpdump", "cd", "export", "sipsak", "systemd-analyze",
     "tee", "chown", "chmod", "fwconsole", "nft", "dpkg", "ip", "mkdir", "cat", "sngrep", "chronyc", "docker", "podman",
-    "kubectl", "systemd-sysusers", "systemd-tmpfiles",
+    "kubectl", "python", "systemd-sysusers", "systemd-tmpfiles",
 }  # fmt: skip
 
 

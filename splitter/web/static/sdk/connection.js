@@ -19,6 +19,7 @@ import { Desk } from "./sources.js";
  *
  * Events (CustomEvent, see `detail`):
  *   "connection"  {Connection}
+ *   "added"       {call: CallHandle}   a call is there that was not: once for each;
  *   "call"        {call: CallHandle, before: CallView|null, gone: boolean, lost: boolean}   something of a call changed;
  *                 gone: it is this desk's no more; lost: the gateway that comes back does not know it
  *   "notice"      {notice: Notice, call: CallHandle|undefined, at: number}  people should be told this now
@@ -243,6 +244,7 @@ export class Splitter extends Api {
     const call = known ?? new CallHandle(this, view);
     this.calls.set(view.call_id, call);
     call._update(view, epoch);
+    if (!known) this.#emit("added", { call });
     this.#emit("call", { call, before, gone: false, lost: false });
     return call;
   }
