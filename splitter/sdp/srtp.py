@@ -41,6 +41,7 @@ PLAIN_OF = {"RTP/SAVP": "RTP/AVP", "RTP/SAVPF": "RTP/AVPF"}
 SECURE_OF = {plain: secure for secure, plain in PLAIN_OF.items()}
 
 _INLINE = "inline:"
+_NO_MATTER = ("WSH=", "-")  # a hint to the receiver (§6.3.6); extensions that may be passed over (§6.3.7)
 _MOST_LINES = 16  # of one m-line; more of them are not looked at
 
 
@@ -93,7 +94,7 @@ def _read(value: str) -> Crypto:
     if len(words) < 3 or not (words[0].isascii() and words[0].isdigit() and len(words[0]) <= 9):
         raise PeerError("a=crypto needs a tag, a suite and a key (RFC 4568 §9.1)", 488)
     tag, name, parameter = words[:3]
-    if any(not word.upper().startswith("WSH=") for word in words[3:]):  # all others are binding (§6.3)
+    if any(not word.upper().startswith(_NO_MATTER) for word in words[3:]):  # all others are binding (§6.3)
         raise PeerError("a=crypto has a session parameter that is not supported", 488)
     try:
         suite = Suite(name.upper())

@@ -67,14 +67,14 @@ def read_call(offer: Session, codecs: Iterable[str]) -> BrowserOffer:
     Args:
         codecs: names out of VOICES, the preferred one first.
     Raises:
-        PeerError: status 488 and the reason in plain words: no voice over WebRTC, no codec of ours, no bundle.
+        PeerError: status 488 and the reason in plain words: no voice over WebRTC, no codec of ours.
     """
     whole = resolved(offer)
     if len(whole.media) > _MOST_LINES:
         raise PeerError(f"the offer has {len(whole.media)} m-lines; {_MOST_LINES} at most", 488)
     whole = replace(whole, media=tuple(_bounded(media) for media in whole.media))
-    audio = next((i for i, line in enumerate(whole.media) if line.kind == "audio" and is_secure(whole, line)), None)
-    if audio is None or not whole.media[audio].port:
+    audio = next((i for i, line in enumerate(whole.media) if _is_voice(whole, line)), None)
+    if audio is None:
         raise PeerError("the offer has no WebRTC audio (m=audio over UDP/TLS/RTP/SAVPF)", 488)
     voices = voices_of(whole.media[audio], codecs)
     if not voices:
@@ -85,7 +85,8 @@ def read_call(offer: Session, codecs: Iterable[str]) -> BrowserOffer:
     except PeerError as error:
         return BrowserOffer(whole, audio, voices, fault=error.reason, red=red)
     if video not in sharing(whole, audio):
-        raise PeerError("audio and video must share one transport (a=group:BUNDLE)", 488)
+        fault = "video does not share the transport of the voice (a=group:BUNDLE)"
+        return BrowserOffer(whole, audio, voices, fault=fault, red=red)
     whole = _of_one_setup(whole, audio, video)
     # Without these extensions a browser sends its pictures upright, and one transport is told by payload types.
     plain = replace(picture, orientation_id=None, mid_id=None, mid="")
@@ -123,13 +124,22 @@ def answer_browser(
         picture = answer_line(offer, call.video, call.picture, local, secure, direction, kbps)
         lines[call.video] = picture.without(("candidate", "end-of-candidates"))
         used.append(call.video)
-    bundled = [index for index in sharing(offer, call.audio) if index in used] or used
-    return replace(bundle(lines, bundled, local, secure, origin), times=times_of(offer))
+    return bundled_answer(call, lines, used, local, secure, origin)
 
 
-def times_of(offer: Session) -> tuple[str, ...]:
-    """The t= lines of an answer: those of the offer (RFC 3264 §6)."""
-    return tuple(time for time in offer.times if time.startswith("t=")) or ("t=0 0",)
+def bundled_answer(
+    call: BrowserOffer, lines: list[Media], used: list[int], local: LocalPort, secure: SecureLocal, origin: Origin
+) -> Session:
+    """The answer with these lines.
+
+    Args:
+        used: the indices of those that are not refused.
+    """
+    bundled = [index for index in sharing(call.offer, call.audio) if index in used]
+    answer = bundle(lines, bundled or used, local, secure, origin)
+    times = tuple(time for time in call.offer.times if time.startswith("t=")) or ("t=0 0",)  # RFC 3264 §6
+    # RFC 8843 §7.3: no group that was not offered; browsers refuse the whole answer for it.
+    return replace(answer, times=times, attributes=answer.attributes if bundled else ())
 
 
 def bundle(lines: list[Media], used: list[int], local: LocalPort, secure: SecureLocal, origin: Origin) -> Session:
@@ -245,6 +255,11 @@ def transcoded(call: BrowserOffer, ours: Session) -> Transcoding | None:
 
 
 # ---- inside ------------------------------------------------------------------------------------------------------
+
+
+def _is_voice(offer: Session, line: Media) -> bool:
+    """A line that can be the call's: a browser that has refused one before may have another further below."""
+    return line.kind == "audio" and line.port > 0 and is_secure(offer, line)
 
 
 def _of_one_setup(offer: Session, audio: int, video: int) -> Session:

@@ -20,12 +20,12 @@ from splitter.sdp.webcaller import (
     BrowserOffer,
     audio_answer,
     bundle,
+    bundled_answer,
     plain_answer,
     plain_picture,
     plain_voice,
-    times_of,
 )
-from splitter.sdp.webrtc import SecureLocal, answer_line, refused, sharing
+from splitter.sdp.webrtc import SecureLocal, answer_line, refused
 
 _PROTO = "UDP/TLS/RTP/SAVPF"
 _DYNAMIC = range(96, 128)
@@ -60,10 +60,7 @@ def secure_answer(call: BrowserOffer, ours: Session, local: LocalPort, secure: S
         line = answer_line(offer, call.video, call.picture, local, secure, direction, kbps)
         lines[call.video] = line.without(("candidate", "end-of-candidates"))
         used.append(call.video)
-    bundled = [index for index in sharing(offer, call.audio) if index in used]
-    answer = bundle(lines, bundled or used, local, secure, ours.origin)
-    answer = replace(answer, name=ours.name, times=times_of(offer))
-    return answer if bundled else replace(answer, attributes=())  # RFC 8843 §7.3: no group that was not offered
+    return replace(bundled_answer(call, lines, used, local, secure, ours.origin), name=ours.name)
 
 
 def secure_offer(call: BrowserOffer, ours: Session, local: LocalPort, secure: SecureLocal, kbps: int) -> Session:

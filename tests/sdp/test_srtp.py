@@ -20,6 +20,7 @@ class TestReading:
             (f"1 {SUITE} inline:{TEXT}", 1),
             (f"42 {SUITE.lower()} inline:{TEXT}|2^31", 42),
             (f"7 {SUITE} inline:{TEXT}|1000000 WSH=64", 7),
+            (f"0 {SUITE} inline:{TEXT} -KEPT=1 -x", 0),  # RFC 4568 §6.3.7: whoever does not know it passes it over
         ],
     )
     def test_takes_what_can_be_done_as_it_says(self, value: str, tag: int) -> None:
@@ -38,6 +39,7 @@ class TestReading:
             f"1 {SUITE} inline:{TEXT}|2^31|1:4",  # an MKI in each packet
             f"1 {SUITE} inline:{TEXT};inline:{TEXT}",
             f"1 {SUITE} inline:{TEXT} UNENCRYPTED_SRTP",
+            f"1 {SUITE} inline:{TEXT}|2^48 UNENCRYPTED_SRTCP",
             f"1 {SUITE} inline:{TEXT} KDR=10",
             f"1 AEAD_AES_256_GCM inline:{TEXT}",
         ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from splitter.core.errors import PeerError
@@ -71,6 +73,27 @@ class TestTheCentreIsOffered:
     def test_each_payload_type_once(self) -> None:
         call = read_call(offer({8: "PCMA/8000", "08": "PCMU/8000", "008": "telephone-event/8000"}), ("PCMA", "PCMU"))
         assert [codec.payload_type for codec in call.voices] == [8]
+
+
+class TestLines:
+    @pytest.mark.parametrize("group", ["", "a=group:BUNDLE 0\r\n"])
+    def test_a_picture_with_a_transport_of_its_own_costs_the_picture_alone(self, group: str) -> None:
+        """Proxies strip a=group and leave a=mid; some clients know no bundles."""
+        text = write(offer({8: "PCMA/8000"}, video=96)).decode().replace("a=group:BUNDLE 0 1\r\n", group)
+        call = read_call(parse(text), ("PCMA",))
+        assert call.video is None and "does not share" in call.fault
+        secure = SecureLocal("u", "p" * 22, "sha-256 AB", ())
+        answer = answer_browser(call, ENDS, secure, OURS, 500)
+        assert [media.port for media in answer.media] == [ENDS.rtp_port, 0]
+        # RFC 8843 §7.3: a browser refuses an answer with a group that it has not offered.
+        assert answer.get("group") == ("BUNDLE 0" if group else None)
+
+    def test_the_voice_may_stand_below_one_that_is_off(self) -> None:
+        live = offer({8: "PCMA/8000"})
+        off = live.media[0].with_(port=0).without(("mid", "fingerprint"))
+        assert read_call(replace(live, media=(off, *live.media)), ("PCMA",)).audio == 1
+        with pytest.raises(PeerError, match="no WebRTC audio"):
+            read_call(replace(live, media=(off,)), ("PCMA",))
 
 
 class TestPayloadTypes:

@@ -56,7 +56,7 @@ class LegSecurity:
         _renew(keys)
         faults: list[str] = []
         lines = [
-            media if is_secure(session, media) else self._offered(keys.line(i, media.kind), media, faults)
+            media if self._over_dtls(session, media) else self._offered(keys.line(i, media.kind), media, faults)
             for i, media in enumerate(session.media)
         ]
         self._prove(session, lines, faults)
@@ -69,11 +69,22 @@ class LegSecurity:
             return session
         faults: list[str] = []
         lines = [
-            media if is_secure(session, media) else self._answered(keys.line(i, media.kind), media, faults)
+            media if self._over_dtls(session, media) else self._answered(keys.line(i, media.kind), media, faults)
             for i, media in enumerate(session.media)
         ]
         self._prove(session, lines, faults)
         return replace(session, media=tuple(lines))
+
+    def _over_dtls(self, session: Session, media: Media) -> bool:
+        """Whether a line brings keys of its own: it runs over DTLS.
+
+        Where the peer leaves that open (rtpengine does unless it is told otherwise), what stands in SDP is taken: the
+        voice of such a leg can have no other keys.
+        """
+        if not is_secure(session, media):
+            return False
+        open_to_both = "TLS/" not in media.proto.upper() and self._may_tell_keys
+        return not (open_to_both and read_cryptos(media.get_all("crypto")))
 
     def _prove(self, session: Session, lines: list[Media], faults: list[str]) -> None:
         voices = [line for line in lines if line.kind == "audio" and line.port and line.proto not in PLAIN_OF]
@@ -102,7 +113,9 @@ class LegSecurity:
         if media.kind not in _KINDS or not media.port:
             return _plain(media)
         told = dict(enumerate(self._trunk.srtp_suites, 1))
-        cryptos = [one for one in read_cryptos(media.get_all("crypto")) if told.get(one.tag) is one.suite]
+        # §5.1.3 wants the tag back, but some count anew in their answers; each suite has one key of ours all the same.
+        known = [one for one in read_cryptos(media.get_all("crypto")) if one.suite in told.values()]
+        cryptos = [one for one in known if told.get(one.tag) is one.suite] or known
         line.asked, line.secure = media.proto, media.proto.upper() in PLAIN_OF
         if cryptos and cryptos[0].suite in line.ours:
             return self._keyed(line, media, cryptos[0], renews=False)

@@ -136,6 +136,15 @@ class TestACall:
         centre.bye()
         over(world, caller)
 
+    def test_with_a_picture_outside_its_bundle_is_a_voice_call(self, world: World) -> None:
+        loose = offer()
+        loose = replace(loose, attributes=tuple(item for item in loose.attributes if item.name != "group"))
+        caller, centre = connected(world, loose)
+        assert caller.terminal.theirs is not None and not line(caller.terminal.theirs, "video").port
+        assert setting(world, caller).picture is None and caller.terminal.theirs.get("group") is None
+        centre.bye()
+        over(world, caller)
+
     def test_its_own_word_of_who_it_is_does_not_count(self, world: World) -> None:
         world.browsers.settings = replace(world.browsers.settings, anonymous=True)
         caller, centre = arrived(world, headers=HEADERS, sender='"The Boss" <sip:8001@bank.example>')

@@ -176,9 +176,25 @@ class TestAnOfferOfOurs:
         assert voice.keys is not None and voice.keys.suite is Suite.AES_CM_128_HMAC_SHA1_32
         assert (voice.keys.theirs, voice.keys.ours) == (OTHER, b64decode(told[3].partition("inline:")[2]))
 
-    @pytest.mark.parametrize("answer", [crypto(9), crypto(2), ""])
-    def test_whose_answer_has_no_key_of_ours_is_none(self, answer: str) -> None:
+    @pytest.mark.parametrize("tag", [2, 7])
+    def test_may_be_answered_under_a_tag_of_the_peers_own(self, tag: int) -> None:
+        """Some session border controllers number the lines of their answers anew."""
         leg = Leg()
+        told = leg.offer(audio("RTP/AVP")).media[0].get_all("crypto")
+        [voice] = leg.answered(audio("RTP/SAVP", crypto(tag, OTHER))).media
+        assert voice.keys is not None and voice.keys.suite is Suite.AES_CM_128_HMAC_SHA1_80
+        assert (voice.keys.theirs, voice.keys.ours) == (OTHER, b64decode(told[0].partition("inline:")[2]))
+
+    def test_is_answered_by_the_line_that_has_its_tag_if_there_are_several(self) -> None:
+        leg = Leg()
+        leg.offer(audio("RTP/AVP"))
+        lines = (crypto(9), crypto(4, OTHER, "AES_CM_128_HMAC_SHA1_32"))
+        [voice] = leg.answered(audio("RTP/SAVP", *lines)).media
+        assert voice.keys is not None and voice.keys.theirs == OTHER
+
+    @pytest.mark.parametrize("answer", [crypto(1), crypto(1, suite="AES_256_CM_HMAC_SHA1_80"), ""])
+    def test_whose_answer_has_no_key_of_ours_is_none(self, answer: str) -> None:
+        leg = Leg(srtp_suites=(Suite.AEAD_AES_128_GCM,))
         leg.offer(audio("RTP/AVP"))
         with pytest.raises(PeerError):
             leg.answered(audio("RTP/SAVP", answer))
@@ -265,6 +281,32 @@ class TestWhatRunsOverDtls:
         leg, body = Leg(), sdp(self.LINE)
         assert leg.offered(self.LINE) == parse(body) == leg.answered(self.LINE)
         assert leg.security.write_offer(parse(body)) == body == leg.security.write_answer(parse(body))
+
+
+class TestWhatMayRunOverDtlsOrNot:
+    """Media proxies leave it open where nobody tells them: a fingerprint, and keys in SDP beside it."""
+
+    DTLS = "a=fingerprint:sha-256 AB:CD\r\na=setup:actpass\r\n"
+
+    def test_has_the_keys_that_stand_in_sdp(self) -> None:
+        leg = Leg()
+        lines = audio("RTP/SAVP", crypto(1), self.DTLS), video("RTP/SAVPF", crypto(2, OTHER), self.DTLS)
+        [voice, picture] = leg.offered(*lines).media
+        assert voice.keys is not None and picture.keys is not None
+        assert (voice.keys.theirs, picture.keys.theirs) == (KEY, OTHER)
+        assert leg.answer(audio("RTP/AVP"), video("RTP/AVPF")).media[0].has("crypto")
+
+    def test_so_in_an_answer(self) -> None:
+        leg = Leg()
+        leg.offer(audio("RTP/AVP"))
+        assert leg.answered(audio("RTP/SAVP", crypto(1), self.DTLS)).media[0].keys is not None
+
+    @pytest.mark.parametrize(
+        ("leg", "key"), [(Leg(), crypto(1, bytes(8))), (Leg(Srtp.OPTIONAL, "udp"), crypto(1))], ids=["odd", "in clear"]
+    )
+    def test_has_dtls_where_they_cannot_be_taken(self, leg: Leg, key: str) -> None:
+        picture = leg.offered(audio("RTP/AVP", crypto(1)), video("RTP/SAVPF", key, self.DTLS)).media[1]
+        assert picture.proto == "RTP/SAVPF" and picture.keys is None and picture.has("fingerprint")
 
 
 class TestTheRecord:
