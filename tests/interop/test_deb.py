@@ -69,6 +69,14 @@ wait $gateway || { cat /tmp/log; exit 1; }
 """
 
 
+# What a newer version has left, to which an older one is put back.
+OF_A_NEWER_ONE = """
+import sqlite3
+with sqlite3.connect("/var/lib/splitter/calls.db") as db:
+    db.execute("PRAGMA user_version = 99")
+"""
+
+
 def test_installs_runs_upgrades_and_goes(system: System) -> None:
     """One life, in its order: each step needs the one before."""
     said = system.run("dpkg", "-i", "/package.deb")
@@ -89,6 +97,9 @@ def test_installs_runs_upgrades_and_goes(system: System) -> None:
 
     assert "next: splitter init" not in system.run("dpkg", "-i", "/package.deb"), "the same again, as an upgrade"
     assert file.exists() and (system.root / "var/lib/splitter/calls.db").exists()
+    system.run("python3", "-c", OF_A_NEWER_ONE)
+    said = system.alone(RUNS)
+    assert "running" in said and "the file has format 99, this program knows" in said, "gone back: it runs, and says so"
     system.run("dpkg", "-r", PACKAGE)
     assert file.exists() and not (system.root / "opt/splitter").exists(), sorted((system.root / "opt").rglob("*"))[:9]
     system.run("dpkg", "-P", PACKAGE)
