@@ -35,9 +35,9 @@ test("a photo that cannot be fetched now is fetched later, and one that is gone 
     asked.push(number);
     if (number === 2) throw new SplitterError(404, "no-such-photo", "gone");
     if (asked.length === 1) throw new SplitterError(0, "unreachable", "not now");
-    return number;
+    return { number, blob: { type: "image/jpeg" } };
   };
-  await followPhotos({ call: { view: { photos: 2 }, photo }, keep: (one) => kept.push(one) }, () => {});
+  await followPhotos({ call: { view: { photos: 2 }, photo }, keep: (one) => kept.push(one.number) }, () => {});
   assert.deepEqual([asked, kept], [[1, 2], []]);
   mock.timers.tick(10_000);
   await settled();
