@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from splitter.calls.records import Records, RecordStore
+from splitter.calls.persistence.records import Records, RecordStore
 from splitter.cli import main
 from splitter.telemetry.trace import Recorder
 

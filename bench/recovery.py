@@ -25,7 +25,7 @@ import structlog
 
 from bench.report import Report, judge
 from bench.usage import resident_kb
-from splitter.calls.frame import RecordKind, framed, unframed
+from splitter.calls.persistence.frame import RecordKind, framed, unframed
 from splitter.calls.talk import record as talks
 from splitter.media.ports.rooms import CarriedParticipant, CarriedRoom, RoomHandle
 from splitter.media.ports.voice import CarriedRelay, RelayHandle

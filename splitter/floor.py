@@ -11,15 +11,15 @@ from pathlib import Path
 from splitter.calls.browsers.switch import Browsers
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
-from splitter.calls.epochs import boot_id
-from splitter.calls.fork_wiring import make_forks
 from splitter.calls.logins.reception import Reception
 from splitter.calls.logins.registrations import Registrations
-from splitter.calls.precaution import Precaution
-from splitter.calls.recorder_troubles import Troubles
-from splitter.calls.recordings import NoRecordings, Recordings
-from splitter.calls.records import Records
-from splitter.calls.recovery import Recovery
+from splitter.calls.persistence.epochs import boot_id
+from splitter.calls.persistence.precaution import Precaution
+from splitter.calls.persistence.records import Records
+from splitter.calls.persistence.recovery import Recovery
+from splitter.calls.recording.fork_wiring import make_forks
+from splitter.calls.recording.recordings import NoRecordings, Recordings
+from splitter.calls.recording.troubles import Troubles
 from splitter.calls.registry import Calls
 from splitter.calls.requests import OutsideRequests
 from splitter.calls.routing import Routing

@@ -36,6 +36,9 @@ Layout:
     setup/                  a call until it is answered
     flows/                  what a live call does: steps
     legs/                   one dialog and its rules
+    browsers/               callers in a browser, by HTTP or by SIP
+    recording/, siprec/     when a call is recorded, and who else gets a copy; recorders of others
+    persistence/            what is written down of a call, and how the next process goes on with it
     trunks/                 the neighbours: their health, the choice among them, limits and load
     logins/                 accounts, the registrar, our own registrations
 """

@@ -15,7 +15,7 @@ from splitter.calls.leg_events import DigitPressed
 from splitter.calls.legs.kinds import AnyLeg
 from splitter.calls.legs.leg import SipLeg
 from splitter.calls.media_jobs import carry_out_in_room, carry_out_voice
-from splitter.calls.recording_jobs import carry_out_record
+from splitter.calls.recording.jobs import carry_out_record
 from splitter.calls.show_jobs import carry_out_show
 from splitter.calls.talk import commands as c
 from splitter.calls.talk.leg import Opener

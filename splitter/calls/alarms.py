@@ -43,7 +43,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """A steady clock and its zero; see `calls.epochs`.
+    """A steady clock and its zero; see `calls.persistence.epochs`.
 
     Attributes:
         boot: names the steady clock; "" for one that nobody else has.

@@ -22,8 +22,8 @@ from splitter.calls.inbox import Inbox
 from splitter.calls.jobs import Jobs
 from splitter.calls.leg_events import LegEvent
 from splitter.calls.legs.port import ArrivedLeg, Leg
-from splitter.calls.recordings import refuse_unrecorded
-from splitter.calls.remains import doubt_of, placed_of, record_of, unfinished_of
+from splitter.calls.persistence.remains import doubt_of, placed_of, record_of, unfinished_of
+from splitter.calls.recording.recordings import refuse_unrecorded
 from splitter.calls.routing import called_of
 from splitter.calls.services import Services
 from splitter.calls.session_id import SessionId, session_id_of

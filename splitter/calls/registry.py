@@ -15,6 +15,7 @@ from splitter.calls.measured import observe
 from splitter.calls.messages import (
     Refusal,
 )
+from splitter.calls.persistence.undertaker import Undertaker
 from splitter.calls.services import Services
 from splitter.calls.settings import CallSettings, Role, Trunk
 from splitter.calls.setup.placed import place, ways_to
@@ -23,7 +24,6 @@ from splitter.calls.states import CallState
 from splitter.calls.talk.browser import BrowserRecord
 from splitter.calls.talk.state import Talk
 from splitter.calls.trunks.admission import Denied, Permit, retry_after_headers
-from splitter.calls.undertaker import Undertaker
 from splitter.calls.view import CallView, CarriedView, Notice
 from splitter.core.errors import LocalError, PeerError
 from splitter.sip.events import RequestArrived

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from splitter.calls.browsers.switch import Browsers
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
-from splitter.calls.epochs import Epochs
+from splitter.calls.persistence.epochs import Epochs
+from splitter.calls.persistence.records import Records
 from splitter.calls.pictures import NoPictures, PictureSource
-from splitter.calls.recordings import LiveRecordings, NoRecordings
-from splitter.calls.records import Records
+from splitter.calls.recording.recordings import LiveRecordings, NoRecordings
 from splitter.calls.routing import Routing
 from splitter.calls.settings import CallSettings
 from splitter.calls.signalling import Signalling
@@ -48,7 +48,7 @@ class Services:
     mosaics: MosaicEngine = field(default_factory=NoMosaics)
     recordings: LiveRecordings = field(default_factory=NoRecordings)
     node: str = ""  # of several gateways, this one
-    boot: str = ""  # names the steady clock, where other processes have the same; see `calls.epochs`
+    boot: str = ""  # names the steady clock, where other processes have the same; see `calls.persistence.epochs`
     epochs: Epochs = field(init=False)
 
     def __post_init__(self) -> None:

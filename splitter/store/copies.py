@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 
 class Copies:
-    """Records of live calls, kept once or more; `splitter.calls.records.RecordStore`.
+    """Records of live calls, kept once or more; `splitter.calls.persistence.records.RecordStore`.
 
     Each shelf is complete up to its own mark, so the whole of the one with the greatest is taken, and not the newest of
     each call: a call that is missing on the newer shelf is over.

@@ -14,7 +14,7 @@ from splitter.calls.browsers.door import WebDoor
 from splitter.calls.browsers.path_checks import PathChecks
 from splitter.calls.desks import DeskView
 from splitter.calls.logins.reception import SeatView
-from splitter.calls.recordings import Recordings
+from splitter.calls.recording.recordings import Recordings
 from splitter.calls.settings import Trunk
 from splitter.calls.view import CallView, CarriedView, TrunkView
 from splitter.cluster.nodes import NodeView

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from splitter.calls.recordings import Recordings
+from splitter.calls.recording.recordings import Recordings
 from splitter.core.clock import Clock
 from splitter.web.auth import bearer_of
 from splitter.web.calls import said_by

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from splitter.calls.logins.access import Scope
-from splitter.calls.recordings import Recordings
+from splitter.calls.recording.recordings import Recordings
 from splitter.core.clock import Clock
 from splitter.core.errors import LocalError
 from splitter.media.record.index import RecordingRow, one

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from splitter.calls.records import FLUSH_S
+from splitter.calls.persistence.records import FLUSH_S
 from tests.calls.deaths import PATIENCE_S, dies_at, each_act, over, waits
 from tests.calls.kit import connected, hung_up, joined, ringing
 from tests.world import PeerCall, World

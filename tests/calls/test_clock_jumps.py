@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from splitter.calls.alarms import Epoch
-from splitter.calls.epochs import Epochs
-from splitter.calls.frame import RecordKind, framed, unframed
-from splitter.calls.records import FLUSH_S
+from splitter.calls.persistence.epochs import Epochs
+from splitter.calls.persistence.frame import RecordKind, framed, unframed
+from splitter.calls.persistence.records import FLUSH_S
 from splitter.calls.settings import CallSettings
 from splitter.calls.talk import record as talks
 from splitter.calls.talk.outline import Outline

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from splitter.calls.asks import Ask, DropVideo, InvitePhone, RaiseVideo, RemovePhone, SetPhoneVideo, Show, TakeSnapshot
-from splitter.calls.records import FLUSH_S
+from splitter.calls.persistence.records import FLUSH_S
 from splitter.media.ports.rooms import Snapshot
 from tests.calls.deaths import dies_at, each_act, waits
 from tests.calls.kit import asking, connected, hung_up, joined, told, with_webrtc

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from splitter.calls.asks import Bind, ForkCall, RecordCall
-from splitter.calls.fork_wiring import make_forks
-from splitter.calls.recorder_troubles import Troubles
-from splitter.calls.recordings import Recordings
+from splitter.calls.recording.fork_wiring import make_forks
+from splitter.calls.recording.recordings import Recordings
+from splitter.calls.recording.troubles import Troubles
 from splitter.calls.siprec.wiring import RecorderNeeds
 from splitter.calls.states import ForkWish, RecordingAction, RecordingState
 from splitter.calls.view import CallView

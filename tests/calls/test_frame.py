@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from splitter.calls.frame import VERSION, Frame, RecordKind, framed, unframed
+from splitter.calls.persistence.frame import VERSION, Frame, RecordKind, framed, unframed
 from splitter.calls.talk import record as talks
 from splitter.calls.talk import unfinished
 

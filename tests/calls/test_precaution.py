@@ -1,4 +1,4 @@
-"""calls/precaution.py: which messages are kept for the next process."""
+"""calls/persistence/precaution.py: which messages are kept for the next process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from splitter.calls.precaution import MOST_REFUSALS, Precaution
+from splitter.calls.persistence.precaution import MOST_REFUSALS, Precaution
 from splitter.core.net import Address, Flow
 from splitter.sip.events import Transmit
 from splitter.sip.message import Request, Response

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from splitter.calls.asks import Bind, MuteVoice, RaiseVideo
-from splitter.calls.recorded_changes import hold_of
+from splitter.calls.recording.changes import hold_of
 from splitter.calls.settings import Transfers
 from splitter.calls.states import RecordingAction
 from splitter.calls.talk.aside import ChatSender

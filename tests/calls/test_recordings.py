@@ -12,7 +12,7 @@ import pytest
 from splitter.calls.asks import Bind, InvitePhone, RecordCall
 from splitter.calls.events import RecorderBack, RecorderSaid, RecordingTrouble
 from splitter.calls.marks import tell_recorded
-from splitter.calls.recordings import Recordings
+from splitter.calls.recording.recordings import Recordings
 from splitter.calls.states import CallState, RecordingAction, RecordingState
 from splitter.calls.view import CallView, Notice, RecordingView
 from splitter.media.record.settings import RecordingSettings

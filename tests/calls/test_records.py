@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from splitter.calls.frame import RecordKind, framed, unframed
-from splitter.calls.records import FLUSH_S, Records
+from splitter.calls.persistence.frame import RecordKind, framed, unframed
+from splitter.calls.persistence.records import FLUSH_S, Records
 from splitter.calls.talk.outstanding import Outstanding
 from splitter.core.net import Address, Flow
 from tests.world.loop import VirtualLoop

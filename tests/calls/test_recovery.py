@@ -10,9 +10,9 @@ import pytest
 
 from splitter.calls.asks import RaiseVideo
 from splitter.calls.call import Call
-from splitter.calls.frame import VERSION, RecordKind, framed, unframed
-from splitter.calls.records import FLUSH_S
-from splitter.calls.recovery import HELD_S
+from splitter.calls.persistence.frame import VERSION, RecordKind, framed, unframed
+from splitter.calls.persistence.records import FLUSH_S
+from splitter.calls.persistence.recovery import HELD_S
 from splitter.calls.registry import Calls
 from splitter.calls.states import PartyState
 from splitter.core.errors import MediaUnavailable

@@ -13,7 +13,7 @@ import pytest
 
 from splitter.calls.asks import ForkCall, LeaveOut, RecordCall, TakeSnapshot
 from splitter.calls.logins.access import ApiSettings
-from splitter.calls.recordings import Recordings
+from splitter.calls.recording.recordings import Recordings
 from splitter.calls.states import ForkWish, RecordingAction
 from splitter.media.ports.rooms import Snapshot
 from splitter.media.record.about import RecordedOutcome

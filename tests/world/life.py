@@ -21,10 +21,10 @@ from splitter.calls.browsers.sip_door import SipDoor
 from splitter.calls.browsers.switch import Browsers
 from splitter.calls.bus import Bus
 from splitter.calls.desks import Desks
-from splitter.calls.precaution import Precaution
-from splitter.calls.recordings import LiveRecordings, NoRecordings
-from splitter.calls.records import Records
-from splitter.calls.recovery import Recovered, Recovery
+from splitter.calls.persistence.precaution import Precaution
+from splitter.calls.persistence.records import Records
+from splitter.calls.persistence.recovery import Recovered, Recovery
+from splitter.calls.recording.recordings import LiveRecordings, NoRecordings
 from splitter.calls.registry import Calls
 from splitter.calls.requests import OutsideRequests
 from splitter.calls.routing import Routing

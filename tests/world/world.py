@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from splitter.calls.call import Call
 from splitter.calls.inbox import Inbox
-from splitter.calls.recovery import Recovered
+from splitter.calls.persistence.recovery import Recovered
 from splitter.calls.settings import CallSettings, Role, Route, Trunk
 from splitter.calls.settings import Peer as Source
 from splitter.calls.view import CallView, Notice

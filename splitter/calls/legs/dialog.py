@@ -66,7 +66,7 @@ class LegDialog:
             case sip.RequestArrived():
                 self._on_request(event)
             case sip.StrayAnswer() if self.context.state is LegState.CONFIRMED:
-                # What it agreed to is settled by the next offer; see `calls.recovery`.
+                # What it agreed to is settled by the next offer; see `calls.persistence.recovery`.
                 ack = self.context.named(self.context.dialog.ack(event.response.cseq[0]))
                 self.context.driver.acknowledge(event.txn, ack, self.context.way())
             case sip.ResponseArrived() | sip.RequestFailed():

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from splitter.calls.browsers.switch import Browsers
 from splitter.calls.events import CallEvent, RecordedElsewhere
-from splitter.calls.recorder_troubles import Troubles
-from splitter.calls.recordings import Recordings
+from splitter.calls.recording.recordings import Recordings
+from splitter.calls.recording.troubles import Troubles
 from splitter.calls.registry import Calls
 from splitter.calls.routing import Routing
 from splitter.calls.settings import Trunk

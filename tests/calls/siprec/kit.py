@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import Any
 
-from splitter.calls.recorder_troubles import Troubles
-from splitter.calls.recordings import Recordings
+from splitter.calls.recording.recordings import Recordings
+from splitter.calls.recording.troubles import Troubles
 from splitter.calls.settings import Peer as Source
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.siprec.wiring import RecorderNeeds, make_recorders

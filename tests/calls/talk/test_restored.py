@@ -6,8 +6,8 @@ import pytest
 
 from splitter.calls.asks import RaiseVideo
 from splitter.calls.call import Call
+from splitter.calls.persistence.undertaker import CSEQ_GAP
 from splitter.calls.settings import CallSettings
-from splitter.calls.undertaker import CSEQ_GAP
 from splitter.core.errors import LocalError
 from splitter.lab.offers import VideoLine
 from tests.calls.kit import connected, ended, joined, told, with_webrtc

@@ -12,7 +12,7 @@ import av
 import msgspec
 import numpy as np
 
-from splitter.calls.recordings import Recordings
+from splitter.calls.recording.recordings import Recordings
 from splitter.core.errors import LocalError, MediaUnavailable
 from splitter.media.ports.recording import RecordingTap
 from splitter.media.record.about import RecordingAbout

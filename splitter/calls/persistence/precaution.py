@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from splitter.calls.records import Records
+from splitter.calls.persistence.records import Records
 from splitter.calls.talk.outstanding import GIVEN_UP_S, Outstanding, must_arrive
 from splitter.core.clock import Clock
 from splitter.sip.events import TransactionId, Transmit

@@ -17,9 +17,9 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
-from splitter.calls.forks import CallForks
 from splitter.calls.messages import Refusal
-from splitter.calls.recorded_changes import about_of, changes, outcome_to_keep, told_by
+from splitter.calls.recording.changes import about_of, changes, outcome_to_keep, told_by
+from splitter.calls.recording.forks import CallForks
 from splitter.calls.siprec.recorders import Recorders
 from splitter.calls.states import CallState, RecordingState
 from splitter.calls.view import CallView, Notice

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from splitter.calls.events import RecordedElsewhere
-from splitter.calls.forks import CallForks
-from splitter.calls.recorder_troubles import Troubles
+from splitter.calls.recording.forks import CallForks
+from splitter.calls.recording.troubles import Troubles
 from splitter.calls.siprec.wiring import RecorderNeeds
 from splitter.media.forward.client import ForwarderLink
 from splitter.media.forward.settings import ForkSettings

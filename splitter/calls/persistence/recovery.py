@@ -20,11 +20,12 @@ import structlog
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.call import Call
-from splitter.calls.claims import VoiceClaim
 from splitter.calls.events import PlacesLost, TimeUp
 from splitter.calls.flows.keys import owe_keys, spend_keys
-from splitter.calls.frame import VERSION, RecordKind, unframed
 from splitter.calls.legs.leg import SipLeg
+from splitter.calls.persistence.claims import VoiceClaim
+from splitter.calls.persistence.frame import VERSION, RecordKind, unframed
+from splitter.calls.persistence.undertaker import CSEQ_GAP
 from splitter.calls.registry import Calls
 from splitter.calls.services import Services
 from splitter.calls.states import CallState
@@ -35,7 +36,6 @@ from splitter.calls.talk.outline import Outline
 from splitter.calls.talk.room import RoomState
 from splitter.calls.talk.state import Talk
 from splitter.calls.talk.unfinished import Unfinished
-from splitter.calls.undertaker import CSEQ_GAP
 from splitter.core.errors import LocalError, MediaError, PeerError
 from splitter.media.ports.events import RelayLost, RoomLost
 from splitter.media.ports.rooms import CarriedRoom, RoomHandle

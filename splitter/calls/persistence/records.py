@@ -14,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from splitter.calls.frame import RecordKind, framed, kind_of
+from splitter.calls.persistence.frame import RecordKind, framed, kind_of
 from splitter.calls.talk.outstanding import Outstanding, OutstandingBook
 from splitter.calls.talk.unfinished import Unfinished, written
 from splitter.telemetry import record_counts

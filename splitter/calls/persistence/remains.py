@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from splitter.calls.frame import RecordKind, framed
 from splitter.calls.legs.kinds import AnyLeg
+from splitter.calls.persistence.frame import RecordKind, framed
 from splitter.calls.states import Side
 from splitter.calls.talk import unfinished
 from splitter.calls.talk.doubt import Doubt
