@@ -24,7 +24,7 @@ def blocks(document: str) -> list[str]:
 
 @pytest.mark.parametrize("document", ["README.md", "docs/desk.md"])
 def test_the_api_is_switched_on_as_the_document_says(document: str) -> None:
-    (shown,) = [block for block in blocks(document) if block.strip().startswith("[api]")]
+    (shown,) = [block for block in blocks(document) if block.strip().startswith("[api]\nlisten")]
     settings = parse(BASE.format(pbx="", seats="", rest=shown))
     assert settings.api.listen and settings.api.certificate
     assert [account.extension for account in settings.accounts] == ["8001"]
