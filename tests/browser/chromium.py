@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Collection
 from pathlib import Path
 
 from playwright.async_api import Browser, BrowserContext, BrowserType, ViewportSize
 
 from tests.browser.eyes import SCRIPT
+from tests.transport.pki import Paper
 
 PROGRAM = "/usr/bin/chromium"
 SHARED_TITLE = "The page that is shared"
 _SCREEN: ViewportSize = {"width": 1366, "height": 768}  # of a desk
 _ENVIRONMENT: dict[str, str | float | bool] = {"HOME": "/tmp", "LANG": "C.UTF-8"}
 
+_TRUSTFUL = "--ignore-certificate-errors"
 _ARGUMENTS = (
     "--headless=new",
     "--no-sandbox",  # root has none
@@ -28,16 +31,28 @@ _ARGUMENTS = (
     # The last one asks the user before a page of a public site may reach a private address; pages of a test's own
     # making count as such.
     "--disable-features=MediaRouter,Translate,LocalNetworkAccessChecks",
-    "--ignore-certificate-errors",
+    _TRUSTFUL,
     "--autoplay-policy=no-user-gesture-required",
     "--allow-loopback-in-peer-connection",  # the gateway may be on this machine
     f"--auto-select-tab-capture-source-by-title={SHARED_TITLE}",
 )
 
 
-async def launch(kind: BrowserType, film: Path | None, program: str = PROGRAM) -> Browser:
-    """Start a browser. Without a film there is no camera. `program` may be one that starts Chromium elsewhere."""
-    return await kind.launch(executable_path=program, headless=True, args=_arguments(film), env=_ENVIRONMENT)
+async def launch(
+    kind: BrowserType, film: Path | None, program: str = PROGRAM, trusted: Collection[Paper] | None = None
+) -> Browser:
+    """Start a browser.
+
+    Args:
+        film: without one there is no camera.
+        program: may be one that starts Chromium elsewhere.
+        trusted: no other certificates are, not even of a relay; by default all are. A page may still be anybody's.
+    """
+    arguments = _arguments(film)
+    if trusted is not None:
+        arguments.remove(_TRUSTFUL)
+        arguments.append(f"--ignore-certificate-errors-spki-list={','.join(one.pin() for one in trusted)}")
+    return await kind.launch(executable_path=program, headless=True, args=arguments, env=_ENVIRONMENT)
 
 
 async def at_home(kind: BrowserType, film: Path, home: Path) -> BrowserContext:

@@ -1,4 +1,4 @@
-"""coturn, a TURN server that browsers reach by TCP alone. Does I/O."""
+"""coturn, a TURN server that browsers reach by TCP alone, or by TLS alone. Does I/O."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.interop.process import Process, eventually
+from tests.transport.pki import Paper
 
 SECRET = "a secret of the two of us"
 
@@ -16,21 +17,23 @@ class Relay:
 
     Args:
         host: where browsers reach it, and whence it sends to the gateway.
+        paper: its certificate; then nothing but TLS is let in.
     """
 
-    def __init__(self, host: str, folder: Path) -> None:
+    def __init__(self, host: str, folder: Path, paper: Paper | None = None) -> None:
         self._host = host
         self._folder = folder
+        self._paper = paper
         with socket.socket() as end:
             end.bind((host, 0))
             self._port = end.getsockname()[1]
-        self.url = f"turn:{host}:{self._port}?transport=tcp"
+        self.url = f"{'turns' if paper else 'turn'}:{host}:{self._port}?transport=tcp"
 
     def __enter__(self) -> Relay:
         words = (
-            "turnserver", "-n", "--no-udp", "--no-tls", "--no-dtls", "--no-cli", "--fingerprint", "--use-auth-secret",
+            "turnserver", "-n", "--no-udp", "--no-dtls", "--no-cli", "--fingerprint", "--use-auth-secret",
             f"--static-auth-secret={SECRET}", "--realm=splitter", f"--listening-ip={self._host}",
-            f"--relay-ip={self._host}", f"--listening-port={self._port}", "--min-port=52000", "--max-port=52099",
+            f"--relay-ip={self._host}", *self._door(), "--min-port=52000", "--max-port=52099",
             "--log-file=stdout", "--simple-log", f"--pidfile={self._folder}/coturn.pid", f"--userdb={self._folder}/none",
         )  # fmt: skip
         self._process = Process("coturn", words, self._folder)
@@ -39,6 +42,12 @@ class Relay:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
         self._process.kill()
+
+    def _door(self) -> tuple[str, ...]:
+        if self._paper is None:
+            return (f"--listening-port={self._port}", "--no-tls")
+        papers = (f"--cert={self._paper.certificate}", f"--pkey={self._paper.key}")
+        return (f"--tls-listening-port={self._port}", "--no-tcp", *papers)
 
     def _listens(self) -> bool:
         with socket.socket() as end:

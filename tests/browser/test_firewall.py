@@ -19,6 +19,7 @@ from tests.browser.relay import SECRET, Relay
 from tests.browser.test_guest import invited
 from tests.browser.test_restart import DOWN_S
 from tests.browser.test_web_caller import caller_page, heard_at_the_centre, until
+from tests.transport.pki import Paper, paper
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,22 @@ def far_browser(runner: asyncio.Runner, playwright: Playwright, film: object, ne
     """A browser over there."""
     browser = runner.run(chromium.launch(playwright.chromium, film, str(network.program)))  # type: ignore[arg-type]
     yield browser
+    runner.run(browser.close())
+
+
+def trusted(network: Network) -> Paper:
+    """The only certificate that a strict browser takes of a relay."""
+    return paper(f"IP:{network.host}", serial=7)
+
+
+@pytest.fixture
+def strict_desk(
+    runner: asyncio.Runner, playwright: Playwright, film: Path, network: Network, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Desk]]:
+    """As `far_desk`, with a browser that looks at certificates."""
+    program, name = str(network.program), request.node.name.removeprefix("test_")
+    browser = runner.run(chromium.launch(playwright.chromium, film, program, (trusted(network),)))
+    yield partial(Desk, browser, name, network.host)
     runner.run(browser.close())
 
 
@@ -55,6 +72,31 @@ async def test_a_relay_by_tcp_carries_the_video_both_ways(
             await caller.rising(CALLER, 15, 20.0)
             _, trace, _ = await desk.gateway.ask("GET", f"/v1/calls/{call_id}/trace")
             assert b"a relay of the browser's" in trace, trace
+
+
+async def test_a_relay_by_tls_carries_the_video_both_ways(
+    strict_desk: Callable[..., Desk], network: Network, tmp_path: Path
+) -> None:
+    """All that comes out of that network is TLS, to whom the browser trusts."""
+    with Relay(network.host, tmp_path, trusted(network)) as relay:
+        async with strict_desk(relay=(relay.url, SECRET)) as desk:
+            page = await sdk.open_desk(await desk.context(), desk.gateway)
+            caller = await desk.eye(page, "#caller")
+            handset, call_id = await desk.call()
+            await desk.caller_sees(handset, SENDER, 15, 20.0)
+            await caller.rising(CALLER, 15, 20.0)
+            _, trace, _ = await desk.gateway.ask("GET", f"/v1/calls/{call_id}/trace")
+            assert b"a relay of the browser's" in trace, trace
+
+
+async def test_a_relay_whose_certificate_nobody_trusts_is_none(
+    strict_desk: Callable[..., Desk], network: Network, tmp_path: Path
+) -> None:
+    with Relay(network.host, tmp_path, paper(f"IP:{network.host}", serial=8)) as relay:
+        async with strict_desk(relay=(relay.url, SECRET)) as desk:
+            agent = await Console.open(desk)
+            told = agent.page.locator("#check-path-said")
+            await expect(told).to_contain_text("This network lets no video through", timeout=60_000)
 
 
 async def test_a_relay_carries_a_web_caller_too(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import ssl
 import subprocess
 from dataclasses import dataclass
@@ -35,6 +37,11 @@ class Paper:
         context.load_cert_chain(self.certificate, self.key)
         context.verify_mode = ssl.CERT_REQUIRED if demand else ssl.CERT_NONE
         return context
+
+    def pin(self) -> str:
+        """Its public key's SHA-256 in base64 (RFC 7469 §2.4)."""
+        key = _openssl("pkey", "-in", self.key, "-pubout", "-outform", "DER")
+        return base64.b64encode(hashlib.sha256(key).digest()).decode()
 
 
 def client(paper: Paper | None = None) -> ssl.SSLContext:
@@ -105,6 +112,7 @@ def _paper(name: str) -> Paper:
     return Paper(folder / "certificate.pem", folder / "key.pem")
 
 
-def _openssl(*arguments: str | Path) -> None:
-    done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def _openssl(*arguments: str | Path) -> bytes:
+    done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
