@@ -35,9 +35,9 @@ _LOGOS = {
 _FIXED = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "camera=(self), display-capture=(self), microphone=(), geolocation=()",
     "Cache-Control": "no-cache",  # asked for each time, sent only when it is another one
 }
+_ALLOWED = "camera=(self), display-capture=(self), microphone=(), geolocation=()"
 
 
 log = structlog.get_logger(__name__)
@@ -86,14 +86,19 @@ class Pages:
         found = self.files.get(f"{name}index.html" if name.endswith("/") else name)
         if found is None:
             raise web.HTTPNotFound
-        headers = {**_FIXED, "Content-Security-Policy": self._policy(request)}
+        return found.document.response(request, found.kind, {**_FIXED, **self._rules(request, name, found.kind)})
+
+    def _rules(self, request: web.Request, name: str, kind: str) -> Mapping[str, str]:
+        """What a page may do. Browsers ask that of documents alone: a phone loads two dozen other files, which get the
+        short policy of all that is no page."""
+        if not kind.startswith("text/html"):
+            return {}
+        allowed = _ALLOWED
         if name.startswith("call/"):  # the one page that hears and speaks
-            headers["Permissions-Policy"] = headers["Permissions-Policy"].replace("microphone=()", "microphone=(self)")
+            allowed = allowed.replace("microphone=()", "microphone=(self)")
         if name.startswith("guest/"):  # where its user may share a location
-            headers["Permissions-Policy"] = headers["Permissions-Policy"].replace(
-                "geolocation=()", "geolocation=(self)"
-            )
-        return found.document.response(request, found.kind, headers)
+            allowed = allowed.replace("geolocation=()", "geolocation=(self)")
+        return {"Permissions-Policy": allowed, "Content-Security-Policy": self._policy(request)}
 
     def _policy(self, request: web.Request) -> str:
         """Nothing but our own files, and nobody else's frames (CSP level 3)."""

@@ -165,6 +165,25 @@ class TestPolicy:
             assert "camera=(self), display-capture=(self)" in response.headers["Permissions-Policy"]
             assert response.headers["Referrer-Policy"] == "no-referrer"
 
+    @pytest.mark.parametrize("path", ["/sdk/splitter.js", "/console/pictures/mute.svg"])
+    async def test_of_what_is_no_page_lets_nothing_in(self, path: str, static: Path, outside: Web) -> None:
+        """Should somebody open it as one; and it is short: a phone loads two dozen of these."""
+        async with outside.request("GET", path) as response:
+            rules = response.headers["Content-Security-Policy"].split("; ")
+            assert {"default-src 'none'", "frame-ancestors 'none'"} <= set(rules)
+            assert not [rule for rule in rules if "'self'" in rule]
+            assert "Permissions-Policy" not in response.headers
+            assert response.headers["X-Content-Type-Options"] == "nosniff" and response.headers["ETag"]
+            assert sum(len(name) + len(value) + 4 for name, value in response.raw_headers) < 550
+
+    @pytest.mark.parametrize(("page", "more"), [("guest", "geolocation"), ("call", "microphone")])
+    async def test_gives_a_page_what_it_is_for(self, page: str, more: str, outside: Web) -> None:
+        for path in (f"/{page}/", f"/{page}/index.html"):
+            async with outside.request("GET", path) as response:
+                allowed = response.headers["Permissions-Policy"].split(", ")
+                closed = {"geolocation", "microphone"} - {more}
+                assert {f"{more}=(self)", "camera=(self)", *(f"{name}=()" for name in closed)} <= set(allowed)
+
     async def test_is_not_written_by_who_asks(self, static: Path, outside: Web) -> None:
         for host in ("a; script-src *", "evil.example *"):
             async with outside.request("GET", "/console/", headers={"Host": host}) as response:
