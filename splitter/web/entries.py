@@ -62,7 +62,8 @@ def recordings(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
             body=RECORDING_BODY,
             faults=(
                 *(none, (409, "recording-already"), (409, "not-recording"), (403, "by-rule"), (503, "no-recorder")),
-                *((404, "no-such-party"), (409, "left-out-by-rule"), (409, "too-many"), (409, "not-connected")),
+                *((404, "no-such-party"), (409, "left-out-by-rule"), (409, "left-out-with")),
+                *((409, "too-many"), (409, "not-connected")),
             ),
         ),
         Operation(

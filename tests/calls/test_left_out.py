@@ -9,6 +9,7 @@ import pytest
 
 from splitter.calls.asks import Bind, LeaveOut, LeaveVoice, RecordCall, Remove
 from splitter.calls.events import RecorderBack
+from splitter.calls.settings import CallSettings
 from splitter.calls.states import RecordingAction, RecordingState
 from tests.calls.kit import asking, connected, denied, told, with_webrtc
 from tests.calls.table import notes
@@ -145,6 +146,33 @@ class TestWhoComesAgain:
         world.run(0.1)
         assert other != name and without(scene) == {tuple(sorted(("centre", other)))}
 
+    def test_the_agent_who_has_handed_the_voice_on_and_still_looks(self, tmp_path: Path) -> None:
+        with World(settings=CallSettings(leave_on_transfer=False)) as world:
+            scene = Scene(world, tmp_path / "recordings", everything=True)
+            caller, _ = connected(world)
+            told(world, caller, Bind("7001", "cti"))
+            name = with_webrtc(world, caller).name
+            leave_out(world, caller, "centre")
+            told(world, caller, Bind("7002", "cti"))
+            world.run(0.1)
+            assert without(scene) == {tuple(sorted(("centre", name)))}
+            leave_out(world, caller, "centre", out=False)
+            assert without(scene) == {(name,)}, "it is a person of its own by now"
+            leave_out(world, caller, name, out=False)
+            assert without(scene) == {()}
+
+    def test_alone_goes_with_whom_it_was_left_out_for(self, world: World, scene: Scene) -> None:
+        caller, _ = connected(world)
+        told(world, caller, Bind("7001", "cti"))
+        name = with_webrtc(world, caller).name
+        leave_out(world, caller, "centre")
+        assert denied(world, caller, LeaveOut(name, "agent", False)) == (409, "left-out-with")
+        assert without(scene) == {tuple(sorted(("centre", name)))} and "is recorded again" not in str(
+            notes(world, caller)
+        )
+        leave_out(world, caller, "centre", out=False)
+        assert without(scene) == {()}
+
     def test_in_the_place_of_the_centre(self, world: World, scene: Scene) -> None:
         caller, _ = connected(world)
         joined(world, caller, OUTSIDE)
@@ -153,3 +181,13 @@ class TestWhoComesAgain:
         world.run(1)
         assert without(scene) == {("centre", "phone-1")}
         assert world.call_of(caller).view().phones[-1].outcome == "promoted"
+        leave_out(world, caller, "centre", out=False)
+        assert without(scene) == {()}, "it is the same person"
+
+    def test_in_the_place_of_the_centre_by_the_configuration(self, world: World, tmp_path: Path) -> None:
+        scene = Scene(world, tmp_path / "recordings", everything=True, exclude=("phone",))
+        caller, _ = connected(world)
+        joined(world, caller, OUTSIDE)
+        told(world, caller, LeaveVoice("agent 8001"))
+        world.run(1)
+        assert without(scene) == {("phone", "centre")}, "another relay knows it by this name"

@@ -9,7 +9,7 @@ from splitter.calls.asks import Asked, Denial, LeaveOut
 from splitter.calls.flows.recording import advance
 from splitter.calls.states import CallState
 from splitter.calls.talk.commands import Note, Steps, Tell
-from splitter.calls.talk.left_out import person
+from splitter.calls.talk.left_out import names, person, without
 from splitter.calls.talk.live import LiveCall
 from splitter.media.ports.recording import takes
 
@@ -36,10 +36,10 @@ def on_leave_out(call: LiveCall, asked: Asked, ask: LeaveOut) -> Steps[None]:
     elif not ask.out:
         if not takes(call.recorded.exclude, ask.party):
             raise Denial(409, "left-out-by-rule", f"the configuration leaves out {ask.party}")
-        same = (found.kind, found.who) if found is not None and found.who else None
-        recording.left_out = tuple(
-            one for one in recording.left_out if one.name != ask.party and (one.kind, one.who) != same
-        )
+        left = without(call.talk, ask.party)
+        if ask.party in (now := names(call.talk, left)):
+            raise Denial(409, "left-out-with", f"{ask.party} is left out with somebody else: take that one in again")
+        recording.left_out, recording.nothing_of = left, now
         recording.reason = f"{ask.party} is recorded again: {ask.by}"
         yield Note(f"{ask.party} is recorded again: {ask.by}", kind="state")
     call.pending.leaving_out.append(asked)

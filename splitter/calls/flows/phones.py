@@ -40,6 +40,7 @@ from splitter.calls.talk.commands import (
     Steps,
     Tell,
 )
+from splitter.calls.talk.left_out import stay_out
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.media_commands import PointVoice, RemoveVoice
@@ -208,6 +209,7 @@ def hand_over(call: LiveCall, phone: Phone, why: str, bye: bool = True) -> Steps
     """
     talk = call.talk
     talk.forget_phone(phone, PhoneOutcome.PROMOTED, why, leaves=False)
+    stay_out(talk, phone.name, call.recorded.exclude)
     before = call.legs[(yield from PromotePhone(phone.name))]
     talk.muted.discard(Side.CENTRE)
     yield RemoveVoice(talk.voice.promote(phone.name))

@@ -19,7 +19,7 @@ from splitter.calls.events import (
 )
 from splitter.calls.states import CallState, ForkWish, RecordingAction, RecordingState
 from splitter.calls.talk.commands import AnswerAsk, Count, Counted, DenyAsk, Note, Notify, SetAlarm, Steps, Tell
-from splitter.calls.talk.left_out import keep_promoted, names
+from splitter.calls.talk.left_out import keep_out, names
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.talk.pending import RecordedAs
 from splitter.calls.talk.recording import Recording
@@ -121,8 +121,8 @@ def _follow_left_out(call: LiveCall) -> Steps[None]:
     talk = call.talk
     if not talk.recording.left_out and not talk.recording.nothing_of:
         return
-    keep_promoted(talk)
-    if (now := names(talk)) != talk.recording.nothing_of:
+    keep_out(talk)
+    if (now := names(talk, talk.recording.left_out)) != talk.recording.nothing_of:
         talk.recording.nothing_of = now
         yield Tell()
 

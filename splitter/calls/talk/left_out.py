@@ -6,6 +6,7 @@ from splitter.calls.parties import Party
 from splitter.calls.states import PartyKind, PhoneOutcome, Side
 from splitter.calls.talk.recording import LeftOut
 from splitter.calls.talk.state import Talk
+from splitter.media.ports.recording import takes
 
 
 def person(talk: Talk, name: str) -> LeftOut | None:
@@ -18,13 +19,13 @@ def person(talk: Talk, name: str) -> LeftOut | None:
     return _person(party) if party is not None else None
 
 
-def names(talk: Talk) -> tuple[str, ...]:
-    """The names of those who are left out, as they are called now.
+def names(talk: Talk, left: tuple[LeftOut, ...]) -> tuple[str, ...]:
+    """The names of these, as they are called now.
 
     With the caller goes the caller's own browser, with the agent's voice the agent's picture.
     """
     found = set[str]()
-    for one in talk.recording.left_out:
+    for one in left:
         found.add(one.name)
         found |= {party.name for party in talk.parties.all() if _is(one, party, talk.extension)}
         found |= {phone.name for phone in talk.phones.values() if one.kind == "phone" and one.who == phone.number}
@@ -33,16 +34,31 @@ def names(talk: Talk) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def keep_promoted(talk: Talk) -> None:
-    """Leave out the centre from now on, where somebody who is left out has taken its place."""
-    left = talk.recording.left_out
-    if any(_promoted(talk, one) for one in left) and not any(one.name == Side.CENTRE for one in left):
-        talk.recording.left_out = (*left, LeftOut(Side.CENTRE.value))
+def keep_out(talk: Talk) -> None:
+    """Leave out an agent by itself from now on whose voice is no longer the centre's, which was left out."""
+    recording = talk.recording
+    lost = set(recording.nothing_of) - set(names(talk, recording.left_out))
+    recording.left_out += tuple(_person(party) for party in talk.parties.all() if party.name in lost)
 
 
-def _promoted(talk: Talk, one: LeftOut) -> bool:
-    gone = (phone for phone in talk.past_phones if phone.name == one.name)
-    return any(phone.outcome == PhoneOutcome.PROMOTED for phone in gone)
+def stay_out(talk: Talk, name: str, exclude: tuple[str, ...]) -> None:
+    """Leave out the centre from now on if this phone is left out, which has taken its place.
+
+    Args:
+        exclude: whom the configuration leaves out.
+    """
+    recording = talk.recording
+    if not takes((*exclude, *recording.nothing_of), name) and person(talk, Side.CENTRE) not in recording.left_out:
+        recording.left_out += (LeftOut(Side.CENTRE.value),)
+
+
+def without(talk: Talk, name: str) -> tuple[LeftOut, ...]:
+    """People who are left out, but for whoever has this name, by which name ever that was said."""
+    found = person(talk, name)
+    promoted = {phone.name for phone in talk.past_phones if phone.outcome == PhoneOutcome.PROMOTED}
+    taken = {name} | (promoted | {Side.CENTRE.value} if name in promoted or name == Side.CENTRE else set())
+    same = (found.kind, found.who) if found is not None and found.who else None
+    return tuple(one for one in talk.recording.left_out if one.name not in taken and (one.kind, one.who) != same)
 
 
 def _is(one: LeftOut, party: Party, agent: str) -> bool:

@@ -620,6 +620,7 @@ export const CHINESE = {
   "recording.include": "恢复录制",
   "recording.include-one": "恢复录制：{who}",
   "error.left-out-by-rule": "系统设置规定不录制此方。",
+  "error.left-out-with": "此方随另一方一起不录制，请恢复录制另一方。",
   "notice.recording-stopped": "本次通话已不再录制",
   "notice.recording-goes-on": "本次通话恢复录制",
   "error.by-rule": "本次通话必须录制，只有管理员可以停止。",

@@ -620,6 +620,7 @@ export const ENGLISH = {
   "recording.include": "Record again",
   "recording.include-one": "Record again: {who}",
   "error.left-out-by-rule": "The configuration leaves this party out.",
+  "error.left-out-with": "This one is left out together with somebody else. Record that one again.",
   "notice.recording-stopped": "This call is no longer recorded",
   "notice.recording-goes-on": "This call is recorded again",
   "error.by-rule": "This call has to be recorded: only an operator may end that.",
