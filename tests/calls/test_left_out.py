@@ -68,6 +68,17 @@ class TestAVoice:
         world.run(61)
         assert without(scene) == {("caller", "guest")}
 
+    def test_is_copied_nowhere_when_that_is_said_while_the_recorder_has_failed(
+        self, world: World, scene: Scene
+    ) -> None:
+        caller, _ = connected(world)
+        world.run(0.2)
+        scene.link.fault = "the recorder does not answer"
+        task, seen = asking(world, caller, LeaveOut("caller", "agent 8001")), list[set[tuple[str, ...]]]()
+        task.add_done_callback(lambda _: seen.append(without(scene)))
+        world.run(0.2)
+        assert task.result() is None and seen == [set()]
+
     def test_may_be_left_out_before_anything_is_recorded(self, world: World, tmp_path: Path) -> None:
         scene = Scene(world, tmp_path / "recordings")
         caller, _ = connected(world)

@@ -130,8 +130,9 @@ def _follow_left_out(call: LiveCall) -> Steps[None]:
 def _answer_left_out(call: LiveCall) -> Steps[None]:
     """Say that nothing of somebody is recorded any longer, once no copy is on its way."""
     pending = call.pending
-    done = not call.talk.recording.is_open or (pending.recorder_has == _wanted(call) and not pending.tapping)
-    if done and pending.leaving_out:
+    copied = any(recording for recording, _ in pending.tapped.values())
+    done = pending.recorder_has == _wanted(call) if call.talk.recording.is_open else not copied
+    if done and not pending.tapping and pending.leaving_out:
         asks, pending.leaving_out = pending.leaving_out, []
         for asked in asks:
             yield AnswerAsk(asked)

@@ -126,9 +126,11 @@ class RecordingStudio:
         if not _GOOD_ID.fullmatch(about.id):
             raise RecordingRefused(f"{about.id!r} is no name of a recording")
         self._look_at_disk(self._clock())
-        if self.full:
-            raise RecordingRefused(self.full)
         live = self._live.get(about.id)
+        if self.full:
+            if live is not None:  # it may not go on as it was until somebody looks again
+                self._stop(live, self.full)
+            raise RecordingRefused(self.full)
         if live is None:
             live = self._live[about.id] = _Live(about)
         before, live.about, live.stopped = live.about.without, about, ""

@@ -360,6 +360,18 @@ class TestDisk:
             stage.studio.begin(ABOUT)
         assert stage.troubles and stage.troubles[0][0] == ""
 
+    def test_nothing_goes_on_as_it_was_where_somebody_was_to_be_left_out(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        room = [2000]
+        monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=room[0], f_frsize=1))
+        stage = Stage(tmp_path / "recordings", limits=SpaceLimits(1000))
+        stage.studio.begin(ABOUT)
+        room[0] = 10
+        with pytest.raises(RecordingRefused, match="full"):
+            stage.studio.begin(msgspec.structs.replace(ABOUT, without=("caller",)))
+        assert stage.studio.states["call-1"].startswith("the disk of recordings is full")
+
     def test_that_has_a_little_room_again_does_not_begin_all_anew_each_second(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
