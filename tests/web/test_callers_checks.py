@@ -58,6 +58,14 @@ async def test_is_made_where_the_calls_of_browsers_come_in(tmp_path: Path) -> No
     assert networks == ["access"]  # that of the trunk
 
 
+async def test_sends_nothing_to_where_a_stranger_says_it_is(tmp_path: Path) -> None:
+    async with served(tmp_path, anonymous=True) as (made, outside):
+        where = "a=candidate:1 1 udp 2130706431 10.0.0.5 22 typ host\r\n"
+        status, _ = await outside.ask("POST", CHECKS, "", **asked(sdp=write(offer()).decode() + where))
+        (opened,) = made.adapters.open.values()
+        assert status == 201 and opened.setting.secure is not None and opened.setting.secure.candidates == ()
+
+
 async def test_of_two_browsers_behind_one_address_go_side_by_side(tmp_path: Path) -> None:
     async with served(tmp_path, anonymous=True) as (made, outside):
         for _ in range(2):

@@ -7,6 +7,7 @@ is all. It is of no call, so it stands in no record; it ends by itself after a m
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -48,9 +49,10 @@ class PathChecks:
         return len(self._open)
 
     async def begin(self, owner: str, offer: Session, network: str = "") -> tuple[str, Session]:
-        """Begin a check. Each owner has one, but for "": another one ends the one before.
+        """Begin a check. Each owner has one, and another one ends the one before.
 
         Args:
+            owner: "" for strangers: they have as many as there may be, and their candidates are not checked.
             network: where this browser's video comes in, if not where all others' does.
         Returns: its id, and our answer.
         Raises:
@@ -60,6 +62,8 @@ class PathChecks:
         offer = webrtc.resolved(offer)
         index, chosen = webrtc.choose_secure(offer)
         remote = webrtc.read_secure(offer, index)
+        if not owner:  # as in their calls, and for the same reason: see `sdp.webcaller.transport_of`
+            remote = replace(remote, candidates=())
         for former in [id for id, (whose, _) in self._open.items() if whose == owner != ""]:
             await self.end(owner, former)
         if len(self._open) >= CHECKS_LIMIT:
