@@ -285,7 +285,7 @@ export class WebCall extends EventTarget {
     socket.onclose = () => {
       if (this.#over || socket !== this.#socket) return;
       tries = heard ? 0 : tries + 1;
-      setTimeout(() => this.#look(), backoffMs(tries));
+      setTimeout(() => this.#look(socket), backoffMs(tries));
     };
   }
 
@@ -297,14 +297,15 @@ export class WebCall extends EventTarget {
     before.close();
   }
 
-  /** The socket is gone: is the call, too? */
-  async #look() {
+  /** The socket is gone: is the call, too? Nobody asks once there is another one. @param {WebSocket} gone */
+  async #look(gone) {
+    if (gone !== this.#socket) return;
     try {
       this.#show(await (await this.#http.request("GET", this.#path)).json());
     } catch (error) {
       if (SplitterError.of(error).status === 404) return this.#close("lost");
     }
-    this.#listen();
+    if (gone === this.#socket) this.#listen();
   }
 
   /** @param {WebCallView} view */
