@@ -138,7 +138,7 @@ class OfferCollided(LegEvent):
 
 @dataclass(frozen=True, slots=True)
 class Refreshed(LegEvent):
-    """A request of ours in the dialog came to its end and changed nothing: the leg may be asked again.
+    """A request in the dialog came to its end and changed nothing: the leg may be asked again.
 
     `offer_done`: it was a re-INVITE whose answer had come early (see OfferAccepted).
     """

@@ -10,7 +10,7 @@ from functools import partial
 from weakref import WeakMethod
 
 from splitter.calls.digits import DIGIT_TYPES
-from splitter.calls.leg_events import AckMissing, DigitPressed, Ended, KeyFrameAsked, MetadataAsked
+from splitter.calls.leg_events import AckMissing, DigitPressed, Ended, KeyFrameAsked, MetadataAsked, Refreshed
 from splitter.calls.legs.client import InviteClient
 from splitter.calls.legs.context import INFO_BODIES, DialogContext, LegContext, ignore
 from splitter.calls.legs.offers import Offers
@@ -37,6 +37,8 @@ from splitter.sip import events as sip
 from splitter.sip.dialog import Dialog
 from splitter.sip.message import Request
 from splitter.sip.multipart import find_part
+
+_OFFERING = ("INVITE", "UPDATE")
 
 
 class LegDialog:
@@ -143,21 +145,25 @@ class LegDialog:
     def _comes_anew(self, event: sip.RequestArrived) -> bool:
         """True for the offer of a browser that comes by another network: it is read once our transport is there too."""
         context, security = self.context, self.context.security
-        ready = context.state is LegState.CONFIRMED and self.offers.none_open  # else it is refused, and comes again
-        if not isinstance(security, BrowserDescriptions) or not ready:
+        ready = context.state is LegState.CONFIRMED and self.offers.takes_another  # else it is refused, and comes again
+        if not isinstance(security, BrowserDescriptions) or not ready or event.request.method not in _OFFERING:
             return False
-        return event.request.method in ("INVITE", "UPDATE") and security.follow(
-            event.request, partial(self._on_transport, event)
-        )
+        if not security.follow(event.request, partial(self._on_transport, event)):
+            return False
+        self.offers.put_off(event)
+        return True
 
     def _on_transport(self, event: sip.RequestArrived, fault: str) -> None:
         """The transport of a browser that came anew is there; or is not, and `fault` says why."""
+        if not self.offers.take_up(event.txn):
+            return
         try:
             if fault:
                 raise Refusal(500, fault, [("Retry-After", "2")])
             self._on_method(event)
         except PeerError as error:
             self._refuse(event, error)
+            self.context.post(Refreshed(self.context.key))  # what has waited for its end may go
 
     def _on_method(self, event: sip.RequestArrived) -> None:
         context = self.context

@@ -85,6 +85,11 @@ class Offers:
         return not (self._own or self._theirs or self._unacknowledged)
 
     @property
+    def takes_another(self) -> bool:
+        """True while no offer is open: the peer may make one, if its ACK of an earlier 2xx has come or not."""
+        return not (self._own or self._theirs)
+
+    @property
     def own_open(self) -> bool:
         """A request of ours that carries an offer is under way, its offer answered or not."""
         return self._own is not None
@@ -221,6 +226,15 @@ class Offers:
                 self._post(OfferCollided(self._context.key, session_of(request)))
             raise PeerError("our own offer is open", 491)
         self._context.timer.judge(request)
+
+    def put_off(self, event: sip.RequestArrived) -> None:
+        """Hold an offer of the peer that cannot be read yet; it is open from now on, as others are."""
+        self._theirs[event.txn] = event.request
+        self._context.adopt(event.txn)
+
+    def take_up(self, txn: str) -> bool:
+        """Go on with such an offer, which can be read now; False where it has its answer: it is taken back, or over."""
+        return self._theirs.pop(txn, None) is not None
 
     def take_offer(self, event: sip.RequestArrived, session: Session | None) -> None:
         """Let the flow answer an offer of the peer."""

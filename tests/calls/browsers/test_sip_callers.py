@@ -413,3 +413,75 @@ def _register(world: World) -> Any:
 def _note(found: list[int], event: Any) -> None:
     if (response := getattr(event, "response", None)) is not None:
         found.append(response.status)
+
+
+class TestAnotherNetwork:
+    """An ICE restart: our transport needs a moment for it, and the call goes on meanwhile."""
+
+    def test_while_a_2xx_of_ours_was_not_acknowledged(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        caller, centre = connected(world)
+        monkeypatch.setattr(caller.peer.driver, "acknowledge", lambda *_: None)  # its connection is gone: so is its ACK
+        caller.reinvite(caller.terminal.note(offer(ufrag="Other")))
+        caller.expect("200 re-INVITE")
+        caller.reinvite(caller.terminal.note(offer(ufrag="Third")))
+        caller.expect("200 re-INVITE")
+        monkeypatch.undo()
+        world.run(0.2)
+        secure = setting(world, caller).secure
+        assert secure is not None and secure.ufrag.startswith("Third") and voice_faults(world, caller) == []
+        centre.bye()
+        over(world, caller)
+
+    def test_while_the_centre_holds(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        caller, centre = connected(world)
+        answers_offers(caller)
+        _slow(world, monkeypatch)
+        caller.reinvite(caller.terminal.note(offer(ufrag="Other")))
+        world.run(0.2)
+        centre.reinvite(audio="sendonly")
+        caller.expect("200 re-INVITE")  # and no 491
+        caller.expect("INVITE")
+        centre.expect("200 re-INVITE")
+        world.run(0.2)
+        assert voice_faults(world, caller) == []
+        centre.bye()
+        over(world, caller)
+
+    def test_given_up_while_the_centre_holds(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        caller, centre = connected(world)
+        answers_offers(caller)
+        _slow(world, monkeypatch, MediaUnavailable("no ports"))
+        caller.reinvite(caller.terminal.note(offer(ufrag="Other")))
+        world.run(0.2)
+        centre.reinvite(audio="sendonly")
+        caller.terminal.note(offer())  # what it says is as it was, once that was refused
+        caller.expect("500 re-INVITE")
+        caller.expect("INVITE")
+        centre.expect("200 re-INVITE")
+        centre.bye()
+        over(world, caller)
+
+    def test_in_the_middle_of_it_the_centre_hangs_up(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        caller, centre = connected(world)
+        _slow(world, monkeypatch)
+        caller.reinvite(caller.terminal.note(offer(ufrag="Other")))
+        world.run(0.2)
+        centre.bye()
+        caller.expect("487 re-INVITE")
+        caller.expect("BYE")
+        caller.hears_nothing(3)
+        over(world, caller)
+
+
+def _slow(world: World, monkeypatch: pytest.MonkeyPatch, fault: Exception | None = None) -> None:
+    """A worker takes a second for its next ICE restart, which then comes about or not."""
+    restart = world.adapters.restart_adapter
+
+    async def slowly(adapter: Any) -> Any:
+        monkeypatch.undo()
+        await asyncio.sleep(1)
+        if fault is not None:
+            raise fault
+        return await restart(adapter)
+
+    monkeypatch.setattr(world.adapters, "restart_adapter", slowly)
