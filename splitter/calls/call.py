@@ -280,6 +280,11 @@ class Call:
         confirmed = all(leg.state is LegState.CONFIRMED for leg in self.live.sides)
         return (record_of(self.value(), self.legs.all) if confirmed else None), False
 
+    def write_down(self) -> None:
+        """Write down now what has changed: the next process is to know it, too."""
+        self.services.records.touch(self.talk.call_id, self)
+        self.services.records.write_ahead([self.talk.call_id])
+
     def doubt(self, outstanding: Sequence[Outstanding], at_rest: bool = False) -> bytes:
         """A note of what is under way, for the process that has to carry the call on from its last record."""
         return doubt_of(self.talk, self.pending, self.legs.all, outstanding, at_rest)

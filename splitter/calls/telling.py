@@ -41,6 +41,8 @@ def tell_people(command: c.PeopleCommand, call: Call) -> None:
             _warn_of_stranger(command, call)
         case c.AnswerAsk():
             call.catch_up()  # who has asked finds it done
+            if command.written:
+                call.write_down()
             command.asked.answer(command.value)
         case c.DenyAsk():
             command.asked.deny(command.status, command.code, command.words)

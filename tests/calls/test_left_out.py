@@ -132,6 +132,20 @@ class TestDeaths:
         assert without(scene) == {("caller", "guest")} and shown(world, caller) == ("caller", "guest")
         assert all(live.without == ("caller", "guest") for live in scene.stage.studio.abouts)
 
+    @pytest.mark.parametrize("action", [RecordingAction.PAUSE, RecordingAction.STOP])
+    def test_right_after_the_answer_forgets_nothing_of_it(
+        self, world: World, scene: Scene, action: RecordingAction
+    ) -> None:
+        caller, _ = connected(world)
+        world.run(0.5)
+        for ask in (LeaveOut("caller", "agent 8001"), RecordCall(action, "agent 8001", True)):
+            told(world, caller, ask)
+            before = scene.state(caller)
+            world.kill()
+            world.begin_again()
+            world.run(0.5)
+            assert scene.state(caller) is before and shown(world, caller) == ("caller", "guest")
+
 
 class TestWhoComesAgain:
     def test_by_another_phone_leg_of_the_same_number(self, world: World, scene: Scene) -> None:

@@ -69,7 +69,7 @@ def on_record(call: LiveCall, asked: Asked, ask: RecordCall) -> Steps[None]:
     yield Note(f"{_DONE[ask.action]}: {ask.by}{without}", kind="state")
     yield Tell()
     if ask.action is RecordingAction.STOP or _is_done(call):
-        yield AnswerAsk(asked)
+        yield AnswerAsk(asked, written=True)
     else:
         call.pending.recorder_asks.append(asked)
         call.pending.recorder_asked = None  # it may have been asked for, and refused
@@ -88,7 +88,7 @@ def on_fork(call: LiveCall, asked: Asked, ask: ForkCall) -> Steps[None]:
     recording.fork = ask.wish
     yield Note(f"fork: {ask.wish}, by {ask.by}", kind="state")
     yield Tell()
-    yield AnswerAsk(asked)
+    yield AnswerAsk(asked, written=True)
 
 
 def _is_done(call: LiveCall) -> bool:
@@ -135,7 +135,7 @@ def _answer_left_out(call: LiveCall) -> Steps[None]:
     if done and not pending.tapping and pending.leaving_out:
         asks, pending.leaving_out = pending.leaving_out, []
         for asked in asks:
-            yield AnswerAsk(asked)
+            yield AnswerAsk(asked, written=True)
 
 
 def _by_rule(call: LiveCall, recording: Recording) -> Steps[None]:
@@ -260,7 +260,7 @@ def _on_said(call: LiveCall, event: RecorderSaid) -> Steps[None]:
     pending.recorder_has, pending.recorder_tries = pending.recorder_asked, 0
     asks, pending.recorder_asks = pending.recorder_asks, []
     for asked in asks:
-        yield AnswerAsk(asked)
+        yield AnswerAsk(asked, written=True)
     if recording.state is RecordingState.RECORDING:
         yield from advance(call)
     yield from _answer_left_out(call)

@@ -256,10 +256,11 @@ class WarnOfStranger(PeopleCommand):
 
 @dataclass(frozen=True, slots=True)
 class AnswerAsk(PeopleCommand):
-    """Tell a desk what came of what it asked."""
+    """Tell a desk what came of what it asked; `written`: once the call is written down, since people rely on it."""
 
     asked: Asked
     value: Answer = None
+    written: bool = False
 
 
 @dataclass(frozen=True, slots=True)
