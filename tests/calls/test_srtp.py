@@ -79,6 +79,36 @@ class TestACall:
             assert shown(world, caller) == agreed(caller, "video")
             ended(world, caller, centre)
 
+    @pytest.mark.parametrize("status", [488, 606])
+    def test_with_a_centre_that_refuses_keys_beside_a_plain_profile(self, status: int) -> None:
+        with World(trunk={"srtp": Srtp.OPTIONAL, "srtp_in_clear": True}) as world:
+            caller = world.sbc.invite()
+            first = world.pbx.take()
+            assert b"a=crypto" in first.invite.body
+            first.refuse(status)
+            centre = world.pbx.take()
+            assert b"a=crypto" not in centre.invite.body and b"RTP/AVP " in centre.invite.body
+            centre.answer()
+            caller.expect("200")
+            world.run(0.3)
+            assert world.voice_faults(caller) == []
+            centre.expect("ACK")
+            assert any(f"refuses keys over RTP/AVP ({status})" in one for one in notes(world, caller))
+            caller.reinvite(audio="sendonly")
+            later = centre.expect("INVITE").message
+            assert later is not None and b"a=crypto" not in later.body
+            caller.expect("200 re-INVITE")
+            ended(world, caller, centre)
+
+    def test_that_is_refused_without_keys_too_is_over(self) -> None:
+        with World(trunk={"srtp": Srtp.OPTIONAL, "srtp_in_clear": True}) as world:
+            caller = world.sbc.invite()
+            for _ in range(2):
+                world.pbx.take().refuse(488)
+            caller.expect("480")
+            world.run(40)
+            assert not world.pbx.arrived
+
     def test_is_refused_where_the_trunk_has_no_srtp(self) -> None:
         with World() as world:
             secure(world.sbc)

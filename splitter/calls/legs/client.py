@@ -26,6 +26,7 @@ from splitter.sip.dialog import Dialog
 from splitter.sip.message import Request, Response
 from splitter.sip.transactions.matching import branch_of
 
+_NOT_ACCEPTABLE = (488, 606)  # RFC 3261 §21.4.26, §21.6.4
 _MOST_EARLY = 32  # branches of a fork; each costs the caller's leg a dialog too
 
 
@@ -62,8 +63,7 @@ class InviteClient:
         self._their_offer: Session | None = None  # in that 2xx
         if session is not None:
             context.terms.note_sent(session)
-            request.body, content_type = context.shared.dressed(context.security.write_offer(session))
-            request.headers.set("Content-Type", content_type)
+            self._describe(session)
         for name, value in context.headers():
             request.headers.add(name, value)
 
@@ -169,7 +169,7 @@ class InviteClient:
         self._drop_early()
         if self.state is not ClientState.CALLING:
             return
-        if self._context.timer.raised(response) and self._attempts < ATTEMPTS:
+        if self._attempts < ATTEMPTS and (self._context.timer.raised(response) or self._withholds_keys(response)):
             self._dial_again()
             return
         self._fail(response.status, response.reason, response)
@@ -263,8 +263,23 @@ class InviteClient:
 
     # ---- building blocks ----
 
+    def _describe(self, session: Session) -> None:
+        """Put the offer into the INVITE."""
+        context, request = self._context, self._request
+        request.body, content_type = context.shared.dressed(context.security.write_offer(session))
+        request.headers.set("Content-Type", content_type)
+
+    def _withholds_keys(self, response: Response) -> bool:
+        """Whether it was refused for what it offers, and offers no keys now: FreeSWITCH takes none over RTP/AVP."""
+        if self._session is None or response.status not in _NOT_ACCEPTABLE or not self._context.security.withhold():
+            return False
+        self._describe(self._session)
+        said = f"{self._context.trunk.name} refuses keys over RTP/AVP ({response.status}): asked again without them"
+        self._context.shared.note(self._context.record.name, "media", said)
+        return True
+
     def _dial_again(self) -> None:
-        """The same INVITE in a new transaction (RFC 4028 §7.4): one CSeq number on."""
+        """The INVITE in a new transaction (RFC 4028 §7.4): one CSeq number on."""
         number, _ = self._request.cseq
         self._request.headers.set("CSeq", f"{number + 1} INVITE")
         self.dial()

@@ -157,8 +157,20 @@ class LegSecurity:
             return write(session)
         _renew(keys)
         secure = self._trunk.srtp is Srtp.REQUIRED or any(one.secure for one in keys.lines)
-        lines = [self._to_offer(keys.line(i, one.kind), one, secure) for i, one in enumerate(session.media)]
+        plain = not keys.optional
+        lines = [self._to_offer(keys.line(i, one.kind), one, secure, plain) for i, one in enumerate(session.media)]
         return written(keys, replace(session, media=tuple(lines)))
+
+    def withhold(self) -> bool:
+        """Have no keys beside a plain profile in offers any more: there are peers that refuse the call for them.
+
+        Returns: False where none were told so.
+        """
+        keys = self._record.keys
+        if keys is None or keys.refused:
+            return False
+        keys.refused = any(line.ours and not line.secure and not line.asked for line in keys.lines)
+        return keys.refused
 
     def write_answer(self, session: Session) -> bytes:
         """Our answer to the peer's latest offer, as it goes there."""
@@ -168,12 +180,12 @@ class LegSecurity:
         lines = [self._to_answer(keys.line(i, one.kind), one) for i, one in enumerate(session.media)]
         return written(keys, replace(session, media=tuple(lines)))
 
-    def _to_offer(self, line: LineSecurity, media: Media, secure: bool) -> Media:
+    def _to_offer(self, line: LineSecurity, media: Media, secure: bool, plain: bool) -> Media:
         if media.kind not in _KINDS or media.proto not in SECURE_OF:
             return media  # what runs over DTLS has keys of its own
         line.secure = line.secure or (secure and (not line.asked or self._trunk.srtp is Srtp.REQUIRED))
         shown = media.with_(proto=SECURE_OF[media.proto] if line.secure else media.proto)
-        if not media.port or not self._may_tell_keys:
+        if not media.port or not self._may_tell_keys or (plain and not line.secure):
             return shown
         lines = [
             Attribute("crypto", Crypto(tag, suite, self._our_key(line, suite)).value)

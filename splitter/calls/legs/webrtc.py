@@ -115,6 +115,10 @@ class BrowserDescriptions:
         self._offered = session
         return written(browser, websip.secure_offer(browser.call, session, adapter.public, adapter.secure, KBPS))
 
+    def withhold(self) -> bool:
+        """Leave nothing out: there are no keys in its descriptions."""
+        return False
+
     def write_answer(self, session: Session) -> bytes:
         """Our answer to the browser's latest offer, as it goes there; what it says is carried from now on."""
         offer, adapter = self._offer or self._browser.offer, self._browser.adapter

@@ -39,11 +39,18 @@ class LegKeys:
     Attributes:
         said: the latest description as it left, but for its o= line, as a digest; and the version that it had.
         ahead: so much is our o= version ahead of what flows count: keys change where nothing else does.
+        refused: the peer has refused an offer that had keys beside a plain profile; it gets none.
     """
 
     lines: list[LineSecurity] = field(default_factory=list)
     said: tuple[int, str] = (0, "")
     ahead: int = 0
+    refused: bool = False
+
+    @property
+    def optional(self) -> bool:
+        """Whether an offer may have keys beside a plain profile: nothing is known of the peer yet, or it takes them."""
+        return not self.refused and (any(one.suite for one in self.lines) or not any(one.asked for one in self.lines))
 
     def line(self, index: int, kind: str) -> LineSecurity:
         """One line; made where it was not there."""

@@ -162,6 +162,36 @@ class TestAnOfferOfOurs:
         [voice] = Leg(Srtp.OPTIONAL).offer(audio("RTP/AVP")).media
         assert voice.proto == "RTP/AVP" and voice.has("crypto")
 
+    def test_has_no_keys_any_more_once_they_were_refused(self) -> None:
+        leg = Leg(Srtp.OPTIONAL)
+        before = leg.offer(audio("RTP/AVP"))
+        assert leg.security.withhold() and not leg.security.withhold()
+        after = leg.offer(audio("RTP/AVP"))
+        assert after.media[0].proto == "RTP/AVP" and not after.media[0].has("crypto")
+        assert after.origin.version > before.origin.version, "it is another description"
+
+    @pytest.mark.parametrize("answer", [audio("RTP/AVP"), audio("RTP/AVP", crypto(9, suite="F8_128_HMAC_SHA1_80"))])
+    def test_has_none_for_a_peer_that_has_taken_the_plain_one(self, answer: str) -> None:
+        leg = Leg(Srtp.OPTIONAL)
+        leg.offer(audio("RTP/AVP"))
+        leg.answered(answer)
+        assert not leg.security.withhold()
+        later = leg.offer(audio("RTP/AVP"), video("RTP/AVPF"), version=2)
+        assert not any(line.has("crypto") for line in later.media)
+
+    def test_has_them_for_a_line_that_is_new_beside_one_that_has_keys(self) -> None:
+        leg = Leg(Srtp.OPTIONAL)
+        leg.offer(audio("RTP/AVP"))
+        leg.answered(audio("RTP/AVP", crypto(1)))
+        later = leg.offer(audio("RTP/AVP"), video("RTP/AVPF"), version=2)
+        assert all(line.has("crypto") and line.proto.startswith("RTP/AVP") for line in later.media)
+
+    @pytest.mark.parametrize("srtp", [Srtp.REQUIRED, Srtp.NONE])
+    def test_has_nothing_to_leave_out_on_other_trunks(self, srtp: Srtp) -> None:
+        leg = Leg(srtp)
+        leg.offer(audio("RTP/AVP"))
+        assert not leg.security.withhold()
+
     def test_tells_no_key_in_clear(self) -> None:
         assert not Leg(Srtp.OPTIONAL, "tcp").offer(audio("RTP/AVP")).media[0].has("crypto")
 
