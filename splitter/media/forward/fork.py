@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from splitter.core.pauses import doubled_s
 from splitter.media.forward.fork_queue import ForkQueue
 from splitter.media.forward.fork_streams import KEY, ForkedPicture, ForkedUnit, ForkedVoice, frame
 from splitter.media.forward.protocol import ForkPlace
@@ -16,6 +17,7 @@ from splitter.media.record.batch import Described, Kind, TapPiece
 STREAMS_LIMIT = 32
 _KEY_FRAME_S = 2.0
 _BAND_S = 1.0  # who changes codecs with each packet must not push out other words
+_LAST_STILL_S = 600.0  # between two tries where none can be made
 VERSION = 1
 
 log = structlog.get_logger(__name__)
@@ -194,6 +196,10 @@ class MediaFork:
             stream.making = False
             if turn != self._turn:
                 return  # it was paused meanwhile
+            stream.failed = 0 if still else stream.failed + 1
+            if stream.failed:  # who sends what nobody can decode must not keep the stills of others waiting
+                every_s = self.to.still_every_s
+                stream.still_at = self._now + doubled_s(every_s, max(every_s, _LAST_STILL_S), stream.failed)
             if still:
                 self.queue.put(frame(number, KEY, unit.degrees, unit.after_s, still, True))
             else:

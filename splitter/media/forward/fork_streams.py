@@ -27,6 +27,7 @@ HEAD = struct.Struct("!BBHQ")
 KEY, GAP = 1, 2
 _WAIT_S = 0.06
 _RATE_MOST = 384_000
+_CODECS_LIMIT = 16  # whoever negotiates again and again must not fill the memory
 _START = b"\0\0\0\1"
 
 
@@ -68,6 +69,7 @@ class ForkedVoice:
         self._latest = 0
         self._codecs: dict[tuple[int, str, int, int, str], VoiceDecoder | None] = {}
         self.unavailable: list[str] = []
+        self._missing: set[str] = set()  # those that were told
 
     @property
     def shapes(self) -> list[dict[str, object]]:
@@ -118,13 +120,17 @@ class ForkedVoice:
 
     def _codec(self, encoding: tuple[int, str, int, int, str]) -> VoiceDecoder | None:
         if encoding not in self._codecs:
+            if len(self._codecs) >= _CODECS_LIMIT:
+                self._codecs.clear()
             number, name, rate, channels, fmtp = encoding
             try:
                 make = decoder_of if self.rate == 8000 else wide_decoder_of
                 self._codecs[encoding] = make(VoiceFormat(name, number, rate, channels, fmtp=fmtp))
             except LocalError:
                 self._codecs[encoding] = None
-                self.unavailable.append(name)
+                if name not in self._missing and len(self._missing) < _CODECS_LIMIT:
+                    self._missing.add(name)
+                    self.unavailable.append(name)
         return self._codecs[encoding]
 
     def report(self, data: bytes) -> None:
@@ -154,7 +160,7 @@ class ForkedPicture:
     Attributes:
         broken: pictures that miss a part, which are left out.
         still_at: the next still is due.
-        making: a still of it is being made.
+        making: a still of it is being made. failed: so many could not be, one after the other.
     """
 
     def __init__(
@@ -168,6 +174,7 @@ class ForkedPicture:
         self._gap = False
         self.still_at = float("-inf")
         self.making = False
+        self.failed = 0
 
     @property
     def broken(self) -> int:

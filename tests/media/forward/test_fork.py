@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import ssl
+import weakref
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from av.audio.frame import AudioFrame
 from PIL import Image
 
+from splitter.core.errors import LocalError
 from splitter.lab.codec import Encoder, VideoShape
 from splitter.lab.picture import draw, read
 from splitter.media.forward import protocol as f
@@ -29,9 +31,11 @@ from splitter.media.forward.still_maker import StillMaker
 from splitter.media.record import batch
 from splitter.media.record.batch import Described, Kind, PicturePacket
 from splitter.media.record.settings import RecordingSettings
-from splitter.media.voice.g711 import ALAW
+from splitter.media.voice.codecs import VoiceDecoder
+from splitter.media.voice.g711 import ALAW, Samples
 from splitter.media.voice.opus import Opus
 from splitter.rtp import packet
+from splitter.sdp.voice import VoiceFormat
 from splitter.telemetry.settings import TelemetrySettings
 from tests.media.forward.kit import Hall
 from tests.media.forward.listener import Connection, Listener, samples_of
@@ -241,6 +245,35 @@ class TestWhatIsHeard:
         await until(lambda: scene.last.said("stop"))
         assert len(scene.last.said("stream")) <= 1 + 2
 
+    async def test_whoever_negotiates_again_and_again_fills_no_memory(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kept = weakref.WeakSet[VoiceDecoder]()
+
+        class Decoder:
+            def decode(self, payload: bytes | memoryview) -> Samples:
+                return np.zeros(160, np.float32)
+
+        def made(format: VoiceFormat) -> VoiceDecoder:
+            if format.encoding == "EVS":
+                raise LocalError("nobody can")
+            kept.add(one := Decoder())
+            return one
+
+        monkeypatch.setattr("splitter.media.forward.fork_streams.decoder_of", made)
+        scene.begin()
+        await connected(scene)
+        for number in range(99):
+            caller = scene.voice("caller", (8, "PCMA", 8000, 1, f"x={number}"), (9, "EVS", 16_000, 1, f"x={number}"))
+            for payload_type in (8, 9):
+                scene.speak(caller, bytes(160), payload_type)
+                scene.said += 1
+                scene.hall.now += 0.02
+        assert 0 < len(kept) <= 16
+        scene.end()
+        await until(lambda: scene.last.said("stop"))
+        assert len(scene.last.said("unavailable")) == 1 and len(scene.last.frames) == 99
+
     async def test_one_side_alone(self, scene: Scene) -> None:
         caller, centre = scene.voice("caller"), scene.voice("centre")
         scene.begin(voices="centre")
@@ -333,8 +366,11 @@ class TestWhatIsSeen:
         made[0](b"")
         scene.show(picture, 30, 100)
         assert len([one for one in scene.hall.told if one.key_frame_of]) - wanted == 1
+        scene.show(picture, 1, 1)
         made[1](b"")
-        scene.show(picture, 30, 15)
+        scene.show(picture, 40, 10)
+        assert scene.dropped == 2, "none is tried as soon again where two have failed"
+        scene.show(picture, 20, 10)
         scene.end()
         await until(lambda: scene.last.said("stop"))
         dropped = [frames for one in scene.last.said("dropped") for frames in one["frames"].items()]
