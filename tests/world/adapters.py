@@ -11,6 +11,7 @@ from splitter.core.errors import MediaUnavailable
 from splitter.media.ports.adapters import AdapterHandle, AdapterSetting, CarriedAdapter
 from splitter.media.ports.ends import LocalEnd
 from splitter.media.ports.events import AdapterLost, MediaEvent, MediaListener, TransportChanged
+from splitter.media.worker.held import is_same
 from splitter.sdp.webrtc import SecureLocal
 
 _FINGERPRINT = "sha-256 " + ":".join(["CD"] * 32)
@@ -54,7 +55,7 @@ class FakeAdapters:
 
     async def adopt_adapter(self, adapter: AdapterHandle, on_event: MediaListener) -> CarriedAdapter:
         found = self._find(adapter)
-        if found.handle != adapter or found.listener is not None:
+        if not is_same(found.handle, adapter) or found.listener is not None:
             raise MediaUnavailable(f"{adapter.adapter_id} is gone")
         found.listener = on_event
         return CarriedAdapter(found.handle, found.setting)

@@ -143,6 +143,10 @@ class Agent(Connection):
         self.remote_username, self.remote_password = ufrag, password
         self.remote_is_lite = self.ice_controlling = lite
 
+    def knows(self, ufrag: str, password: str) -> bool:
+        """True for the credentials of the peer that it was told."""
+        return (self.remote_username, self.remote_password) == (ufrag, password)
+
     @property
     def relayed(self) -> bool:
         """True where the path goes through a relay of the peer's (TURN)."""

@@ -152,6 +152,8 @@ class SecureWire:
             begun.agent.add(remote.candidates)
             if begun.agent.relayed > relayed and self.state == "connected":  # its checks were quicker than this word
                 self._change("connected", path_of(begun.agent))
+        elif self.current.agent.knows(remote.ufrag, remote.password):  # it is as before: the peer has never restarted
+            self._drop_next()
         elif self._next is not None:
             self._begin(self._next, remote)
         else:
@@ -161,10 +163,13 @@ class SecureWire:
         """Open another generation; `local` and `ports` are its from now on. Raises MediaUnavailable."""
         if self.state == "failed":
             raise MediaUnavailable(f"{self._name}: the transport has failed: {self.reason}")
+        self._drop_next()
+        self._next = Generation(self, self._loop, self._host, self._advertised)
+
+    def _drop_next(self) -> None:
         if self._next is not None:
             self._next.close()
             self._next = None
-        self._next = Generation(self, self._loop, self._host, self._advertised)
 
     def seal_rtp(self, packet: bytes) -> memoryview | None:
         cipher = self.cipher

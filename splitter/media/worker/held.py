@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from splitter.core.errors import MediaUnavailable
@@ -25,6 +25,16 @@ ROOM_LOAD = 8  # a picture is a few hundred packets per second, each read and re
 
 Carried = CarriedRelay | CarriedRoom | CarriedAdapter
 Handle = RelayHandle | RoomHandle | AdapterHandle
+
+
+def is_same(found: Handle, known: Handle) -> bool:
+    """True where a worker carries what a record knows.
+
+    An adapter may be ahead by an ICE restart whose answer the browser never got: the path before it still carries.
+    """
+    if isinstance(found, AdapterHandle) and isinstance(known, AdapterHandle):
+        return replace(found, public=known.public, secure=known.secure) == known
+    return found == known
 
 
 @dataclass(frozen=True, slots=True)

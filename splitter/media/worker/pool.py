@@ -29,7 +29,7 @@ from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortLedger
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.held import Carried as CarriedMedia
-from splitter.media.worker.held import Handle, Held, Opening, Unclaimed
+from splitter.media.worker.held import Handle, Held, Opening, Unclaimed, is_same
 from splitter.media.worker.look import draw, look_of
 from splitter.media.worker.notices import read_event
 from splitter.media.worker.place import clear_dead, indexes_in
@@ -274,7 +274,7 @@ class Pool:
         found = self._unclaimed.get(id)
         if found is None:
             raise MediaUnavailable(f"{id} was taken up already")
-        if found.carried.handle != handle:
+        if not is_same(found.carried.handle, handle):
             raise MediaUnavailable(f"{id} is gone, and its name is another one's")
         del self._unclaimed[id]
         held.media = replace(held.media, listener=listener)

@@ -395,6 +395,37 @@ class TestRestart:
         centre.expect("BYE")
         over(world, caller)
 
+    @pytest.mark.parametrize("told", [False, True])
+    def test_in_the_middle_of_an_ice_restart(self, world: World, monkeypatch: pytest.MonkeyPatch, told: bool) -> None:
+        """The worker has the new port, and knows the browser's side (`told`) or not; the browser has no answer."""
+        caller, centre = connected(world)
+        world.run(2)
+        verb = "set_adapter" if told else "restart_adapter"
+        carry_out = getattr(world.adapters, verb)
+
+        async def in_vain(*asked: Any) -> Any:
+            await carry_out(*asked)
+            await asyncio.sleep(10)
+
+        monkeypatch.setattr(world.adapters, verb, in_vain)
+        caller.reinvite(caller.terminal.note(offer(ufrag="Other")))
+        world.run(0.2)
+        monkeypatch.undo()
+        assert world.restart().taken_up == 1
+        caller.terminal.note(offer())  # what it says is as it was, once that was refused
+        answers_offers(caller)
+        for what in ("glare", "491 re-INVITE", "INVITE"):  # ours says again what stands
+            caller.expect(what)
+        world.run(1)
+        assert voice_faults(world, caller) == []
+        caller.reinvite(caller.terminal.note(offer(ufrag="Third")))
+        caller.expect("200 re-INVITE")
+        world.run(60)
+        secure = setting(world, caller).secure
+        assert secure is not None and secure.ufrag.startswith("Third") and voice_faults(world, caller) == []
+        centre.bye()
+        over(world, caller)
+
 
 def _register(world: World) -> Any:
     from splitter.sip.headers import Headers

@@ -161,6 +161,24 @@ class TestIce:
             pump.cancel()
             await first.close()
 
+    async def test_a_restart_is_off_where_the_peer_is_as_it_was(self) -> None:
+        """As after a gateway's death: nobody has told the browser what its restart was answered."""
+        async with showing() as (s, browser):
+            before, media = s.wire().local, browser.secure()
+            s.room.restart_ice("seat-1")
+            second = Ice()
+            await second.gather()
+            first, browser.ice = browser.ice, second
+            s.settle(browser.secure())
+            browser.ice = first
+            s.settle(media)
+            assert s.wire().local == before
+            packets = s.room.report().participants[1].stream.packets_in
+            await browser.show(3)
+            await until(lambda: s.room.report().participants[1].stream.packets_in > packets)
+            assert s.states == ["connecting", "connected"]
+            await second.close()
+
     async def test_a_restart_that_was_not_asked_for_is_our_own_mistake(self) -> None:
         async with seated() as (s, browser):
             other = Browser()

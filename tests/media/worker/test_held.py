@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from splitter.core.errors import MediaUnavailable
+from splitter.media.ports.adapters import AdapterHandle
+from splitter.media.ports.ends import LocalEnd
 from splitter.media.wire.pairs import PortLedger
-from splitter.media.worker.held import Held, room_opening
+from splitter.media.worker.held import Held, is_same, room_opening
+from splitter.sdp.webrtc import SecureLocal
 from tests.media.worker.stand import engine
+
+
+def test_an_adapter_is_the_same_whose_browser_was_not_told_of_its_restart() -> None:
+    ours, again = (SecureLocal(ufrag, "p" * 24, "sha-256 AB", ()) for ufrag in ("ours", "again"))
+    known = AdapterHandle("adapter-1", "call-1", LocalEnd("192.0.2.1", 4, 4), ours, *_plain(30_000, 30_002))
+    ahead = replace(known, public=LocalEnd("192.0.2.1", 8, 8), secure=again)
+    assert is_same(ahead, known) and not is_same(replace(ahead, voice=known.picture), known)
+
+
+def _plain(*ports: int) -> list[LocalEnd]:
+    return [LocalEnd("127.0.0.1", port, port + 1) for port in ports]
 
 
 class TestAPairThatComesAfterItsRoomWasClosed:
