@@ -110,6 +110,7 @@ def _key(parameter: str, suite: Suite) -> bytes:
     text, *more = parameter[len(_INLINE) :].split("|")
     if any(":" in one for one in more):
         raise PeerError("a=crypto has a key identifier (MKI), which is not supported", 488)
+    text = text.rstrip("=")  # §6.1 discards them; there are peers that write none, or too many
     try:
         key = b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):

@@ -26,6 +26,12 @@ class TestReading:
     def test_takes_what_can_be_done_as_it_says(self, value: str, tag: int) -> None:
         assert read_cryptos([value]) == [Crypto(tag, Suite.AES_CM_128_HMAC_SHA1_80, KEY)]
 
+    @pytest.mark.parametrize("padding", ["", "=", "==", "==="])
+    def test_takes_a_key_with_any_padding(self, padding: str) -> None:
+        key = bytes(range(28))
+        text = b64encode(key).decode().rstrip("=") + padding
+        assert read_cryptos([f"1 AEAD_AES_128_GCM inline:{text}|2^48"]) == [Crypto(1, Suite.AEAD_AES_128_GCM, key)]
+
     @pytest.mark.parametrize(
         "value",
         [

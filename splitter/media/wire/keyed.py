@@ -105,9 +105,10 @@ class KeyedPair:
             self._count_out()
             self._opener = opener = _cipher(keys.suite, incoming=keys.theirs)
             self._opened = self._failed = 0
-            # Without a key of ours it was begun elsewhere, and its counter is to be found.
+            # Without a key of ours it was begun elsewhere, and its counter is to be found. So it is under another key
+            # of the peer: RFC 3711 §3.3.1 has the counter go on, RFC 4568 §7.1.4 and many peers begin anew.
             make = partial(_cipher, keys.suite, incoming=keys.theirs, outgoing=keys.theirs)
-            self._search = None if keys.ours else RolloverSearch(make, opener)
+            self._search = RolloverSearch(make, opener) if before is not None or not keys.ours else None
         if before is None or (before.suite, before.ours) != (keys.suite, keys.ours):
             self._sealer = _cipher(keys.suite, outgoing=keys.ours) if keys.ours else None
 
@@ -150,10 +151,8 @@ class KeyedPair:
         """Decrypt a packet where it lies. Returns: its length; 0 where it is to be dropped."""
         opener = self._opener
         assert opener is not None
-        if self._search is not None and unprotect is Cipher.open_rtp:
-            size = self._open_resumed(self._search, opener, data)
-        elif self._former is not None:
-            size = self._open_by_either(unprotect, data, now)
+        if self._search is not None or self._former is not None:
+            size = self._open_by_any(unprotect, data, now)
         else:
             size = unprotect(opener, data)
         if size:
@@ -164,32 +163,25 @@ class KeyedPair:
                 self._on_doubt(source)
         return size
 
-    def _open_resumed(self, search: RolloverSearch, opener: Cipher, data: bytearray | memoryview) -> int:
-        """The same for a stream that was begun in another worker."""
-        as_it_came, before = bytes(data), opener.counts.unauthentic
-        size = opener.open_rtp(data) or search.open(as_it_came, data)
-        if size:
-            opener.counts.unauthentic = before
-        return size
-
-    def _open_by_either(
+    def _open_by_any(
         self,
         unprotect: Callable[[Cipher, bytearray | memoryview], int],
         data: bytearray | memoryview,
         now: float,
     ) -> int:
-        """The same where the peer has just changed its key."""
-        opener, former = self._opener, self._former
-        assert opener is not None and former is not None
+        """The same where the peer has changed its key, or its stream was begun in another worker."""
+        opener = self._opener
+        assert opener is not None
+        if self._former is not None and now > self._former[1]:
+            self._former = None
         as_it_came = bytes(data)  # AES-GCM decrypts before it knows whether that was right
         before = opener.counts.unauthentic
         size = unprotect(opener, data)
-        if size or now > former[1]:
-            if now > former[1]:
-                self._former = None
-            return size
-        data[:] = as_it_came
-        size = unprotect(former[0], data)
+        if not size and self._former is not None:
+            data[:] = as_it_came
+            size = unprotect(self._former[0], data)
+        if not size and self._search is not None and unprotect is Cipher.open_rtp:
+            size = self._search.open(as_it_came, data)
         if size:
             opener.counts.unauthentic = before
         return size

@@ -91,6 +91,26 @@ class TestTheCounterOfRollovers:
             call.say(0, call.phone.seal(rtp(number, 1)))
         assert call.got(1) == [rtp(number, 1) for number in range(20_002, 20_020)]
 
+    @pytest.mark.parametrize("suite", list(Suite))
+    @pytest.mark.parametrize("goes_on", [True, False])
+    def test_goes_on_or_begins_anew_with_another_key_of_the_peer(self, goes_on: bool, suite: Suite) -> None:
+        """RFC 3711 §3.3.1 says that it goes on; Teams, Asterisk and others begin anew."""
+        call, other = SecureCall(keys_of(suite)), keys_of(suite, theirs=5, ours=6)
+        wrapped = 2 * 65_536
+        for number in range(0, wrapped, 20_000):
+            call.say(0, call.phone.seal(rtp(number, 1)))
+        late = call.phone.seal(rtp(wrapped + 1, 1))
+        call.phone = SecurePeer(other)
+        for number in range(0, wrapped if goes_on else 0, 20_000):
+            call.phone.seal(rtp(number, 1))
+        call.key(other)
+        heard = len(call.got(1))
+        call.say(0, late)
+        for number in range(wrapped + 2, wrapped + 60):
+            call.say(0, call.phone.seal(rtp(number, 1)))
+        assert call.got(1)[heard:] == [rtp(number, 1) for number in range(wrapped + 1, wrapped + 60)]
+        assert call.relay.report().sides[0].rejected == 0
+
     def test_that_nobody_has_is_not_looked_for_without_end(self) -> None:
         keys = keys_of()
         call = SecureCall(keys)
