@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from splitter.calls.recording.fork_wiring import make_forks
 from splitter.calls.recording.recordings import Recordings
 from splitter.calls.recording.troubles import Troubles
 from splitter.calls.siprec.wiring import RecorderNeeds
-from splitter.calls.states import ForkWish, RecordingAction, RecordingState
+from splitter.calls.states import ForkWish, LegState, RecordingAction, RecordingState
 from splitter.calls.view import CallView
 from splitter.core.errors import LocalError
 from splitter.media.forward import protocol as f
@@ -224,6 +225,17 @@ class TestOnlySome:
         world.run(1)
         (end,) = route.link.of(f.EndFork)
         assert "no longer forked" not in end.reason
+
+    def test_by_the_trunks_that_carry_it_now(self, world: World, stage: Stage) -> None:
+        scene = Scene(world, stage, trunks=("second",))
+        caller, _, _ = scene.call()
+        view = world.call_of(caller).view()
+        first, *_, last = view.legs
+        gone = replace(last, trunk="second", state=LegState.ENDED)  # the route that was tried before
+        assert not scene.forks.wants(replace(view, legs=(gone, *view.legs)))
+        other = replace(last, name="centre-2", trunk="second")  # to which the centre hands it
+        assert not scene.forks.wants(replace(view, legs=(*view.legs, replace(other, state=LegState.EARLY))))
+        assert scene.forks.wants(replace(view, legs=(replace(last, state=LegState.ENDED), first, other)))
 
     def test_as_long_as_the_desk_has_it(self, world: World, stage: Stage) -> None:
         scene = Scene(world, stage, desks=("8001",))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from splitter.calls.states import ForkWish, RecordingState
+from splitter.calls.states import ForkWish, LegState, RecordingState, Side
 from splitter.calls.view import CallView
 from splitter.core.errors import LocalError
 from splitter.media.forward import protocol as f
@@ -58,7 +58,9 @@ class CallForks:
         """Whether who listens gets a call, as long as it is recorded."""
         if (wish := view.recording.fork) is not ForkWish.BY_RULE:
             return wish is ForkWish.ON
-        trunks = tuple(leg.trunk for leg in view.legs if leg.name in ("caller", "centre"))
+        live = (leg for leg in view.legs if leg.state is LegState.CONFIRMED)
+        sides = {leg.name.partition("-")[0]: leg.trunk for leg in live}
+        trunks = tuple(sides[side] for side in (Side.CALLER, Side.CENTRE) if side in sides)
         return not self._narrows or bool(self._rules.which(trunks, view.called, view.extension))
 
     def say(self, view: CallView, recording: str, paused: bool) -> Awaitable[str]:
