@@ -79,6 +79,16 @@ class TestAVoice:
         world.run(0.2)
         assert task.result() is None and seen == [set()]
 
+    def test_may_be_left_out_in_a_pause_though_the_recorder_has_failed(self, world: World, scene: Scene) -> None:
+        caller, _ = connected(world)
+        told(world, caller, RecordCall(RecordingAction.PAUSE, "agent 8001"))
+        scene.link.fault = "the recorder is gone"
+        leave_out(world, caller, "caller")
+        scene.link.fault = ""
+        told(world, caller, RecordCall(RecordingAction.RESUME, "agent 8001"))
+        world.run(0.1)
+        assert without(scene) == {("caller", "guest")} == {live.without for live in scene.stage.studio.abouts}
+
     def test_may_be_left_out_before_anything_is_recorded(self, world: World, tmp_path: Path) -> None:
         scene = Scene(world, tmp_path / "recordings")
         caller, _ = connected(world)

@@ -131,8 +131,7 @@ def _answer_left_out(call: LiveCall) -> Steps[None]:
     """Say that nothing of somebody is recorded any longer, once no copy is on its way."""
     pending = call.pending
     copied = any(recording for recording, _ in pending.tapped.values())
-    done = pending.recorder_has == _wanted(call) if call.talk.recording.is_open else not copied
-    if done and not pending.tapping and pending.leaving_out:
+    if pending.leaving_out and not pending.tapping and not (copied and pending.recorder_has != _wanted(call)):
         asks, pending.leaving_out = pending.leaving_out, []
         for asked in asks:
             yield AnswerAsk(asked, written=True)
