@@ -23,8 +23,12 @@ ENDS_HERE = frozenset(
         *("rtcp", "rtcp-mux", "rtcp-mux-only", "rtcp-rsize", "rtcp-unicast", "rtcp-xr", "rtcp-fb"),
         # Sources and bundles (RFC 5576, 5888, 8830, 8843): they tie lines together that do not travel together.
         *("ssrc", "ssrc-group", "msid", "msid-semantic", "mid", "group", "bundle-only", "rid", "simulcast"),
-        # Keys and security set-up of one hop (RFC 4568, 4567, 8122, 8842, 4145, 8224; TS 33.328 for 3ge2ae).
+        # Keys and security set-up of one hop (RFC 4568, 4567, 8122, 8842, 4145, 8224, 9335; TS 33.328 for 3ge2ae;
+        # those of Lync, Snom and Polycom have no standard).
         *("crypto", "key-mgmt", "fingerprint", "tls-id", "setup", "connection", "identity", "3ge2ae", "zrtp-hash"),
+        *("cryptex", "cryptoscale", "encryption", "dtls-id"),
+        # Marks of SIP proxies that have changed the address: ours is another one, and the old one nobody's business.
+        *("nortpproxy", "direction", "oldmediaip", "oldmediaip6", "oldmediaport"),
         # Capability negotiation (RFC 5939, 6871, 7006): answered by its receiver.
         *("csup", "creq", "acap", "tcap", "pcfg", "acfg", "rmcap", "omcap", "mfcap", "mscap", "lcfg", "sescap"),
         *("bcap", "ccap", "icap"),
@@ -39,6 +43,7 @@ FOLDED = frozenset({"extmap", "extmap-allow-mixed"})
 """Session-level attributes that speak of the m-line too and so are folded into it (RFC 8285 §5, RFC 8866 §5.13)."""
 
 _PER_FORMAT = frozenset({"rtpmap", "fmtp"})
+_KEY = "inline:"  # RFC 4568 §6.1; there are attributes around a=crypto, such as a=cpar (RFC 3407)
 
 
 def carried(source: Session, index: int, local: LocalPort, proto: str, direction: str) -> Media:
@@ -55,7 +60,7 @@ def carried(source: Session, index: int, local: LocalPort, proto: str, direction
     """
     media = source.media[index]
     kept = [item for item in source.attributes if item.name in FOLDED]
-    kept += [item for item in media.attributes if item.name not in ENDS_HERE]
+    kept += [item for item in media.attributes if item.name not in ENDS_HERE and _KEY not in (item.value or "")]
     line = Media(
         kind=media.kind,
         port=local.rtp_port,

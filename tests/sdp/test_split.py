@@ -12,6 +12,7 @@ from splitter.sdp.model import Connection, Media, MediaPort, Origin, Session
 from splitter.sdp.parse import parse
 from splitter.sdp.split import Plan, audio_line, centre_offer, plan
 from splitter.sdp.video import refuse
+from splitter.sdp.write import write
 from tests.sdp.strategies import offers
 
 BARE = "v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nt=0 0\n"
@@ -150,6 +151,11 @@ class TestCentreOffer:
     @pytest.mark.parametrize("name", sorted(ENDS_HERE))
     def test_what_ends_here_does_not_cross(self, name: str) -> None:
         assert not asked(parse(f"{HEAD}{G711}a={name}:1\na=kept\n")).media[0].has(name)
+
+    @pytest.mark.parametrize("name", ["x-new", "cpar", "acap"])
+    def test_no_key_crosses_whatever_stands_around_it(self, name: str) -> None:
+        key = "crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAA"
+        assert "inline" not in write(asked(parse(f"{HEAD}{G711}a={name}:1 {key}\na=kept\n"))).decode()
 
     @pytest.mark.parametrize(
         "line",
