@@ -24,8 +24,10 @@ class OpenAdapter:
     handle: AdapterHandle
     listener: MediaListener | None
     setting: AdapterSetting = field(default_factory=AdapterSetting)
+    standing: MediaEvent | None = None
 
     def emit(self, event: MediaEvent) -> None:
+        self.standing = event
         if self.listener is not None:
             self.listener(event)
 
@@ -58,6 +60,8 @@ class FakeAdapters:
         if not is_same(found.handle, adapter) or found.listener is not None:
             raise MediaUnavailable(f"{adapter.adapter_id} is gone")
         found.listener = on_event
+        if found.standing is not None:
+            asyncio.get_running_loop().call_soon(found.emit, found.standing)
         return CarriedAdapter(found.handle, found.setting)
 
     async def set_adapter(self, adapter: AdapterHandle, setting: AdapterSetting) -> None:

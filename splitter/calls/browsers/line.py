@@ -27,6 +27,7 @@ from splitter.sdp.webrtc import SecureRemote
 MOST_WATCHERS = 8
 """Event sockets of one browser; a page that was reloaded leaves one behind for a moment."""
 
+_PATH_S = 30.0  # for a transport to come about
 _RESTARTS, _RESTART_S = 10, 3.0  # in a row, and the seconds until one more
 
 log = structlog.get_logger(__name__)
@@ -239,6 +240,7 @@ class BrowserLine:
         self.adapter, self._setting, self._transport = adapter, AdapterSetting(), number
         self._up.clear()
         self._spawn(self._close(before))
+        self.expect(_PATH_S + self._return_limit_s)
         return adapter
 
     async def adopt(self) -> None:
@@ -250,6 +252,7 @@ class BrowserLine:
             return
         wanted, self._setting = self._setting, carried.setting
         self.carry(wanted)
+        self.expect(_PATH_S + self._return_limit_s)  # where it has a path, we are told so at once
 
     def on_media(self, event: MediaEvent, transport: int = 0) -> None:
         """Hear what the media engine tells of a transport."""
@@ -272,8 +275,9 @@ class BrowserLine:
             self._away = asyncio.get_running_loop().call_later(limit_s, self._give_up)
 
     def _lose(self, reason: str) -> None:
-        if self.ended or self._away is not None:
+        if self.ended or (self._away is not None and self.view.path == "lost"):
             return
+        self._come_back()  # nobody waits for its first path any longer
         log.info("web caller away", call=self.view.call_id, reason=reason)
         self._up.clear()
         self._away = asyncio.get_running_loop().call_later(self._return_limit_s, self._give_up)

@@ -15,11 +15,16 @@ from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.wire.bundle import Bundle
 from splitter.media.wire.host import Host
 from splitter.media.wire.secure import SecureWire
+from splitter.media.wire.times import SecureTimes
 from splitter.sdp.video import VideoFormat
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
 
 BROWSER = "browser"
 """What events call the browser's end."""
+
+TIMES = SecureTimes(path_limit_s=4 * 3600.0)
+"""Whoever opens an adapter closes it where its browser does not come: one that speaks SIP may be silent while it rings,
+and take our answer with the 200 alone."""
 
 _NO_FORMAT = VideoFormat(payload_type=0)  # a wire asks nothing of the format
 
@@ -53,8 +58,9 @@ class Adapter:
         made: list[SecureWire] = []
 
         def wire(end: Bundle) -> SecureWire:
-            made.append(SecureWire(end, host, at, advertised, name=BROWSER, call_id=call_id, emit=emit))
-            return made[0]
+            one = SecureWire(end, host, at, advertised, name=BROWSER, call_id=call_id, emit=emit, times=TIMES)
+            made.append(one)
+            return one
 
         self._bundle = Bundle(wire)  # type: ignore[arg-type]
         self._wire = made[0]

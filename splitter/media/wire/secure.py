@@ -224,8 +224,9 @@ class SecureWire:
         generation.task = self._loop.spawn(self._connect(generation))
 
     async def _connect(self, generation: Generation) -> None:
+        limit_s = self._times.path_limit_s if generation is self.current else self._times.connect_limit_s
         try:
-            async with asyncio.timeout(self._times.connect_limit_s):
+            async with asyncio.timeout(limit_s):
                 await generation.agent.connect()
         except (TimeoutError, ConnectionError):
             if generation is self._next:
@@ -234,7 +235,7 @@ class SecureWire:
                 generation.task = None
                 generation.close()
             elif generation is self.current:
-                self.fail(no_path(generation, self._times.connect_limit_s))
+                self.fail(no_path(generation, limit_s))
 
     def on_agent_path(self, agent: Agent) -> None:
         """An agent has a path, or another one, or has none any more."""

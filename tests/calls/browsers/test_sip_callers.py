@@ -285,6 +285,22 @@ class TestGone:
         caller.expect("BYE")
         over(world, caller)
 
+    def test_after_a_restart_of_the_gateway_too(self, world: World) -> None:
+        world.adapters.connects = False
+        caller, centre = connected(world)
+        assert world.restart().taken_up == 1
+        centre.expect("BYE", 60)
+        caller.expect("BYE")
+        over(world, caller)
+
+    def test_before_a_restart_of_the_gateway(self, world: World) -> None:
+        caller, centre = connected(world)
+        world.adapters.interrupt(world.call_of(caller).talk.call_id)
+        assert world.restart().taken_up == 1
+        centre.expect("BYE", world.browsers.settings.return_limit_s + 2)
+        caller.expect("BYE")
+        over(world, caller)
+
     def test_while_it_rings(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         caller, centre = arrived(world)
         centre.ring(180)

@@ -68,7 +68,7 @@ class TestIce:
     async def test_a_browser_that_never_comes_is_given_up_with_the_reason(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(secure, "SecureTimes", partial(SecureTimes, connect_limit_s=0.2))
+        monkeypatch.setattr(secure, "SecureTimes", partial(SecureTimes, path_limit_s=0.2))
         async with stand() as s:
             s.room.join_secure("seat-1", HOST, HOST)
             browser = Browser()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from splitter.core.net import Address
+from splitter.media.adapter.adapter import TIMES
 from splitter.media.wire.bundle import Bundle, StreamKey
 from splitter.media.wire.streams import STREAMS_LIMIT
 from splitter.rtp.feedback import Nack, Pli
@@ -49,6 +52,16 @@ class TestTwoWires:
             peer.wire.restart()
             between.meet(candidates=False)
             assert between.until(lambda: ours.wire.to != before and peer.wire.to.port == 40_004)
+
+    def test_find_each_other_where_one_is_silent_as_long_as_its_call_rings(self) -> None:
+        """A browser that does not read our early answer begins with the 200."""
+        with link(times=TIMES) as between:
+            ours, peer = between.ours, between.peer
+            ours.meet(replace(peer.wire.local, candidates=()), "active", False, between.loop.time())
+            between.wait(300)
+            assert ours.states == ["connecting"]
+            peer.meet(ours.wire.local, "passive", True, between.loop.time())
+            assert between.until(lambda: "connected" in ours.states and "connected" in peer.states)
 
     def test_a_flight_of_dtls_that_is_lost_is_sent_again(self) -> None:
         """Each first datagram of a kind is lost, also the server's last flight, whose sender is done with it."""

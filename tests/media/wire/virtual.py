@@ -16,6 +16,7 @@ from splitter.media.wire.ends import Wire, WireEnd
 from splitter.media.wire.frames import StreamAddress
 from splitter.media.wire.host import PacketHandler
 from splitter.media.wire.secure import SecureWire
+from splitter.media.wire.times import SecureTimes
 from splitter.rtp.packet import Buffer
 from splitter.rtp.rtcp import RtcpPacket
 from splitter.sdp.video import VideoFormat
@@ -226,7 +227,8 @@ class End:
         self._host = VirtualHost(link.loop, link.cables, 40_000, door)
 
         def make(end: WireEnd) -> SecureWire:
-            return SecureWire(end, self._host, host, host, name=name, call_id="c1", emit=self.events.append)
+            told, times = self.events.append, link.times
+            return SecureWire(end, self._host, host, host, name=name, call_id="c1", emit=told, times=times)
 
         if user is None:
             self.wire = make(self.heard)
@@ -257,8 +259,16 @@ class End:
 class Link:
     """Two ends and the network between them."""
 
-    def __init__(self, loop: VirtualLoop, seed: int, weather: Weather, user: Any = None, tcp: bool = False) -> None:
-        self.loop = loop
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        seed: int,
+        weather: Weather,
+        user: Any = None,
+        tcp: bool = False,
+        times: SecureTimes | None = None,
+    ) -> None:
+        self.loop, self.times = loop, times
         self.cables = Datagrams(loop, random.Random(seed), weather)
         self.door = VirtualDoor(loop, self.cables, Address("192.0.2.1", 8444))
         self.ours = End(self, "ours", "192.0.2.1", user, self.door if tcp else None)
@@ -291,12 +301,18 @@ class Link:
 
 
 @contextmanager
-def link(seed: int = 1, weather: Weather | None = None, user: Any = None, tcp: bool = False) -> Iterator[Link]:
+def link(
+    seed: int = 1,
+    weather: Weather | None = None,
+    user: Any = None,
+    tcp: bool = False,
+    times: SecureTimes | None = None,
+) -> Iterator[Link]:
     """Two ends that have not met yet; nothing of them is left afterwards. `tcp`: ours has a TCP port as well."""
     loop = VirtualLoop()
     loop.enter()
     try:
-        made = Link(loop, seed, weather or Weather(delay_s=0.02), user, tcp)
+        made = Link(loop, seed, weather or Weather(delay_s=0.02), user, tcp, times)
         yield made
         for end in (made.ours, made.peer):
             end.wire.close()
