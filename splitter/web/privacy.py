@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import Scope
-from splitter.calls.view import CallView, CarriedView, LegView, Notice, PartyView, PhoneView
+from splitter.calls.view import CallView, CarriedView, LegView, Notice, PartyView, PhoneView, RecordingView
 from splitter.web.bearer import Bearer
 
 
@@ -86,8 +86,16 @@ def _without_hidden(view: CallView) -> CallView:
         strangers=tuple(one for one in view.strangers if one.leg not in names),
         muted=tuple(one for one in view.muted if one not in names),
         silences=tuple(one for one in view.silences if one.leg not in names),
+        recording=_recording(view.recording, names),
         course=replace(view.course, stays=tuple(one for one in view.course.stays if not one.hidden)),
     )
+
+
+def _recording(recording: RecordingView, names: set[str]) -> RecordingView:
+    """It may say of whom nothing is recorded, and why."""
+    left_out = tuple(one for one in recording.left_out if one not in names)
+    reason = "" if any(recording.reason.startswith(f"{one} is ") for one in names) else recording.reason
+    return replace(recording, left_out=left_out, reason=reason)
 
 
 def _facts(facts: CallerFacts) -> CallerFacts:

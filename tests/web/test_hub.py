@@ -16,7 +16,17 @@ from splitter.calls.desks import ClientView, DeskView
 from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import LegState, PartyKind, PartyState, PhonePart, PhoneState
-from splitter.calls.view import CallView, CourseView, LegView, Notice, PartyView, PhoneView, StayView, lost
+from splitter.calls.view import (
+    CallView,
+    CourseView,
+    LegView,
+    Notice,
+    PartyView,
+    PhoneView,
+    RecordingView,
+    StayView,
+    lost,
+)
 from splitter.store.journal import Journal, KeptEvent
 from splitter.web.audience import MOST_WAITING, SLOW, EventListener
 from splitter.web.bearer import CONSOLE, Bearer
@@ -199,7 +209,8 @@ class TestWhoHears:
             changed, *told = news(other)
             assert changed["call"]["parties"][-1]["name"] == "onlooker-1"
             assert [one["notice"]["code"] for one in told] == ["phone-joined", "party-joined"]
-        stand.call(extension="8001", course=there["course"])
+        out = RecordingView(left_out=("onlooker-1", "phone-1"), reason="onlooker-1 is left out: boss (500)")
+        stand.call(extension="8001", course=there["course"], recording=out)
         stand.hub.notice(Notice(CALL.call_id, "party-left", "500 is gone", "onlooker-1"))
         assert news(agent) == []
         there["course"] = CourseView(stays=(stays[0], replace(stays[1], hidden=False)))
