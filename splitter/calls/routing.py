@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from splitter.calls.settings import Choice, Role, Route, Trunk
 from splitter.core.errors import LocalError, PeerError
+from splitter.core.keys import ValueProblem
 from splitter.core.net import Address, Flow, source_of
 from splitter.sip.uri import user_of
 
@@ -23,6 +24,7 @@ class Neighbour:
 
 _BELIEVED_S = 4 * 3600.0  # hardly a call is longer
 _SERVICE = "urn:service:"
+_SIP_PORT = 5060
 
 
 class Routing:
@@ -94,10 +96,15 @@ class Routing:
 
         Raises:
             LocalError: no trunk where callers come from has this name.
+            ValueProblem: this is where a trunk itself is heard.
         """
         trunk = self._trunks.get(name)
         if trunk is None or trunk.role is not Role.ACCESS:
             raise LocalError(f"no trunk of role access is named {name[:40]!r}")
+        if (own := next((one.name for one in self._trunks.values() if _is_server(one, source)), None)) is not None:
+            raise ValueProblem(
+                f"{source} is trunk {own} itself", "its calls are none of a test: give an address of yours"
+            )
         self._lent[trunk.network, source] = name
         return trunk
 
@@ -207,6 +214,14 @@ def _is_peer(trunk: Trunk, transport: str, host: str, port: int) -> bool:
         address in peer.network and (peer.port is None or transport != "udp" or peer.port == port)
         for peer in trunk.peers
     )
+
+
+def _is_server(trunk: Trunk, source: Address) -> bool:
+    """True for the very address and port of a trunk, whose calls are people's."""
+    named = [(peer.network, peer.port) for peer in trunk.peers]
+    if isinstance(trunk.address, Address):
+        named.append((ip_network(trunk.address.host), trunk.address.port))
+    return any(network == ip_network(source.host) and (port or _SIP_PORT) == source.port for network, port in named)
 
 
 def called_of(uri: str) -> str:

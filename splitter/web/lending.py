@@ -43,6 +43,8 @@ class LendingRoutes:
             raise ApiError(429, "too-many", "as many test callers as can be are there", {"Retry-After": "60"})
         try:
             trunk = self._lender.lend(wish.trunk, source)
+        except ValueProblem as error:
+            raise ApiError(422, "bad-source", str(error)) from error
         except LocalError as error:
             raise ApiError(422, "no-such-trunk", str(error)) from error
         self._end(source)

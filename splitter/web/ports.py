@@ -236,7 +236,11 @@ class Lender(Protocol):
     """Knows which trunk a source belongs to; `splitter.calls.routing.Routing`."""
 
     def lend(self, name: str, source: Address) -> Trunk:
-        """Take this source for this trunk. Raises LocalError where it is none that callers come from."""
+        """Take this source for this trunk.
+
+        Raises:
+            LocalError: it is no trunk that callers come from. ValueProblem: the source is a trunk itself.
+        """
         ...
 
     def take_back(self, source: Address) -> None: ...

@@ -10,6 +10,7 @@ import pytest
 from splitter.calls.routing import Neighbour, Routing, routable
 from splitter.calls.settings import Peer, Role, Route, Trunk
 from splitter.core.errors import LocalError
+from splitter.core.keys import ValueProblem
 from splitter.core.net import Address, Flow
 from tests.garbage import held_by
 
@@ -150,6 +151,16 @@ class TestALoan:
             with pytest.raises(LocalError, match="no trunk of role access"):
                 routing.lend(name, Address("10.0.0.9", 40_000))
         assert routing.loans == 0
+
+    def test_is_none_of_a_trunk_s_own_servers_whose_callers_are_people(self) -> None:
+        sbc = trunk("sbc", peer("10.0.0.1"), peer("10.0.0.2", 5070), peer("10.1.0.0/24"), role=Role.ACCESS)
+        routing = Routing({"sbc": sbc, "pbx": trunk("pbx", address="10.2.0.5")}, [])
+        for host, port in (("10.0.0.1", 5060), ("10.0.0.2", 5070), ("10.2.0.5", 5060)):
+            with pytest.raises(ValueProblem, match="itself"):
+                routing.lend("sbc", Address(host, port))
+        for host, port in (("10.0.0.1", 40_000), ("10.0.0.2", 5060), ("10.1.0.9", 5060)):
+            routing.lend("sbc", Address(host, port))
+        assert routing.loans == 3
 
     def test_of_a_trunk_that_is_taken_out_is_nobody(self) -> None:
         routing = Routing({"sbc": trunk("sbc", role=Role.ACCESS)}, [])

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from splitter.calls.routing import Routing
-from splitter.calls.settings import Role, Trunk
+from splitter.calls.settings import Role, Trunk, parse_peer
 from splitter.core.net import Address, Flow
 from splitter.web import lending
 from tests.patience import until
@@ -19,7 +19,13 @@ PATH = "/v1/test-calls"
 
 
 def routing() -> Routing:
-    return Routing({"sbc": Trunk("sbc", Role.ACCESS, "access", ()), "pbx": Trunk("pbx", Role.CENTRE, "core", ())}, ())
+    return Routing(
+        {
+            "sbc": Trunk("sbc", Role.ACCESS, "access", (parse_peer("192.0.2.1"),)),
+            "pbx": Trunk("pbx", Role.CENTRE, "core", ()),
+        },
+        (),
+    )
 
 
 class TestATestCaller:
@@ -40,6 +46,10 @@ class TestATestCaller:
             for token in ("desk", "reader", "controller"):
                 assert (await outside.code("POST", PATH, token, json=WISH))[0] == 403
             assert await outside.code("POST", PATH, "admin", json={**WISH, "source": "here"}) == (422, "bad-source")
+            itself = {**WISH, "source": "192.0.2.1:5060"}
+            assert await outside.code("POST", PATH, "admin", json=itself) == (422, "bad-source"), (
+                "people call from there"
+            )
             assert await outside.code("POST", PATH, "admin", json={**WISH, "trunk": "pbx"}) == (422, "no-such-trunk")
             assert made.loans == 0
 
