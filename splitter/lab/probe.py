@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,7 @@ _SENT = 25  # packets of voice: half a second
 _LOOK_S = 0.1
 _STEPS = 6
 _LOAN_S = 30.0  # longer than the call may take: its BYE has to be heard
+_LINGER_S = 5.0  # what is still under way may end
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,9 @@ class TrialCall:
         await self._handset.start()
         try:
             self._desk.open(_API)
-            await self._let_in()
+            reply = await self._ask_in(self._plan.limit_s + _LOAN_S)
+            if not reply.accepted:
+                raise ProbeRefused(reply.in_words())
             try:
                 async with asyncio.timeout(self._plan.limit_s):
                     await self._play()
@@ -112,18 +116,18 @@ class TrialCall:
                 self._row("the probe ends in time", False, f"it took longer than {self._plan.limit_s:g} s")
             finally:
                 await self._end()
+                with suppress(OSError, aiohttp.ClientError):
+                    await self._ask_in(_LINGER_S)  # few may be in at once, and another one may be next
         finally:
             await self._desk.stop()
             await self._handset.stop()
 
     # ---- the call ----
 
-    async def _let_in(self) -> None:
-        plan = self._plan
-        wish = {"source": str(self._handset.agent.address), "trunk": plan.trunk, "for_s": plan.limit_s + _LOAN_S}
-        reply = await self._desk.ask("POST", "/v1/test-calls", json=wish)
-        if not reply.accepted:
-            raise ProbeRefused(reply.in_words())
+    async def _ask_in(self, for_s: float) -> ApiReply:
+        """Be let in for so long from now on."""
+        wish = {"source": str(self._handset.agent.address), "trunk": self._plan.trunk, "for_s": for_s}
+        return await self._desk.ask("POST", "/v1/test-calls", json=wish)
 
     async def _play(self) -> None:
         plan, handset = self._plan, self._handset
