@@ -61,3 +61,20 @@ test("what could not be sent stands there again", async () => {
   await settled();
   assert.equal(field.value, "hello");
 });
+
+test("more screenshots than the gateway has of a call do not keep its note from being saved", async () => {
+  const { keepable, renderWrapUp, setUpWrapUp } = await import("./console/wrapup.js");
+  const stills = Array.from({ length: 25 }, (_, at) => ({ at, url: `blob:${at}`, number: at + 1 }));
+  const draft = { note: "water main", disposition: "", without: new Set([24]) };
+  let [saved, done] = [null, false];
+  const splitter = { owns: () => true, me: { dispositions: [] }, wrapUp: async (id, words) => (saved = words) };
+  const over = { id: "call", stills: [...stills, { at: 99, url: "blob:photo", number: 0 }], draft, call: { splitter, view: { answered_at: 1 } } };
+  assert.equal(keepable(over).length, 20);
+  setUpWrapUp(() => (done = true));
+  renderWrapUp(splitter, over);
+  document.getElementById("summary-done").dispatchEvent(new Event("click"));
+  await settled();
+  assert.deepEqual(saved.screenshots, stills.slice(5).map((one) => one.number).filter((number) => number !== 24));
+  assert.equal(saved.note, "water main");
+  assert.ok(done);
+});

@@ -6,6 +6,7 @@ import { byId, fill, make, say } from "./elements.js";
 import { callerOf, partyName } from "./entry.js";
 import { mainOf, renderStrip } from "./strip.js";
 import { duration, ending, t } from "./texts.js";
+import { keepable } from "./wrapup.js";
 
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
 /** @typedef {import("./entry.js").Entry} Entry */
@@ -173,7 +174,7 @@ function renderSummary(splitter, entry) {
     [t("ended.stills"), String(entry.stills.length)],
   ];
   fill(byId("summary-facts"), facts, () => facts.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })]));
-  byId("summary-keep").hidden = entry.stills.every((still) => still.number && !byId("wrap").hidden);
+  byId("summary-keep").hidden = entry.stills.length === (byId("wrap").hidden ? 0 : keepable(entry).length);
   const left = entry.left(splitter.now());
   say(byId("summary-back"), Number.isFinite(left) ? t("ended.back", { seconds: left }) : "");
 }

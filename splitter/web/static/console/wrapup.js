@@ -7,6 +7,8 @@ import { fault, t, timeOfDay } from "./texts.js";
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
 /** @typedef {import("./entry.js").Entry} Entry */
 
+const MOST_STILLS = 20; // as many as the gateway has of a call
+
 /** @type {Entry|null} */
 let shown = null;
 let saving = false;
@@ -36,9 +38,14 @@ export function renderWrapUp(splitter, entry) {
     byId("wrap-leave").hidden = true;
   }
   byId("wrap-choice").value = choices.includes(entry.draft.disposition) ? entry.draft.disposition : "";
-  const stills = own ? entry.stills.filter((still) => still.number) : [];
+  const stills = own ? keepable(entry) : [];
   byId("wrap-stills").hidden = !stills.length;
   fill(byId("wrap-stills-list"), stills.map((still) => still.url), () => stills.map((still) => stillItem(entry, still)));
+}
+
+/** The screenshots that can stay with the record: the gateway has the newest ones. @param {Entry} entry */
+export function keepable(entry) {
+  return entry.stills.filter((still) => still.number).slice(-MOST_STILLS);
 }
 
 /** @param {Entry} entry @param {import("./entry.js").Still} still */
@@ -58,7 +65,7 @@ function mayNote(splitter, { call, gone, lost }) {
 async function save(entry, done) {
   if (saving) return;
   const { note, disposition, without } = entry.draft;
-  const screenshots = entry.stills.map((still) => still.number).filter((number) => number && !without.has(number));
+  const screenshots = keepable(entry).map((still) => still.number).filter((number) => !without.has(number));
   const wanted = note.trim() || disposition || screenshots.length;
   if (!wanted || byId("wrap").hidden) return done(entry);
   saving = true;
