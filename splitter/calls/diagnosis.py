@@ -176,7 +176,7 @@ class _Call:
             yield _Claim(f"nobody looked: the desk of {extension} has not joined", (_says("bound to"),))
         if not self._desks:
             words = "nobody looked: the centre has not said which agent has the call, and no desk has joined"
-            yield _Claim(words, (_message("centre", "200"), _says("connected: ")))
+            yield _Claim(words, (_says("connected: "), _says("the centre named no agent")))
         if not self._lookers():
             name = self._desks[-1].name
             words = f"{_named(self._desks[-1])} has joined, but no video reached it"

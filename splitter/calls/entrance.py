@@ -16,6 +16,7 @@ from splitter.calls.messages import Refusal
 from splitter.calls.states import LegState
 from splitter.core.errors import PeerError
 from splitter.core.limits import KeyedBuckets
+from splitter.core.numbers import WantedNumber
 from splitter.sip.replaces import Replaces
 
 GUESSES, GUESS_FADE_S = 10, 10.0  # of one seat
@@ -43,7 +44,7 @@ class Entrance:
         self._guesses = KeyedBuckets(GUESSES, GUESS_FADE_S)
 
     def find(self, calls: Collection[Call], name: str, entrant: Entrant, now: float) -> Call:
-        """The one call that is named: by its id, its short code, or the caller's number where that is one call's alone.
+        """The one call that is named: by its id, its short code, or the caller's number where that is one call's.
 
         Raises:
             Guess: none is, or it is another desk's.
@@ -51,7 +52,8 @@ class Entrance:
             PeerError: 485, for never is it guessed whose picture a desk gets.
         """
         found = [call for call in calls if name in (call.talk.call_id, call.talk.short_code)]
-        found = found or [call for call in calls if name and call.talk.number == name]
+        wanted = WantedNumber(name)  # as the desk's phone dials it, which may not be as the network writes it
+        found = found or [call for call in calls if wanted.names(call.talk.number)]
         own = [call for call in found if entrant.extension and call.talk.extension == entrant.extension]
         if not own and (wait_s := self._guesses.wait_s(entrant.source, now)) > 0:
             after = [("Retry-After", str(math.ceil(wait_s)))]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from splitter.core.clock import Clock, SystemClock
+from splitter.core.numbers import LEAST_ALIKE, WantedNumber
 from splitter.store import outbox, schema
 from splitter.store.outbox import Delivered, Delivery
 from splitter.store.schema import CallRow, EndedCalls, KeptView, StoreError
@@ -20,6 +21,11 @@ from splitter.telemetry.trace import TraceEvent
 TRACE_EVENTS = 50_000  # the most of one call that is read at a time
 
 _TEXT = "CAST(view AS TEXT)"  # SQLite takes a BLOB for another form of JSON from 3.45 on
+_ENDS_SO = "(substr(caller, -length(?)) = ? OR substr(called, -length(?)) = ?)"
+_IS_OF = (  # by its last digits first, for there may be a million rows
+    f"(substr(caller, -{LEAST_ALIKE}) = ? AND is_wanted(caller)"
+    f" OR substr(called, -{LEAST_ALIKE}) = ? AND is_wanted(called))"
+)
 _EXTENSION = f"CASE WHEN json_valid({_TEXT}) THEN json_extract({_TEXT}, '$.extension') END"
 
 T = TypeVar("T")
@@ -87,7 +93,7 @@ class Store:
         return await self._read(lambda db: _find(db, reference, limit))
 
     async def search(self, number: str, limit: int = 50) -> list[bytes]:
-        """Views of the calls from or to a number, the newest first; where none matches whole, its end is enough."""
+        """Views of the calls from or to a number, in any spelling, the newest first; if there is none, its end does."""
         return await self._read(lambda db: _search(db, number, limit))
 
     async def trace(self, call_id: str) -> list[TraceEvent]:
@@ -122,8 +128,8 @@ def _ended(db: sqlite3.Connection, wanted: EndedCalls, limit: int) -> list[KeptV
     clause = "WHERE ended_at IS NOT NULL AND started_at >= ? AND started_at < ?"
     values: list[object] = [wanted.since, wanted.before]
     if wanted.number:
-        clause += " AND (substr(caller, -length(?)) = ? OR substr(called, -length(?)) = ?)"
-        values += [wanted.number] * 4
+        clause += f" AND ({_ENDS_SO} OR {_IS_OF})"
+        values += [*[wanted.number] * 4, *_learn_number(db, wanted.number)]
     if wanted.extension:
         clause += f" AND {_EXTENSION} = ?"
         values += [wanted.extension]
@@ -143,11 +149,15 @@ def _find(db: sqlite3.Connection, reference: str, limit: int) -> list[bytes]:
 
 def _search(db: sqlite3.Connection, number: str, limit: int) -> list[bytes]:
     newest = "ORDER BY started_at DESC LIMIT ?"
-    exact = _views(db, f"WHERE caller = ? OR called = ? {newest}", (number, number, limit))
-    if exact or not number:
-        return exact
-    return _views(
-        db,
-        f"WHERE substr(caller, -length(?)) = ? OR substr(called, -length(?)) = ? {newest}",
-        (number, number, number, number, limit),
-    )
+    values = (number, number, *_learn_number(db, number), limit)
+    whole = _views(db, f"WHERE caller = ? OR called = ? OR {_IS_OF} {newest}", values)
+    if whole or not number:
+        return whole
+    return _views(db, f"WHERE {_ENDS_SO} {newest}", (number, number, number, number, limit))
+
+
+def _learn_number(db: sqlite3.Connection, number: str) -> tuple[str, str]:
+    """Teach this connection to tell a number in all its spellings. Returns: the values of `_IS_OF`."""
+    wanted = WantedNumber(number)
+    db.create_function("is_wanted", 1, wanted.names, deterministic=True)
+    return wanted.ending, wanted.ending

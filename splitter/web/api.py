@@ -1,7 +1,7 @@
 """The API, version 1: the table of its routes, and the application over it. /v1/openapi.json says the rest.
 
-{ref} is a call's id, the beginning of it, its short code, or the caller's number where that is one call's alone; live
-calls go before ended ones. On the control socket nobody needs a token.
+{ref} is a call's id, the beginning of it, its short code, or the caller's number, in any spelling, where that is one
+call's alone; live calls go before ended ones. On the control socket nobody needs a token.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from splitter.calls.asks import Bind, DropVideo, RaiseVideo
 from splitter.calls.logins.access import Scope
 from splitter.calls.view import CallView
 from splitter.core.errors import SplitterError
+from splitter.core.numbers import WantedNumber
 from splitter.store.schema import NEWEST, EndedCalls
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
@@ -62,9 +63,10 @@ class CallRoutes:
         number, limit = request.query.get("number", ""), limit_of(request)
         if not number:
             raise ApiError(400, "bad-query", "say which number: /v1/search?number=…")
-        live = [call for call in self._living() if call.caller.endswith(number) or call.called.endswith(number)]
-        exact = [call for call in live if number in (call.caller, call.called)]
-        newest = sorted(exact or live, key=lambda call: call.started_at, reverse=True)[:limit]
+        living = self._living()
+        whole = [call for call in living if _is_of(call, number)]
+        ends = [call for call in living if call.caller.endswith(number) or call.called.endswith(number)]
+        newest = sorted(whole or ends, key=lambda call: call.started_at, reverse=True)[:limit]
         await self._archive.flush()
         known = {call.call_id for call in newest}
         try:
@@ -195,7 +197,13 @@ def limit_of(request: web.Request) -> int:
 
 
 def _matches(view: CallView, number: str, extension: str) -> bool:
-    return (not number or number in (view.caller, view.called)) and (not extension or view.extension == extension)
+    return (not number or _is_of(view, number)) and (not extension or view.extension == extension)
+
+
+def _is_of(view: CallView, number: str) -> bool:
+    """From or to this number, in any spelling."""
+    wanted = WantedNumber(number)
+    return wanted.names(view.caller) or wanted.names(view.called)
 
 
 def _before(request: web.Request) -> float:

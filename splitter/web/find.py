@@ -1,13 +1,15 @@
 """Which call a request means, and whether who asks may touch it. Reads the store.
 
-A call is named by its id, the beginning of it, its short code, or the caller's number where that is one call's alone.
-Desks name calls that are not theirs whole, to take them; never by a beginning. Codes are short, so who guesses has to
-wait, and is not told what it has found; but for calls of their own. Guests name the one call of their link, by its id.
+A call is named by its id, the beginning of it, its short code, or the caller's number in any spelling, where that is
+one call's alone. Desks name calls that are not theirs whole, to take them; never by a beginning. Codes are short, so
+who guesses has to wait, and is not told what it has found; but for calls of their own. Guests name the one call of
+their link, by its id.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -18,6 +20,7 @@ from splitter.calls.logins.access import Scope
 from splitter.calls.view import CallView
 from splitter.core.clock import Clock
 from splitter.core.limits import KeyedBuckets
+from splitter.core.numbers import WantedNumber
 from splitter.telemetry import metrics
 from splitter.transport.quiet import Quiet
 from splitter.web.auth import bearer_of
@@ -109,10 +112,13 @@ class Finder:
             return Found(view.call_id, view)
         views = self._calls.list()
         found = [view for view in views if view.short_code == reference]
-        found = found or [view for view in views if view.number == reference and _names(view, bearer)]
+        found = found or from_number(views, reference, bearer)
         if not found and len(reference) >= LEAST_PREFIX and bearer.may(Scope.READ, Scope.CONTROL):
             found = [view for view in views if view.call_id.startswith(reference)]
         matches = [Found(view.call_id, view) for view in found]
+        if len(matches) > 1:
+            self._let_guess(bearer)
+            self.missed(bearer)
         return _one(matches, reference, bearer) if matches else None
 
     async def _kept(self, reference: str, bearer: Bearer) -> Found:
@@ -170,9 +176,10 @@ async def whole_view(archive: Archive, call_id: str) -> CallView | None:
     return next((view for view in views if view is not None and view.call_id == call_id), None)
 
 
-def _names(view: CallView, bearer: Bearer) -> bool:
-    """Who may not see the caller's number may not find the call by it."""
-    return not view.facts.private or bearer.may(Scope.READ, Scope.CONTROL)
+def from_number(views: Iterable[CallView], number: str, bearer: Bearer) -> list[CallView]:
+    """Calls of a person in the network, by the number; who may not see it may not find the call by it."""
+    wide, wanted = bearer.may(Scope.READ, Scope.CONTROL), WantedNumber(number)
+    return [view for view in views if (wide or not view.facts.private) and wanted.names(view.number)]
 
 
 def _own(rows: list[bytes], bearer: Bearer) -> list[Found]:

@@ -20,7 +20,7 @@ _REF = "#/components/schemas/{name}"
 _PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 _ABOUT = {
     "check": "the check, as the answer to its beginning named it",
-    "ref": "a call: its id, the beginning of it, its short code, or the caller's number",
+    "ref": "a call: its id, the beginning of it, its short code, or the caller's number in any spelling",
     "party": "the name of a party",
     "number": "the number of a snapshot, or of a file of a recording",
     "picture": "the id of a picture",

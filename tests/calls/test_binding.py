@@ -15,6 +15,7 @@ from tests.calls.kit import arrived, connected, ended, told, with_webrtc
 from tests.dialogs.test_replaces import replacing
 from tests.world import PeerCall, World
 
+NO_AGENT = "the centre named no agent (p-asserted-identity, remote-party-id)"
 DIALOG = [("From", "<sip:13800138000@gw>;tag=a"), ("To", "<sip:600@pbx>;tag=b"), ("CSeq", "1 INVITE")]
 
 
@@ -270,6 +271,15 @@ class TestTheCall:
             centre.expect("200 re-INVITE")
             world.run(0.2)
         assert shown(world, caller) == ("8001", "centre p-asserted-identity")
+        ended(world, caller, centre)
+
+    @pytest.mark.parametrize(("named", "leg"), [("8001", []), ("+862112345678", ["centre"])])
+    def test_says_that_the_centre_named_no_agent(self, named: str, leg: list[str], world: World) -> None:
+        caller, centre = arrived(world)
+        centre.answer(headers=[pai(named)])
+        caller.expect("200")
+        world.run(0.1)
+        assert [event.leg for event in world.trace_of(caller) if NO_AGENT in event.text] == leg
         ended(world, caller, centre)
 
     def test_says_that_the_agent_has_no_video(self, world: World, caller: PeerCall, centre: PeerCall) -> None:

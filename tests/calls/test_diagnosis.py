@@ -136,6 +136,7 @@ class TestVideo:
         ended = over(world, caller)
         found = judged(ended, *HEARD, video("caller", 900)).video
         assert found.words == "nobody looked: the centre has not said which agent has the call, and no desk has joined"
+        assert proof(found.proof)[-1].startswith("the centre named no agent")
         bound = judged(ended, *HEARD, video("caller", 900), extension="8001").video
         assert bound.words == "nobody looked: the desk of 8001 has not joined"
 

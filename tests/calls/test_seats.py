@@ -39,6 +39,15 @@ class TestJoining:
         assert call.talk.video.showing == "slate" and call.talk.state == "connected"
         ended(world, caller, centre)
 
+    @pytest.mark.parametrize("dialled", ["+8613900000001", "008613900000001", "013900000001", "39-0000-0001"])
+    def test_names_the_caller_in_any_spelling(self, dialled: str, world: World) -> None:
+        caller, centre = world.sbc.invite(number="13900000001"), world.pbx.take()
+        centre.answer()
+        caller.expect("200")
+        seat = world.desk.invite(dialled, seat=True)
+        seat.expect("200")
+        ended(world, caller, centre)
+
     @pytest.mark.parametrize("way", ["call id", "short code", "caller's number"])
     def test_names_the_call(self, way: str, world: World, caller: PeerCall, centre: PeerCall) -> None:
         call = world.call_of(caller)
@@ -86,7 +95,8 @@ class TestTurnedAway:
         for _ in range(2):
             world.sbc.invite(number="13900000001")
             world.pbx.take()
-        assert "2 live calls" in self.refused(world, "13900000001", "485", seat=True)
+        for dialled in ("13900000001", "+8613900000001"):
+            assert "2 live calls" in self.refused(world, dialled, "485", seat=True)
         for view in world.calls.list():
             world.calls.hangup(view.call_id, "test over")
         world.settle()

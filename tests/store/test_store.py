@@ -191,6 +191,15 @@ class TestCalls:
             assert await store.search("99") == []
             assert await store.search("") == []
 
+    async def test_a_number_is_searched_in_all_its_spellings(self, place: str) -> None:
+        async with opened(place) as store:
+            for call_id, caller in [("plain", "13800138000"), ("whole", "+8613800138000"), ("other", "+8613800138001")]:
+                store.save_call(row(call_id, caller=caller, view=call_id.encode()))
+            await store.flush()
+            for typed in ("0086 138-0013-8000", "13800138000", "+8613800138000"):
+                assert set(await store.search(typed)) == {b"plain", b"whole"}
+                assert {kept.view for kept in await store.ended(EndedCalls(typed), 9)} == {b"plain", b"whole"}
+
 
 class TestOverARestart:
     async def test_everything_is_still_there(self, tmp_path: Path) -> None:

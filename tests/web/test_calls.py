@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -105,6 +106,31 @@ class TestReading:
         parts.calls.add(replace(THEIRS, caller=CALL.caller))
         assert await outside.code("GET", path, "reader") == (409, "several-calls")
 
+    @pytest.mark.parametrize("typed", ["+86 137-0013-7000", "0086 13700137000", "013700137000", "00137000"])
+    async def test_a_call_of_nobody_is_taken_by_any_spelling_of_the_number(
+        self, typed: str, parts: Gateway, outside: Web
+    ) -> None:
+        parts.calls.add(MINE, THEIRS, NOBODYS)
+        assert (await outside.ask("PUT", f"/v1/calls/{quote(typed)}/desk", "desk"))[0] == 200
+        assert parts.calls.asked == [(NOBODYS.call_id, Bind("501", "client"))]
+
+    async def test_any_spelling_opens_no_call_that_is_not_ones_own(self, parts: Gateway, outside: Web) -> None:
+        hidden = replace(NOBODYS, facts=CallerFacts(private=True))
+        parts.calls.add(THEIRS, hidden)
+        assert await outside.code("GET", "/v1/calls/+8613900139000", "desk") == (403, "not-your-call")
+        assert await outside.code("PUT", "/v1/calls/+8613900139000/desk", "desk") == (409, "bound-already")
+        assert await outside.code("PUT", "/v1/calls/+8613700137000/desk", "desk") == (404, "no-such-call")
+        assert await outside.code("PUT", "/v1/calls/0139000/desk", "desk") == (409, "bound-already")
+        parts.calls.add(replace(NOBODYS, call_id="9yz2m0000000", caller="+8613900139000"))
+        assert await outside.code("PUT", "/v1/calls/13900139000/desk", "desk") == (409, "several-calls")
+        assert not parts.calls.asked
+
+    async def test_lists_and_searches_know_all_spellings(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(MINE, THEIRS)
+        for path in ("/v1/calls", "/v1/search"):
+            _, body = await outside.ask("GET", f"{path}?number=%2B8613900139000", "reader")
+            assert ids(body) == [THEIRS.call_id]
+
     async def test_a_beginning_names_no_call_to_a_desk(self, parts: Gateway, outside: Web) -> None:
         parts.calls.add(NOBODYS)
         assert await outside.code("PUT", "/v1/calls/9yy/desk", "desk") == (404, "no-such-call")
@@ -142,6 +168,12 @@ class TestGuessing:
         assert (await outside.ask("GET", "/v1/calls/4711", "reader"))[0] == 200, "others do not wait for it"
         parts.clock.time += GUESS_FADE_S + 1
         assert (await outside.ask("GET", "/v1/calls/4712", "desk"))[0] == 403
+
+    async def test_counts_numbers_of_several_calls_too(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(THEIRS, replace(NOBODYS, caller="+86" + THEIRS.caller))
+        path = f"/v1/calls/{THEIRS.caller}"
+        codes = [(await outside.ask("GET", path, "desk"))[0] for _ in range(GUESSES + 1)]
+        assert codes == [409] * GUESSES + [429]
 
     async def test_by_who_may_see_all_is_none(self, outside: Web) -> None:
         codes = {(await outside.ask("GET", f"/v1/calls/{number}", "reader"))[0] for number in range(1000, 1030)}

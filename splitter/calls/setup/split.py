@@ -296,6 +296,16 @@ class Setup:
         call.talk.answered_at = call.services.clock.wall()
         metrics.CALL_SETUP_SECONDS.observe(call.talk.answered_at - call.talk.started_at)
         call.enter(CallState.CONNECTED, f"answered by {who} at {leg.trunk.name}")
+        if (centre := call.centre) is not None and (text := self._no_agent(centre)):
+            call.note(text, centre.name)
+
+    def _no_agent(self, centre: Leg) -> str:
+        """That nobody knows which agent has the call, and what was read for it; "" where that is known, or in doubt."""
+        line = centre.record.line
+        if self.call.talk.extension or (line is not None and line.last):
+            return ""
+        read = ", ".join(centre.trunk.bind_from) or "bind_from is empty"
+        return f"the centre named no agent ({read}): until it does, a desk takes the call by its code or number"
 
     def _on_early_offer(self, event: Offered, leg: DialledLeg) -> None:
         """UPDATE or PRACK with an offer before the answer: answered here, without asking the other side."""

@@ -19,6 +19,7 @@ from splitter.transport.tasks import Tasks
 from splitter.web.auth import bearer_of
 from splitter.web.bearer import Bearer
 from splitter.web.errors import ApiError
+from splitter.web.find import from_number
 from splitter.web.hub import Hub
 from splitter.web.nodes.feed import Feed
 from splitter.web.nodes.forward import Forwarder, was_forwarded
@@ -113,10 +114,11 @@ class Neighbours:
         reference = request.match_info.get("ref") or request.query.get("call", "")
         if not self.own or not reference or was_forwarded(request) or own.get(reference) is not None:
             return None
-        found = self._named(reference, bearer_of(request))
+        bearer = bearer_of(request)
+        found = self._named(reference, bearer)
         if not found:
             return None
-        if len({view.call_id for view in found}) > 1 or _names_one_of(reference, own):
+        if len({view.call_id for view in found}) > 1 or _names_one_of(reference, own, bearer):
             raise ApiError(409, "several-calls", f"{reference[:80]} is several calls, at several gateways")
         node = found[0].node
         if (known := self._known(node)) is None or not known.api_url:
@@ -179,7 +181,7 @@ class Neighbours:
         wide = bearer.may(Scope.READ, Scope.CONTROL)
         if found := [view for view in views if view.short_code == reference]:
             return found
-        if found := [view for view in views if view.caller == reference and (wide or not view.facts.private)]:
+        if found := from_number(views, reference, bearer):
             return found
         return [view for view in views if wide and len(reference) >= 3 and view.call_id.startswith(reference)]
 
@@ -228,5 +230,6 @@ def in_words(silent: list[str]) -> str:
     return f"{which} not answer now, and calls that ended there are kept there alone"
 
 
-def _names_one_of(reference: str, own: LiveCalls) -> bool:
-    return any(reference in (view.short_code, view.caller) for view in own.list())
+def _names_one_of(reference: str, own: LiveCalls, bearer: Bearer) -> bool:
+    views = own.list()
+    return any(reference == view.short_code for view in views) or bool(from_number(views, reference, bearer))

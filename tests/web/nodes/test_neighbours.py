@@ -166,6 +166,14 @@ class TestCalls:
         status, _ = await two.b.outside.ask("DELETE", "/v1/calls/4712", "cti")
         assert status == 202 and two.a.parts.calls.hung_up == [(FAR["call_id"], "hung up by cti")]
 
+    async def test_are_taken_by_any_spelling_of_the_number(self, two: Pair) -> None:
+        two.a.begin(**FAR)
+        await two.heard()
+        path = "/v1/calls/+86 139-0013-9000/desk"
+        assert (await two.b.outside.ask("PUT", path, "desk"))[0] == 200
+        two.b.begin(caller="+8613900139000")
+        assert await two.b.outside.code("PUT", path, "desk") == (409, "several-calls")
+
     async def test_have_their_images_at_the_node_that_shows_them(self, two: Pair) -> None:
         two.a.begin(**FAR, extension="501")
         await two.heard()

@@ -115,7 +115,7 @@ export class Splitter extends Api {
   // ---- what can be asked ----
 
   /**
-   * Take a call by its id, short code or caller's number; it is this desk's from then on, and joined.
+   * Take a call by its id, short code or caller's number, in any spelling; it is this desk's from then on, and joined.
    * @param {string} reference
    * @returns {Promise<CallHandle>}
    */
