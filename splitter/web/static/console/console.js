@@ -9,35 +9,38 @@
  *   dialogs.js   windows                               strip.js    everybody else in the video
  *   voices.js    phones that were invited              choice.js   what the caller is to see
  *   chat.js      what is written in the call           recording.js  whether it is recorded
- *   wrapup.js    the note on a call that is over
+ *   wrapup.js    the note on a call that is over         deeds.js  what an agent does to a call
+ *   take.js      a call is taken by number or code      keys.js   keys that act at once
  *   photos.js    that the caller has sent              check.js  camera and path, before a call
  */
 
 import { Splitter } from "../sdk/splitter.js";
-import { hindrance, KEYS, renderControls } from "./actions.js";
+import { renderControls } from "./actions.js";
 import * as dialogs from "./dialogs.js";
 import { renderChat, setUpChat } from "./chat.js";
 import { renderCheck, setUpCheck } from "./check.js";
 import { renderChoice, setUpChoice } from "./choice.js";
+import { Deeds } from "./deeds.js";
 import { byId, fill, make, say, translatePage } from "./elements.js";
 import { callerOf, Entry, partyName } from "./entry.js";
+import { setUpKeys, store, stored } from "./keys.js";
 import { remembered, setUpLogin, showLogin, signOut } from "./login.js";
 import { followPhotos } from "./photos.js";
 import { renderRecent } from "./recent.js";
 import { mayOpenRecordings, renderRecording } from "./recording.js";
 import { mayDecide, renderSide } from "./side.js";
 import { pictureName, renderStage, setUpStage } from "./stage.js";
-import { enlargeNext, mainOf } from "./strip.js";
 import { situation } from "./status.js";
+import { sayTake, setUpTake } from "./take.js";
 import { currentLanguage, duration, fault, t, useLanguage } from "./texts.js";
 import { renderVoices } from "./voices.js";
 import { renderWrapUp, setUpWrapUp } from "./wrapup.js";
 
 const TOAST_MS = 6000;
 const LANGUAGE = "splitter.language";
-const SINGLE_KEYS = "splitter.keys";
 
 const splitter = new Splitter({ streams: true });
+const deeds = new Deeds(splitter, current, attempt, toast);
 /** @type {Map<string, Entry>} this desk's calls by id, those that ended a while ago included */
 const entries = new Map();
 let selected = "";
@@ -78,16 +81,16 @@ function render() {
   renderTop();
   renderBanner();
   if (toasted && (toasted === entry?.id || (entries.get(toasted)?.over ?? true))) hush(); // nobody needs to be led there
-  renderRecent(splitter, signedIn && !entry, dial);
+  renderRecent(splitter, signedIn && !entry, deeds.dial);
   if (!signedIn) return;
   if (entry) {
     renderNow(entry);
     if (entry.over) renderWrapUp(splitter, entry);
     renderStage(splitter, entry);
-    renderSide(splitter, entry, { remove: removeParty, show: showParty, open: dialogs.openStill, admit, deny, handOver, supervise });
+    renderSide(splitter, entry, { ...deeds, remove: deeds.removeParty, show: deeds.showParty, open: dialogs.openStill });
     renderChoice(entry);
-    renderVoices(entry, mayDecide(splitter, entry.call.view), { removePhone, filmPhone, mute, leaveVoice });
-    renderRecording(entry, mayDecide(splitter, entry.call.view), record);
+    renderVoices(entry, mayDecide(splitter, entry.call.view), deeds);
+    renderRecording(entry, mayDecide(splitter, entry.call.view), deeds.record);
     followPhotos(entry, update);
     renderChat(entry, splitter.me?.extension || splitter.me?.name || "");
     renderControls(splitter, entry);
@@ -345,188 +348,12 @@ async function attempt(act) {
   return done;
 }
 
-/** @param {string} party */
-function removeParty(party) {
-  const entry = current();
-  if (entry) dialogs.confirmRemove(entry, party, () => attempt(() => (party === entry.call.party ? entry.call.leave() : entry.call.remove(party))));
-}
-
-/** @param {string} phone */
-function removePhone(phone) {
-  attempt(async () => current()?.call.voices.remove(phone));
-}
-
-/** @param {string} phone @param {boolean} wanted  its picture is wanted, or no longer */
-function filmPhone(phone, wanted) {
-  attempt(async () => current()?.call.voices.setVideo(phone, wanted));
-}
-
-/** @param {string} number */
-function dial(number) {
-  attempt(async () => {
-    await splitter.dial(number);
-    toast(t("recent.dialling", { who: number }), "calm");
-  });
-}
-
-function leaveVoice() {
-  const entry = current();
-  if (entry) dialogs.confirmLeave(() => attempt(() => entry.call.voices.leave()));
-}
-
-/** @param {string} voice @param {boolean} muted */
-function mute(voice, muted) {
-  attempt(async () => current()?.call.voices.mute(voice, muted));
-}
-
-/** @param {import("./recording.js").Action} action @param {string} [party] */
-function record(action, party) {
-  attempt(async () => current()?.call.record(action, party));
-}
-
-/** @param {string} extension */
-function admit(extension) {
-  attempt(async () => current()?.call.admit(extension));
-}
-
-/** @param {string} extension */
-function deny(extension) {
-  attempt(async () => current()?.call.deny(extension));
-}
-
 /** Of this desk, or one that it was let into. @param {import("../sdk/splitter.js").CallView} view */
 function isOurs(view) {
   return splitter.owns(view) || (view.admitted ?? []).includes(splitter.me?.extension ?? "");
 }
 
-/** @param {string} extension */
-function handOver(extension) {
-  const entry = current();
-  if (entry) dialogs.confirmHandOver(extension, () => attempt(() => entry.call.handOver(extension)));
-}
-
-/** @type {import("./supervise.js").Supervise} */
-function supervise(step, phone) {
-  const call = current()?.call;
-  if (!call) return;
-  const parts = /** @type {const} */ ({ whisper: "whispers", talk: "talks", silent: "listens" });
-  attempt(async () => {
-    if (step === "listen") await call.voices.invite(undefined, { part: "listens" });
-    else if (step === "hang-up") await call.voices.remove(phone);
-    else if (step === "take-over") await call.takeOver();
-    else if (step === "look") await call.join();
-    else if (step === "leave") await call.leave();
-    else await call.voices.setPart(phone, parts[step]);
-  });
-}
-
-/** @param {string} party */
-function showParty(party) {
-  attempt(async () => current()?.call.show(party));
-}
-
-/** @type {Record<string, (entry: Entry) => unknown>} */
-const ACTIONS = {
-  camera: () => splitter.desk.setCamera(!splitter.desk.camera.wanted || splitter.desk.camera.state === "trouble"),
-  cameras: () => dialogs.openCameras(splitter, (id) => attempt(() => splitter.desk.setCamera(id))),
-  picture: (entry) =>
-    entry.call.showing.startsWith("picture:") ? entry.call.showCamera() : dialogs.openPictures(splitter, entry, (picture) => showPicture(entry, picture.id)),
-  share: (entry) => (splitter.desk.sharing ? splitter.desk.stopSharing() : share(entry)),
-  ask: (entry) => askForVideo(entry),
-  snapshot: async (entry) => entry.keep(await entry.call.snapshot(mainOf(entry).name === "caller" ? undefined : entry.main)),
-  invite: (entry) => dialogs.openInvite(entry, () => entry.remark(splitter.now(), "log.invite")),
-  phone: (entry) => dialogs.openPhone(entry),
-  hangup: (entry) => dialogs.confirmHangUp(entry, () => attempt(() => entry.call.hangUp())),
-};
-
-/** @param {string} action */
-function act(action) {
-  if (action === "help") return dialogs.openHelp(singleKeys(), setSingleKeys);
-  if (action === "full") return full();
-  const entry = current();
-  if (!entry || splitter.connection.state === "signed-out") return;
-  if (action === "next") return enlargeNext(entry);
-  const why = hindrance(/** @type {any} */ (action), splitter, entry);
-  if (why) toast(why);
-  else attempt(async () => ACTIONS[action](entry));
-}
-
-/** Ask for video, take the question back, or turn video off: that alone is asked for first. @param {Entry} entry */
-function askForVideo({ call }) {
-  const { state } = call.view.video;
-  if (state === "off") return call.raiseVideo({ elseLink: true });
-  if (state === "asking") return call.dropVideo();
-  return dialogs.confirmDrop(() => attempt(() => call.dropVideo()));
-}
-
-/** @param {Entry} entry @param {string} id */
-function showPicture(entry, id) {
-  attempt(async () => {
-    await entry.call.showPicture(id);
-    splitter.desk.stopSharing();
-  });
-}
-
-/** @param {Entry} entry */
-async function share(entry) {
-  try {
-    await splitter.desk.share();
-  } catch (error) {
-    if (/** @type {any} */ (error).code !== "share-refused") throw error;
-    return; // a change of mind is no fault
-  }
-  if (entry.call.showing !== entry.call.party) await entry.call.showCamera();
-}
-
-function full() {
-  if (document.fullscreenElement) document.exitFullscreen();
-  else if (current()) byId("stage").requestFullscreen().catch(() => {});
-}
-
 // ---- keys, language, doors -----------------------------------------------------------------------------------------
-
-/** @param {string} key */
-function stored(key) {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-/** @param {string} key @param {string} value */
-function store(key, value) {
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    // then it lasts as long as the page
-  }
-}
-
-function singleKeys() {
-  return stored(SINGLE_KEYS) !== "off";
-}
-
-/** @param {boolean} single */
-function setSingleKeys(single) {
-  store(SINGLE_KEYS, single ? "on" : "off");
-  document.body.dataset.keys = single ? "on" : "off";
-}
-
-/** @param {KeyboardEvent} event */
-function onKey(event) {
-  const target = /** @type {HTMLElement} */ (event.target);
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || dialogs.dialogOpen()) return;
-  if (target.closest("input, textarea, select, [contenteditable]") || !singleKeys()) return;
-  // By what is on the key; by its place where an input method has taken the letter.
-  const key = event.key.length === 1 ? event.key.toUpperCase() : event.code.replace("Key", "");
-  const action = Object.keys(KEYS).find((name) => KEYS[name] === key);
-  const tab = /^[1-9]$/.test(key) ? [...entries.keys()][Number(key) - 1] : undefined;
-  if (tab) select(tab);
-  else if (action) act(action);
-  else return;
-  event.preventDefault();
-}
 
 /** @param {string} wanted */
 function speak(wanted) {
@@ -539,18 +366,21 @@ function speak(wanted) {
 }
 
 function begin() {
-  setSingleKeys(singleKeys());
   dialogs.setUpDialogs();
   setUpLogin(splitter);
   setUpStage();
   setUpCheck(splitter);
-  setUpChoice(showParty);
+  setUpChoice(deeds.showParty);
   setUpChat((entry, text) => attempt(() => entry.call.chat.write(text)));
   speak(stored(LANGUAGE) ?? navigator.language);
-  document.addEventListener("keydown", onKey);
+  setUpKeys(deeds.act, (number) => {
+    const id = [...entries.keys()][number - 1];
+    if (id) select(id);
+    return Boolean(id);
+  });
   document.addEventListener("click", (event) => {
     const button = /** @type {Element} */ (event.target).closest("[data-do]");
-    if (button) act(/** @type {string} */ (button.getAttribute("data-do")));
+    if (button) deeds.act(/** @type {string} */ (button.getAttribute("data-do")));
   });
   byId("language").addEventListener("click", () => {
     const other = currentLanguage() === "en" ? "zh" : "en";
@@ -565,48 +395,10 @@ function begin() {
   byId("banner-retry").addEventListener("click", () => splitter.retry());
   byId("now-action").addEventListener("click", () => attempt(async () => current()?.call.join()));
   setUpWrapUp(dismiss);
-  byId("stage").addEventListener("dblclick", full);
-  byId("take-form").addEventListener("submit", take);
-  byId("take-ask").addEventListener("click", askIn);
-  byId("take").addEventListener("input", () => sayTake(""));
+  byId("stage").addEventListener("dblclick", deeds.full);
+  setUpTake(splitter, open, update);
   setInterval(tick, 1000);
   remembered(splitter);
-}
-
-/** @param {Event} event */
-async function take(event) {
-  event.preventDefault();
-  const reference = byId("take").value.trim();
-  sayTake("");
-  if (!reference) return;
-  try {
-    const call = await splitter.takeCall(reference);
-    open(call);
-    byId("take").value = "";
-  } catch (error) {
-    sayTake(fault(error), /** @type {any} */ (error).code === "bound-already");
-  }
-  update();
-}
-
-/**
- * What came of taking a call; `ask`: whether this desk may ask to be let in; `fault`: it did not succeed.
- * @param {string} text @param {boolean} [ask] @param {boolean} [fault]
- */
-function sayTake(text, ask = false, fault = true) {
-  byId("take-fault").textContent = text;
-  byId("take-fault").className = fault ? "fault" : "muted";
-  byId("take-ask").hidden = !ask;
-}
-
-async function askIn() {
-  try {
-    await splitter.askIn(byId("take").value);
-    sayTake(t("take.asked"), false, false);
-  } catch (error) {
-    sayTake(fault(error));
-  }
-  update();
 }
 
 begin();
