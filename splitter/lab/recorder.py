@@ -54,7 +54,7 @@ class LabRecorder:
 
     Attributes:
         sessions: by SIP Call-ID. status: that INVITEs are answered with; 0: nothing.
-        paused: it wants no media: every line is inactive.
+        paused: it wants no media: every line is inactive. port: gives a line its port; 0 refuses it.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class LabRecorder:
         register: Callable[[DialogId], None],
     ) -> None:
         self._register = register
-        self._respond, self._ids, self._host, self._contact, self._port = respond, ids, host, contact, port
+        self._respond, self._ids, self._host, self._contact, self.port = respond, ids, host, contact, port
         self.sessions: dict[str, ServedSession] = {}
         self.status = 200
         self.paused = False
@@ -171,7 +171,7 @@ class LabRecorder:
         lines = []
         for index, line in enumerate(offer.media):
             known = before.media[index].port if before is not None and index < len(before.media) else 0
-            port = known or self._port(request.call_id, index, line)
+            port = known or self.port(request.call_id, index, line)
             kept = tuple(one for one in line.attributes if one.name in _REPEATED)
             lines.append(Media(line.kind, port, line.proto, line.formats, attributes=kept))
         origin = before.origin.next() if before is not None else Origin.of(self._host, self._ids.number(2**31))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from splitter.calls.messages import SDP
-from splitter.calls.siprec.described import answer_to, in_order, label_at, offer_of, targets_of
+from splitter.calls.siprec.described import GONE, answer_to, in_order, label_at, offer_of, targets_of
 from splitter.calls.siprec.metadata import (
     CONTENT_TYPE,
     RecordedPerson,
@@ -71,6 +71,12 @@ class SessionContent:
     def targets(self, theirs: Session) -> dict[int, LineTarget]:
         """Where each line goes by what the recorder said."""
         return {} if self.paused else targets_of(theirs, self._offered, self._host)
+
+    def left_out(self, theirs: Session) -> str:
+        """What of the voices the recorder does not take, in words; "" where it takes all of them."""
+        here = [index for index, line in enumerate(self._offered) if line.kind == "voice" and line.number != GONE]
+        taken = [index for index in here if index < len(theirs.media) and theirs.media[index].port]
+        return "" if taken == here else f"which takes {len(taken)} of {len(here)} voices"
 
     def dressed(self, description: bytes) -> tuple[bytes, str]:
         """A description of ours with the metadata beside it, as a body, and its type."""

@@ -62,6 +62,7 @@ class RecordingSession:
         self._alarms: dict[Alarm, asyncio.TimerHandle] = {}
         self._timer: asyncio.TimerHandle | None = None
         self.state, self.fault = RecorderState.WAITING, ""
+        self._left_out = ""
 
     # ---- what it is told -------------------------------------------------------------------------------------------
 
@@ -294,7 +295,7 @@ class RecordingSession:
         leg.terms.note_accepted()
         leg.terms.note_remote(session)
         self._send(self._content.targets(session))
-        self.fault = ""
+        self.fault, self._left_out = "", self._content.left_out(session)
         self._say_taken()
 
     def _send(self, to: dict[int, f.LineTarget]) -> None:
@@ -304,7 +305,8 @@ class RecordingSession:
 
     def _say_taken(self) -> None:
         if self._leg is not None:
-            self._parts.said(self.recording, f"recorded by {self._leg.trunk.name}", False)
+            words = ", ".join(one for one in (f"recorded by {self._leg.trunk.name}", self._left_out) if one)
+            self._parts.said(self.recording, words, False)
 
     def _offer(self) -> None:
         """Offer what has changed, with all metadata (§7.1.1.2); who takes part is told so too."""

@@ -121,6 +121,15 @@ class TestRecorder:
         caller, *_ = recorded(world, scene)
         assert scene.session("verint").faults == [] and view(world, caller)[1] == "recorded by verint"
 
+    def test_that_takes_one_voice_alone_is_no_secret(self, world: World, scene: Elsewhere) -> None:
+        """Servers that know one line of audio refuse the second, and answer 200."""
+        scene.servers["nice"].port = lambda call_id, index, line: 0 if index else 50_000
+        caller, _, streams = recorded(world, scene)
+        assert view(world, caller) == (RecordingState.RECORDING, "recorded by nice, which takes 1 of 2 voices")
+        scene.hall.voice(streams["caller"], 7, 160)
+        scene.hall.voice(streams["centre"], 7, 160)
+        assert [len(ports.sent) for ports in scene.hall.ports] == [1, 0]
+
     def test_that_is_silent_is_left_too(self, world: World, scene: Elsewhere) -> None:
         scene.peers["nice"].vanish()
         recorded(world, scene)
