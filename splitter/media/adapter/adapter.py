@@ -93,8 +93,7 @@ class Adapter:
         return self.local
 
     def close(self) -> None:
-        """Say goodbye and give all ports back."""
-        self._wire.close()
+        """Say goodbye and give all ports back; with its last stream the wire is closed."""
         self.voice.close()
         self.picture.close()
 

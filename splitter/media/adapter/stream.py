@@ -60,9 +60,11 @@ class AdapterStream:
                 self._pair.settle(remote.rtp)
 
     def close(self) -> None:
-        """Give the ports back."""
+        """Give the ports back, leave the bundle, and let go of all that knows it: it is freed at once."""
         self._remote = None
         self._pair.close()
+        self._strand.close()
+        del self._strand, self._wire
 
     # ---- from the relay or the room ----
 

@@ -29,10 +29,11 @@ class Beat:
         self._timer: Timer | None = host.call_later(every_s, self._tick)
 
     def stop(self) -> None:
-        """Stop at once; again is no error."""
+        """Stop at once, and let go of whoever was called, which mostly holds this; again is no error."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
+        self._on_beat = self._on_missed = _call_nobody
 
     def _tick(self) -> None:
         now = self._host.now()
@@ -53,3 +54,7 @@ class Beat:
             self._due += missed * self._every_s
             self._on_missed(missed)
         self._timer = self._host.call_later(max(0.0, self._due - self._host.now()), self._tick)
+
+
+def _call_nobody(now_or_missed: float) -> None:
+    """Who is called by a clock that has stopped."""

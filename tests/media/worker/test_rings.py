@@ -9,6 +9,7 @@ import socket
 import pytest
 
 from splitter.core.net import Address
+from splitter.media.ports.adapters import AdapterSetting
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.wire.dtls import certificate
@@ -18,8 +19,11 @@ from splitter.media.worker.dispatch import Dispatcher
 from splitter.media.worker.loop import PacketHost
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.video import VideoFormat
+from splitter.sdp.voice import VoiceFormat
 from splitter.sdp.webrtc import SecureRemote
+from splitter.sdp.webvoice import Transcoding
 from tests.garbage import no_rings
+from tests.media.relay.phones import Stage
 from tests.media.room.kit import SLATE
 from tests.media.wire.virtual import link
 from tests.media.worker.stand import FIRST_PORT, rtp
@@ -40,6 +44,8 @@ NOWHERE = ParticipantMedia(
     ),
 )
 """A browser that nobody reaches."""
+
+OPUS = Transcoding(VoiceFormat("OPUS", 111, 48_000, 2), VoiceFormat("PCMA", 8), 126)
 
 
 def end() -> tuple[socket.socket, RemoteEnd]:
@@ -125,6 +131,39 @@ class TestWhatIsClosed:
             await asyncio.sleep(0.01)
         worker.close()
         host.close()
+
+    @pytest.mark.parametrize("transcoding", [None, OPUS], ids=["as it is", "made anew"])
+    async def test_of_adapters_leaves_no_rings(self, transcoding: Transcoding | None) -> None:
+        host = PacketHost(
+            asyncio.get_running_loop(), PortPairs(FIRST_PORT + 300, FIRST_PORT + 339, 0, random.Random(1))
+        )
+        worker = Dispatcher(host, LatchRules(), lambda owner, event: None)
+        certificate()
+        before = host.ports.free(asyncio.get_running_loop().time())
+        setting = AdapterSetting(NOWHERE.secure, ((8, 8),), ((102, 102),), None, None, transcoding)
+        with no_rings("splitter.media"):
+            for number in range(3):
+                adapter = worker.open_adapter("call", f"adapter-{number}", HOST, HOST, HOST)
+                adapter.configure(setting)
+                if number:
+                    adapter.restart()
+                await asyncio.sleep(0.05)
+                worker.close_adapter(f"adapter-{number}")
+                del adapter
+            await asyncio.sleep(0.01)
+        assert host.ports.free(asyncio.get_running_loop().time()) == before, "no port is left taken"
+        worker.close()
+        host.close()
+
+    def test_of_mixes_leaves_no_rings(self) -> None:
+        """The relay goes on."""
+        stage = Stage.of()
+        with no_rings("splitter.media"):
+            for _ in range(3):
+                stage.join("expert", 1100.0)
+                stage.run(0.3)
+                stage.leave("expert")
+                stage.run(0.3)
 
 
 class TestABrowser:
