@@ -347,14 +347,16 @@ def _events(ports: Ports) -> tuple[Operation, ...]:
 def _document(routes: tuple[Operation, ...]) -> tuple[Operation, ...]:
     """The document of these routes, and of itself; written when somebody first asks for it, beside the loop."""
     shown: list[Document] = []
+    writing = asyncio.Lock()  # who else asks meanwhile waits for the same one
 
     def write() -> Document:
         return Document(msgspec.json.encode(document(every)))
 
     async def serve(request: web.Request) -> web.Response:
-        if not shown:
-            shown.append(await asyncio.to_thread(write))
-        return shown[-1].response(request, JSON, {"Cache-Control": "no-cache"})
+        async with writing:
+            if not shown:
+                shown.append(await asyncio.to_thread(write))
+        return shown[0].response(request, JSON, {"Cache-Control": "no-cache"})
 
     answer = GoodAnswer(200, "this document", dict)
     every = (*routes, Operation("GET", "/v1/openapi.json", _EVERYBODY, serve, "This document", (answer,)))

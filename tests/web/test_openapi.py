@@ -42,8 +42,10 @@ from splitter.core.ids import IdSource
 from splitter.sdp.parse import parse
 from splitter.store.photos import Photos
 from splitter.transport.bans import Ban
+from splitter.web import api
 from splitter.web.api import build, table
 from splitter.web.bearer import Bearer, mint
+from splitter.web.openapi import document as openapi
 from splitter.web.operation_names import NAMES
 from splitter.web.precedence import Precedence
 from splitter.web.routes import GoodAnswer, Operation
@@ -108,6 +110,20 @@ class TestTheDocument:
                 if route.resource is not None and route.method not in ("HEAD", "OPTIONS")
             }
             assert set(operations(document)) == {(method, path) for method, path in served if path.startswith("/v1/")}
+
+    async def test_is_written_once_however_many_ask_at_once(
+        self, outside: Web, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Anybody may ask, and each copy would take a good part of a tenth of a second from the calls."""
+        written: list[int] = []
+
+        def write(routes: tuple[Operation, ...]) -> dict[str, Any]:
+            written.append(len(routes))
+            return openapi(routes)
+
+        monkeypatch.setattr(api, "document", write)
+        asked = await asyncio.gather(*(document_of(outside) for _ in range(8)))
+        assert len(written) == 1 and all(one == asked[0] for one in asked)
 
     async def test_says_who_may_do_what(self, parts: Gateway, outside: Web) -> None:
         found = operations(await document_of(outside))
