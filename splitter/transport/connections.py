@@ -213,7 +213,7 @@ class Connections:
         flow = stream.flow
         if stream.inbound:
             self._arrived(stream)
-            self._gate.closed(stream.accepted)
+            self._gate.closed(stream.counted)
             if not stream.carried and not stream.excused and not fault:
                 self._gate.abuse(flow, "not-sip")
         self._forget(stream)
@@ -243,7 +243,7 @@ class Connections:
         if flow.transport not in WEB:
             return TcpConnection(self, flow, self._clock, True, self._settings.message_limit_bytes)
         network = self._networks[flow.network]
-        doorway = Doorway(network.web_origins, network.web_proxies, self._gate.knows)
+        doorway = Doorway(network.web_origins, network.web_proxies, self._gate.hand_on)
         if self._web is None:
             self._web = WebServer()
         return WebSocket(self, flow, self._clock, self._settings, doorway, self._web, self._tasks)

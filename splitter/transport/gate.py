@@ -52,7 +52,7 @@ class Gate:
 
     def datagram(self, flow: Flow) -> bool:
         """Tell whether a datagram may be read."""
-        return self.knows(flow) and self.message(flow)
+        return self._knows(flow) and self.message(flow)
 
     def message(self, flow: Flow) -> bool:
         """Tell whether one more message of this source may be handled. Neighbours are never held back."""
@@ -64,7 +64,7 @@ class Gate:
 
     def connection(self, flow: Flow) -> bool:
         """Tell whether a connection may be opened. It counts from now until `closed`."""
-        if not self.knows(flow):
+        if not self._knows(flow):
             return False
         source = self.bans.source(flow.remote.host)
         if self._open[source] >= self._settings.tcp_connections_per_source:
@@ -72,6 +72,13 @@ class Gate:
             self.abuse(flow, "flood", "too many connections of one source")
             return False
         self._open[source] += 1
+        return True
+
+    def hand_on(self, proxy: Flow, client: Flow) -> bool:
+        """Tell whether a connection that a proxy has opened may stay; it counts as this client's from now on."""
+        if not self.connection(client):
+            return False
+        self.closed(proxy)
         return True
 
     def closed(self, flow: Flow) -> None:
@@ -118,7 +125,7 @@ class Gate:
             log.warning("source banned", source=ban.source, reason=reason, for_s=self._settings.ban_s, similar=held)
         self.on_ban(ban.source)
 
-    def knows(self, flow: Flow) -> bool:
+    def _knows(self, flow: Flow) -> bool:
         """Tell whether anything of this source is read: some trunk names it, and it is not banned."""
         if self.bans.holds(flow.remote.host, self._clock.now()):
             self._counters.banned_drop(flow.network, flow.transport)

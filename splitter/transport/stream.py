@@ -68,6 +68,7 @@ class StreamConnection(asyncio.Protocol):
 
     Attributes:
         flow: network, our listener, the peer. accepted: the same, but for a proxy that has connected for the peer.
+        counted: as whose it counts; the proxy's until that has named the peer.
         inbound: the peer opened it.
         answers_pings: a ping without an answer means that the peer is gone.
         carried: a message came over it.
@@ -83,7 +84,7 @@ class StreamConnection(asyncio.Protocol):
     """
 
     def __init__(self, owner: StreamOwner, flow: Flow, clock: Clock, inbound: bool) -> None:
-        self.flow = self.accepted = flow
+        self.flow = self.accepted = self.counted = flow
         self.inbound = inbound
         self.answers_pings = False
         self.carried = False

@@ -72,12 +72,12 @@ class Doorway:
     Attributes:
         origins: pages of other sites whose scripts may connect. Clients that are no browsers name none, and may.
         proxies: those whose word on who connects is believed.
-        knows: whether anything of a source is read.
+        hand_on: whether a connection that the first has opened may stay as one of the second.
     """
 
     origins: tuple[str, ...]
     proxies: tuple[Subnet, ...]
-    knows: Callable[[Flow], bool]
+    hand_on: Callable[[Flow, Flow], bool]
 
 
 class WebSocket(StreamConnection):
@@ -188,8 +188,11 @@ class WebSocket(StreamConnection):
         if host == peer.host:
             return True
         self.flow = self.flow._replace(remote=Address(host, peer.port))
-        self.excused = not self._doorway.knows(self.flow)
-        return not self.excused
+        if not self._doorway.hand_on(self.accepted, self.flow):
+            self.excused = True
+            return False
+        self.counted = self.flow
+        return True
 
     def _refusal(self, request: web.BaseRequest, socket: web.WebSocketResponse) -> web.Response | None:
         if not socket.can_prepare(request):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -301,6 +301,22 @@ class TestBehindAProxy:
         ) as stage:
             assert [await status_for(stage, "203.0.113.7") for _ in range(4)] == [403] * 4
             assert await status_for(stage, "198.51.100.1") == 101
+
+    async def test_each_has_its_own_limit_of_connections(self) -> None:
+        settings = TransportSettings(tcp_connections_per_source=2)
+        async with (
+            scene(WEB, tls=paper().settings(), settings=settings, web_proxies=("127.0.0.1/32",)) as stage,
+            AsyncExitStack() as stack,
+        ):
+
+            async def connect(host: str) -> None:
+                await stack.enter_async_context(browser(stage.address("ws"), headers={"X-Forwarded-For": host}))
+
+            for host in ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.3"):
+                await connect(host)
+            with pytest.raises(WSServerHandshakeError):
+                await connect("192.0.2.3")
+            await connect("192.0.2.2")
 
 
 class TestHostileClients:
