@@ -206,8 +206,12 @@ class BrowserLine:
     async def restart(self, secure: SecureRemote) -> AdapterHandle:
         """The browser has come by another network: another ICE generation of the same transport. Raises MediaError."""
         self.adapter = await self._engine.restart_adapter(self.adapter)
-        self._setting = replace(self._setting, secure=secure)
-        await self._engine.set_adapter(self.adapter, self._setting)
+        before, self._setting = self._setting.secure, replace(self._setting, secure=secure)
+        try:
+            await self._engine.set_adapter(self.adapter, self._setting)
+        except MediaError:
+            self._setting = replace(self._setting, secure=before)  # the browser comes again, maybe with the same
+            raise
         return self.adapter
 
     def restart_later(self, secure: SecureRemote, then: Callable[[str], None]) -> None:
@@ -221,13 +225,15 @@ class BrowserLine:
         self._spawn(self._restart(secure, then))
 
     async def _restart(self, secure: SecureRemote, then: Callable[[str], None]) -> None:
-        fault = ""
-        async with self.turn:
-            try:
+        fault = "no ICE restart: a fault in the gateway"  # whatever becomes of it: somebody waits for an answer
+        try:
+            async with self.turn:
                 await self.restart(secure)
-            except MediaError as error:
-                fault = str(error) or "no ICE restart: the media are not there"
-        then(fault)
+            fault = ""
+        except MediaError as error:
+            fault = str(error) or "no ICE restart: the media are not there"
+        finally:
+            then(fault)
 
     async def reopen(self, network: str) -> AdapterHandle:
         """Another transport in the place of the present one; the leg says what it carries. Raises MediaError."""

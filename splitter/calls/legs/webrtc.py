@@ -94,7 +94,7 @@ class BrowserDescriptions:
         return True
 
     def _on_restart(self, then: Callable[[str], None], fault: str) -> None:
-        if (line := self._line) is not None:
+        if not fault and (line := self._line) is not None:  # else the browser knows the one before
             self._browser.adapter = line.adapter
         then(fault)
 

@@ -519,6 +519,32 @@ class TestAnotherNetwork:
         caller.hears_nothing(3)
         over(world, caller)
 
+    def test_comes_again_where_its_side_did_not_reach_the_worker(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        caller, centre = connected(world)
+        answers_offers(caller)
+
+        async def dead(*_: Any) -> None:
+            monkeypatch.undo()
+            raise MediaUnavailable("it is busy")
+
+        monkeypatch.setattr(world.adapters, "set_adapter", dead)
+        before = world.adapters.of(world.call_of(caller).talk.call_id).handle.secure.ufrag
+        caller.reinvite(caller.terminal.note(offer(ufrag="Other")))
+        caller.expect("500 re-INVITE")
+        caller.terminal.note(offer())
+        centre.reinvite(audio="sendonly")
+        assert sdp(caller.expect("INVITE")).media[0].get("ice-ufrag") == before
+        centre.expect("200 re-INVITE")
+        caller.reinvite(caller.terminal.note(offer(ufrag="Other")))
+        caller.expect("200 re-INVITE")
+        world.run(0.2)
+        secure = setting(world, caller).secure
+        assert secure is not None and secure.ufrag.startswith("Other")
+        centre.bye()
+        over(world, caller)
+
 
 def _slow(world: World, monkeypatch: pytest.MonkeyPatch, fault: Exception | None = None) -> None:
     """A worker takes a second for its next ICE restart, which then comes about or not."""
