@@ -89,7 +89,7 @@ class RecordingMover:
     def __init__(self, folder: Path, store: RecordingStore, notes: MoveNotes, trouble: Callable[[str], None]) -> None:
         self._folder, self._store = folder, store
         self._notes, self._trouble = notes, trouble
-        self._spoilt: set[str] = set()
+        self._spoilt: set[PartToMove] = set()
         self._end = threading.Event()
         self._thread = threading.Thread(target=self.run, name="mover", daemon=True)
         self.fault = ""
@@ -149,9 +149,9 @@ class RecordingMover:
             for one in those:
                 if self._end.is_set():
                     return False
-                if one.path not in self._spoilt:
+                if one not in self._spoilt:
                     move(one)
-        return bool(gone) or any(one.path not in self._spoilt for one in (*parts, *films))
+        return bool(gone) or any(one not in self._spoilt for one in (*parts, *films))
 
     def _move(self, part: PartToMove) -> None:
         whole = self._folder / part.path
@@ -188,7 +188,7 @@ class RecordingMover:
         now = films_to_move(self._folder, _AT_ONCE + len(self._spoilt) + 1)
         if part.path.endswith(".mp4") and part not in now:
             return False  # it was deleted meanwhile, or made anew
-        self._spoilt.add(part.path)
+        self._spoilt.add(part)
         log.error("a recording is not moved", recording=part.recording, reason=why)
         return False
 

@@ -250,6 +250,15 @@ class TestFilms:
         path = filmed.stage.row().film.path
         assert filmed.store.read(path, 0, 99) == b"the second film" and filmed.wrong() == []
 
+    def test_that_are_made_anew_in_place_of_one_that_somebody_changed_are_moved(self, filmed: Moved) -> None:
+        (filmed.stage.folder / filmed.stage.row().film.path).write_bytes(b"another film")
+        assert not filmed.mover.step() and "call-1.mp4" in filmed.here
+        filmed.stage.studio.begin(ABOUT)
+        filmed.stage.studio.end("call-1")
+        made_film(filmed.stage, film=b"the second film")
+        filmed.mover.step()
+        assert filmed.here == [] and self.names(filmed) > {"call-1.mp4", "call-1.peaks.json"}
+
     def test_that_are_outdated_on_their_way_are_not_taken_for_the_next_ones(
         self, filmed: Moved, monkeypatch: pytest.MonkeyPatch
     ) -> None:
