@@ -347,19 +347,6 @@ class RecordingIndex:
         statement = "INSERT OR REPLACE INTO concluded (call_id, outcome, video, consent, reason) VALUES (?, ?, ?, ?, ?)"
         self._do(statement, (call_id, *msgspec.structs.astuple(outcome)))
 
-    def size(self) -> int:
-        """Sum up the bytes of ended files that lie here: recordings, pictures, films. Raises OSError."""
-        here = "path NOT IN (SELECT path FROM stored WHERE state = 'stored')"
-        statement = " UNION ALL ".join(
-            f"SELECT SUM({table}.size) AS size FROM {table} JOIN recording ON recording.id = {table}.recording"
-            f" WHERE recording.state != 'deleted' AND {table}.{here}"
-            for table in ("part", "beside", "film")
-        )
-        try:
-            return int(self._db.execute(f"SELECT COALESCE(SUM(size), 0) FROM ({statement})").fetchone()[0])
-        except sqlite3.Error as error:
-            raise OSError(5, f"the index of recordings: {error}") from error
-
     def close(self) -> None:
         """Close it."""
         self._db.close()

@@ -216,7 +216,8 @@ async def _run(arguments: argparse.Namespace) -> None:
     store, authority = open_store(store_place(arguments)), authority_at(arguments.timestamp_url)
     kept = Retention(arguments.keep_days, read_routes(arguments.keep_days_for))
     limits = SpaceLimits(int(arguments.least_free * 1e6), int(arguments.quota * 1e9))
-    beside, seals = ThreadPoolExecutor(1, "hashes"), await asyncio.to_thread(_seals, arguments)
+    beside, counting = ThreadPoolExecutor(1, "hashes"), ThreadPoolExecutor(1, "count")
+    seals = await asyncio.to_thread(_seals, arguments)
     everything = arguments.render == Rendering.ALL
     films = FilmRules(everything, arguments.seal_key, arguments.seal_command, store_place(arguments))
     await recorder.start(
@@ -230,6 +231,7 @@ async def _run(arguments: argparse.Namespace) -> None:
             seals=seals,
             films=films,
             used=recorder.use,
+            counting=counting,
         ),
         0 if arguments.render == Rendering.NONE else arguments.render_at_once,
         arguments.render_below / 100,
@@ -243,7 +245,8 @@ async def _run(arguments: argparse.Namespace) -> None:
         if one is not None:
             one.close()
     await recorder.close()
-    beside.shutdown(wait=False, cancel_futures=True)
+    for pool in (beside, counting):
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _mover(

@@ -1,10 +1,14 @@
-"""Space for recordings: what the disk has left, and what may be kept. Does I/O, in the recorder's one thread."""
+"""Space for recordings: what the disk has left, and what may be kept. Does I/O, in the recorder's one thread.
+
+But for the count of what is kept, which takes a second for some hundred thousand recordings: nothing is written
+meanwhile by a thread that counts.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +16,7 @@ _ROOM_AGAIN = 1.1  # of the least room: else they would begin and stop with each
 _QUOTA_AGAIN = 0.98
 _ALARM = 0.9
 _COUNT_S, _COUNT_FULL_S = 10.0, 1.0
+_COUNT_SHARE, _COUNT_FULL_SHARE = 0.1, 0.5  # of the time, at most
 _GB = 1_000_000_000
 
 
@@ -40,6 +45,7 @@ class RecordingSpace:
     Args:
         count: tells what files that are ended take here.
         told: hears what is used, when that has changed.
+        beside: counts; None: it is waited for.
 
     Attributes:
         full: why nothing can be recorded now, in words; "" where it can.
@@ -52,30 +58,42 @@ class RecordingSpace:
         limits: SpaceLimits,
         clock: Callable[[], float],
         told: Callable[[SpaceUsed], None],
+        beside: Executor | None = None,
     ) -> None:
         self._folder, self._count, self._limits = folder, count, limits
-        self._clock, self._told = clock, told
-        self._counted, self._counted_at = 0, float("-inf")
+        self._clock, self._told, self._beside = clock, told, beside
+        self._counting: Future[int] | None = None
+        self._counted, self._grown, self._begun_at, self._next_at = 0, 0, 0.0, float("-inf")
         self._used = SpaceUsed()
         self.full = ""
 
     def grew(self, size: int) -> None:
         """A file of this size has ended: it is no longer among those that are written."""
         self._counted += size
+        self._grown += size
 
     def look(self, writing: int) -> None:
         """Look how much there is; `writing`: the bytes of files that are being written."""
-        now = self._clock()
-        if now - self._counted_at >= (_COUNT_FULL_S if self.full else _COUNT_S):
-            self._counted_at = now
-            with suppress(OSError):  # the index is faulty: that is told elsewhere
-                self._counted = self._count()
+        self._follow_count()
         kept = self._counted + writing
         self.full = self._disk_fault() or self._quota_fault(kept)
         used = SpaceUsed(kept, self._warning(kept))
         if used != self._used:
             self._used = used
             self._told(used)
+
+    def _follow_count(self) -> None:
+        """Take in what was counted, or have it counted when it is time."""
+        now = self._clock()
+        if self._counting is None and now >= self._next_at:
+            self._grown, self._begun_at = 0, now
+            self._counting = _at_once(self._count) if self._beside is None else self._beside.submit(self._count)
+        if self._counting is not None and self._counting.done():
+            done, self._counting = self._counting, None
+            pause_s, share = (_COUNT_FULL_S, _COUNT_FULL_SHARE) if self.full else (_COUNT_S, _COUNT_SHARE)
+            self._next_at = now + max(pause_s, (now - self._begun_at) / share)
+            if done.exception() is None:  # the index is faulty: that is told elsewhere
+                self._counted = done.result() + self._grown
 
     def left(self) -> int:
         """The bytes that may be written still, as it was when it was looked at last."""
@@ -107,3 +125,12 @@ class RecordingSpace:
 
 def _in_gb(size: int) -> str:
     return f"{size / _GB:.3g}" if size < 100 * _GB else f"{size // _GB}"
+
+
+def _at_once(work: Callable[[], int]) -> Future[int]:
+    done: Future[int] = Future()
+    try:
+        done.set_result(work())
+    except Exception as error:
+        done.set_exception(error)
+    return done

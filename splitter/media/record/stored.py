@@ -60,6 +60,20 @@ def to_remove(folder: Path, limit: int) -> list[str]:
     return [row[0] for row in _read(folder, "SELECT path FROM stored WHERE state = 'unwanted' LIMIT ?", (limit,))]
 
 
+def size_here(folder: Path) -> int:
+    """Sum up the bytes of ended files that lie here: recordings, pictures, films. Raises LocalError.
+
+    It walks through all that there ever was.
+    """
+    here = "path NOT IN (SELECT path FROM stored WHERE state = 'stored')"
+    statement = " UNION ALL ".join(
+        f"SELECT SUM({table}.size) AS size FROM {table} JOIN recording ON recording.id = {table}.recording"
+        f" WHERE recording.state != 'deleted' AND {table}.{here}"
+        for table in ("part", "beside", "film")
+    )
+    return int(_read(folder, f"SELECT COALESCE(SUM(size), 0) FROM ({statement})", ())[0][0])
+
+
 def _read(folder: Path, statement: str, values: tuple[object, ...]) -> list[tuple[str, ...]]:
     try:
         with closing(sqlite3.connect(f"file:{folder / NAME}?mode=ro", uri=True, timeout=2.0)) as db:

@@ -37,6 +37,7 @@ from splitter.media.record.matroska import Muxer
 from splitter.media.record.remains import LeftFile, Remains, digest
 from splitter.media.record.seal_keys import Seals
 from splitter.media.record.space import RecordingSpace, SpaceLimits, SpaceUsed
+from splitter.media.record.stored import size_here
 from splitter.media.record.take import Take
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -78,7 +79,7 @@ class RecordingStudio:
         beside: hashes what a recorder before has left; None: it is waited for.
         seals: for all that is written; None: it is plain.
         films: of which recordings there are to be some.
-        used: told how much room they take.
+        used: told how much room they take. counting: counts it; None: it is waited for.
 
     Attributes:
         keeper: holds and deletes. films: what is to be rendered, and what was. ledger: of the folder.
@@ -100,12 +101,13 @@ class RecordingStudio:
         seals: Seals | None = None,
         films: FilmRules = ON_DEMAND,
         used: Callable[[SpaceUsed], None] = lambda used: None,
+        counting: Executor | None = None,
     ) -> None:
         self._folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.ledger = RecordingLedger(folder, key, wall)
         self._index = RecordingIndex(folder)
-        self._space = RecordingSpace(folder, self._index.size, limits, clock, used)
+        self._space = RecordingSpace(folder, partial(size_here, folder), limits, clock, used, counting)
         self.films = RecordingFilms(folder, self.ledger, self._index, films, self._space.left, wall, seals)
         self._trouble = trouble
         self._clock, self._wall = clock, wall

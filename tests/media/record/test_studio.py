@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from splitter.core.errors import LocalError
 from splitter.media.record import batch
 from splitter.media.record.batch import Described, Kind, PicturePacket
 from splitter.media.record.index import RecordingQuery, search
@@ -433,6 +434,31 @@ class TestAQuota:
         stage.studio.keeper.moved("call-2", files, "s3://x")
         stage.pass_time(11)
         assert used[-1].kept_bytes == one
+
+    def test_is_counted_beside_all_that_is_written_and_not_without_a_break(self, tmp_path: Path) -> None:
+        begun: list[Future[int]] = []
+
+        class Slow(Executor):
+            def submit(self, count, /, *args, **kwargs):  # type: ignore[no-untyped-def]
+                begun.append(Future())
+                return begun[-1]
+
+        used: list[SpaceUsed] = []
+        stage = Stage(tmp_path / "recordings", limits=SpaceLimits(0, 100_000), used=used.append, counting=Slow())
+        stage.studio.begin(ABOUT)
+        stage.pass_time(3.0)
+        stage.studio.end("call-1")
+        ended = sum(part.size for part in stage.row().parts)
+        begun[0].set_result(5000)
+        stage.pass_time(1.1)
+        assert used[-1].kept_bytes == 5000 + ended, "what has ended meanwhile may not be in it"
+        stage.pass_time(30)
+        assert len(begun) == 1, "it took four seconds"
+        stage.pass_time(12)
+        assert len(begun) == 2
+        begun[1].set_exception(LocalError("the index of recordings cannot be read"))
+        stage.pass_time(1.1)
+        assert used[-1].kept_bytes == 5000 + ended
 
 
 class TestSlowRecorder:
