@@ -64,7 +64,7 @@ export function fill(element, what, build) {
   element.replaceChildren(...build());
   if (!focused) return;
   const again = /** @type {HTMLElement|null} */ (element.querySelector(`[data-key="${CSS.escape(focused)}"]`));
-  (again ?? (element.hasAttribute("tabindex") ? element : null))?.focus(); // never on another button: it may be pressed twice
+  (again ?? (element.hasAttribute("tabindex") ? /** @type {HTMLElement} */ (element) : null))?.focus(); // never on another button: it may be pressed twice
 }
 
 /** Say everything that stands in the page itself in the language of now. */

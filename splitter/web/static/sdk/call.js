@@ -225,7 +225,7 @@ export class CallHandle extends EventTarget {
   async photo(number) {
     const location = `${this.#path}/photos/${number}`;
     const response = await this.splitter.request("GET", location, { limitMs: 60_000 });
-    return { blob: await response.blob(), takenAt: Number(response.headers.get("Splitter-Taken-At")), location };
+    return { blob: await response.blob(), takenAt: Number(response.headers.get("Splitter-Taken-At")), location, number };
   }
 
   /** Remove a party from the call's video. @param {string} party */

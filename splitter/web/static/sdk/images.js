@@ -3,7 +3,7 @@
 
 import { SplitterError } from "./http.js";
 
-/** @typedef {import("./types.js").Gateway} Gateway */
+/** @typedef {Pick<import("./types.js").Gateway, "request">} Gateway */
 /** @typedef {import("./types.js").Picture} Picture */
 
 const MOST_BYTES = 8_000_000;
