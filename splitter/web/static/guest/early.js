@@ -70,9 +70,9 @@
     window.addEventListener(
       "error",
       function (event) {
-        var target = event.target;
+        var target = /** @type {Element|null} */ (event.target);
         // What is not understood of a script is of a browser before its time; a file that did not come may come yet.
-        if (!target || target === window) fail("old");
+        if (!target || event.target === window) fail("old");
         else if (target.tagName === "SCRIPT") fail("stuck");
       },
       true
