@@ -17,7 +17,17 @@ STATIC = HERE.parents[1] / "splitter" / "web" / "static"
 @pytest.mark.interop  # Node is a peer
 @pytest.mark.parametrize(
     "script",
-    ["again.mjs", "drafts.mjs", "guest.mjs", "path.mjs", "place.mjs", "recording.mjs", "socket.mjs", "status.mjs"],
+    [
+        "again.mjs",
+        "cover.mjs",
+        "drafts.mjs",
+        "guest.mjs",
+        "path.mjs",
+        "place.mjs",
+        "recording.mjs",
+        "socket.mjs",
+        "status.mjs",
+    ],
 )
 def test_without_a_browser(tmp_path: Path, script: str) -> None:
     shutil.copytree(STATIC, tmp_path, dirs_exist_ok=True)

@@ -114,6 +114,14 @@ class TestReading:
         assert (await outside.ask("PUT", f"/v1/calls/{quote(typed)}/desk", "desk"))[0] == 200
         assert parts.calls.asked == [(NOBODYS.call_id, Bind("501", "client"))]
 
+    async def test_a_call_of_nobody_is_shown_to_desks_that_read_all(self, parts: Gateway, outside: Web) -> None:
+        parts.calls.add(THEIRS, NOBODYS)
+        token = mint(SECRET, Bearer("anna", frozenset({Scope.DESK, Scope.READ}), "501"), parts.clock.wall() + 60)
+        _, body = await outside.ask("GET", "/v1/calls", token)
+        assert [call["short_code"] for call in body["calls"] if not call["extension"]] == [NOBODYS.short_code]
+        assert (await outside.ask("PUT", f"/v1/calls/{NOBODYS.call_id}/desk", token))[0] == 200
+        assert parts.calls.asked == [(NOBODYS.call_id, Bind("501", "client"))]
+
     async def test_any_spelling_opens_no_call_that_is_not_ones_own(self, parts: Gateway, outside: Web) -> None:
         hidden = replace(NOBODYS, facts=CallerFacts(private=True))
         parts.calls.add(THEIRS, hidden)

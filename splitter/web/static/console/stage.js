@@ -1,7 +1,8 @@
 // @ts-check
 /** The stage: the caller's video large, what the caller sees small, and what covers them. */
 
-import { hasPaused, hasPicture, hasVideo, play } from "../sdk/splitter.js";
+import { hasVideo, play } from "../sdk/splitter.js";
+import { coverOf } from "./cover.js";
 import { byId, fill, make, say } from "./elements.js";
 import { callerOf, partyName } from "./entry.js";
 import { mainOf, renderStrip } from "./strip.js";
@@ -63,37 +64,14 @@ function renderMain(entry) {
 
 /** @param {Entry} entry */
 function renderCover(entry) {
-  const { kind, busy, symbol, text } = coverOf(entry);
+  const main = mainOf(entry);
+  const comes = main.sends && entry.call.streamOf(main.name) !== null;
+  const { kind, busy, symbol, text } = coverOf({ view: entry.call.view, media: entry.call.media, main, comes });
   const stage = byId("stage");
   stage.dataset.cover = kind;
   stage.dataset.busy = String(busy);
   byId("cover-icon").setAttribute("href", `#i-${symbol}`);
   say(byId("cover-text"), text);
-}
-
-/** @param {Entry} entry @returns {{kind: "none"|"full"|"over", busy: boolean, symbol: string, text: string}} */
-function coverOf(entry) {
-  const { view, media } = entry.call;
-  const cover = (/** @type {"full"|"over"} */ kind, /** @type {string} */ symbol, /** @type {string} */ text, busy = false) => ({
-    kind,
-    busy,
-    symbol,
-    text,
-  });
-  if (view.state === "ringing" || view.state === "routing") return cover("full", "voice", t(`call.state.${view.state}`), true);
-  if (media.state === "joining") return cover("full", "camera", t("now.joining"), true);
-  if (media.state === "interrupted") return cover("over", "camera-off", t("stage.interrupted"), true);
-  if (media.state !== "connected") return cover("full", "camera-off", t("stage.no-video"));
-  const main = mainOf(entry);
-  if (main.name !== "caller") {
-    const seen = main.sends && entry.call.streamOf(main.name) !== null;
-    return seen ? { kind: "none", busy: false, symbol: "camera", text: "" } : cover("full", "camera-off", t("stage.no-video"), main.sends);
-  }
-  if (view.video.state === "asking") return cover("full", "ask", t("stage.asking"), true);
-  if (!hasVideo(view)) return cover("full", "voice", t("stage.voice"));
-  if (!hasPicture(view) && hasPaused(view)) return cover("full", "camera-off", t("stage.paused"));
-  if (!hasPicture(view)) return cover("full", "camera", t("stage.no-video"), true);
-  return { kind: "none", busy: false, symbol: "camera", text: "" };
 }
 
 // ---- what the caller sees ----

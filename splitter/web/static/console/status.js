@@ -97,7 +97,7 @@ function video(sight) {
   if (!hasPicture(view)) {
     if (trouble) return line("warn", "unseen", trouble);
     const guest = view.parties.find((one) => one.kind === "guest" && one.state === "connected");
-    if (hasPaused(view) || guest?.camera === "paused") return line("calm", "paused");
+    if (hasPaused(view)) return line("calm", "paused");
     if (silent(guest)) return line("warn", "guest-unseen", t(`party.camera.${guest?.camera}`));
     if (!sight.stopped) return line("busy", "waiting");
     return guest ? line("calm", "guest-paused") : line("warn", "stopped");

@@ -8,9 +8,10 @@ export function hasVideo(view) {
   return view.video.state === "on" || view.parties.some((party) => party.kind === "guest" && party.state !== "left");
 }
 
-/** The caller's phone has paused its video. @param {CallView} view */
+/** The caller has paused the video, on the phone or in the own browser. @param {CallView} view */
 export function hasPaused(view) {
-  return view.video.state === "on" && ["sendonly", "inactive"].includes(directionOf(view, "caller", "video"));
+  const phone = view.video.state === "on" && ["sendonly", "inactive"].includes(directionOf(view, "caller", "video"));
+  return phone || view.parties.some((party) => party.kind === "guest" && party.camera === "paused" && party.state === "connected");
 }
 
 /** Who holds the call, so that the voice goes one way or not at all. @param {CallView} view @returns {""|"caller"|"centre"|"both"} */
