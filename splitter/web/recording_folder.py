@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from splitter.calls.logins.access import Scope
@@ -31,6 +32,12 @@ _AGAIN_S = 60.0  # a player asks for many ranges: they are one opening
 def own_alone(bearer: Bearer) -> bool:
     """True for whoever may see recordings of its own calls and no others."""
     return not bearer.may(Scope.RECORDINGS)
+
+
+def as_seen(bearer: Bearer, row: RecordingRow) -> RecordingRow:
+    """The recording as this one may see it: a hidden number is for those who may see all, and emergency desks."""
+    hidden = row.private and own_alone(bearer) and not bearer.may(Scope.IDENTITY)
+    return msgspec.structs.replace(row, caller="") if hidden else row
 
 
 def _may_see(bearer: Bearer, row: RecordingRow) -> bool:
@@ -69,7 +76,7 @@ class RecordingFolder:
             raise ApiError(503, "unavailable", str(error)) from None
         if row is None or not _may_see(bearer_of(request), row):
             raise ApiError(404, "no-such-recording", f"there is no recording {id[:80]}")
-        return row
+        return as_seen(bearer_of(request), row)
 
     async def open(self, row: RecordingRow, path: str) -> RecordingSource:
         """A file of a recording. Raises ApiError: 410 where it is gone, 503 where it cannot be opened."""

@@ -28,7 +28,7 @@ from splitter.web.calls import flag, said_by
 from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder
 from splitter.web.ports import Elsewhere, LiveCalls, NodeAnswer
-from splitter.web.recording_folder import RecordingFolder, own_alone
+from splitter.web.recording_folder import RecordingFolder, as_seen, own_alone
 from splitter.web.routes import JSON, JSON_BYTES, Body
 from splitter.web.shapes import CallId, ForkCallWish, HoldWish, RecordingList, RecordingWish
 
@@ -92,6 +92,9 @@ class RecordingRoutes:
             rows = await asyncio.to_thread(search, self._recorded.folder, query)
         except LocalError as error:
             raise ApiError(503, "unavailable", str(error)) from None
+        rows = [as_seen(bearer, row) for row in rows]
+        if query.number:  # nor is a hidden one found by its number
+            rows = [row for row in rows if query.number in (row.caller, row.called)]
         rows, missing = merged(rows, await self._elsewhere.ask_all(request), query.limit)
         return json_response(RecordingList(rows, missing))
 

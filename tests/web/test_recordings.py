@@ -340,6 +340,23 @@ class TestAnAgent:
             status, _ = await served.outside.ask("GET", f"/v1/recordings/call-1{path}", token)
             assert status == (200 if seen else 404)
 
+    async def test_does_not_see_a_hidden_number_nor_finds_by_it_unless_it_may(self, served: Served) -> None:
+        served.stage.studio.begin(msgspec.structs.replace(ABOUT, id="call-2", private=True))
+        served.stage.studio.end("call-2")
+        for more, caller in (([], ""), (["calls:identity"], ABOUT.caller)):
+            wish = {"name": "one", "scopes": ["recordings:own", *more], "extension": "8001"}
+            _, made = await served.outside.ask("POST", "/v1/tokens", "admin", json=wish)
+            _, told = await served.outside.ask("GET", "/v1/recordings", made["token"])
+            assert {row["id"]: row["caller"] for row in told["recordings"]} == {
+                "call-2": caller,
+                "call-1": ABOUT.caller,
+            }
+            assert (await served.outside.ask("GET", "/v1/recordings/call-2", made["token"]))[1]["caller"] == caller
+            _, told = await served.outside.ask("GET", f"/v1/recordings?number=%2B{ABOUT.caller[1:]}", made["token"])
+            assert len(told["recordings"]) == (2 if caller else 1)
+        [file] = served.stage.folder.glob("*/call-2.1.mkv")
+        assert ABOUT.caller.encode() not in file.read_bytes()
+
 
 class TestSeveralGateways:
     def test_give_one_list_with_who_keeps_each_and_who_said_nothing(self, tmp_path: Path) -> None:

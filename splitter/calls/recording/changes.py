@@ -32,6 +32,7 @@ def about_of(view: CallView, recording: str) -> RecordingAbout:
         view.extension,
         view.route,
         view.direction.value,
+        private=view.facts.private,
     )
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+WITHHELD = "withheld"
+"""The caller of a call that hides its number."""
+
 
 class RecordedOutcome(msgspec.Struct, frozen=True):
     """The end of a recorded call.
@@ -21,7 +24,8 @@ class RecordedOutcome(msgspec.Struct, frozen=True):
 class RecordingAbout(msgspec.Struct, frozen=True):
     """The subject of a recording, as the gateway says it.
 
-    `without`: kinds and names of those of whom nothing is in it.
+    `without`: kinds and names of those of whom nothing is in it. `private`: the caller hides its number, which no file
+    tells.
     """
 
     id: str
@@ -33,3 +37,9 @@ class RecordingAbout(msgspec.Struct, frozen=True):
     route: str = ""
     direction: str = "in"
     without: tuple[str, ...] = ()
+    private: bool = False
+
+    @property
+    def shown_caller(self) -> str:
+        """The caller, as files may tell it."""
+        return WITHHELD if self.private else self.caller

@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from splitter.core.errors import LocalError
+from splitter.media.record.about import WITHHELD
 from splitter.media.record.file import hash_of
 from splitter.media.record.index import RecordingFilm, RecordingIndex, RecordingRow, due, one
 from splitter.media.record.ledger import RecordingLedger
@@ -105,7 +106,8 @@ class RecordingFilms:
         path = self._unfinished(row)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         path.unlink(missing_ok=True)
-        other = row.called if row.direction == "out" else row.caller
+        caller = WITHHELD if row.private else row.caller
+        other = row.called if row.direction == "out" else caller
         seconds = sum((part.ended or part.began) - part.began for part in row.parts)
         return RenderJob(
             row.id,
@@ -114,7 +116,7 @@ class RecordingFilms:
             str(path),
             other,
             row.agent,
-            f"{row.short_code}  {row.caller} → {row.called}",
+            f"{row.short_code}  {caller} → {row.called}",
             _LEAST_S + round(_S_PER_S * seconds),
             most,
             self._rules.seal_key,

@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS beside (
 CREATE TABLE IF NOT EXISTS film (
     recording TEXT PRIMARY KEY, state TEXT NOT NULL, asked REAL NOT NULL, tries INTEGER NOT NULL, path TEXT NOT NULL,
     made REAL, seconds REAL NOT NULL, size INTEGER NOT NULL, hash TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS private (recording TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS concluded (
     call_id TEXT PRIMARY KEY, outcome TEXT NOT NULL, video TEXT NOT NULL, consent TEXT NOT NULL, reason TEXT NOT NULL);
 """
@@ -95,7 +96,7 @@ class RecordingRow(msgspec.Struct, frozen=True):
 
     `state`: "recording", "paused", "ended", "stopped" (by a fault, see `reason`) or "deleted". `held`: nothing may
     delete it. `film`: None where none is made or wanted. `node`: that keeps it; empty for the one that answers. `call`:
-    how its call ended; None while it lives.
+    how its call ended; None while it lives. `private`: the caller hides its number.
     """
 
     id: str
@@ -116,6 +117,7 @@ class RecordingRow(msgspec.Struct, frozen=True):
     film: RecordingFilm | None = None
     node: str = ""
     call: RecordedOutcome | None = None
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +225,14 @@ def _row(db: sqlite3.Connection, row: tuple[Any, ...]) -> RecordingRow:
     except sqlite3.OperationalError:  # a recorder of an older version writes it
         beside, films = (), []
     film, call = films[0] if films else None, conclusions(db, row[1]).get(row[1])
-    found_row: RecordingRow = row_of(*row[:12], bool(row[12]), parts, beside, film, "", call)
+    found_row: RecordingRow = row_of(*row[:12], bool(row[12]), parts, beside, film, "", call, _is_private(db, row[0]))
     return found_row
+
+
+def _is_private(db: sqlite3.Connection, id: str) -> bool:
+    with suppress(sqlite3.OperationalError):  # a recorder of an older version writes it
+        return db.execute("SELECT 1 FROM private WHERE recording = ?", (id,)).fetchone() is not None
+    return False
 
 
 def conclusions(db: sqlite3.Connection, call_id: str = "") -> dict[str, RecordedOutcome]:
@@ -280,8 +288,10 @@ class RecordingIndex:
             " (id, call_id, short_code, caller, called, agent, route, direction, began, state, reason) VALUES"
             " (?, ?, ?, ?, ?, ?, ?, ?, ?, 'recording', '') ON CONFLICT (id) DO UPDATE SET"
             " agent = excluded.agent, route = excluded.route, state = 'recording', reason = '', ended = NULL",
-            (*msgspec.structs.astuple(about)[:-1], at),  # who is left out stands in the ledger
+            (*msgspec.structs.astuple(about)[:-2], at),  # who is left out stands in the ledger
         )
+        if about.private:
+            self._do("INSERT OR IGNORE INTO private (recording) VALUES (?)", (about.id,))
 
     def changed(self, about: RecordingAbout) -> None:
         """Note that what it is of has changed."""

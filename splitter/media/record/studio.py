@@ -274,7 +274,7 @@ class RecordingStudio:
         while any(self._folder.glob(f"*/{about.id}.{number}.mkv")):
             number += 1
         path = day / f"{about.id}.{number}.mkv"
-        muxer = Muxer(f"{about.caller} {about.call_id}", at)
+        muxer = Muxer(f"{about.shown_caller} {about.call_id}", at)
         seals = self._seals
         live.muxer, live.file = muxer, RecordingFile(path, muxer.head, seals.make(len(muxer.head)) if seals else None)
         live.events, live.origin = EventLog(events_of(path), seals.make() if seals else None), now

@@ -131,9 +131,9 @@ function render() {
 /** @param {any} row */
 function line(row) {
   const length = clock((row.ended ?? Date.now() / 1000) - row.began);
-  const label = t("open.one", { who: row.caller, when: moment(row.began) });
+  const label = t("open.one", { who: row.caller || "-", when: moment(row.began) });
   const open = make("button", { type: "button", text: t("open"), "aria-label": label, onclick: () => openId(row.id) });
-  const cells = [moment(row.began), row.caller, row.called, row.agent || "-", row.route || "-", length, t(`state.${row.state}`)];
+  const cells = [moment(row.began), row.caller || "-", row.called, row.agent || "-", row.route || "-", length, t(`state.${row.state}`)];
   return make("tr", {}, ...cells.map((text) => make("td", { text })), make("td", row.node ? { text: t("find.node", { node: row.node }) } : {}, ...(row.node ? [] : [open])));
 }
 
