@@ -103,7 +103,8 @@ class _Doubled:
 
     def decode(self, payload: bytes | memoryview) -> Samples:
         """The samples of a payload. Raises ValueError where it is none."""
-        return self._up.take(self._decoder.decode(payload))
+        samples = self._decoder.decode(payload)
+        return self._up.take(samples) if len(samples) else samples  # as of AMR that says nothing
 
 
 WIDE = frozenset({"G722", "AMR-WB", "OPUS"})

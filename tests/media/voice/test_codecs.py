@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from splitter.core.errors import LocalError
 from splitter.media.voice import amr
-from splitter.media.voice.codecs import can_mix, codec_of, encodings
+from splitter.media.voice.codecs import can_mix, codec_of, decoder_of, encodings, wide_decoder_of
 from splitter.sdp.voice import VoiceFormat
 from tests.media.relay.phones import level
 
@@ -103,3 +103,8 @@ class TestAmrPayloads:
 
     def test_keep_to_the_modes_of_the_peer(self) -> None:
         assert [amr.best_mode(one) for one in ("", "0,2,4", "7", "x,9", "1, 3")] == [7, 4, 7, 7, 3]
+
+
+def test_a_frame_that_says_nothing_is_no_samples_at_any_rate() -> None:
+    for made in (decoder_of, wide_decoder_of):
+        assert len(made(VoiceFormat("AMR", 96)).decode(bytes.fromhex("f7c0"))) == 0
