@@ -392,8 +392,9 @@ class Relay:
         self._leave_kernel()
         self._watch.close()
         self.record(None)
-        if self._mix is not None:
-            self._mix.stop()
+        mix, self._mix = self._mix, None
+        if mix is not None:
+            mix.stop()
         report = self._counted()  # without a mix that may be broken
         for side in self.sides.values():
             side.close()

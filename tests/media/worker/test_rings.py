@@ -12,6 +12,7 @@ from splitter.core.net import Address
 from splitter.media.ports.adapters import AdapterSetting
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.rooms import ParticipantMedia
+from splitter.media.voice.mode import RelayMode
 from splitter.media.wire.dtls import certificate
 from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortPairs
@@ -152,6 +153,26 @@ class TestWhatIsClosed:
                 del adapter
             await asyncio.sleep(0.01)
         assert host.ports.free(asyncio.get_running_loop().time()) == before, "no port is left taken"
+        worker.close()
+        host.close()
+
+    async def test_of_relays_that_mix_leaves_no_rings(self) -> None:
+        """Most calls with a third party end so."""
+        host = PacketHost(
+            asyncio.get_running_loop(), PortPairs(FIRST_PORT + 300, FIRST_PORT + 339, 0, random.Random(1))
+        )
+        worker = Dispatcher(host, LatchRules(), lambda owner, event: None)
+        with no_rings("splitter.media"):
+            for number in range(3):
+                relay = worker.open_relay("call", f"relay-{number}", (("caller", HOST), ("centre", HOST)))
+                relay.add_side("expert", HOST)
+                for side in range(3):
+                    relay.set_remote(side, RemoteEnd(Address(HOST, 9), Address(HOST, 9), (), VoiceFormat("PCMA", 8)))
+                assert relay.mode is RelayMode.MIXES
+                await asyncio.sleep(0.05)
+                worker.relays.pop(relay.relay_id).close()
+                del relay
+            await asyncio.sleep(0.01)
         worker.close()
         host.close()
 
