@@ -28,6 +28,8 @@ def _oddities(message: Message) -> Iterator[str]:
             yield "a Record-Route without angle brackets (RFC 3261 §20.30)"
     with suppress(PeerError):
         contact = message.contact
+        if contact is not None and '"' in contact.uri:
+            yield "quotes in the URI of Contact (RFC 3261 §25.1)"
         if contact is not None and contact.uri != "*" and contact.sip.headers:
             yield "headers in the URI of Contact"
     for name, read in (("Session-Expires", session_expires), ("Min-SE", minimum)):

@@ -21,7 +21,9 @@ from splitter.sip.grammar import (
     write_params,
 )
 
-_URI_TEXT = r"[A-Za-z][A-Za-z0-9+.-]*+:[^\x00-\x20\x7f<>\"]++"
+# Quoted values of parameters are none of a URI (§25.1), but older OpenSIPS write them, to hide a topology.
+_QUOTED = r"(?:(?<==)\"[^\x00-\x20\x7f<>\"@?\\]*+\"[^\x00-\x20\x7f<>\"@]*+)*"
+_URI_TEXT = r"[A-Za-z][A-Za-z0-9+.-]*+:[^\x00-\x20\x7f<>\"]++" + _QUOTED
 _URI = re.compile(_URI_TEXT)
 _NAME_ADDR = re.compile(  # possessive quantifiers: nothing is tried twice. RFC 4475 §3.1.2.14 allows blanks in brackets
     rf"""(?: ("(?:[^"\\]|\\.)*+") [ \t]*+ | ([^"<>]*+) )

@@ -49,6 +49,11 @@ def uac() -> Dialog:
 
 
 class TestSection12_1_1_UasBehavior:
+    def test_a_topology_that_is_hidden_in_quotes_comes_back(self) -> None:
+        contact = 'sip:192.0.2.9:5070;thinfo="UEVEZBYfcDqxi2l0+w=="'
+        request = Dialog.as_uas(invite(contact=f"<{contact}>"), "tt").request("BYE")
+        assert request.serialize().startswith(f"BYE {contact} SIP/2.0\r\n".encode())
+
     def test_state(self, uas: Dialog) -> None:
         assert uas.id == DialogId("call-1", "tt", "ft")
         assert uas.route_set == ("<sip:p1;lr>", "<sip:p2;lr>", "<sip:p3;lr>")

@@ -29,6 +29,7 @@ class TestOddities:
         [
             ("Record-Route", "<sip:p;lr>, sip:q;lr", "Record-Route without angle brackets"),
             ("Contact", "<sip:a@h?X=1>", "headers in the URI of Contact"),
+            ("Contact", '<sip:h;x="1==">', "quotes in the URI of Contact"),
             ("Session-Expires", "soon", "Session-Expires is not a number"),
             ("Min-SE", "soon", "Min-SE is not a number"),
         ],

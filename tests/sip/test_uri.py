@@ -117,6 +117,20 @@ class TestNameAddr:
         assert (address.display, address.uri, address.tag) == ("J", "sip:b@h", "1")
         assert address.params == {"tag": "1", "a": None}
 
+    @pytest.mark.parametrize("value", ["U2h5YhUORg5uUBNZW1dIUA/+Vg==", "1;2", ""])
+    def test_quoted_values_of_parameters_of_the_uri(self, value: str) -> None:
+        text = f'<sip:192.0.2.1:5061;transport=tls;thinfo="{value}";lr>;expires=60'
+        found = NameAddr.parse(text)
+        assert str(found) == text and str(found.sip) == found.uri
+        assert found.sip.params["thinfo"] == f'"{value}"' and found.sip.loose and found.params == {"expires": "60"}
+
+    @pytest.mark.parametrize(
+        "uri", ['sip:"a"@h', 'sip:a="b"@h', 'sip:a;x="1"@h', 'sip:"h"', 'sip:h;x="1', 'sip:h;x=1"2"', 'sip:h;x="a@b"']
+    )
+    def test_no_other_quotes_in_a_uri(self, uri: str) -> None:
+        with pytest.raises(PeerError):
+            NameAddr.parse(f"<{uri}>")
+
     def test_other_schemes_are_kept(self) -> None:
         assert NameAddr.parse("<tel:+8610>;tag=x").uri == "tel:+8610"
         assert NameAddr.parse("<tel:+86-10>").user == "+8610"
