@@ -50,7 +50,9 @@ class LegKeys:
     @property
     def optional(self) -> bool:
         """Whether an offer may have keys beside a plain profile: nothing is known of the peer yet, or it takes them."""
-        return not self.refused and (any(one.suite for one in self.lines) or not any(one.asked for one in self.lines))
+        if any(one.suite for one in self.lines):
+            return True
+        return not self.refused and not any(one.asked for one in self.lines)
 
     def line(self, index: int, kind: str) -> LineSecurity:
         """One line; made where it was not there."""

@@ -170,6 +170,15 @@ class TestAnOfferOfOurs:
         assert after.media[0].proto == "RTP/AVP" and not after.media[0].has("crypto")
         assert after.origin.version > before.origin.version, "it is another description"
 
+    def test_has_them_again_once_the_peer_offers_some(self) -> None:
+        leg = Leg(Srtp.OPTIONAL)
+        leg.offer(audio("RTP/AVP"))
+        leg.security.withhold()
+        leg.answered(audio("RTP/AVP"))
+        leg.offered(audio("RTP/AVP", crypto(1)))
+        assert leg.answer(audio("RTP/AVP"), version=2).media[0].has("crypto")
+        assert leg.offer(audio("RTP/AVP", port=5000), version=3).media[0].has("crypto")
+
     @pytest.mark.parametrize("answer", [audio("RTP/AVP"), audio("RTP/AVP", crypto(9, suite="F8_128_HMAC_SHA1_80"))])
     def test_has_none_for_a_peer_that_has_taken_the_plain_one(self, answer: str) -> None:
         leg = Leg(Srtp.OPTIONAL)
