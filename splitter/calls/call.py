@@ -105,6 +105,8 @@ class Call:
         direction = Direction.OUT if trunk.role is Role.CENTRE else Direction.IN
         said = said or event.request
         facts = facts_of(said, trunk.trusted) if direction is Direction.IN else CallerFacts()
+        if browser is not None and browser.customer:  # as the operator's own system knows it: nobody hides anything
+            facts = replace(facts, private=False)
         identity = replace(identity_of(said, trunk.trusted), hops_left=event.request.max_forwards)
         sip_call_id, timers = event.request.call_id, services.settings.session_timers
         name = (Side.CALLER if direction is Direction.IN else Side.CENTRE).value

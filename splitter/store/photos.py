@@ -158,7 +158,7 @@ class Photos:
         if full or len(self.of_call(call_id)) >= MOST_OF_CALL:
             metrics.PICTURES_REFUSED.labels("full").inc()
             raise NoRoomForPhotos(
-                "no more photos can be kept" if full else f"a call sends {MOST_OF_CALL} photos at most"
+                "no more files can be kept" if full else f"a call sends {MOST_OF_CALL} photos and files at most"
             )
 
     def _forget(self, call_id: str) -> None:

@@ -16,6 +16,7 @@ from splitter.core.errors import MediaUnavailable
 from splitter.sdp.offer_answer import check_answer
 from splitter.sdp.webrtc import resolved
 from splitter.sdp.write import write
+from splitter.web.privacy import for_desk
 from tests.calls.browsers.kit import offer
 from tests.calls.browsers.sip_kit import (
     HEADERS,
@@ -150,6 +151,16 @@ class TestACall:
         caller, centre = arrived(world, headers=HEADERS, sender='"The Boss" <sip:8001@bank.example>')
         assert centre.invite.from_.user == "anonymous" and centre.invite.from_.display != "The Boss"
         centre.refuse(486)
+        over(world, caller)
+
+    @pytest.mark.parametrize(("headers", "shown"), [([*HEADERS, *TOKEN], "C-4711"), (HEADERS, "")])
+    def test_desks_see_which_customer_it_is(self, world: World, headers: Any, shown: str) -> None:
+        world.browsers.adopt(replace(world.browsers.settings, anonymous=True))
+        caller, centre = arrived(world, headers=headers)
+        view = world.call_of(caller).view()
+        assert for_desk(view).caller == shown and view.facts.private is not bool(shown)
+        caller.cancel()
+        centre.expect("CANCEL")
         over(world, caller)
 
     def test_sends_nothing_to_where_a_stranger_says_it_is(self, world: World) -> None:
