@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import sys
 from contextlib import suppress
 from typing import BinaryIO
 
 _NICE = 15
 _MEMORY_BYTES = 2 << 30
+ALONE_S = 30  # whoever has begun this would have killed it long before, and is gone
 KEY_FRAME_LIMIT_BYTES = 1 << 22
 
 
@@ -32,9 +34,11 @@ def serve(asked: BinaryIO, made: BinaryIO) -> None:
 
     while len(head := asked.read(4)) == 4:
         key_frame = asked.read(int.from_bytes(head, "big"))
+        signal.alarm(ALONE_S)
         try:
             still = still_of(key_frame)
         except Exception:  # whatever a stranger's picture does, the next one is another's
             still = b""
+        signal.alarm(0)
         made.write(len(still).to_bytes(4, "big") + still)
         made.flush()

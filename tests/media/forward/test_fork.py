@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import signal
 import ssl
+import subprocess
+import sys
 import weakref
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -405,6 +408,14 @@ class TestWhatIsSeen:
         await until(lambda: len(made) == 3)
         await maker.finish()
         assert made[:2] == [b"", b""] and made[2][:2] == b"\xff\xd8"
+
+    def test_a_process_that_hangs_does_not_outlive_who_has_begun_it_for_long(self) -> None:
+        words = (
+            "import time; from splitter.media.stills import process, still;"
+            " process.ALONE_S = 1; still.still_of = lambda key_frame: time.sleep(600); process.main()"
+        )
+        done = subprocess.run([sys.executable, "-c", words], input=b"\0\0\0\1x", timeout=60, check=False)
+        assert done.returncode == -signal.SIGALRM
 
     def test_units_get_start_codes(self) -> None:
         assert annex_b(b"\0\0\0\2ab\0\0\0\1c") == b"\0\0\0\1ab\0\0\0\1c"
