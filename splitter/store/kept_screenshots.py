@@ -1,7 +1,7 @@
 """Screenshots that are kept with the records of ended calls, as files. Does I/O, in threads.
 
 Files are named as those of `screenshots`; their times say how old they are. They go with their age, and past a size the
-oldest ones.
+oldest ones. Nobody waits long for a disk that hangs: a note is kept without them then.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import structlog
@@ -17,6 +18,8 @@ import structlog
 from splitter.store.screenshots import ShotFile, parse_name, write_whole
 from splitter.telemetry import metrics
 
+PATIENCE_S = 5.0
+MOST_WAITING = 4  # notes whose screenshots a disk has not taken yet
 _DAY_S = 86_400.0
 
 log = structlog.get_logger(__name__)
@@ -43,16 +46,23 @@ class KeptScreenshots:
         self._size_bytes = size_bytes
         self._max_age_days = max_age_days
         self._wall = wall
-        self._writing = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, "kept-screenshots")  # one after the other
+        self._waiting = 0
 
     async def keep(self, shots: Sequence[ShotFile]) -> tuple[int, ...]:
         """Keep these. Returns: the numbers of those that are on the disk now."""
         if (folder := self._folder) is None or not shots:
             return ()
-        async with self._writing:
-            kept = await asyncio.to_thread(_write, folder, shots)
-            await self._prune()
-        return kept
+        if self._waiting < MOST_WAITING:
+            self._waiting += 1
+            writing = asyncio.get_running_loop().run_in_executor(self._thread, self._write, folder, shots)
+            writing.add_done_callback(self._written)
+            done, _ = await asyncio.wait({writing}, timeout=PATIENCE_S)
+            if done:
+                return writing.result()
+        metrics.STORE_ALARMS.labels("screenshots").inc()
+        log.error("screenshots cannot be kept with their call in time", call_id=shots[0].call_id)
+        return ()
 
     async def get(self, call_id: str, number: int) -> ShotFile | None:
         """A screenshot of a call; None where it is not kept, or cannot be read."""
@@ -62,12 +72,19 @@ class KeptScreenshots:
 
     async def start(self) -> None:
         """Delete what has become too old while nobody was there."""
-        await self._prune()
-
-    async def _prune(self) -> None:
         if self._folder is not None:
-            before = self._wall() - self._max_age_days() * _DAY_S
-            await asyncio.to_thread(_prune, self._folder, self._size_bytes, before)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._prune, self._folder)
+
+    def _write(self, folder: Path, shots: Sequence[ShotFile]) -> tuple[int, ...]:
+        kept = _write(folder, shots)
+        self._prune(folder)
+        return kept
+
+    def _written(self, _: object) -> None:
+        self._waiting -= 1
+
+    def _prune(self, folder: Path) -> None:
+        _prune(folder, self._size_bytes, self._wall() - self._max_age_days() * _DAY_S)
 
 
 def _write(folder: Path, shots: Sequence[ShotFile]) -> tuple[int, ...]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
+import pytest
+
+from splitter.store import kept_screenshots, screenshots
 from splitter.store.kept_screenshots import KeptScreenshots
 from splitter.store.screenshots import ShotFile
+from tests.patience import patient, until
 
 NOW = float(int(time.time()))  # as the times of files
 DAY_S = 86_400.0
@@ -34,7 +39,7 @@ async def test_the_oldest_give_way(tmp_path: Path) -> None:
     kept = of(tmp_path, 250)
     for number in range(1, 4):
         assert await kept.keep([shot(number, 100)]) == (number,)
-        os.utime(tmp_path / shot(number).name, (NOW + number, NOW + number))
+        os.utime(tmp_path / shot(number).name, (NOW - 100 + number,) * 2)
     await kept.start()
     assert [await kept.get("7kq2m0000000", number) is not None for number in (1, 2, 3)] == [False, True, True]
 
@@ -54,6 +59,23 @@ async def test_are_none_where_none_are_wanted(tmp_path: Path) -> None:
     kept = of(tmp_path / "kept", 0)
     assert await kept.keep([shot(1)]) == () and await kept.get("7kq2m0000000", 1) is None
     assert not (tmp_path / "kept").exists()
+
+
+async def test_a_disk_that_hangs_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on = threading.Event()
+    write = screenshots.write_whole
+    monkeypatch.setattr(kept_screenshots, "write_whole", lambda path, png: goes_on.wait() and write(path, png))
+    monkeypatch.setattr(kept_screenshots, "PATIENCE_S", 0.02)
+    kept = of(tmp_path)
+    try:
+        for number in range(1, kept_screenshots.MOST_WAITING + 3):
+            assert await kept.keep([shot(number)]) == ()
+    finally:
+        goes_on.set()
+    monkeypatch.setattr(kept_screenshots, "PATIENCE_S", patient(10))
+    await until(lambda: (tmp_path / shot(kept_screenshots.MOST_WAITING).name).exists())
+    assert await kept.keep([shot(9)]) == (9,)
+    assert not (tmp_path / shot(kept_screenshots.MOST_WAITING + 1).name).exists(), "few wait, with their pictures"
 
 
 async def test_a_disk_that_takes_none_is_said(tmp_path: Path) -> None:
