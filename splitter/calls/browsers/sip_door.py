@@ -108,7 +108,7 @@ class SipDoor:
         except PeerError as error:
             self._calls.services.driver.on_abuse(event.flow, ABUSE)
             raise _counted("token", self._challenge(error.status, error.reason)) from None
-        if not settings.anonymous:
+        if not settings.anonymous or settings.captcha_url:  # nobody solves a captcha by SIP
             raise _counted("anonymous", self._challenge(401, "only customers with a token may call"))
         return NOBODY
 

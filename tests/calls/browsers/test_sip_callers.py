@@ -360,6 +360,17 @@ class TestAdmission:
         message = dialled(world, bad).expect("488").message
         assert message is not None and words in (message.headers.get("warning") or "")
 
+    @pytest.mark.parametrize(("captcha", "heard"), [("", "180"), ("https://captcha.example", "401")])
+    def test_a_captcha_cannot_be_passed_by(self, world: World, captcha: str, heard: str) -> None:
+        """Where callers without a token have to solve one, they cannot call by SIP."""
+        world.browsers.adopt(replace(world.browsers.settings, anonymous=True, captcha_url=captcha))
+        caller = dialled(world, headers=HEADERS)
+        if heard == "180":
+            world.pbx.take().ring(180)
+        caller.expect(heard)
+        caller.cancel()
+        over(world, caller)
+
     def test_its_token_is_neither_in_the_trace_nor_written_down(self, world: World) -> None:
         caller, centre = arrived(world, headers=[*HEADERS, ("Authorization", "Bearer C-secret")])
         world.lives[-1].records.flush()
