@@ -32,20 +32,21 @@ class WantedNumber:
     """A number that somebody asks for, in whatever spelling.
 
     Attributes:
+        written: as it was written.
         ending: the last digits of all longer numbers that it may name; "" where it names none but itself.
     """
 
     def __init__(self, written: str) -> None:
-        self._written = written
+        self.written = written
         self._spelling = _read(written)
         digits = self._spelling.digits if self._spelling is not None else ""
         self.ending = digits[-LEAST_ALIKE:] if len(digits) >= LEAST_ALIKE else ""
 
     def names(self, number: str) -> bool:
         """True where this is the number, or another spelling of it."""
-        if not self._written or not number:
+        if not self.written or not number:
             return False
-        if number == self._written:
+        if number == self.written:
             return True
         if self._spelling is None or (other := _read(number)) is None:
             return False

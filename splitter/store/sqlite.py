@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from splitter.core.clock import Clock, SystemClock
-from splitter.core.numbers import LEAST_ALIKE, WantedNumber
+from splitter.core.number_search import FROM_OR_TO, learn_number, values_of
 from splitter.store import outbox, schema
 from splitter.store.outbox import Delivered, Delivery
 from splitter.store.schema import CallRow, EndedCalls, KeptView, StoreError
@@ -22,10 +22,6 @@ TRACE_EVENTS = 50_000  # the most of one call that is read at a time
 
 _TEXT = "CAST(view AS TEXT)"  # SQLite takes a BLOB for another form of JSON from 3.45 on
 _ENDS_SO = "(substr(caller, -length(?)) = ? OR substr(called, -length(?)) = ?)"
-_IS_OF = (  # by its last digits first, for there may be a million rows
-    f"(substr(caller, -{LEAST_ALIKE}) = ? AND is_wanted(caller)"
-    f" OR substr(called, -{LEAST_ALIKE}) = ? AND is_wanted(called))"
-)
 _EXTENSION = f"CASE WHEN json_valid({_TEXT}) THEN json_extract({_TEXT}, '$.extension') END"
 
 T = TypeVar("T")
@@ -128,8 +124,9 @@ def _ended(db: sqlite3.Connection, wanted: EndedCalls, limit: int) -> list[KeptV
     clause = "WHERE ended_at IS NOT NULL AND started_at >= ? AND started_at < ?"
     values: list[object] = [wanted.since, wanted.before]
     if wanted.number:
-        clause += f" AND ({_ENDS_SO} OR {_IS_OF})"
-        values += [*[wanted.number] * 4, *_learn_number(db, wanted.number)]
+        clause += f" AND ({_ENDS_SO} OR {FROM_OR_TO})"
+        values += [*[wanted.number] * 4, *values_of(wanted.number)]
+        learn_number(db, wanted.number)
     if wanted.extension:
         clause += f" AND {_EXTENSION} = ?"
         values += [wanted.extension]
@@ -149,15 +146,8 @@ def _find(db: sqlite3.Connection, reference: str, limit: int) -> list[bytes]:
 
 def _search(db: sqlite3.Connection, number: str, limit: int) -> list[bytes]:
     newest = "ORDER BY started_at DESC LIMIT ?"
-    values = (number, number, *_learn_number(db, number), limit)
-    whole = _views(db, f"WHERE caller = ? OR called = ? OR {_IS_OF} {newest}", values)
+    learn_number(db, number)
+    whole = _views(db, f"WHERE {FROM_OR_TO} {newest}", (*values_of(number), limit))
     if whole or not number:
         return whole
     return _views(db, f"WHERE {_ENDS_SO} {newest}", (number, number, number, number, limit))
-
-
-def _learn_number(db: sqlite3.Connection, number: str) -> tuple[str, str]:
-    """Teach this connection to tell a number in all its spellings. Returns: the values of `_IS_OF`."""
-    wanted = WantedNumber(number)
-    db.create_function("is_wanted", 1, wanted.names, deterministic=True)
-    return wanted.ending, wanted.ending

@@ -47,7 +47,8 @@ class CallRoutes:
         if not flag(request, "ended"):
             views = sorted(self._living(), key=lambda view: view.started_at, reverse=True)
             shown = [view for one in views if (view := seen(one, bearer)) is not None]
-            found = [view for view in shown if _matches(view, number, extension)]
+            sought = WantedNumber(number)
+            found = [view for view in shown if _matches(view, sought, extension)]
             return json_response({"calls": found[:limit]})
         await self._archive.flush()
         if bearer.may(Scope.READ, Scope.CONTROL):
@@ -64,7 +65,8 @@ class CallRoutes:
         if not number:
             raise ApiError(400, "bad-query", "say which number: /v1/search?number=…")
         living = self._living()
-        whole = [call for call in living if _is_of(call, number)]
+        wanted = WantedNumber(number)
+        whole = [call for call in living if _is_of(call, wanted)]
         ends = [call for call in living if call.caller.endswith(number) or call.called.endswith(number)]
         newest = sorted(whole or ends, key=lambda call: call.started_at, reverse=True)[:limit]
         await self._archive.flush()
@@ -140,7 +142,8 @@ class CallRoutes:
         newest = await self._archive.ended(EndedCalls(before=_before(request)), LIMIT_MOST)
         views = [decoded(row.view) for row in newest]
         shown = [view for one in views if one is not None and (view := seen(one, bearer)) is not None]
-        return [view for view in shown if _matches(view, number, extension)][: limit_of(request)]
+        wanted = WantedNumber(number)
+        return [view for view in shown if _matches(view, wanted, extension)][: limit_of(request)]
 
 
 class _Head(msgspec.Struct):
@@ -196,13 +199,12 @@ def limit_of(request: web.Request) -> int:
     return int(text)
 
 
-def _matches(view: CallView, number: str, extension: str) -> bool:
-    return (not number or _is_of(view, number)) and (not extension or view.extension == extension)
+def _matches(view: CallView, wanted: WantedNumber, extension: str) -> bool:
+    return (not wanted.written or _is_of(view, wanted)) and (not extension or view.extension == extension)
 
 
-def _is_of(view: CallView, number: str) -> bool:
+def _is_of(view: CallView, wanted: WantedNumber) -> bool:
     """From or to this number, in any spelling."""
-    wanted = WantedNumber(number)
     return wanted.names(view.caller) or wanted.names(view.called)
 
 

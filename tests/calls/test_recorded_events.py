@@ -125,6 +125,8 @@ class TestFinding:
         ended(world, caller, centre)
         (row,) = search(scene.stage.folder, RecordingQuery(outcome="answered", state="ended"))
         assert row.call is not None and row.call.reason
+        for typed, found in [("+86 139-0000-0000", 1), ("013900000000", 1), ("13900000001", 0), ("110", 1), ("10", 0)]:
+            assert len(search(scene.stage.folder, RecordingQuery(number=typed))) == found, f"{typed}; {row.caller}"
         ledger = "".join(path.read_text() for path in scene.stage.folder.glob("ledger/*.jsonl"))
         assert ledger.count('"kind":"concluded"') == 1
         for other in ("outcome", "video", "consent", "state"):

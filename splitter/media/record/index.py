@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from splitter.core.errors import LocalError
+from splitter.core.number_search import FROM_OR_TO, learn_number, values_of
 from splitter.media.record.about import RecordedOutcome, RecordingAbout
 
 NAME = "index.db"
@@ -152,7 +153,7 @@ def search(folder: Path, query: RecordingQuery) -> list[RecordingRow]:
     """
     tests: list[tuple[str, tuple[object, ...]]] = []
     if query.number:
-        tests.append(("(caller = ? OR called = ?)", (query.number, query.number)))
+        tests.append((FROM_OR_TO, values_of(query.number)))
     for column, value in (("agent", query.agent), ("route", query.route), ("state", query.state)):
         if value:
             tests.append((f"{column} = ?", (value,)))
@@ -168,7 +169,8 @@ def search(folder: Path, query: RecordingQuery) -> list[RecordingRow]:
     where = " AND ".join(test for test, _ in tests) or "1"
     values = [value for _, given in tests for value in given]
     limit = max(1, min(LIMIT_MOST, query.limit))
-    return _read(folder, f"SELECT {_COLUMNS} FROM recording WHERE {where} ORDER BY began DESC LIMIT {limit}", values)
+    statement = f"SELECT {_COLUMNS} FROM recording WHERE {where} ORDER BY began DESC LIMIT {limit}"
+    return _read(folder, statement, values, query.number)
 
 
 def everything(folder: Path) -> list[RecordingRow]:
@@ -201,12 +203,13 @@ def one(folder: Path, id: str) -> RecordingRow | None:
     return found[0] if found else None
 
 
-def _read(folder: Path, statement: str, values: Iterable[Any]) -> list[RecordingRow]:
+def _read(folder: Path, statement: str, values: Iterable[Any], number: str = "") -> list[RecordingRow]:
     path = folder / NAME
     if not path.exists():
         return []
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2.0)) as db:
+            learn_number(db, number)
             rows = db.execute(statement, tuple(values)).fetchall()
             return [_row(db, row) for row in rows]
     except sqlite3.Error as error:
