@@ -185,7 +185,10 @@ class LegSecurity:
             return media  # what runs over DTLS has keys of its own
         line.secure = line.secure or (secure and (not line.asked or self._trunk.srtp is Srtp.REQUIRED))
         shown = media.with_(proto=SECURE_OF[media.proto] if line.secure else media.proto)
-        if not media.port or not self._may_tell_keys or (plain and not line.secure):
+        if not media.port or not self._may_tell_keys:
+            return shown
+        if plain and not line.secure:
+            line.ours.clear()  # those of an offer before this one: there are peers that answer with keys all the same
             return shown
         lines = [
             Attribute("crypto", Crypto(tag, suite, self._our_key(line, suite)).value)

@@ -187,6 +187,8 @@ class TestAnOfferOfOurs:
         assert not leg.security.withhold()
         later = leg.offer(audio("RTP/AVP"), video("RTP/AVPF"), version=2)
         assert not any(line.has("crypto") for line in later.media)
+        [voice] = leg.answered(audio("RTP/AVP", crypto(1))).media
+        assert voice.keys is None, "nobody was told a key of ours"
 
     def test_has_them_for_a_line_that_is_new_beside_one_that_has_keys(self) -> None:
         leg = Leg(Srtp.OPTIONAL)
