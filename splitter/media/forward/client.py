@@ -75,6 +75,7 @@ class ForwarderLink(RecorderLink):
             "--host": self._host,
             "--avoid": "-".join(str(port) for port in self._avoided),
             "--grace": str(self._grace_s),
+            "--protocol": str(p.PROTOCOL),
             "--log-format": self._logs.log_format,
             "--log-level": self._logs.log_level,
         }

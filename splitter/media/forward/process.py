@@ -167,6 +167,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--host", required=True)
     parser.add_argument("--avoid", default="0-0")
     parser.add_argument("--grace", type=float, default=60.0)
+    parser.add_argument("--protocol", default="")  # for the next gateway, which reads how this was begun
     parser.add_argument("--log-format", default="json")
     parser.add_argument("--log-level", default="info")
     arguments = parser.parse_args(words)

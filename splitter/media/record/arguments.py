@@ -27,6 +27,7 @@ def arguments_parser() -> argparse.ArgumentParser:
     parser.add_argument("--render-below", type=float, default=50.0)
     parser.add_argument("--timestamp-url", default="")
     parser.add_argument("--grace", type=float, default=60.0)
+    parser.add_argument("--protocol", default="")  # for the next gateway, which reads how this was begun
     parser.add_argument("--log-format", default="json")
     parser.add_argument("--log-level", default="info")
     return parser

@@ -248,6 +248,7 @@ class RecorderLink:
             "--render-below": str(settings.render_below),
             "--timestamp-url": settings.timestamp_url,
             "--grace": str(self._grace_s),
+            "--protocol": str(p.PROTOCOL),
             "--log-format": self._logs.log_format,
             "--log-level": self._logs.log_level,
         }

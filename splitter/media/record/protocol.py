@@ -16,6 +16,10 @@ from splitter.media.record.about import RecordedOutcome, RecordingAbout
 
 M = TypeVar("M")
 
+PROTOCOL = 2
+"""What both sides say, and the forwarder and its gateway, too. One that was begun with another number is replaced: it
+would pass over what it does not know, such as that less is to be sent, or somebody left out."""
+
 LINE_LIMIT_BYTES = 1 << 25  # a screenshot fits, and so does a photo
 
 

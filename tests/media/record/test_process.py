@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from moto.server import ThreadedMotoServer
 
+from splitter.media.forward.client import ForwarderLink
 from splitter.media.ports.events import RelayLost
 from splitter.media.record import protocol as p
 from splitter.media.record.client import RecorderLink
@@ -184,6 +185,30 @@ class TestKilled:
             assert [path.read_bytes()[:8] == b"SPLSEAL1" for path in sealed.files] == [False, True]
         finally:
             await sealed.link.stop()
+
+    @pytest.mark.parametrize("kind", ["recorder", "forwarder"])
+    async def test_one_that_speaks_another_protocol_is_replaced(
+        self, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It would pass over what it does not know, such as that one voice alone is to be sent."""
+        backs: list[str] = []
+
+        def link() -> RecorderLink:
+            around = RecordingSettings(folder=str(tmp_path / "recordings")), tmp_path, TelemetrySettings()
+            back, trouble = lambda: backs.append(""), lambda recording, reason: None
+            if kind == "recorder":
+                return RecorderLink(*around, back, trouble)
+            return ForwarderLink(*around, "127.0.0.1", back, trouble, lambda id, lines: None, lambda id, number: None)
+
+        pids: list[int | None] = []
+        for protocol in (1, 2):
+            monkeypatch.setattr(p, "PROTOCOL", protocol)
+            one = link()
+            one.start()
+            await until(lambda protocol=protocol: len(backs) == protocol)  # type: ignore[misc]
+            pids.append(one.pid)
+            await one.stop() if protocol == 2 else one.leave()
+        assert None not in pids and len(set(pids)) == 2
 
     async def test_the_gateway_is_followed_by_one_that_finds_it_at_work(self, made: Recorded) -> None:
         await made.link.ask(p.BeginRecording(ABOUT))
