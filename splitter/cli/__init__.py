@@ -14,7 +14,8 @@ Layout, one file per group:
     phones.py     dial, redial, remove, mute, part, leave
     video.py      raise, drop, bind, show, snapshot
     recordings.py record, recordings
-    parties.py    host
+    parties.py    host, say
+    top.py        top
     trace.py      trace
     why.py        why
     status.py     status
@@ -54,6 +55,7 @@ COMMANDS = {
     "reference": ("splitter.cli.reference:reference", "Print a configuration file that explains every key."),
     "status": ("splitter.cli.status:status", "Show how the gateway is doing."),
     "calls": ("splitter.cli.calls:calls", "List the calls that are alive, or those that ended."),
+    "top": ("splitter.cli.top:top", "Show the live calls, the worst first, as they are now."),
     "call": ("splitter.cli.calls:call", "Show one call and its legs."),
     "trace": ("splitter.cli.trace:trace", "Show what happened to a call, over all its legs, as a ladder."),
     "why": ("splitter.cli.why:why", "Say why a call had no voice or no video, and what proves it."),
@@ -73,6 +75,7 @@ COMMANDS = {
     "remove": ("splitter.cli.phones:remove", "Take a phone or a party out of a call."),
     "part": ("splitter.cli.phones:part", "Let a phone talk, only listen, or whisper to the agent."),
     "host": ("splitter.cli.parties:host", "Make another desk in a call its host."),
+    "say": ("splitter.cli.parties:say_in_call", "Write a message to those in a call."),
     "leave": ("splitter.cli.phones:leave", "Let the agent's phone leave a call; the others go on."),
     "mute": ("splitter.cli.phones:mute", "Let nobody hear a voice of a call, or all again."),
     "raise": ("splitter.cli.video:raise_video", "Ask the caller for video."),

@@ -1,4 +1,4 @@
-"""splitter host: which desk says who is in a call's video, and what the caller sees."""
+"""splitter host, say: which desk says what the caller sees; and a word to those in a call."""
 
 from __future__ import annotations
 
@@ -19,3 +19,16 @@ def host(ctx: click.Context, reference: str, extension: str) -> None:
     except RefusedByGateway as error:
         fail(str(error))
     say(f"{extension} is the host")
+
+
+@click.command("say")
+@click.argument("reference", metavar="CALL")
+@click.argument("words", metavar="TEXT...", nargs=-1, required=True)
+@click.pass_context
+def say_in_call(ctx: click.Context, reference: str, words: tuple[str, ...]) -> None:
+    """Write a message to those in a call: the agent's desk, and the caller where it has a browser in the call."""
+    try:
+        open_door(ctx).send("POST", {"text": " ".join(words)}, "calls", reference, "messages")
+    except RefusedByGateway as error:
+        fail(str(error))
+    say("it is written")

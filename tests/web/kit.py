@@ -106,6 +106,7 @@ class FakeCalls:
     answers: dict[type, Answer | Exception] = field(default_factory=dict)
     desks: dict[str, dict[str, Desk]] = field(default_factory=dict)
     counted: tuple[CarriedView, ...] = ()
+    counted_of: dict[str, tuple[CarriedView, ...]] = field(default_factory=dict)
 
     def list(self) -> list[CallView]:
         return [*self.views.values()]
@@ -118,7 +119,7 @@ class FakeCalls:
         return self.views.pop(call_id, None) is not None
 
     async def carried(self, call_id: str) -> tuple[CarriedView, ...]:
-        return self.counted
+        return self.counted_of.get(call_id, self.counted)
 
     def place(self, wish: PlacedCall) -> str:
         self.placed.append(wish)
