@@ -40,6 +40,7 @@ from splitter.web.errors import ApiError
 from splitter.web.happenings import frame, wide
 from splitter.web.hub import Hub
 from splitter.web.streams import read_cursor
+from splitter.web.view_socket import forget_fault
 
 PROTOCOL = "splitter.v1"
 PING_S = 15.0
@@ -211,6 +212,7 @@ class _Session:
                 await self.socket.close(code=code, message=reason.encode())
         if self.transport is not None:
             self.transport.abort()
+        forget_fault(self.socket)
 
 
 def _after(request: web.Request) -> dict[str, int] | None:

@@ -277,3 +277,4 @@ class _HttpConnection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._places.leave(self._source)
         super().connection_lost(exc)
+        self._data_received_cb = None  # that of a WebSocket leads back here: no ring of objects for each of them

@@ -54,6 +54,16 @@ async def show_views(
     finally:
         with suppress(ConnectionError, TimeoutError):
             await socket.close()
+        forget_fault(socket)
+
+
+def forget_fault(socket: web.WebSocketResponse) -> None:
+    """Have a socket that is over let go of the way to its fault, which leads back to it: a ring of objects else."""
+    fault: BaseException | None = socket.exception()
+    while fault is not None:
+        before, fault.__context__ = fault.__context__, None
+        fault.with_traceback(None)
+        fault = before
 
 
 async def _write(

@@ -28,6 +28,10 @@ REQUESTS = {
     "a body that is none": "POST /v1/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1\r\n",
     "no HTTP": "nonsense\r\n",
 }
+OPENING = (
+    b"GET /v1/events HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: splitter.v1, bearer.reader\r\n\r\n"
+)
 
 
 async def leaves_none(parts: Gateway, act: Callable[[Address], Awaitable[None]], package: str = "splitter.") -> None:
@@ -60,9 +64,10 @@ async def test_of_a_connection_that_asks_nothing(parts: Gateway) -> None:
     await leaves_none(parts, come_and_go)
 
 
-@pytest.mark.parametrize("package", ["splitter.web.hub", "splitter.web.events", "splitter.web.bearer"])
-async def test_of_an_event_socket(tmp_path: Path, package: str) -> None:
-    """aiohttp's own objects make one, with our connection in it; what we keep for a listener is none of it."""
+@pytest.mark.parametrize("package", ["splitter.", "aiohttp.web"])
+@pytest.mark.parametrize("politely", [True, False])
+async def test_of_an_event_socket(tmp_path: Path, politely: bool, package: str) -> None:
+    """Each web call has one, and each desk a new one after each gap of its network."""
     hub, clock = Hub(VirtualClock(), "e"), VirtualClock()
 
     async def listen(address: Address) -> None:
@@ -72,5 +77,11 @@ async def test_of_an_event_socket(tmp_path: Path, package: str) -> None:
         ):
             await opened.receive()
 
+    async def leave(address: Address) -> None:
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(OPENING)
+        assert (await reader.read(100)).startswith(b"HTTP/1.1 101")
+        writer.close()
+
     async with web(tmp_path, events=Events(hub, Desks(), clock).handle) as (parts, _):
-        await leaves_none(parts, listen, package)
+        await leaves_none(parts, listen if politely else leave, package)
