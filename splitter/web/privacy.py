@@ -60,8 +60,13 @@ def hears(notice: Notice, view: CallView | None, bearer: Bearer) -> bool:
 
 def carried_seen(carried: tuple[CarriedView, ...], view: CallView, bearer: Bearer) -> tuple[CarriedView, ...]:
     """The media of a call as this one may see them; `view`: the whole call."""
-    names = set() if bearer.may(Scope.READ, Scope.CONTROL, Scope.SUPERVISE) else _hidden(view)
+    names = hidden_from(bearer, view)
     return tuple(one for one in carried if one.name not in names)
+
+
+def hidden_from(bearer: Bearer, view: CallView) -> set[str]:
+    """The names in a call of those of whom this one is told nothing."""
+    return set() if bearer.may(Scope.READ, Scope.CONTROL, Scope.SUPERVISE) else _hidden(view)
 
 
 def _hidden(view: CallView) -> set[str]:

@@ -28,6 +28,7 @@ from splitter.web.calls import flag, said_by
 from splitter.web.errors import ApiError, json_response
 from splitter.web.find import Finder
 from splitter.web.ports import Elsewhere, LiveCalls, NodeAnswer
+from splitter.web.privacy import hidden_from
 from splitter.web.recording_folder import RecordingFolder, as_seen, own_alone
 from splitter.web.routes import JSON, JSON_BYTES, Body
 from splitter.web.shapes import CallId, ForkCallWish, HoldWish, RecordingList, RecordingWish
@@ -55,6 +56,8 @@ class RecordingRoutes:
         call = await self._find.to_own(request)
         if bool(wish.party) is not (wish.action in _OF_ONE):
             raise ApiError(400, "bad-body", 'party is for "exclude" and "include", which need it')
+        if wish.party in hidden_from(bearer, call):
+            raise ApiError(404, "no-such-party", f"there is no {wish.party[:40]!r} in this call")
         if wish.action in _OF_ONE:
             await self._calls.ask(call.call_id, LeaveOut(wish.party, said_by(bearer), wish.action == "exclude"))
             return json_response(CallId(call.call_id))

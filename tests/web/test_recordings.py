@@ -14,7 +14,8 @@ import pytest
 from splitter.calls.asks import ForkCall, LeaveOut, RecordCall, TakeSnapshot
 from splitter.calls.logins.access import ApiSettings
 from splitter.calls.recording.recordings import Recordings
-from splitter.calls.states import ForkWish, RecordingAction
+from splitter.calls.states import ForkWish, PhonePart, PhoneState, RecordingAction
+from splitter.calls.view import PhoneView
 from splitter.media.ports.rooms import Snapshot
 from splitter.media.record.about import RecordedOutcome
 from splitter.media.record.ledger import lines, read_line
@@ -90,6 +91,14 @@ class TestALiveCall:
             await served.outside.ask("POST", RECORD, "desk", json={"action": action, "party": "phone-1"})
         asked = [ask for _, ask in served.parts.calls.asked if isinstance(ask, LeaveOut)]
         assert [(ask.party, ask.out) for ask in asked] == [("phone-1", True), ("phone-1", False)]
+
+    async def test_tells_no_desk_of_a_hidden_supervisor(self, served: Served) -> None:
+        listens = PhoneView("phone-1", "500", state=PhoneState.JOINED, part=PhonePart.LISTENS, hidden=True)
+        served.parts.calls.add(replace(CALL, extension="501", phones=(listens,)))
+        for action in ("exclude", "include"):
+            body = {"action": action, "party": "phone-1"}
+            assert await served.outside.code("POST", RECORD, "desk", json=body) == (404, "no-such-party")
+            assert (await served.outside.ask("POST", RECORD, "controller", json=body))[0] == 200
 
     async def test_desks_may_be_kept_from_that_but_for_the_pause(self, tmp_path: Path) -> None:
         async for served in served_in(tmp_path, on_demand=False):
