@@ -73,9 +73,9 @@ bench: $(VENV)/.bench $(VENV)/.native peers  ## measure side by side with other 
 	@$(BIN)/python -m bench
 
 SIGHTS ?= /tmp/splitter-sights
-sights: $(VENV)/.dev $(VENV)/.native peers  ## every state of console and guests' page as a picture, both themes: SIGHTS=/tmp/…
+sights: $(VENV)/.dev $(VENV)/.native peers  ## every state of console, guests' and callers' page as a picture, both themes: SIGHTS=/tmp/…
 	@mkdir -p $(SIGHTS)
-	SPLITTER_SIGHTS=$(SIGHTS) $(BIN)/pytest -q -n 2 tests/browser/test_console_states.py tests/browser/test_guest_states.py
+	SPLITTER_SIGHTS=$(SIGHTS) $(BIN)/pytest -q -n 2 tests/browser/test_console_states.py tests/browser/test_guest_states.py tests/browser/test_call_states.py
 	$(BIN)/python -m tests.browser.sheets $(SIGHTS)
 	echo "== $(SIGHTS)/sheets"
 

@@ -28,6 +28,7 @@ class Centre:
     Attributes:
         extension: of the agent who gets the next call; the centre says so in its answer (RFC 3325).
         ring_s: how long the agent lets it ring.
+        by_hand: a call does nothing by itself: the test has it ring, and answers it.
         most: calls in all; to be changed before it starts.
         calls: that came, oldest first; `invites` are their INVITEs.
         voices: what was heard in each.
@@ -36,6 +37,7 @@ class Centre:
     def __init__(self, host: str, extension: str = "2001", port: int = 0) -> None:
         self.extension = extension
         self.ring_s = 0.2
+        self.by_hand = False
         self.most = _CALLS
         self.calls: list[AgentCall] = []
         self.invites: list[Request] = []
@@ -79,6 +81,8 @@ class Centre:
     def _take(self, call: AgentCall, invite: Request) -> None:
         self.calls.append(call)
         self.invites.append(invite)
+        if self.by_hand:
+            return
         task = asyncio.create_task(self._answer(call))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

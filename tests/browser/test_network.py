@@ -221,3 +221,21 @@ async def test_a_web_caller_is_understood_where_a_fifth_is_lost(
         assert whole[0] < patient(2.0) * 1000
         await page.click("#leave")
         await desk.until(lambda: desk.centre.calls[-1].state == "ended", "the centre hears of the end")
+
+
+async def test_a_web_caller_whom_nothing_reaches_is_not_told_to_be_connected(
+    far_desk: Callable[..., Desk], network: Network
+) -> None:
+    """Neither media nor the gateway's word comes through: the page knows by its own connection."""
+    async with far_desk(callers="anonymous = true\nreturn_limit_s = 60") as desk:
+        page = await (await desk.context()).new_page()
+        await page.goto(f"{desk.gateway.api}/call/#number={CALLED}")
+        await page.click("#voice")
+        status = page.locator("#status")
+        await expect(status).to_have_text("You are connected", timeout=patient(10) * 1000)
+        network.cut()
+        await expect(status).to_have_text("Connection interrupted, trying again…", timeout=patient(15) * 1000)
+        network.mend()
+        await expect(status).to_have_text("You are connected", timeout=patient(20) * 1000)
+        await page.click("#leave")
+        await desk.until(lambda: desk.centre.calls[-1].state == "ended", "the centre hears of the end")

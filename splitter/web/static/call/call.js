@@ -49,7 +49,7 @@ class Page {
 
   async open() {
     document.documentElement.lang = language;
-    document.title = text("page");
+    document.title = byId("page").textContent = text("page");
     remote.setAttribute("aria-label", text("remote"));
     own.setAttribute("aria-label", text("own"));
     byId("keys").setAttribute("aria-label", text("keypad"));
@@ -114,17 +114,19 @@ class Page {
     show("voice", idle, text("start.voice"));
     show("yes", asked, text("yes"));
     show("no", asked, text("no"));
-    show("mute", live, text(made?.muted ? "unmute" : "mute"), made?.muted);
+    show("mute", live, text(made?.muted ? "unmute" : "mute"));
     const on = view?.camera === "on";
-    show("camera", live && view.state === "connected" && !asked, text(on ? "camera.off" : "camera.on"), on);
+    show("camera", live && view.state === "connected" && !asked, text(on ? "camera.off" : "camera.on"));
     show("keypad", live, text("keypad"));
     show("leave", live, text("leave"));
     if (!live) byId("keys").hidden = true;
     if (!live) this.#panel.close();
     this.#drawTalk();
-    byId("path").hidden = state !== "start" || !this.#path;
-    byId("path").textContent = state === "start" ? text(this.#path) : "";
+    const path = state === "start" && !this.#error ? text(this.#path) : "";
+    byId("path").hidden = !path;
+    byId("path").textContent = path;
     own.hidden = !made?.own.getTracks().length;
+    remote.hidden = !live; // else its last picture stays
     byId("recorded").hidden = !live || !view.recorded;
     byId("recorded").textContent = live && view.recorded ? text("recorded") : "";
     const status = !live ? "" : view.path === "lost" ? "lost" : view.held ? "held" : view.state === "connected" ? "connected" : "";
@@ -144,12 +146,11 @@ class Page {
   }
 }
 
-/** @param {string} id @param {boolean} shown @param {string} words @param {boolean} [pressed] */
-function show(id, shown, words, pressed) {
+/** What a button says is what it does next. @param {string} id @param {boolean} shown @param {string} words */
+function show(id, shown, words) {
   const button = byId(id);
   button.hidden = !shown;
   button.textContent = words;
-  if (pressed !== undefined) button.setAttribute("aria-pressed", String(pressed));
 }
 
 new Page().open();

@@ -78,6 +78,8 @@ export class WebCall extends EventTarget {
   /** @type {number|undefined} */
   #shaky;
   #tries = 0;
+  #was = false; // connected once
+  #told = /** @type {"ok"|"lost"} */ ("ok"); // what the gateway says of the path
   /** @type {RTCIceServer[]} */
   #relays = [];
 
@@ -221,9 +223,16 @@ export class WebCall extends EventTarget {
   #onState(state) {
     clearTimeout(this.#shaky);
     if (this.#over) return;
-    if (state === "connected") this.#tries = 0;
+    if (state === "connected") [this.#tries, this.#was] = [0, true];
     if (state === "disconnected") this.#shaky = setTimeout(() => this.#seek(), SHAKY_MS);
     if (state === "failed") this.#seek();
+    this.view = { ...this.view, path: this.#way };
+    this.#changed();
+  }
+
+  /** Whether there is a path: both sides know, and a gateway that is gone says nothing. @returns {"ok"|"lost"} */
+  get #way() {
+    return this.#told === "lost" || (this.#was && this.#pc?.connectionState !== "connected") ? "lost" : "ok";
   }
 
   /** Look for another way: an ICE restart, and where the gateway knows nothing of the old one, another connection. */
@@ -311,8 +320,9 @@ export class WebCall extends EventTarget {
   /** @param {WebCallView} view */
   #show(view) {
     if (this.#over) return;
-    const before = this.view;
-    this.view = view;
+    const before = this.view, told = this.#told;
+    this.#told = view.path;
+    this.view = { ...view, path: this.#way };
     if (view.client && view.client !== this.#client) return this.#close("elsewhere");
     if (view.state === "ended") return this.#close(view.reason);
     if (view.camera === "off" && this.#picture && before.camera !== "off") {
@@ -321,7 +331,7 @@ export class WebCall extends EventTarget {
     }
     if (view.answers !== this.#applied) this.#inTurn(() => this.#again());
     this.chat.follow(view.messages ?? 0);
-    if (view.path === "lost" && before.path === "ok") this.#shaky = setTimeout(() => this.#seek(), LOST_MS);
+    if (view.path === "lost" && told === "ok") this.#shaky = setTimeout(() => this.#seek(), LOST_MS);
     this.#changed();
   }
 
