@@ -43,8 +43,8 @@ async def show_views(
     Args:
         shown: what is sent of it, and whether that is the last; None where nothing may be shown any more.
     """
+    await socket.prepare(request)  # a browser may be gone by now; there is nothing to close then
     try:
-        await socket.prepare(request)
         reading = asyncio.create_task(_read(socket))
         writing = asyncio.create_task(_write(socket, queue, shown))
         await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
