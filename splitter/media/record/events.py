@@ -42,7 +42,7 @@ class EventLog:
 class _Line(msgspec.Struct):
     sealed: str = ""
     seal: str = ""
-    number: int = 0
+    number: int | str = 0  # of a sealed line; in a plain one it may be a phone's
 
 
 def read_events(data: bytes, keys: SealKeys) -> bytes:
@@ -59,7 +59,7 @@ def read_events(data: bytes, keys: SealKeys) -> bytes:
             elif line.sealed:
                 if opener is None:
                     raise LocalError("events are sealed, and do not say how")
-                found.append(opener.open(line.number, base64.b64decode(line.sealed)))
+                found.append(opener.open(int(line.number), base64.b64decode(line.sealed)))
             else:
                 found.append(text)
         except (msgspec.MsgspecError, ValueError) as error:
