@@ -110,6 +110,12 @@ class FilmRoutes:
             offset, path = part.began - row.parts[0].began, part.path
             events = await asyncio.to_thread(recorded_events, self._recorded.made.shelf, path, offset)
             found += [FilmEvent(round(one.at, 3), one.what, one.more) for one in events]
+        for one in found:
+            if "caller" in one.more:
+                one.more["caller"] = row.caller  # which may be hidden
+        bearer = bearer_of(request)
+        if own_alone(bearer) and not bearer.may(Scope.SUPERVISE):
+            found = for_agent(found)
         return json_response(FilmEvents(found[:_EVENTS_LIMIT]))
 
     async def beside(self, request: web.Request) -> web.StreamResponse:
@@ -135,6 +141,16 @@ class FilmRoutes:
             state = row.film.state if row.film is not None else "not asked for"
             raise ApiError(409, "no-film", f"recording {row.id} has no film yet: it is {state}")
         return row, row.film.path
+
+
+def for_agent(events: list[FilmEvent]) -> list[FilmEvent]:
+    """What happened, without supervisors that desks are not shown."""
+    names = {one.more.get("name") for one in events if one.more.get("hidden")}
+    shown = [one for one in events if not one.more.get("hidden")]
+    for one in shown:
+        if isinstance(there := one.more.get("is"), list):
+            one.more["is"] = [name for name in there if name not in names]
+    return shown
 
 
 def _how(taken: bool) -> str:

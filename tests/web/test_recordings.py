@@ -13,9 +13,10 @@ import pytest
 
 from splitter.calls.asks import ForkCall, LeaveOut, RecordCall, TakeSnapshot
 from splitter.calls.logins.access import ApiSettings
+from splitter.calls.recording.changes import changes
 from splitter.calls.recording.recordings import Recordings
-from splitter.calls.states import ForkWish, PhonePart, PhoneState, RecordingAction
-from splitter.calls.view import PhoneView
+from splitter.calls.states import ForkWish, PartyKind, PhonePart, PhoneState, RecordingAction
+from splitter.calls.view import PartyView, PhoneView
 from splitter.media.ports.rooms import Snapshot
 from splitter.media.record.about import RecordedOutcome
 from splitter.media.record.ledger import lines, read_line
@@ -365,6 +366,27 @@ class TestAnAgent:
             assert len(told["recordings"]) == (2 if caller else 1)
         [file] = served.stage.folder.glob("*/call-2.1.mkv")
         assert ABOUT.caller.encode() not in file.read_bytes()
+
+    async def test_reads_nothing_of_a_supervisor_whom_desks_are_not_shown(self, served: Served) -> None:
+        studio, hidden = served.stage.studio, PartyView("onlooker-1", PartyKind.ONLOOKER, "500", hidden=True)
+        listens = PhoneView("phone-1", "500", part=PhonePart.LISTENS, hidden=True)
+        before = replace(CALL, parties=(), phones=())
+        studio.begin(msgspec.structs.replace(ABOUT, id="call-3", private=True))
+        for what, more in changes(before, replace(before, parties=(hidden,), phones=(listens,), muted=("phone-1",))):
+            studio.note("call-3", what, msgspec.to_builtins(more))
+        studio.end("call-3")
+        told = {}
+        for scopes in (["recordings:own"], ["recordings:own", "calls:supervise"], ["recordings:read"]):
+            wish = {"name": "one", "scopes": scopes, "extension": "8001"}
+            _, made = await served.outside.ask("POST", "/v1/tokens", "admin", json=wish)
+            _, found = await served.outside.ask("GET", "/v1/recordings/call-3/events", made["token"])
+            told[scopes[-1]] = {
+                one["what"]: one["more"].get("is", one["more"].get("caller")) for one in found["events"]
+            }
+        assert told["recordings:own"]["muted"] == [] and not told["recordings:own"].keys() & {"party", "phone"}
+        assert [told[scope]["begun"] for scope in told] == ["", "", ABOUT.caller], "whose number is hidden, too"
+        for scope in ("calls:supervise", "recordings:read"):
+            assert told[scope]["muted"] == ["phone-1"] and {"party", "phone"} <= told[scope].keys()
 
 
 class TestSeveralGateways:

@@ -7,7 +7,7 @@ from typing import Any
 from splitter.calls.detail import outcome_of
 from splitter.calls.diagnosis import seen_by
 from splitter.calls.states import LegState, Side
-from splitter.calls.view import CallView, LegView, Notice
+from splitter.calls.view import CallView, LegView, Notice, PartyView, PhoneView
 from splitter.media.record.about import RecordedOutcome, RecordingAbout
 
 _PARTS = ("showing", "extension", "muted", "state")
@@ -60,15 +60,22 @@ def changes(before: CallView, view: CallView) -> list[Happening]:
     for party in view.parties:
         former = known.get(party.name)
         if former is None or former.state != party.state:
-            found.append(("party", {"name": party.name, "kind": party.kind, "title": party.title, "is": party.state}))
+            more = {"name": party.name, "kind": party.kind, "title": party.title, "is": party.state}
+            found.append(("party", {**more, **_whether_hidden(party)}))
     phones = {phone.name: phone.state for phone in before.phones}
     for phone in view.phones:
         if phones.get(phone.name) != phone.state:
-            found.append(("phone", {"name": phone.name, "number": phone.number, "is": phone.state}))
+            more = {"name": phone.name, "number": phone.number, "is": phone.state}
+            found.append(("phone", {**more, **_whether_hidden(phone)}))
     if (before.video.state, before.video.outcome) != (view.video.state, view.video.outcome):
         more = {"outcome": view.video.outcome, "reason": view.video.reason}
         found.append(("video", {"is": view.video.state, **more}))
     return found
+
+
+def _whether_hidden(who: PartyView | PhoneView) -> dict[str, Any]:
+    """Who is hidden from desks is so in what they read later."""
+    return {"hidden": True} if who.hidden else {}
 
 
 def hold_of(view: CallView) -> str:
