@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from splitter.calls.asks import Bind, LeaveOut, LeaveVoice, RecordCall, Remove
 from splitter.calls.events import RecorderBack
 from splitter.calls.settings import CallSettings
 from splitter.calls.states import RecordingAction, RecordingState
+from splitter.calls.talk.left_out import names, person
 from tests.calls.kit import asking, connected, denied, told, with_webrtc
 from tests.calls.table import notes
 from tests.calls.test_phones import OUTSIDE, joined
@@ -57,6 +59,19 @@ class TestAVoice:
         leave_out(world, caller, "phone-1", out=False)
         assert without(scene) == {()} and not shown(world, caller)
         assert '"what":"without","is":[]' in scene.events()
+
+    def test_is_known_again_when_its_number_is_written_otherwise(self, world: World) -> None:
+        caller, _ = connected(world)
+        joined(world, caller)
+        talk = world.call_of(caller).talk
+        phone = talk.phones["phone-1"]
+        phone.number = "+8613911112222"
+        left = person(talk, "phone-1")
+        assert left is not None
+        talk.phones["phone-2"] = replace(phone, name="phone-2", number="0139 1111 2222")
+        talk.phones["phone-3"] = replace(phone, name="phone-3", number="13911113333")
+        assert names(talk, (left,)) == ("phone-1", "phone-2")
+        del talk.phones["phone-2"], talk.phones["phone-3"]
 
     def test_is_not_said_to_be_so_before_no_copy_is_made(self, world: World, scene: Scene) -> None:
         caller, _ = connected(world)

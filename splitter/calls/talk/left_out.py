@@ -6,6 +6,7 @@ from splitter.calls.parties import Party
 from splitter.calls.states import PartyKind, PhoneOutcome, Side
 from splitter.calls.talk.recording import LeftOut
 from splitter.calls.talk.state import Talk
+from splitter.core.numbers import WantedNumber
 from splitter.media.ports.recording import takes
 
 
@@ -28,7 +29,11 @@ def names(talk: Talk, left: tuple[LeftOut, ...]) -> tuple[str, ...]:
     for one in left:
         found.add(one.name)
         found |= {party.name for party in talk.parties.all() if _is(one, party, talk.extension)}
-        found |= {phone.name for phone in talk.phones.values() if one.kind == "phone" and one.who == phone.number}
+        found |= {
+            phone.name
+            for phone in talk.phones.values()
+            if one.kind == "phone" and WantedNumber(one.who).names(phone.number)
+        }
     if Side.CALLER in found:
         found.add(PartyKind.GUEST.value)
     return tuple(sorted(found))
