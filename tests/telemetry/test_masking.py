@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from splitter.sip.parse import parse_message
-from splitter.telemetry.masking import masked
+from splitter.telemetry.masking import masked, without_keys
 from splitter.telemetry.trace import Recorder
 from tests.calls.kit import connected, ended
 from tests.telemetry.kit import FLOW, ListSink, VirtualClock
@@ -102,3 +102,9 @@ class TestTraces:
             assert not [event for event in events if "7" in event.text and "digit" in event.text]
             centre.unread.clear()
             ended(world, caller, centre)
+
+
+@pytest.mark.parametrize("said", [b"Authorization: Bearer", b"authorization:bEARer", b"AUTHORIZATION :\tBEARER"])
+def test_the_token_of_a_bearer_is_covered_however_it_is_written(said: bytes) -> None:
+    data = b"INVITE sip:1@h SIP/2.0\r\n" + said + b" secret\r\nSubject: secret\r\n\r\n"
+    assert without_keys(data) == data.replace(said + b" secret", said + b" xxxxxx")
