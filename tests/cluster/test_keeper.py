@@ -45,7 +45,8 @@ class TestKeeper:
             first, second = (a, b) if a.standing is NodeStanding.ACTIVE else (b, a)
             names = ("A", "B") if first is a else ("B", "A")
             eventually(lambda: [track(tmp_path, name) for name in names] == ["2", "0"], "keepalived is told")
-            assert second.standing is NodeStanding.STANDBY and second.holder == names[0]
+            eventually(lambda: second.holder == names[0], "it has read whose the lease is")
+            assert second.standing is NodeStanding.STANDBY
             first.stop()
             becomes(second, NodeStanding.ACTIVE)
             assert second.fence > first.fence > time.time() - 3600

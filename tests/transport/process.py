@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from splitter.core.net import Address
+from splitter.lab.gateway import free_ports
 from tests.patience import PATIENCE_S, wait
 from tests.transport.pki import Paper, authority, client, paper
 from tests.transport.scene import wire
@@ -130,7 +131,9 @@ def gateway(
         errors: the descriptor that its standard error is, with all that it has to say; by default the file `log`.
     """
     ours = ours or paper()
-    places = {name: Address("127.0.0.1", _free_port()) for name in PLACES}
+    places = dict(
+        zip(PLACES, (Address("127.0.0.1", port) for port in free_ports("127.0.0.1", len(PLACES))), strict=True)
+    )
     if pbx is not None:
         places["pbx"] = pbx
     media = random.randrange(20_000, 29_000, 100)
@@ -156,9 +159,3 @@ def _ready(running: Gateway) -> bool:
         return running.counts("splitter_ready").get("", 0.0) == 1.0
     except OSError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
