@@ -44,7 +44,7 @@ def in_words(call: BrowserOffer, ours: Session) -> str:
 
 
 def setting_of(browser: BrowserRecord, call: BrowserOffer, ours: Session) -> AdapterSetting:
-    """What the adapter is to do; arguments as of `carry`."""
+    """Setting of the adapter by both descriptions; arguments as of `carry`."""
     voice, picture = webcaller.numbering(call, ours)
     setting = AdapterSetting(browser.secure, voice, picture, transcoding=webcaller.transcoded(call, ours))
     for index, media in enumerate(ours.media):

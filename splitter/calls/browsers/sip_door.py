@@ -100,7 +100,7 @@ class SipDoor:
     # ---- who it is ----
 
     def _customer(self, event: RequestArrived) -> Customer:
-        """Who calls, by the token in its Authorization (RFC 8898), or nobody. Raises PeerError."""
+        """Customer by the token in its Authorization (RFC 8898), or nobody. Raises PeerError."""
         settings, token = self._browsers.settings, _token_of(event.request)
         try:
             if token:

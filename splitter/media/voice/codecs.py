@@ -97,9 +97,9 @@ class _Doubled:
     """A voice of 8000 samples a second, as 16 000: nothing is in it that was not."""
 
     def __init__(self, decoder: VoiceDecoder) -> None:
-        from splitter.media.voice.library import Interpolator
+        from splitter.media.voice import library
 
-        self._decoder, self._up = decoder, Interpolator(2)
+        self._decoder, self._up = decoder, library.Interpolator(2)
 
     def decode(self, payload: bytes | memoryview) -> Samples:
         """The samples of a payload. Raises ValueError where it is none."""
