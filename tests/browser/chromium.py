@@ -8,10 +8,13 @@ import signal
 from collections.abc import Collection
 from pathlib import Path
 
-from playwright.async_api import Browser, BrowserContext, BrowserType, ViewportSize
+from playwright.async_api import Browser, BrowserContext, BrowserType, ViewportSize, expect
 
 from tests.browser.eyes import SCRIPT
+from tests.patience import PATIENCE_S
 from tests.transport.pki import Paper
+
+expect.set_options(timeout=PATIENCE_S * 1000)  # Playwright's own five seconds are few on a machine that others use
 
 PROGRAM = "/usr/bin/chromium"
 SHARED_TITLE = "The page that is shared"
@@ -88,7 +91,7 @@ def kill(home: Path) -> None:
 async def fresh(browser: Browser, locale: str = "en-US") -> BrowserContext:
     """A context without memory, whose pages can be read."""
     context = await browser.new_context(viewport=_SCREEN, ignore_https_errors=True, locale=locale)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_S * 1000)
     await context.add_init_script(SCRIPT)
     return context
 

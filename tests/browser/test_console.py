@@ -331,7 +331,7 @@ class TestGatewayRestarts:
             await expect(console.page.locator("#banner-text")).to_contain_text("No connection to the gateway")
             await console.looks("no-gateway")
             await desk.gateway.start()
-            await expect(console.page.locator("#link-text")).to_have_text("Online", timeout=15_000)
+            await expect(console.page.locator("#link-text")).to_have_text("Online")
             await expect(console.page.locator("#banner")).to_be_hidden()
             handset, _ = await desk.call(number="13800000002")
             await both_ways(desk, console, handset, 15)

@@ -155,7 +155,7 @@ class TestQuality:
             await console.says("Video both ways")
             received = console.page.locator("#quality [data-direction=received] .level")
             await expect(received).to_have_text("Measuring…")
-            await expect(received).to_have_text("Good", timeout=15_000)
+            await expect(received).to_have_text("Good")
             said = await console.page.evaluate("levels")
             assert "none" not in said[said.index("unknown") :], said
 
