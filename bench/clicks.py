@@ -89,7 +89,7 @@ async def moment(true: Callable[[], bool], what: str) -> float:
 
 
 async def said(page: Page, expression: str, what: str) -> Any:
-    """What a page says once that is something; its policy lets nobody wait in it."""
+    """Wait until a page says something, and return it; its policy lets nobody wait inside."""
     end = time.monotonic() + EACH_S
     while not (found := await page.evaluate(expression)):
         assert time.monotonic() < end, f"not in time: {what}"

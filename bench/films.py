@@ -36,7 +36,7 @@ TONES_HZ = (440.0, 300.0)
 
 
 class Scenery:
-    """What a camera sees that is moved: soft shapes, and the noise of its sensor."""
+    """Pictures of a camera that is moved: soft shapes, and the noise of its sensor."""
 
     def __init__(self, shape: VideoShape, seed: int) -> None:
         self._random = np.random.default_rng(seed)

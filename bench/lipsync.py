@@ -71,7 +71,7 @@ class BlinkingTone(Tone):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a file has: the begins of tones, and each picture that can be read, with their times in it."""
+    """Contents of a file: the begins of tones, and each picture that can be read, with their times in it."""
 
     onsets: list[float]
     pictures: list[tuple[float, Reading]]

@@ -1,4 +1,4 @@
-"""What our two pages weigh, and when their first words are there at 400 kbit/s, beside two well-known pages. Does I/O.
+"""Weight of our two pages, and when their first words are there at 400 kbit/s, beside two well-known pages. Does I/O.
 
 Ours are loaded by Chromium from a real gateway, over a line of 400 kbit/s that takes 200 ms there and back, which is
 the browser's own emulation: the guest's page behind a link, and the page of web callers. Counted are the bytes that

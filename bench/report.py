@@ -73,7 +73,7 @@ def machine() -> dict[str, object]:
 
 
 def load() -> str:
-    """Who else had the machine: the load, its own with it; and whether they came after (`chrt -r 10`)."""
+    """Load of the machine, the bench's own with it; and whether others came after it (`chrt -r 10`)."""
     first = os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO)
     words = "load " + ", ".join(f"{one:.1f}" for one in os.getloadavg()) + " in 1, 5 and 15 min"
     return f"{words}, before which all of this came (real-time scheduling)" if first else words

@@ -177,7 +177,7 @@ class RelayedIce(Ice):
 
     @property
     def client(self) -> Any:
-        """What speaks TURN: its socket and its channels."""
+        """Client of TURN: its socket and its channels."""
         transport: Any = self._protocols[0].transport
         return transport._TurnTransport__inner_protocol
 
@@ -213,7 +213,7 @@ async def _listens(port: int) -> None:
 
 @dataclass
 class Carried:
-    """What stands ready: the worker and coturn, and both ends of each path."""
+    """Scene that stands ready: the worker and coturn, and both ends of each path."""
 
     worker: int
     relay: int

@@ -140,7 +140,7 @@ def _party(address: NameAddr) -> str:
 
 
 def _reached(response: Response) -> Iterator[str]:
-    """Who a response calls "calling": our own caller by the draft (§9.1), and by FreeSWITCH whom it has reached."""
+    """Person whom a response calls "calling": our own caller (draft, §9.1), or by FreeSWITCH whom it has reached."""
     with suppress(PeerError):
         for value in response.headers.values("remote-party-id")[:_MOST_VALUES]:
             address = NameAddr.parse(value)

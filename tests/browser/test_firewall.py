@@ -60,18 +60,23 @@ def far_desk(far_browser: Browser, network: Network, request: pytest.FixtureRequ
     return partial(Desk, far_browser, request.node.name.removeprefix("test_"), network.host)
 
 
+async def both_see_by_a_relay(desk: Desk) -> None:
+    """The caller and the desk see each other, and the trace says which way the pictures came."""
+    page = await sdk.open_desk(await desk.context(), desk.gateway)
+    caller = await desk.eye(page, "#caller")
+    handset, call_id = await desk.call()
+    await desk.caller_sees(handset, SENDER, 15, 20.0)
+    await caller.rising(CALLER, 15, 20.0)
+    _, trace, _ = await desk.gateway.ask("GET", f"/v1/calls/{call_id}/trace")
+    assert b"a relay of the browser's" in trace, trace
+
+
 async def test_a_relay_by_tcp_carries_the_video_both_ways(
     far_desk: Callable[..., Desk], network: Network, tmp_path: Path
 ) -> None:
     with Relay(network.host, tmp_path) as relay:
         async with far_desk(relay=(relay.url, SECRET)) as desk:
-            page = await sdk.open_desk(await desk.context(), desk.gateway)
-            caller = await desk.eye(page, "#caller")
-            handset, call_id = await desk.call()
-            await desk.caller_sees(handset, SENDER, 15, 20.0)
-            await caller.rising(CALLER, 15, 20.0)
-            _, trace, _ = await desk.gateway.ask("GET", f"/v1/calls/{call_id}/trace")
-            assert b"a relay of the browser's" in trace, trace
+            await both_see_by_a_relay(desk)
 
 
 async def test_a_relay_by_tls_carries_the_video_both_ways(
@@ -80,13 +85,7 @@ async def test_a_relay_by_tls_carries_the_video_both_ways(
     """All that comes out of that network is TLS, to whom the browser trusts."""
     with Relay(network.host, tmp_path, trusted(network)) as relay:
         async with strict_desk(relay=(relay.url, SECRET)) as desk:
-            page = await sdk.open_desk(await desk.context(), desk.gateway)
-            caller = await desk.eye(page, "#caller")
-            handset, call_id = await desk.call()
-            await desk.caller_sees(handset, SENDER, 15, 20.0)
-            await caller.rising(CALLER, 15, 20.0)
-            _, trace, _ = await desk.gateway.ask("GET", f"/v1/calls/{call_id}/trace")
-            assert b"a relay of the browser's" in trace, trace
+            await both_see_by_a_relay(desk)
 
 
 async def test_a_relay_whose_certificate_nobody_trusts_is_none(

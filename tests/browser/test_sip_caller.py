@@ -7,12 +7,11 @@ from collections.abc import Callable
 from playwright.async_api import Page
 
 from tests.browser import sdk, web_caller
-from tests.browser.camera import FRAMES, SENDER
+from tests.browser.camera import SENDER
 from tests.browser.centre import AGENT_HZ, CALLER_HZ
-from tests.browser.checks import Wanted, in_words, judge
 from tests.browser.desk import CALLED, Desk
 from tests.browser.test_soft_client import jssip, until_told
-from tests.browser.test_web_caller import heard_at_the_centre, until
+from tests.browser.test_web_caller import heard_at_the_centre, seen_at_the_desk, until
 
 _PAGE = """<!doctype html><title>A shop with a SIP client</title>
 <video id="own" autoplay muted playsinline></video><video id="remote" autoplay playsinline></video>
@@ -70,12 +69,7 @@ async def test_is_heard_by_the_centre_and_seen_at_the_desk(make_desk: Callable[.
         await until_told(page, "confirmed")
         await heard_at_the_centre(desk)
         assert await page.evaluate(web_caller.HEARD, AGENT_HZ), "the agent is heard in the browser"
-        await agent.wait_for_function("window.call && call.media.state === 'connected'")
-        eye = await desk.eye(agent, "#caller")
-        await agent.bring_to_front()
-        seen = await eye.rising(SENDER, 30)
-        faults = judge(seen, Wanted(SENDER, film=FRAMES, late_ms=0, torn_db=0))
-        assert not faults, in_words(faults)
+        eye = await seen_at_the_desk(desk, agent)
         view = await desk.gateway.call(desk.centre.call_id())
         assert view["legs"][0]["trunk"] == "pages" and view["video"]["state"] == "on"
         await page.bring_to_front()

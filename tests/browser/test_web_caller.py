@@ -14,6 +14,7 @@ from tests.browser.centre import AGENT_HZ, CALLER_HZ
 from tests.browser.checks import Wanted, in_words, judge
 from tests.browser.console import Console
 from tests.browser.desk import CALLED, Desk
+from tests.browser.eyes import Eye
 from tests.patience import patient
 
 ANYBODY = "anonymous = true\nreturn_limit_s = 6"
@@ -38,6 +39,17 @@ async def heard_at_the_centre(desk: Desk, after_s: float = 0.3) -> None:
     await until(lambda: hearing.seconds(CALLER_HZ) > before + after_s, "the caller's tone at the centre")
 
 
+async def seen_at_the_desk(desk: Desk, agent: Page) -> Eye:
+    """The caller's pictures come whole and in order to the agent's page; what looks at them there."""
+    await agent.wait_for_function("window.call && call.media.state === 'connected'")
+    eye = await desk.eye(agent, "#caller")
+    await agent.bring_to_front()
+    seen = await eye.rising(SENDER, 30)
+    faults = judge(seen, Wanted(SENDER, film=FRAMES, late_ms=0, torn_db=0))
+    assert not faults, in_words(faults)
+    return eye
+
+
 async def test_the_agent_hears_and_sees_a_caller_who_has_no_phone(make_desk: Callable[..., Desk]) -> None:
     async with make_desk(callers=ANYBODY) as desk:
         agent = await sdk.open_desk(await desk.context(), desk.gateway)
@@ -48,12 +60,7 @@ async def test_the_agent_hears_and_sees_a_caller_who_has_no_phone(make_desk: Cal
         await expect(page.locator("#status")).to_have_text("You are connected")
         await heard_at_the_centre(desk)
         assert await page.evaluate(web_caller.HEARD, AGENT_HZ), "the agent is heard in the browser"
-        await agent.wait_for_function("window.call && call.media.state === 'connected'")
-        eye = await desk.eye(agent, "#caller")
-        await agent.bring_to_front()
-        seen = await eye.rising(SENDER, 30)
-        faults = judge(seen, Wanted(SENDER, film=FRAMES, late_ms=0, torn_db=0))
-        assert not faults, in_words(faults)
+        await seen_at_the_desk(desk, agent)
         view = await desk.gateway.call(desk.centre.call_id())
         assert view["legs"][0]["trunk"] == "web" and view["video"]["state"] == "on"
         await page.bring_to_front()

@@ -11,7 +11,7 @@ from splitter.sdp.write import write
 
 
 class Spoken(Protocol):
-    """What a leg has said so far.
+    """Descriptions that a leg has said so far.
 
     Attributes:
         said: the latest description as it left, but for its o= line, as a digest; and the version that it had.
