@@ -44,11 +44,11 @@ lint: $(VENV)/.dev
 
 real: $(VENV)/.dev $(VENV)/.docs $(VENV)/.native
 	@echo "== tests against real peers, and tests that take time"
-	$(BIN)/pytest -m "interop or slow" -n $(JOBS) --dist load --durations 5
+	$(BIN)/python -m tests.twice -m "interop or slow" -n $(JOBS) --dist load --durations 5
 
 unit: $(VENV)/.dev $(VENV)/.native
 	@echo "== unit tests"
-	$(BIN)/pytest --ignore tests/interop -m "not interop and not slow" -n $(JOBS)
+	$(BIN)/python -m tests.twice --ignore tests/interop -m "not interop and not slow" -n $(JOBS)
 
 format: $(VENV)/.dev  ## format and fix what can be fixed
 	@$(BIN)/ruff format .
