@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
-from splitter.core.keys import Key, Uptake, ValueProblem, optional, suggest
+from splitter.core.keys import Key, Uptake, ValueProblem, optional
 from splitter.core.uploads import UploadKind
 
 _LONGEST_NAME, _LONGEST_TEXT = 60, 400
@@ -36,12 +36,6 @@ def _parse_version(text: str) -> str:
     return text
 
 
-def _parse_upload(text: str) -> UploadKind:
-    if text not in tuple(UploadKind):
-        raise ValueProblem(f'"{text[:80]}" is no kind of file', suggest(text, UploadKind))
-    return UploadKind(text)
-
-
 @dataclass(frozen=True, slots=True)
 class GuestPageSettings:
     """The page behind a link, as far as it is the operator's own."""
@@ -64,8 +58,6 @@ class GuestPageSettings:
     not asked."""
     rating: Annotated[bool, Key(taken=Uptake.LIVE)] = True
     """Whether callers are asked at the end how it was, 1 to 5."""
-    files: Annotated[tuple[UploadKind, ...], Key(parse=_parse_upload, unique=True, taken=Uptake.LIVE)] = (
-        UploadKind.PHOTO,
-    )
+    files: Annotated[tuple[UploadKind, ...], Key(unique=True, taken=Uptake.LIVE)] = (UploadKind.PHOTO,)
     """What callers may send to the desk: "photo" (decoded and written anew) and "pdf". A PDF reaches the agent as it
     came, unchecked: let the agents' machines have a reader that is safe and up to date. Empty: nothing."""

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from splitter.config.reader import Table
-from splitter.core.keys import Key
+from splitter.core.keys import Key, words_of
 
 T = TypeVar("T")
 _CONTAINERS: dict[object, Callable[[list[Any]], object]] = {tuple: tuple, frozenset: frozenset, Mapping: dict}
@@ -83,7 +83,7 @@ def _value(table: Table, item: Declared) -> object:
     name, key, kind = item.name, item.key, item.kind
     default = _nothing(kind) if item.default is None else item.default
     if make := _CONTAINERS.get(get_origin(kind)):
-        values = table.take_list(name, key.parse or str)
+        values = table.take_list(name, key.parse or _one_of(kind, key))
         if name not in table or (key.filled and not values):
             return default
         return make(list(dict.fromkeys(values)) if key.unique else values)
@@ -106,6 +106,14 @@ def _value(table: Table, item: Declared) -> object:
         table.problem(name, "is empty", f"name a path, or leave {name} out for {default}")
         text = default
     return str(table.base / text) if text else ""
+
+
+def _one_of(kind: Any, key: Key) -> Callable[[str], object]:
+    """What reads an element of a list that has no parser: any text, or one of few words."""
+    element = get_args(kind)[0]
+    if isinstance(element, type) and issubclass(element, StrEnum):
+        return words_of(key.choices or tuple(element), element)
+    return words_of(key.choices) if key.choices else str
 
 
 def _nothing(kind: Any) -> Any:

@@ -30,7 +30,7 @@ class Key:
     Attributes:
         taken: how its change reaches a running gateway.
         low, high: bounds of a number, both possible themselves.
-        choices: the words that a text may be; those of a StrEnum need not be told.
+        choices: the words that a text, or each text of a list, may be; those of a StrEnum need not be told.
         parse: turns the text, or each text of a list, into the value; raises ValueProblem.
         missing: makes the key necessary: the remedy where it is not there.
         example: what the reference shows, as TOML, instead of the default.
@@ -74,6 +74,18 @@ def suggest(word: str, known: Iterable[str]) -> str:
     if close:
         return f'did you mean "{close[0]}"?'
     return f"known here: {', '.join(names)}" if names else "remove it"
+
+
+def words_of(choices: Iterable[str], make: Callable[[str], object] = str) -> Callable[[str], object]:
+    """A parser that takes these words alone, and makes values of them."""
+    allowed = tuple(choices)
+
+    def parse(text: str) -> object:
+        if text not in allowed:
+            raise ValueProblem(f'"{text}" is not possible here', suggest(text, allowed))
+        return make(text)
+
+    return parse
 
 
 def optional(parse: Callable[[str], str]) -> Callable[[str], str]:

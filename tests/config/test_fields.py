@@ -52,6 +52,8 @@ class Everything:
     kinds: Annotated[frozenset[str], Key(taken=Uptake.LIVE)] = frozenset()
     pairs: Annotated[Mapping[str, str], Key(parse=pair, taken=Uptake.LIVE)] = field(default_factory=dict)
     maybe: Annotated[str | None, Key(parse=optional(upper), taken=Uptake.LIVE)] = None
+    colours: Annotated[tuple[Colour, ...], Key(unique=True, taken=Uptake.LIVE)] = (Colour.RED,)
+    words: Annotated[tuple[str, ...], Key(choices=("one", "two"), taken=Uptake.LIVE)] = ()
     elsewhere: Annotated[int, Key(0, 9, table="other", taken=Uptake.LIVE)] = 7
 
 
@@ -91,6 +93,8 @@ class TestEachKindOfField:
             ("once", ["b", "a", "b"], ("b", "a")),
             ("some", [], ("a",)),
             ("kinds", ["b", "b"], frozenset("b")),
+            ("words", ["two", "two"], ("two", "two")),
+            ("colours", ["blue", "red", "blue"], (Colour.BLUE, Colour.RED)),
             ("pairs", ["ab", "cd"], {"a": "b", "c": "d"}),
             ("maybe", "", ""),
             ("maybe", "x", "X"),
@@ -101,6 +105,9 @@ class TestEachKindOfField:
         found = value(name, written)
         assert found == wanted
         assert type(found) is type(wanted)
+
+    def test_words_of_a_list_become_their_type(self) -> None:
+        assert [type(one) for one in value("colours", ["red", "blue"])] == [Colour, Colour]
 
     def test_an_empty_path_where_there_must_be_one_is_a_problem(self) -> None:
         table = table_of({"must": "m", "folder": ""})
@@ -130,16 +137,22 @@ class TestWhatIsWrong:
             ("colour", "rod", '"rod" is not possible here; did you mean "red"?'),
             ("secret", 7, "must be text in quotes; put it in quotes"),
             ("must", "bad", '"bad" is bad; write a good one'),
+            ("words[2]", ["one", "tow"], '"tow" is not possible here; did you mean "two"?'),
+            ("colours[1]", ["rod"], '"rod" is not possible here; did you mean "red"?'),
             ("texts", "a", 'must be a list of texts, such as ["…", "…"], not the text "a"; correct the value'),
         ],
     )
     def test_is_told_and_the_rest_is_read(self, name: str, written: object, problem: str) -> None:
-        table = table_of({"must": "m", "flag": False, name: written})
+        key, _, element = name.partition("[")
+        table = table_of({"must": "m", "flag": False, key: written})
         settings = read(table, Everything, own=1)
         assert table.problems.lines() == [f"f:1: t.{name}: {problem}"]
         assert not settings.flag
         nothing = {"must": "", "texts": ()}  # there is a default for the others
-        assert getattr(settings, name) == nothing.get(name, getattr(Everything(1, ""), name))
+        if element:  # of a list the others are there
+            assert len(getattr(settings, key)) == len(written) - 1  # type: ignore[arg-type]
+        else:
+            assert getattr(settings, name) == nothing.get(name, getattr(Everything(1, ""), name))
 
     def test_a_necessary_key_has_its_remedy(self) -> None:
         table = table_of({})
