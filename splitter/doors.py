@@ -56,6 +56,7 @@ from splitter.web.secret import secret_beside, secret_or_new
 from splitter.web.server import Server
 from splitter.web.sharing import LinkSharing
 from splitter.web.status import GatewayState, StatusBoard
+from splitter.web.used_codes import UsedCodes
 from splitter.web.webhooks import Webhooks
 
 
@@ -111,7 +112,8 @@ class Doors:
         path = Path(settings.api.secret_file) if settings.api.secret_file else secret_beside(settings.store.path)
         secret, self._secret_alarm = secret_or_new(path if settings.api.listen else None)
         passwords = passwords_of(settings, secret)
-        return Access(secret, passwords, settings.tokens, settings.api, settings.guest_page, settings.openid)
+        codes = UsedCodes(beside(settings.store.path, "used-codes.json"))
+        return Access(secret, passwords, settings.tokens, settings.api, settings.guest_page, settings.openid, codes)
 
     def _tell_people(self, ids: IdSource) -> None:
         """Build those who tell people and programs what happens."""

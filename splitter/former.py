@@ -6,7 +6,6 @@ What is written is a table as the configuration has it, and is read as one.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -22,6 +21,7 @@ from splitter.config.locate import Locator
 from splitter.config.reader import Problems, Table
 from splitter.config.sections import read_trunk
 from splitter.core.net import Address
+from splitter.core.whole import write_whole
 from splitter.transport.targets import HostName
 
 log = structlog.get_logger(__name__)
@@ -59,11 +59,7 @@ class FormerTrunks:
             if not tables:
                 self._path.unlink(missing_ok=True)
                 return
-            part = self._path.with_name(f"{self._path.name}.part")
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it may hold a password
-            with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.encode(tables))
-            part.replace(self._path)
+            write_whole(self._path, msgspec.json.encode(tables))  # they may hold a password
         except OSError as error:
             log.error("trunks that were removed are not kept: a restart loses their calls", error=str(error))
 

@@ -13,6 +13,7 @@ from splitter.calls.logins.access import ApiSettings, Token
 from splitter.calls.logins.openid import OpenIdSettings
 from splitter.calls.logins.passwords import Passwords
 from splitter.web.proxies import Proxies
+from splitter.web.used_codes import UsedCodes
 
 
 @dataclass(slots=True)
@@ -25,6 +26,7 @@ class Access:
         tokens: of the configuration.
         openid: the identity provider that people log in at.
         page: of guests, as far as it is the operator's own.
+        codes: the second factors that were used.
         proxies: before us, whose word is believed.
     """
 
@@ -34,6 +36,7 @@ class Access:
     settings: ApiSettings = field(default_factory=ApiSettings)
     page: GuestPageSettings = field(default_factory=GuestPageSettings)
     openid: OpenIdSettings = field(default_factory=OpenIdSettings)
+    codes: UsedCodes = field(default_factory=lambda: UsedCodes(None))
     proxies: Proxies = field(init=False)
 
     def __post_init__(self) -> None:

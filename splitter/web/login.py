@@ -11,7 +11,6 @@ from aiohttp import web
 from splitter.calls.logins.access import GRANTED, Scope
 from splitter.calls.logins.accounts import Account
 from splitter.calls.logins.limits import LoginLimits
-from splitter.calls.logins.totp import OneTimeCodes
 from splitter.core.clock import Clock
 from splitter.core.net import source_of
 from splitter.telemetry import metrics
@@ -49,7 +48,6 @@ class LoginRoutes:
         self._elsewhere = elsewhere
         self._clock = clock
         self._limits = LoginLimits()
-        self._codes = OneTimeCodes()
         self._hashing = ThreadPoolExecutor(1, "hashing")  # starts with its first hash
         self._turn = asyncio.Lock()  # of a hash
         self._quiet = Quiet()
@@ -64,7 +62,7 @@ class LoginRoutes:
             self._failed(wish.user, source, now)
             raise ApiError(401, "wrong-login", "no such user, or not its password", _CHALLENGE)
         if account.totp:
-            self._check_code(account, wish.code, source, now)
+            await self._check_code(account, wish.code, source, now)
         self._limits.succeeded(wish.user, source)
         wall, login = self._clock.wall(), login_mark(self._access.secret, account)
         granted = grant(self._access, wall, account.user, account.scopes, account.extension, login=login, source=source)
@@ -84,11 +82,11 @@ class LoginRoutes:
             judge, loop = self._access.passwords.account, asyncio.get_running_loop()
             return await loop.run_in_executor(self._hashing, judge, wish.user, wish.password)
 
-    def _check_code(self, account: Account, code: str, source: str, now: float) -> None:
+    async def _check_code(self, account: Account, code: str, source: str, now: float) -> None:
         """Ask for the second factor of an account whose password was right."""
         if not code:
             raise ApiError(401, "code-needed", "the six digits of the authenticator app are needed as well", _CHALLENGE)
-        if not self._codes.take(account.user, account.totp, code, self._clock.wall()):
+        if not await self._access.codes.take(account.user, account.totp, code, self._clock.wall()):
             self._failed(account.user, source, now)
             raise ApiError(401, "wrong-code", "these six digits are wrong, too old, or used already", _CHALLENGE)
 

@@ -8,7 +8,6 @@ token of the same name holds.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ import structlog
 
 from splitter.calls.logins.access import Token
 from splitter.core.clock import Clock
+from splitter.core.whole import write_whole
 from splitter.web.bearer import ID_LETTERS, Bearer, certificate_id, configured_bearer, id_of, is_minted
 
 KEPT_S = 31 * 86_400.0  # no token of ours lasts longer
@@ -167,14 +167,8 @@ class Revocations:
         """Whole or not at all."""
         if self._path is None:
             return
-        part = self._path.with_name(f"{self._path.name}.part")
         try:
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._path)
+            write_whole(self._path, data)
         except OSError as error:
             self._unkept = f"revoked tokens are believed again after a restart: {self._path}: {error.strerror or error}"
             log.error("a revocation is not kept", path=str(self._path), error=str(error))

@@ -15,6 +15,7 @@ from splitter.calls.logins.accounts import Account
 from splitter.calls.logins.hashes import hash_of
 from splitter.calls.logins.passwords import Passwords
 from splitter.calls.logins.totp import secret_text
+from splitter.web.used_codes import UsedCodes
 from tests.web.kit import Gateway, Web, web
 
 
@@ -161,6 +162,23 @@ class TestASecondFactor:
         assert (status, body["extension"]) == (200, "8001")
         again = await outside.code("POST", "/v1/login", **say(user="8001", password="red", code="287082"))
         assert again == (401, "wrong-code"), "a code is good once"
+
+    async def test_is_good_once_over_a_restart_as_well(self, outside: Web, parts: Gateway, tmp_path: Path) -> None:
+        said = say(user="8001", password="red", code="287082")
+        parts.ports.access.codes = UsedCodes(tmp_path / "used-codes.json")
+        assert (await outside.ask("POST", "/v1/login", **said))[0] == 200
+        parts.ports.access.codes = UsedCodes(tmp_path / "used-codes.json")
+        assert await outside.code("POST", "/v1/login", **said) == (401, "wrong-code")
+
+    async def test_is_asked_for_where_nothing_can_be_written(
+        self, outside: Web, parts: Gateway, tmp_path: Path
+    ) -> None:
+        (tmp_path / "used-codes.json").write_text("{not JSON")
+        parts.ports.access.codes = UsedCodes(tmp_path / "used-codes.json")
+        (tmp_path / "used-codes.json.part").mkdir()
+        said = say(user="8001", password="red", code="287082")
+        assert (await outside.ask("POST", "/v1/login", **said))[0] == 200
+        assert await outside.code("POST", "/v1/login", **said) == (401, "wrong-code")
 
     async def test_cannot_be_guessed_at(self, outside: Web) -> None:
         for number in range(limits.USER_FAILURES):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from collections.abc import Mapping
 
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
@@ -40,10 +41,20 @@ def address_of(user: str, issuer: str, secret: str) -> str:
 
 
 class OneTimeCodes:
-    """Judges codes, and lets none be used twice (RFC 6238 §5.2)."""
+    """Judges codes, and lets none be used twice (RFC 6238 §5.2).
 
-    def __init__(self) -> None:
-        self._used: dict[str, int] = {}
+    Args:
+        used: user → the step of the newest code that was used before our time.
+    """
+
+    def __init__(self, used: Mapping[str, int] | None = None) -> None:
+        self._used = dict(used or {})
+
+    def used(self, wall: float) -> dict[str, int]:
+        """Tell what was used and would otherwise be good still; the rest is forgotten."""
+        now = int(wall // STEP_S)
+        self._used = {user: step for user, step in self._used.items() if step >= now - 1}
+        return self._used
 
     def take(self, user: str, secret: str, code: str, wall: float) -> bool:
         """True for a code of now, or of a step before or after, where clocks differ; from then on it is used."""

@@ -28,6 +28,15 @@ def test_are_good_once() -> None:
     assert codes.take("8001", SECRET, KNOWN[2000000000], 2000000000)
 
 
+def test_are_good_once_over_a_restart() -> None:
+    codes = OneTimeCodes()
+    assert codes.take("8001", SECRET, KNOWN[59], 59) and codes.take("8002", SECRET, KNOWN[59], 59)
+    used = codes.used(60)
+    assert used == {"8001": 1, "8002": 1}
+    assert not OneTimeCodes(used).take("8001", SECRET, KNOWN[59], 75)
+    assert codes.used(59 + 60) == {}, "what is too old anyway need not be kept"
+
+
 @pytest.mark.parametrize("code", ["", "2870821", "28708", "\u0662\u0668\u0667\u0660\u0668\u0662", "287082\n"])
 def test_of_another_form_are_wrong(code: str) -> None:
     assert not OneTimeCodes().take("8001", SECRET, code, 59)
