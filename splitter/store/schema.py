@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from splitter.core.errors import SplitterError
+from splitter.core.number_search import index_of
 from splitter.core.tenancy import Tenancy
 from splitter.store import outbox
 from splitter.store.outbox import Delivered, Delivery
@@ -38,7 +39,7 @@ CREATE TABLE calls (
     called     TEXT NOT NULL,
     view       BLOB NOT NULL      -- JSON, as the API shows it
 );
-CREATE INDEX calls_by_start  ON calls (started_at, caller, called);  -- covers the search for the end of a number
+CREATE INDEX calls_by_start  ON calls (started_at, caller, called);  -- covers the search for less than an end
 CREATE INDEX calls_by_caller ON calls (caller, started_at);
 CREATE INDEX calls_by_called ON calls (called, started_at);
 CREATE INDEX calls_by_code   ON calls (short_code, started_at);
@@ -56,6 +57,12 @@ CREATE TABLE trace (
     data      BLOB NOT NULL
 );
 CREATE INDEX trace_by_call ON trace (call_id);
+"""
+
+# Made in files of the same format that have them not; an older program writes them too, and knows nothing of them.
+_LATER_INDEXES = f"""
+CREATE INDEX IF NOT EXISTS calls_by_caller_end ON calls ({index_of("caller", "started_at")});
+CREATE INDEX IF NOT EXISTS calls_by_called_end ON calls ({index_of("called", "started_at")});
 """
 
 # Not REPLACE: that would delete the row and every index entry of it each time a call changes.
@@ -207,6 +214,7 @@ def _prepare(db: sqlite3.Connection, max_size_bytes: int) -> None:
         db.executescript(f"BEGIN; {TABLES} {outbox.TABLE} PRAGMA user_version = {VERSION}; COMMIT;")
     for older in range(version or VERSION, VERSION):
         db.executescript(f"BEGIN; {_FROM_VERSION[older]} PRAGMA user_version = {older + 1}; COMMIT;")
+    db.executescript(f"BEGIN; {_LATER_INDEXES} COMMIT;")
 
 
 def bound(db: sqlite3.Connection, max_size_bytes: int) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from splitter.core.clock import Clock, SystemClock
-from splitter.core.number_search import FROM_OR_TO, learn_number, values_of
+from splitter.core.number_search import Clause, branches, learn_number
 from splitter.store import outbox, schema
 from splitter.store.outbox import Delivered, Delivery
 from splitter.store.schema import CallRow, EndedCalls, KeptView, StoreError
@@ -21,7 +21,6 @@ from splitter.telemetry.trace import TraceEvent
 TRACE_EVENTS = 50_000  # the most of one call that is read at a time
 
 _TEXT = "CAST(view AS TEXT)"  # SQLite takes a BLOB for another form of JSON from 3.45 on
-_ENDS_SO = "(substr(caller, -length(?)) = ? OR substr(called, -length(?)) = ?)"
 _EXTENSION = f"CASE WHEN json_valid({_TEXT}) THEN json_extract({_TEXT}, '$.extension') END"
 
 T = TypeVar("T")
@@ -82,7 +81,7 @@ class Store:
 
     async def ended(self, wanted: EndedCalls, limit: int) -> list[KeptView]:
         """The calls that ended and are wanted, the newest first."""
-        return await self._read(lambda db: _ended(db, wanted, limit))
+        return await self._read(lambda db: ended_calls(db, wanted, limit))
 
     async def find(self, reference: str, limit: int = 10) -> list[bytes]:
         """Views of the calls whose id begins with `reference`, or else whose short code it is; the newest first."""
@@ -119,19 +118,20 @@ def _views(db: sqlite3.Connection, clause: str, values: tuple[object, ...]) -> l
     return [bytes(view) for (view,) in db.execute(f"SELECT view FROM calls {clause}", values)]
 
 
-def _ended(db: sqlite3.Connection, wanted: EndedCalls, limit: int) -> list[KeptView]:
-    """By the view itself: what else it is searched for needs no column, and a store of any version can be asked."""
-    clause = "WHERE ended_at IS NOT NULL AND started_at >= ? AND started_at < ?"
-    values: list[object] = [wanted.since, wanted.before]
-    if wanted.number:
-        clause += f" AND ({_ENDS_SO} OR {FROM_OR_TO})"
-        values += [*[wanted.number] * 4, *values_of(wanted.number)]
-        learn_number(db, wanted.number)
+def ended_calls(db: sqlite3.Connection, wanted: EndedCalls, limit: int) -> list[KeptView]:
+    """Calls that ended and are wanted, the newest first.
+
+    The extension is looked for in the view itself: so it needs no column, and a store of any version can be asked.
+    """
+    clause = "ended_at IS NOT NULL AND started_at >= ? AND started_at < ?"
+    values: tuple[object, ...] = (wanted.since, wanted.before)
     if wanted.extension:
-        clause += f" AND {_EXTENSION} = ?"
-        values += [wanted.extension]
-    query = f"SELECT started_at, view FROM calls {clause} ORDER BY started_at DESC LIMIT ?"
-    return [KeptView(at, bytes(view)) for at, view in db.execute(query, (*values, limit))]
+        clause, values = f"{clause} AND {_EXTENSION} = ?", (*values, wanted.extension)
+    if not wanted.number:
+        return _newest(db, [(clause, values)], limit)
+    learn_number(db, wanted.number)
+    ways = branches(wanted.number, end=True)
+    return _newest(db, [(f"{clause} AND {way}", (*values, *more)) for way, more in ways], limit)
 
 
 def _find(db: sqlite3.Connection, reference: str, limit: int) -> list[bytes]:
@@ -145,9 +145,16 @@ def _find(db: sqlite3.Connection, reference: str, limit: int) -> list[bytes]:
 
 
 def _search(db: sqlite3.Connection, number: str, limit: int) -> list[bytes]:
-    newest = "ORDER BY started_at DESC LIMIT ?"
     learn_number(db, number)
-    whole = _views(db, f"WHERE {FROM_OR_TO} {newest}", (*values_of(number), limit))
+    whole = _newest(db, branches(number), limit)
     if whole or not number:
-        return whole
-    return _views(db, f"WHERE {_ENDS_SO} {newest}", (number, number, number, number, limit))
+        return [call.view for call in whole]
+    return [call.view for call in _newest(db, branches(number, whole=False, end=True), limit)]
+
+
+def _newest(db: sqlite3.Connection, ways: list[Clause], limit: int) -> list[KeptView]:
+    """The newest of the calls that meet one of these conditions; none meets two."""
+    each = " UNION ALL ".join(f"SELECT started_at, view FROM calls WHERE {clause}" for clause, _ in ways)
+    values = [value for _, more in ways for value in more]
+    rows = db.execute(f"{each} ORDER BY started_at DESC LIMIT ?", (*values, limit))
+    return [KeptView(at, bytes(view)) for at, view in rows]
