@@ -8,6 +8,8 @@
 .ONESHELL:
 .SHELLFLAGS := -eu -c
 MAKEFLAGS += --no-print-directory
+# Tests start hundreds of processes: what they import is compiled once, whatever the shell says of it.
+unexport PYTHONDONTWRITEBYTECODE
 
 # PYTHON=… chooses another one.
 PYTHON ?= $(shell sh requirements/choose-python)
