@@ -21,7 +21,7 @@ LOCKED := install --require-hashes --only-binary :all: -r
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: deb image integrator wheelhouse docs help demo test check unit real lint format sim chaos bench lipsync fuzz lock install venv peers clean
+.PHONY: deb image integrator wheelhouse docs translations help demo test check unit real lint format sim chaos bench lipsync fuzz lock install venv peers clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -87,6 +87,9 @@ lipsync: $(VENV)/.dev $(VENV)/.native  ## five minutes of a recorded call in rea
 docs: $(VENV)/.docs  ## build the documentation as one site with a search: build/docs/index.html
 	@$(BIN)/python -m sphinx -q -W --keep-going -n -b html -c docs/site -d build/doctrees docs build/docs
 	echo "== build/docs/index.html"
+
+translations: $(VENV)/.docs  ## after a change of texts in code: what docs/site/chinese lacks then, for somebody to write in Chinese
+	@$(BIN)/python docs/site/renew.py
 
 # Each target for so many seconds; what it learned stays in .venv/fuzz for the next run.
 FUZZ_S ?= 60

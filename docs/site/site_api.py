@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 from site_commands import plain
+from site_words import Words, english
 
 from splitter.web.api import table
 from splitter.web.openapi import document
@@ -14,16 +15,16 @@ from splitter.web.openapi import document
 Schema = dict[str, Any]
 
 
-def api() -> str:
+def api(words: Words = english) -> str:
     """A section for each group of paths, then the types that they speak of."""
     found: Any = json.loads(json.dumps(document(table(MagicMock()))))  # the routes alone: nobody is asked
     groups: dict[str, list[str]] = {}
     for path, operations in found["paths"].items():
         for method, operation in operations.items():
-            groups.setdefault(_group(path), []).append(_operation(method.upper(), path, operation))
+            groups.setdefault(_group(path), []).append(_operation(method.upper(), path, operation, words))
     parts = [f"## {name}\n\n" + "\n".join(said) for name, said in groups.items()]
-    parts.append("## Types\n")
-    parts += [_type(name, schema) for name, schema in found["components"]["schemas"].items()]
+    parts.append(f"## {words('Types')}\n")
+    parts += [_type(name, schema, words) for name, schema in found["components"]["schemas"].items()]
     return "\n".join(parts)
 
 
@@ -32,49 +33,60 @@ def _group(path: str) -> str:
     return "/".join(words[:2]) if words[0] in ("calls", "web") else words[0]
 
 
-def _operation(method: str, path: str, operation: Schema) -> str:
+def _operation(method: str, path: str, operation: Schema, words: Words) -> str:
     scopes = sorted({scope for one in operation["security"] for scopes in one.values() for scope in scopes})
-    said = [f"### {method} {plain(path)}\n", f"{plain(operation['summary'])}.\n"]
-    said.append("Scope: " + (", ".join(f"`{scope}`" for scope in scopes) or "none") + ".\n")
+    said = [f"### {method} {plain(path)}\n", plain(words(operation["summary"] + ".")) + "\n"]
+    named = ", ".join(f"`{scope}`" for scope in scopes) or words("none")
+    said.append(words("Scope: {scopes}.").replace("{scopes}", named) + "\n")
     parameters = [one for one in operation["parameters"] if one["name"] != "ref"]  # the page says it once
     if parameters:
-        said.append("| parameter | in | type | meaning |\n|---|---|---|---|")
+        said.append(_head(("parameter", "in", "type", "meaning"), words))
         for one in parameters:
-            meaning = plain(one["description"])
-            said.append(f"| `{one['name']}` | {one['in']} | {_shape(one['schema'])} | {meaning} |")
+            meaning = plain(words(one["description"]))
+            said.append(f"| `{one['name']}` | {words(one['in'])} | {_shape(one['schema'], words)} | {meaning} |")
         said.append("")
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
-        said.append(f"Body, `{kind}`: {_shape(content.get('schema', {}))}\n")
-    said.append("| answer | meaning | type |\n|---|---|---|")
+        said.append(f"{words('Body')}, `{kind}`: {_shape(content.get('schema', {}), words)}\n")
+    said.append(_head(("answer", "meaning", "type"), words))
     for status, answer in operation["responses"].items():
-        kinds = [_shape(one.get("schema", {})) for one in answer.get("content", {}).values()]
-        said.append(f"| {status} | {plain(answer['description'])} | {', '.join(kinds)} |")
+        kinds = [_shape(one.get("schema", {}), words) for one in answer.get("content", {}).values()]
+        said.append(f"| {status} | {plain(words(answer['description']))} | {', '.join(kinds)} |")
     return "\n".join(said) + "\n"
 
 
-def _type(name: str, schema: Schema) -> str:
+def _head(names: tuple[str, ...], words: Words) -> str:
+    return f"| {' | '.join(words(name) for name in names)} |\n{'|---' * len(names)}|"
+
+
+def _type(name: str, schema: Schema, words: Words) -> str:
     said = [f"### {name}\n"]
     if "description" in schema:
-        said.append(plain(schema["description"]) + "\n")
+        said.append(plain(words(schema["description"])) + "\n")
     if "properties" not in schema:
-        return "\n".join([*said, _shape(schema) + "\n"])
-    said.append("| field | type | always there |\n|---|---|---|")
+        return "\n".join([*said, _shape(schema, words) + "\n"])
+    said.append(_head(("field", "type", "always there", "meaning"), words))
     needed = schema.get("required", [])
     for field, shape in schema["properties"].items():
-        said.append(f"| `{field}` | {_shape(shape)} | {'yes' if field in needed else ''} |")
+        there = words("yes") if field in needed else ""
+        meaning = plain(words(shape["description"]))
+        said.append(f"| `{field}` | {_shape(shape, words)} | {there} | {meaning} |")
     return "\n".join(said) + "\n"
 
 
-def _shape(schema: Schema) -> str:
+def _shape(schema: Schema, words: Words) -> str:
     """A type in a few words, with a link where it has a name."""
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[1]
         return f"[{name}](#{name.lower()})"
     if "anyOf" in schema or "oneOf" in schema:
-        return " or ".join(_shape(one) for one in schema.get("anyOf", schema.get("oneOf", [])))
+        return _or(words).join(_shape(one, words) for one in schema.get("anyOf", schema.get("oneOf", [])))
     if "enum" in schema:
-        return " or ".join(f"`{json.dumps(value, ensure_ascii=False)}`" for value in schema["enum"])
+        return _or(words).join(f"`{json.dumps(value, ensure_ascii=False)}`" for value in schema["enum"])
     if schema.get("type") == "array":
         inner = schema.get("prefixItems") or [schema.get("items") or {}]
-        return f"list of {', '.join(_shape(one) for one in inner)}"
-    return str(schema.get("type", "anything"))
+        return f"{words('list of')} {', '.join(_shape(one, words) for one in inner)}"
+    return words(str(schema.get("type", "anything")))
+
+
+def _or(words: Words) -> str:
+    return f" {words('or')} "

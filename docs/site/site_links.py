@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path, PurePosixPath
 
+from site_words import Words, english, of_markdown
+
 ROOT = Path(__file__).parents[2]
 # Files elsewhere that have a page here; each is made by a mark in it.
 PAGES = {
@@ -32,7 +34,8 @@ def carry(text: str, origin: str, page: str) -> str:
         if not path:
             return found[0]
         target = os.path.normpath(here / path)
-        target = PAGES.get(target, target)
+        if target in PAGES or origin != page:
+            target = _in_language(PAGES.get(target, target), page)
         if target == "docs/decisions":
             target += "/index.md"
         if not target.startswith("docs/"):
@@ -47,7 +50,18 @@ def carry(text: str, origin: str, page: str) -> str:
     return "".join([*parts, _LINK.sub(link, text[end:])])
 
 
-def whole(origin: str) -> str:
+def _in_language(target: str, page: str) -> str:
+    """A page in the language of the page that leads to it, where it is there."""
+    own = target.replace("docs/", "docs/zh/", 1)
+    return (
+        own if page.startswith("docs/zh/") and not target.startswith("docs/zh/") and (ROOT / own).exists() else target
+    )
+
+
+def whole(origin: str, words: Words = english) -> str:
     """The text of a file elsewhere, for its page, without its title."""
-    text = (ROOT / origin).read_text(encoding="utf-8")
-    return carry(text.split("\n", 1)[1], origin, PAGES[origin])
+    text = (ROOT / origin).read_text(encoding="utf-8").split("\n", 1)[1]
+    page = PAGES[origin]
+    if words is not english:
+        return carry(of_markdown(text, words), origin, page.replace("docs/", "docs/zh/", 1))
+    return carry(text, origin, page)

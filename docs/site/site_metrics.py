@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 from site_commands import plain
+from site_words import Words, english
 
 import splitter.app  # noqa: F401 — whatever is in the gateway has put its own into the registry then
 from splitter.telemetry.metrics import REGISTRY
@@ -14,25 +15,30 @@ from splitter.telemetry.metrics import REGISTRY
 RULES = Path(__file__).parents[2] / "sipconf/prometheus/splitter.rules.yml"
 
 
-def metrics() -> str:
+def metrics(words: Words = english) -> str:
     """A row for each metric."""
-    rows = ["| metric | labels | kind | what it says |\n|---|---|---|---|"]
+    rows = [_head(("metric", "labels", "kind", "what it says"), words)]
     for collector in sorted(REGISTRY._collector_to_names, key=lambda one: getattr(one, "_name", "")):
         labels = ", ".join(f"`{label}`" for label in getattr(collector, "_labelnames", ()))
         for family in getattr(collector, "describe", collector.collect)():
             name = family.name + "_total" * (family.type == "counter")
-            rows.append(f"| `{name}` | {labels} | {family.type} | {plain(family.documentation)} |")
+            rows.append(f"| `{name}` | {labels} | {words(family.type)} | {plain(words(family.documentation))} |")
     return "\n".join(rows)
 
 
-def alerts() -> str:
+def alerts(words: Words = english) -> str:
     """A row for each alert."""
-    rows = ["| alert | urgency | after | what it says |\n|---|---|---|---|"]
+    rows = [_head(("alert", "urgency", "after", "what it says", "what to do"), words)]
     for group in yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]:
         for rule in group["rules"]:
-            said = plain(_in_words(rule["annotations"]["summary"]))
-            rows.append(f"| `{rule['alert']}` | {rule['labels']['severity']} | {rule.get('for', 'at once')} | {said} |")
+            said, todo = (rule["annotations"][which] for which in ("summary", "description"))
+            cells = [f"`{rule['alert']}`", rule["labels"]["severity"], rule.get("for") or words("at once")]
+            rows.append(f"| {' | '.join(cells)} | {plain(words(_in_words(said)))} | {plain(words(todo))} |")
     return "\n".join(rows)
+
+
+def _head(names: tuple[str, ...], words: Words) -> str:
+    return f"| {' | '.join(words(name) for name in names)} |\n{'|---' * len(names)}|"
 
 
 def _in_words(summary: str) -> str:

@@ -17,12 +17,14 @@ import site_configuration
 import site_links
 import site_metrics
 import site_sizing
+import site_words
 from sphinx.application import Sphinx
 
 DOCS = Path(__file__).parents[1]
 # The menu of the site: its first heading, and the part with the Chinese pages, up to the next one.
 _FIRST = '<p class="caption"'
 _CHINESE = re.compile(f'{_FIRST}[^>]*><span class="caption-text">中文</span></p>.*?(?={_FIRST}|</div>|$)', re.S)
+_NAMED = re.compile(r"(?<![\w/(`])docs/([\w-]+\.md)(?![\w\]`])")
 _MARK = re.compile(r"^<!-- made: ([a-z]+) -->$", re.M)
 
 
@@ -33,17 +35,20 @@ def _more() -> str:
     return "\n".join(["```{toctree}", ":caption: More", ":hidden:", "", *new, "```"]) if new else ""
 
 
-MAKERS: dict[str, Callable[[], str]] = {
+# Those that are there in Chinese too: a mark on a page of docs/zh becomes the same in Chinese.
+TRANSLATED: dict[str, site_words.Maker] = {
     "commands": site_commands.commands,
-    "api": site_api.api,
     "configuration": site_configuration.configuration,
+    "api": site_api.api,
     "metrics": site_metrics.metrics,
     "alerts": site_metrics.alerts,
+    "neighbours": partial(site_links.whole, "sipconf/README.md"),
+    "sdk": partial(site_links.whole, "splitter/web/static/sdk/README.md"),
+}
+MAKERS: dict[str, Callable[[], str]] = {
     "sizing": site_sizing.sizing,
     "changes": partial(site_links.whole, "CHANGELOG.md"),
-    "neighbours": partial(site_links.whole, "sipconf/README.md"),
     "more": _more,
-    "sdk": partial(site_links.whole, "splitter/web/static/sdk/README.md"),
 }
 
 
@@ -56,7 +61,19 @@ def setup(app: Sphinx) -> None:
 
 def _put_in(app: Sphinx, name: str, source: list[str]) -> None:
     text = site_links.carry(source[0], f"docs/{name}.md", f"docs/{name}.md")
-    source[0] = _MARK.sub(lambda mark: MAKERS[mark[1]](), text)
+    source[0] = _MARK.sub(lambda mark: _made(mark[1], "zh/" if name.startswith("zh/") else ""), text)
+
+
+def _made(part: str, folder: str) -> str:
+    """A part, in the language of this folder of docs/."""
+    if part in MAKERS:
+        return MAKERS[part]()
+    text = TRANSLATED[part](site_words.chinese(part) if folder else site_words.english)
+    return _NAMED.sub(lambda page: f"[{_title(folder + page[1])}](/{folder}{page[1]})", text)
+
+
+def _title(page: str) -> str:
+    return (DOCS / page).read_text(encoding="utf-8").split("\n", 1)[0].removeprefix("# ")
 
 
 def _made_anew(app: Sphinx, env: object, added: set[str], changed: set[str], removed: set[str]) -> list[str]:

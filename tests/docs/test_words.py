@@ -32,6 +32,8 @@ def written() -> Iterator[tuple[str, str]]:
     for page in (*pages(), ROOT / "sipconf/README.md", ROOT / "splitter/web/static/sdk/README.md"):
         if page.name not in _OF_THE_CODE and "decisions" not in page.parts:
             yield str(page.relative_to(ROOT)), page.read_text(encoding="utf-8")
+    for catalogue in sorted((DOCS / "site/chinese").glob("*.po")):
+        yield str(catalogue.relative_to(ROOT)), catalogue.read_text(encoding="utf-8").replace('\\"', '"')
     reference = (ROOT / "sipconf/splitter.toml").read_text(encoding="utf-8")
     yield "sipconf/splitter.toml", "\n".join(re.findall(r"^# (.*)", reference, re.M))
     for texts in sorted(
