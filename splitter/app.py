@@ -20,8 +20,8 @@ from splitter.floor import Floor
 from splitter.prepared import Prepared, read
 from splitter.reload import Reload, ReloadOutcome
 from splitter.store.schema import tenancy_of
-from splitter.web import reloads
-from splitter.web.status import GatewayState, measure, measure_records
+from splitter.web.status import reloads
+from splitter.web.status.status import GatewayState, measure, measure_records
 
 _FOUND_S = 0.2  # so long the first new call waits for rtpengines that have not answered yet
 _FAREWELL_S = 0.05  # for the event sockets, which say that the gateway begins anew

@@ -35,29 +35,29 @@ from splitter.store.photos import Photo, Photos
 from splitter.store.schema import beside
 from splitter.store.screenshots import ScreenshotFiles
 from splitter.telemetry import log as logs
-from splitter.web.access import Access
-from splitter.web.album import Album, ScreenshotTaken
-from splitter.web.climbing import Climbing
-from splitter.web.customer_tokens import SignedCustomers
-from splitter.web.defences import Defences, Drains, Reloads
-from splitter.web.events import Events
-from splitter.web.evictions import Evictions
-from splitter.web.guest_feed import GuestFeed
-from splitter.web.health import Health, expiring_certificates, missing_workers, shortages
-from splitter.web.hub import Hub
-from splitter.web.late_changes import LateChanges
-from splitter.web.leftovers import Leftovers
-from splitter.web.messaging import Messaging, MessagingCabinet
+from splitter.web.access.revocations import Revocations
+from splitter.web.access.secret import secret_beside, secret_or_new
+from splitter.web.access.terms import Access
+from splitter.web.access.used_codes import UsedCodes
+from splitter.web.callers.customer_tokens import SignedCustomers
+from splitter.web.events.hub import Hub
+from splitter.web.events.socket import Events
+from splitter.web.guests.climbing import Climbing
+from splitter.web.guests.feed import GuestFeed
+from splitter.web.guests.messaging import Messaging, MessagingCabinet
+from splitter.web.guests.sharing import LinkSharing
+from splitter.web.logins.evictions import Evictions
 from splitter.web.nodes.neighbours import Neighbours
 from splitter.web.nodes.way import Ways
 from splitter.web.ports import Ports
-from splitter.web.revocations import Revocations
-from splitter.web.secret import secret_beside, secret_or_new
+from splitter.web.records.late_changes import LateChanges
 from splitter.web.server import Server
-from splitter.web.sharing import LinkSharing
-from splitter.web.status import GatewayState, StatusBoard
-from splitter.web.used_codes import UsedCodes
-from splitter.web.webhooks import Webhooks
+from splitter.web.status.defences import Defences, Drains, Reloads
+from splitter.web.status.health import Health, expiring_certificates, missing_workers, shortages
+from splitter.web.status.status import GatewayState, StatusBoard
+from splitter.web.stills.album import Album, ScreenshotTaken
+from splitter.web.stills.leftovers import Leftovers
+from splitter.web.webhooks.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from splitter.calls.settings import Role
 from splitter.config.model import Settings
 from splitter.core.net import Address
 from splitter.transport.tls import TlsIdentity, identities_of, tls_of
-from splitter.web.bearer import login_mark
-from splitter.web.listener import HttpIdentity, identity_of
+from splitter.web.access.bearer import login_mark
+from splitter.web.door.listener import HttpIdentity, identity_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from splitter.config.load import load
 from splitter.media.ports.rooms import Snapshot
 from splitter.store.sqlite import Store
 from splitter.telemetry import metrics
-from splitter.web.album import Album, ScreenshotTaken
-from splitter.web.hub import Hub
-from splitter.web.leftovers import Leftovers
-from splitter.web.webhooks import Webhooks
+from splitter.web.events.hub import Hub
+from splitter.web.stills.album import Album, ScreenshotTaken
+from splitter.web.stills.leftovers import Leftovers
+from splitter.web.webhooks.webhooks import Webhooks
 from tests.web.kit import CALL, ended
 
 SETTINGS = """

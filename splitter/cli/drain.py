@@ -15,7 +15,7 @@ _LOOK_S = 1.0
 
 
 class DrainAnswer(msgspec.Struct):
-    """The answer to /v1/drain; see splitter.web.reloads.Drained."""
+    """The answer to /v1/drain; see splitter.web.status.reloads.Drained."""
 
     draining: bool
     since: float | None

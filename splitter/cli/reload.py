@@ -13,7 +13,7 @@ _SAME_CONTENT = "nothing has changed but what files hold, such as certificates"
 
 
 class ShownChange(msgspec.Struct):
-    """A key that differs; see splitter.web.reloads.ChangedKey."""
+    """A key that differs; see splitter.web.status.reloads.ChangedKey."""
 
     key: str
     change: str
@@ -23,7 +23,7 @@ class ShownChange(msgspec.Struct):
 
 
 class ReloadAnswer(msgspec.Struct):
-    """The answer to /v1/reload; see splitter.web.reloads.Reloaded."""
+    """The answer to /v1/reload; see splitter.web.status.reloads.Reloaded."""
 
     dry_run: bool
     changes: list[ShownChange]

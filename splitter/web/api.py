@@ -14,44 +14,45 @@ from aiohttp import web
 from splitter.calls.logins.access import Scope
 from splitter.calls.view import CallView
 from splitter.sdp.fragment import CONTENT_TYPE as FRAGMENT
-from splitter.web import reloads, shapes
-from splitter.web.auth import Doorman, Strict, Trusting, guarded
-from splitter.web.caller_routes import caller_routes
-from splitter.web.calls import DESK_BODY, VIDEO_BODY, CallRoutes
-from splitter.web.cors import Cors
-from splitter.web.display import DISPLAY_BODY, DisplayRoutes
-from splitter.web.documents import Document
+from splitter.web import shapes
+from splitter.web.access.auth import Doorman, Strict, Trusting, guarded
+from splitter.web.callers.routes import caller_routes
+from splitter.web.calls.calls import DESK_BODY, VIDEO_BODY, CallRoutes
+from splitter.web.calls.display import DISPLAY_BODY, DisplayRoutes
+from splitter.web.calls.find import Finder
+from splitter.web.calls.parties import FRAGMENT_BODY, OFFER_BODY, PartyRoutes
+from splitter.web.calls.path_checks import path_checks
+from splitter.web.calls.placing import CALL_BODY, PlacingRoutes
+from splitter.web.calls.readings import Readings
+from splitter.web.calls.traces import NDJSON, TraceRoutes
+from splitter.web.calls.watching import STREAMS_BODY, StreamRoutes
+from splitter.web.calls.why import WhyRoutes
+from splitter.web.door.cors import Cors
+from splitter.web.door.precedence import Precedence
 from splitter.web.entries import admissions, phones, recordings
-from splitter.web.errors import border
-from splitter.web.find import Finder
-from splitter.web.gateway import GatewayRoutes
-from splitter.web.guest_routes import guest_routes
-from splitter.web.guests import GUEST_BODY, LOGO, GuestRoutes
-from splitter.web.invitations import INVITATION_BODY, STATUS_BODY, InvitationRoutes
-from splitter.web.lending import LOAN_BODY, LendingRoutes
-from splitter.web.login_routes import login_routes
-from splitter.web.login_shapes import Revoked
+from splitter.web.guests.guests import GUEST_BODY, LOGO, GuestRoutes
+from splitter.web.guests.invitations import INVITATION_BODY, STATUS_BODY, InvitationRoutes
+from splitter.web.guests.receipts import RECEIPT_BODY, ReceiptRoutes
+from splitter.web.guests.routes import guest_routes
+from splitter.web.guests.sharing import PATH, SHARED_BODY, LinkSharing
+from splitter.web.http.documents import Document
+from splitter.web.http.errors import border
+from splitter.web.http.protection import protect
+from splitter.web.http.routes import JSON, PICTURE_BYTES, SDP, GoodAnswer, Operation, Query
+from splitter.web.logins.revoke import REVOCATION_BODY, RevocationRoutes
+from splitter.web.logins.routes import login_routes
+from splitter.web.logins.shapes import Revoked
 from splitter.web.nodes.kept import KeptElsewhere
 from splitter.web.openapi import document
 from splitter.web.pages import FOLDERS, Pages
-from splitter.web.parties import FRAGMENT_BODY, OFFER_BODY, PartyRoutes
-from splitter.web.path_checks import path_checks
-from splitter.web.placing import CALL_BODY, PlacingRoutes
 from splitter.web.ports import GatewayStatus, Ports
-from splitter.web.precedence import Precedence
-from splitter.web.probes import Probes
-from splitter.web.protection import protect
-from splitter.web.readings import Readings
-from splitter.web.receipts import RECEIPT_BODY, ReceiptRoutes
-from splitter.web.records import RecordRoutes
-from splitter.web.revoke import REVOCATION_BODY, RevocationRoutes
-from splitter.web.routes import JSON, PICTURE_BYTES, SDP, GoodAnswer, Operation, Query
-from splitter.web.security import SecurityRoutes
-from splitter.web.sharing import PATH, SHARED_BODY, LinkSharing
+from splitter.web.records.records import RecordRoutes
+from splitter.web.status import reloads
+from splitter.web.status.gateway import GatewayRoutes
+from splitter.web.status.lending import LOAN_BODY, LendingRoutes
+from splitter.web.status.probes import Probes
+from splitter.web.status.security import SecurityRoutes
 from splitter.web.still_routes import stills
-from splitter.web.traces import NDJSON, TraceRoutes
-from splitter.web.watching import STREAMS_BODY, StreamRoutes
-from splitter.web.why import WhyRoutes
 
 _EVERYBODY: frozenset[Scope] = frozenset()
 _ANY = frozenset(Scope)
@@ -334,7 +335,9 @@ def _gateway(ports: Ports) -> tuple[Operation, ...]:
 def _events(ports: Ports) -> tuple[Operation, ...]:
     if ports.events is None:
         return ()
-    switched = GoodAnswer(101, "a WebSocket of the subprotocol splitter.v1; see splitter.web.events", kind=_NO_BODY)
+    switched = GoodAnswer(
+        101, "a WebSocket of the subprotocol splitter.v1; see splitter.web.events.socket", kind=_NO_BODY
+    )
     resume = (
         Query("client", "the client's own id"),
         Query("after", "the cursor of the last frame that was seen; or its number"),

@@ -6,14 +6,14 @@ from splitter.calls.logins.access import Scope
 from splitter.media.record.index import RecordingRow
 from splitter.media.record.render_job import Peaks
 from splitter.web import shapes
-from splitter.web.admissions import HOST_BODY, AdmissionRoutes
-from splitter.web.films import MP4, PLAY, FilmRoutes
-from splitter.web.find import Finder
-from splitter.web.phones import PART_BODY, PHONE_BODY, VOICE_BODY, PhoneRoutes
+from splitter.web.calls.admissions import HOST_BODY, AdmissionRoutes
+from splitter.web.calls.find import Finder
+from splitter.web.calls.phones import PART_BODY, PHONE_BODY, VOICE_BODY, PhoneRoutes
+from splitter.web.http.routes import GoodAnswer, Operation, Query
 from splitter.web.ports import Ports
-from splitter.web.recording_folder import RecordingFolder
-from splitter.web.recordings import FORK_BODY, HOLD_BODY, MATROSKA, RECORDING_BODY, RecordingRoutes
-from splitter.web.routes import GoodAnswer, Operation, Query
+from splitter.web.recordings.films import MP4, PLAY, FilmRoutes
+from splitter.web.recordings.folder import RecordingFolder
+from splitter.web.recordings.recordings import FORK_BODY, HOLD_BODY, MATROSKA, RECORDING_BODY, RecordingRoutes
 
 _ACT = frozenset({Scope.CONTROL, Scope.DESK})
 _LISTEN = frozenset({Scope.CONTROL, Scope.SUPERVISE})

@@ -10,8 +10,8 @@ import msgspec
 
 from splitter import __version__
 from splitter.web.field_words import WORDS, types_in, words_of
+from splitter.web.http.routes import JSON, GoodAnswer, Operation, Query
 from splitter.web.operation_names import NAMES, tag_of
-from splitter.web.routes import JSON, GoodAnswer, Operation, Query
 from splitter.web.shapes import ErrorBody
 
 Object = dict[str, object]

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import structlog
 from aiohttp import web
 
-from splitter.web.access import Access, closed
-from splitter.web.documents import Document
-from splitter.web.proxies import is_secure
+from splitter.web.access.terms import Access, closed
+from splitter.web.http.documents import Document
+from splitter.web.http.proxies import is_secure
 
 STATIC = Path(__file__).parent / "static"
 FOLDERS = ("console", "guest", "sdk", "call", "recordings")

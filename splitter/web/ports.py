@@ -27,17 +27,17 @@ from splitter.store.photos import Photos
 from splitter.store.pictures import PictureLibrary
 from splitter.store.schema import EndedCalls, KeptView
 from splitter.telemetry.trace import Subscription, TraceEvent
-from splitter.web.access import Access, closed
-from splitter.web.album import Album
-from splitter.web.bearer import Bearer
-from splitter.web.errors import ApiError, Handler
-from splitter.web.guesses import Guesses
-from splitter.web.guest_feed import GuestFeed
-from splitter.web.inviting import Inviting, unconnected
-from splitter.web.late_changes import LateChanges
-from splitter.web.revocations import Revocations
-from splitter.web.routes import Operation
-from splitter.web.security import NoSecurity, Security
+from splitter.web.access.bearer import Bearer
+from splitter.web.access.revocations import Revocations
+from splitter.web.access.terms import Access, closed
+from splitter.web.guests.feed import GuestFeed
+from splitter.web.guests.guesses import Guesses
+from splitter.web.guests.inviting import Inviting, unconnected
+from splitter.web.http.errors import ApiError, Handler
+from splitter.web.http.routes import Operation
+from splitter.web.records.late_changes import LateChanges
+from splitter.web.status.security import NoSecurity, Security
+from splitter.web.stills.album import Album
 
 
 class LiveCalls(Protocol):

@@ -15,10 +15,10 @@ from splitter.core.errors import LocalError
 from splitter.core.net import Address
 from splitter.telemetry import metrics
 from splitter.web.api import build
-from splitter.web.listener import HttpListener
+from splitter.web.door.listener import HttpListener
+from splitter.web.door.precedence import Precedence
 from splitter.web.ports import Ports
-from splitter.web.precedence import Precedence
-from splitter.web.probes import Probes
+from splitter.web.status.probes import Probes
 
 SOCKET_MODE = 0o660  # whoever may write to it may hang up calls: the service's user and group
 CLOSING_S = 1.0  # followers of a trace do not hold up a restart

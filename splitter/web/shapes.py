@@ -14,7 +14,7 @@ from splitter.cluster.nodes import NodeView
 from splitter.core.uploads import UploadKind
 from splitter.media.record.index import RecordingRow
 from splitter.sms.message import SmsState
-from splitter.web.links import MOST_DEVICES
+from splitter.web.access.links import MOST_DEVICES
 from splitter.web.ports import PictureView
 
 # "$(?!\n)": to Python "$" alone lets a line end through; "\Z" is nothing to other readers of the OpenAPI document.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from splitter.calls.logins.access import Scope
 from splitter.calls.wrap_up import WrapUpView
 from splitter.web import shapes
-from splitter.web.find import Finder
-from splitter.web.pictures import IMAGES, PICTURE_BODY, PictureRoutes
+from splitter.web.calls.find import Finder
+from splitter.web.calls.readings import Readings
+from splitter.web.http.routes import GoodAnswer, Operation, Query
 from splitter.web.ports import PictureView, Ports
-from splitter.web.readings import Readings
-from splitter.web.routes import GoodAnswer, Operation, Query
-from splitter.web.snapshots import PNG, SnapshotRoutes
-from splitter.web.wrap_ups import WRAP_UP_BODY, WrapUpRoutes
+from splitter.web.records.wrap_ups import WRAP_UP_BODY, WrapUpRoutes
+from splitter.web.stills.pictures import IMAGES, PICTURE_BODY, PictureRoutes
+from splitter.web.stills.snapshots import PNG, SnapshotRoutes
 
 _READ = frozenset({Scope.READ, Scope.CONTROL})
 _SEE = _READ | {Scope.DESK}

@@ -14,7 +14,7 @@ from click.testing import Result
 from splitter.cluster.nodes import NodeView
 from splitter.core.errors import LocalError
 from splitter.web.ports import Alone
-from splitter.web.security import NoSecurity
+from splitter.web.status.security import NoSecurity
 from tests.cli.kit import splitter
 from tests.web.kit import gateway
 

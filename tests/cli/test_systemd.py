@@ -16,7 +16,7 @@ from splitter.cli.door import DEFAULT_SOCKET
 from splitter.config.model import CONTROL_SOCKET
 from splitter.media.settings import MediaSettings
 from splitter.store.settings import StoreSettings
-from splitter.web.secret import secret_beside
+from splitter.web.access.secret import secret_beside
 
 FOLDER = Path(__file__).parents[2] / "systemd"
 WORKER = (FOLDER / "splitter-media@.service").read_text(encoding="utf-8")

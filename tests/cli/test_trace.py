@@ -9,7 +9,7 @@ import pytest
 
 from splitter.store import schema
 from splitter.telemetry import golden
-from splitter.web import traces
+from splitter.web.calls import traces
 from tests.cli.kit import SPLITTER, Command
 from tests.telemetry.kit import AUDIO, FLOW, message
 from tests.telemetry.test_pcap import read as pcap

@@ -55,5 +55,5 @@ class TestMap:
             for path in folder.iterdir()
             if (path / "__init__.py").exists()
         ]
-        assert len(packages) > 35
+        assert len(packages) > 48
         assert not [path.name for path in packages if not re.search(rf"\b{path.name}/", drawn)]

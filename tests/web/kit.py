@@ -38,13 +38,13 @@ from splitter.store.schema import CallRow
 from splitter.store.settings import StoreSettings
 from splitter.store.sqlite import Store
 from splitter.telemetry.trace import Recorder
-from splitter.web.access import Access
-from splitter.web.album import Album
-from splitter.web.inviting import Inviting
-from splitter.web.links import Links
+from splitter.web.access.links import Links
+from splitter.web.access.revocations import Revocations
+from splitter.web.access.terms import Access
+from splitter.web.guests.inviting import Inviting
 from splitter.web.ports import GatewayStatus, Ports
-from splitter.web.revocations import Revocations
 from splitter.web.server import Server
+from splitter.web.stills.album import Album
 from tests.patience import PATIENCE_S
 from tests.telemetry.kit import AUDIO, FLOW, INVITE, VirtualClock, message
 

@@ -13,8 +13,8 @@ from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import CallView, PartyView
 from splitter.sdp.parse import parse
 from splitter.sdp.write import write
-from splitter.web import find
-from splitter.web.bearer import Bearer, mint
+from splitter.web.access.bearer import Bearer, mint
+from splitter.web.calls import find
 from tests.calls.kit import browser_offer
 from tests.web.kit import CALL, SECRET, Gateway, Web
 from tests.web.test_parties import ANSWER

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from splitter.calls.view import CarriedView
 from splitter.store import schema
-from splitter.web import traces
+from splitter.web.calls import traces
 from tests.patience import until
 from tests.web.kit import CALL, Gateway, cannot_open, ended, gateway
 

@@ -10,9 +10,9 @@ import pytest
 
 from splitter.calls.logins.access import ApiSettings, Scope
 from splitter.telemetry import metrics
+from splitter.web.access.bearer import Bearer, mint
 from splitter.web.api import table
-from splitter.web.bearer import Bearer, mint
-from splitter.web.routes import Operation
+from splitter.web.http.routes import Operation
 from tests.transport.pki import authority, client, paper
 from tests.web.kit import CALL, SECRET, TOKENS, Gateway, Web, web
 

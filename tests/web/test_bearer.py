@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import PartyView
-from splitter.web.bearer import Bearer, TokenFault, mint, read
+from splitter.web.access.bearer import Bearer, TokenFault, mint, read
 from tests.web.kit import CALL
 
 SECRET = b"k" * 32

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from splitter.media.ports.rooms import Snapshot
 from splitter.store.screenshots import ScreenshotFiles
-from splitter.web import album
-from splitter.web.album import Album
-from splitter.web.errors import ApiError
-from splitter.web.turns import Turns
+from splitter.web.http.errors import ApiError
+from splitter.web.http.turns import Turns
+from splitter.web.stills import album
+from splitter.web.stills.album import Album
 from tests.garbage import held_by
 from tests.patience import until
 

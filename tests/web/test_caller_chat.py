@@ -12,8 +12,8 @@ from splitter.calls.asks import MessagesRead, ReadMessages, Write, Written
 from splitter.calls.browsers.customer import Customer
 from splitter.calls.logins.access import Scope
 from splitter.calls.talk.aside import ChatMessage, ChatSender
-from splitter.web.bearer import Bearer, mint
-from splitter.web.chat import OF_ONE
+from splitter.web.access.bearer import Bearer, mint
+from splitter.web.guests.chat import OF_ONE
 from tests.web.callers_kit import Callers, callers
 from tests.web.kit import CALL, Gateway, Web, web
 

@@ -24,9 +24,9 @@ from splitter.calls.logins.access import ApiSettings
 from splitter.media.ports.events import TransportChanged
 from splitter.sdp.write import write
 from splitter.telemetry.web_call_counts import WEB_CALLS
-from splitter.web.callers_admission import CallerAdmission
-from splitter.web.errors import ApiError
-from splitter.web.revocations import Revocations
+from splitter.web.access.revocations import Revocations
+from splitter.web.callers.admission import CallerAdmission
+from splitter.web.http.errors import ApiError
 from tests.calls.browsers.kit import Caller, connected, offer, over
 from tests.counted import value
 from tests.patience import until

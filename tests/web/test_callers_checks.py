@@ -14,7 +14,7 @@ from splitter.calls.browsers.path_checks import PathChecks
 from splitter.calls.logins.access import ApiSettings
 from splitter.core.ids import IdSource
 from splitter.sdp.write import write
-from splitter.web import callers_admission
+from splitter.web.callers import admission as callers_admission
 from tests.web.callers_kit import SHOP, Callers, callers
 from tests.web.kit import Web, web
 from tests.web.test_callers import customer

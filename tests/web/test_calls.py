@@ -16,9 +16,9 @@ from splitter.calls.logins.access import Scope
 from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import PartyView, StrangerView
 from splitter.core.errors import MediaUnavailable
-from splitter.web import traces
-from splitter.web.bearer import Bearer, mint
-from splitter.web.find import GUESS_FADE_S, GUESSES
+from splitter.web.access.bearer import Bearer, mint
+from splitter.web.calls import traces
+from splitter.web.calls.find import GUESS_FADE_S, GUESSES
 from tests.patience import PATIENCE_S
 from tests.web.kit import CALL, SECRET, Gateway, Web, ended
 

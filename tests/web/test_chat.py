@@ -9,9 +9,9 @@ import pytest
 
 from splitter.calls.asks import Denial, Locate, MessagesRead, ReadMessages, Write, Written
 from splitter.calls.talk.aside import ChatMessage, ChatSender
-from splitter.web import chat
-from splitter.web.bodies import read_json
-from splitter.web.chat import OF_ONE
+from splitter.web.guests import chat
+from splitter.web.guests.chat import OF_ONE
+from splitter.web.http.bodies import read_json
 from tests.web.kit import CALL, Gateway, Web
 from tests.web.test_guest_calls import DESK, MINE, begin, token
 

@@ -11,10 +11,10 @@ import pytest
 from splitter.calls.view import CallView, LinkWanted
 from splitter.sms.settings import OUTBOX, SmsSettings
 from splitter.store.schema import StoreError
-from splitter.web.climbing import Climbing
-from splitter.web.inviting import MOST
-from splitter.web.links import ShortLink
-from splitter.web.messaging import Messaging
+from splitter.web.access.links import ShortLink
+from splitter.web.guests.climbing import Climbing
+from splitter.web.guests.inviting import MOST
+from splitter.web.guests.messaging import Messaging
 from tests.patience import until
 from tests.sms.smpp.server import smpp_service
 from tests.web.kit import CALL, ended

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitter.store.outbox import Delivered, Delivery
-from splitter.web.delivery import Concluded, DeliveryQueue, Effort, Fate, Postponed, Receipt
+from splitter.web.webhooks.delivery import Concluded, DeliveryQueue, Effort, Fate, Postponed, Receipt
 
 TAKEN = Receipt(Fate.DELIVERED, "200 OK")
 REFUSED = Receipt(Fate.REFUSED, "404 Not Found")

@@ -17,10 +17,10 @@ import pytest
 from splitter.calls.desks import Desks
 from splitter.calls.logins.access import Scope
 from splitter.telemetry import metrics
-from splitter.web import events
-from splitter.web.bearer import Bearer, mint
-from splitter.web.events import Events
-from splitter.web.hub import Hub
+from splitter.web.access.bearer import Bearer, mint
+from splitter.web.events import socket as events
+from splitter.web.events.hub import Hub
+from splitter.web.events.socket import Events
 from tests.patience import PATIENCE_S, until
 from tests.telemetry.kit import VirtualClock
 from tests.web.kit import CALL, SECRET, Gateway, Web, web

@@ -14,10 +14,10 @@ from splitter.calls.asks import Denial, Desk, Holder, TellCamera
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import CallState, CameraState, PartyKind, PartyState, RecordingState
 from splitter.calls.view import CallView, PartyView, RecordingView
-from splitter.web.bearer import Bearer, mint
-from splitter.web.guest_calls import PROTOCOL, TOLD
-from splitter.web.guest_feed import MOST_OF_CALL, FullFeed, GuestFeed
-from splitter.web.guest_view import AgentSight, GuestCallView, Shown, for_guest
+from splitter.web.access.bearer import Bearer, mint
+from splitter.web.guests.calls import PROTOCOL, TOLD
+from splitter.web.guests.feed import MOST_OF_CALL, FullFeed, GuestFeed
+from splitter.web.guests.view import AgentSight, GuestCallView, Shown, for_guest
 from tests.patience import patient
 from tests.web.kit import CALL, SECRET, Gateway, Web, ended
 

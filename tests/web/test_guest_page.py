@@ -16,10 +16,10 @@ from splitter.calls.guest_page import GuestPageSettings
 from splitter.calls.logins.access import ApiSettings, Scope
 from splitter.calls.view import CallView, Notice
 from splitter.core.net import Address
-from splitter.web.bearer import Bearer, mint
-from splitter.web.late_changes import LateChanges
+from splitter.web.access.bearer import Bearer, mint
+from splitter.web.guests.ratings import RATED_LATE_S
 from splitter.web.pages import Pages
-from splitter.web.ratings import RATED_LATE_S
+from splitter.web.records.late_changes import LateChanges
 from tests.web.kit import CALL, SECRET, Gateway, Web, access, ended, web
 from tests.web.test_invitations import DEVICE, code_of, invited, sending, use
 from tests.web.test_parties import OFFER, admit

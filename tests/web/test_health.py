@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from structlog.testing import capture_logs
 
-from splitter.web.health import Health
+from splitter.web.status.health import Health
 
 
 def broken() -> Iterable[str]:

@@ -28,10 +28,10 @@ from splitter.calls.view import (
     lost,
 )
 from splitter.store.journal import Journal, KeptEvent
-from splitter.web.audience import MOST_WAITING, SLOW, EventListener
-from splitter.web.bearer import CONSOLE, Bearer
-from splitter.web.hub import Hub
-from splitter.web.streams import KEPT_S, MOST_KEPT
+from splitter.web.access.bearer import CONSOLE, Bearer
+from splitter.web.events.audience import MOST_WAITING, SLOW, EventListener
+from splitter.web.events.hub import Hub
+from splitter.web.events.streams import KEPT_S, MOST_KEPT
 from tests.garbage import held_by
 from tests.telemetry.kit import VirtualClock
 from tests.web.kit import CALL, ended

@@ -20,9 +20,9 @@ from splitter.sdp.parse import parse
 from splitter.sms.message import SmsReceipt, SmsState, TryAgain
 from splitter.sms.settings import HttpSmsSettings, SmsText
 from splitter.store.cabinet import Cabinet
-from splitter.web.bearer import read
-from splitter.web.guesses import EACH, Guesses
-from splitter.web.links import LENGTH, LETTERS, Links, plain_code
+from splitter.web.access.bearer import read
+from splitter.web.access.links import LENGTH, LETTERS, Links, plain_code
+from splitter.web.guests.guesses import EACH, Guesses
 from tests.patience import until
 from tests.sms.kit import FakeCarrier
 from tests.telemetry.kit import VirtualClock

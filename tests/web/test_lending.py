@@ -8,7 +8,7 @@ from pathlib import Path
 from splitter.calls.routing import Routing
 from splitter.calls.settings import Role, Trunk, parse_peer
 from splitter.core.net import Address, Flow
-from splitter.web import lending
+from splitter.web.status import lending
 from tests.patience import until
 from tests.web.kit import web
 

@@ -20,8 +20,9 @@ from splitter.calls.logins.access import ApiSettings
 from splitter.core.errors import LocalError
 from splitter.core.net import Address
 from splitter.telemetry import metrics
-from splitter.web import bodies, listener
-from splitter.web.listener import identity_of
+from splitter.web.door import listener
+from splitter.web.door.listener import identity_of
+from splitter.web.http import bodies
 from tests.transport.pki import Paper, client, paper
 from tests.web.kit import Gateway, Web, gateway, web
 

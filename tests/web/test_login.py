@@ -15,7 +15,7 @@ from splitter.calls.logins.accounts import Account
 from splitter.calls.logins.hashes import hash_of
 from splitter.calls.logins.passwords import Passwords
 from splitter.calls.logins.totp import secret_text
-from splitter.web.used_codes import UsedCodes
+from splitter.web.access.used_codes import UsedCodes
 from tests.web.kit import Gateway, Web, web
 
 

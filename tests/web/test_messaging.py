@@ -17,8 +17,8 @@ from splitter.sms.message import SmsCarrier
 from splitter.sms.settings import SipSmsSettings, SmppSettings, SmsSettings
 from splitter.store.cabinet import Cabinet
 from splitter.telemetry.trace import Recorder
-from splitter.web.inviting import Invitee
-from splitter.web.messaging import Messaging
+from splitter.web.guests.inviting import Invitee
+from splitter.web.guests.messaging import Messaging
 from splitter.web.ports import Invited
 from tests.patience import until
 from tests.sms.smpp.server import SmppService, smpp_service

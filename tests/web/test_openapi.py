@@ -43,14 +43,14 @@ from splitter.sdp.parse import parse
 from splitter.store.photos import Photos
 from splitter.transport.bans import Ban
 from splitter.web import api
+from splitter.web.access.bearer import Bearer, mint
 from splitter.web.api import build, table
-from splitter.web.bearer import Bearer, mint
+from splitter.web.door.precedence import Precedence
+from splitter.web.http.routes import GoodAnswer, Operation
 from splitter.web.openapi import document as openapi
 from splitter.web.operation_names import NAMES
-from splitter.web.precedence import Precedence
-from splitter.web.routes import GoodAnswer, Operation
-from splitter.web.security import NoSecurity
 from splitter.web.shapes import ErrorBody
+from splitter.web.status.security import NoSecurity
 from tests.media.record.kit import ABOUT, Stage, made_film, recordings_of
 from tests.web.callers_kit import OFFER as CALL_OFFER
 from tests.web.callers_kit import callers, wish

@@ -23,8 +23,8 @@ from splitter.calls.logins.openid import OpenIdSettings
 from splitter.config.load import parse
 from splitter.core.clock import SystemClock
 from splitter.core.errors import ConfigError
-from splitter.web.openid import OpenIdFault, OpenIdProvider, claim
-from splitter.web.sealed import seal, unseal
+from splitter.web.access.sealed import seal, unseal
+from splitter.web.logins.openid import OpenIdFault, OpenIdProvider, claim
 from tests.config.test_accounts import BASE
 from tests.web.kit import Gateway, Web, web
 from tests.web.test_login import say

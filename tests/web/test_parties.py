@@ -14,7 +14,7 @@ from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import CallView, PartyView
 from splitter.sdp.parse import parse
 from splitter.sdp.webrtc import SecureLocal
-from splitter.web.bearer import Bearer, mint
+from splitter.web.access.bearer import Bearer, mint
 from tests.web.kit import CALL, SECRET, Gateway, Web, ended
 
 OFFER = (

@@ -14,10 +14,10 @@ from splitter.core.ids import IdSource
 from splitter.sdp.model import Session
 from splitter.sdp.parse import parse
 from splitter.sdp.write import write
-from splitter.web.auth import BEARER
-from splitter.web.bearer import Bearer
-from splitter.web.errors import ApiError
-from splitter.web.path_checks import PathCheckRoutes
+from splitter.web.access.auth import BEARER
+from splitter.web.access.bearer import Bearer
+from splitter.web.calls.path_checks import PathCheckRoutes
+from splitter.web.http.errors import ApiError
 from tests.world.adapters import FakeAdapters
 from tests.world.loop import VirtualLoop
 
@@ -69,7 +69,7 @@ class TestChecks:
         made, _ = checks()
         for number in range(CHECKS_LIMIT):
             await made.begin(f"desk {number}", offer())
-        monkeypatch.setattr("splitter.web.path_checks.read_body", AsyncMock(return_value=write(offer())))
+        monkeypatch.setattr("splitter.web.calls.path_checks.read_body", AsyncMock(return_value=write(offer())))
         request = make_mocked_request("POST", "/v1/path-checks")
         request[BEARER] = Bearer("one more", frozenset())
         with pytest.raises(ApiError) as refused:

@@ -19,8 +19,8 @@ from splitter.calls.asks import (
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import PhonePart, PhoneState
 from splitter.calls.view import CarriedView, PhoneView
-from splitter.web import phones
-from splitter.web.bearer import Bearer, mint
+from splitter.web.access.bearer import Bearer, mint
+from splitter.web.calls import phones
 from tests.web.kit import CALL, SECRET, Gateway, Web
 
 OWN = replace(CALL, extension="501", bound_by="cti")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from splitter.calls.asks import PlacedCall
-from splitter.web import placing
+from splitter.web.calls import placing
 from tests.web.kit import Gateway, Web
 
 WISH = {"number": "13900001111"}

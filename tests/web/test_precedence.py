@@ -13,9 +13,9 @@ from aiohttp.test_utils import make_mocked_request
 
 from splitter.core.net import Address
 from splitter.telemetry import metrics
-from splitter.web import precedence
-from splitter.web.documents import Document, takes_gzip
-from splitter.web.turnstile import Busy, Turnstile
+from splitter.web.door import precedence
+from splitter.web.door.turnstile import Busy, Turnstile
+from splitter.web.http.documents import Document, takes_gzip
 from tests.patience import until
 from tests.web.kit import Gateway, Web, gateway
 

@@ -13,8 +13,8 @@ import pytest
 from splitter.calls.logins import limits
 from splitter.calls.logins.access import ApiSettings
 from splitter.core.net import Address
-from splitter.web import listener
-from splitter.web.proxies import Proxies
+from splitter.web.door import listener
+from splitter.web.http.proxies import Proxies
 from tests.patience import PATIENCE_S, until
 from tests.web.kit import Gateway, Web, gateway, web
 

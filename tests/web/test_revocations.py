@@ -16,12 +16,12 @@ from splitter.calls.asks import Desk, Holder, Remove
 from splitter.calls.desks import Desks
 from splitter.calls.logins.access import Scope, Token
 from splitter.calls.logins.accounts import Account
-from splitter.web.audience import EXPIRED
-from splitter.web.bearer import ID_LETTERS, Bearer, configured_bearer, id_of, login_mark, mint, read
-from splitter.web.events import Events
-from splitter.web.evictions import Evictions
-from splitter.web.hub import Hub
-from splitter.web.revocations import KEPT_S, Revocations
+from splitter.web.access.bearer import ID_LETTERS, Bearer, configured_bearer, id_of, login_mark, mint, read
+from splitter.web.access.revocations import KEPT_S, Revocations
+from splitter.web.events.audience import EXPIRED
+from splitter.web.events.hub import Hub
+from splitter.web.events.socket import Events
+from splitter.web.logins.evictions import Evictions
 from tests.patience import PATIENCE_S, until
 from tests.telemetry.kit import VirtualClock
 from tests.web.kit import CALL as MINE

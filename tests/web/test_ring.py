@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitter.web.ring import Ring
+from splitter.web.events.ring import Ring
 
 
 def filled(count: int, most: int = 100, age_s: float = 600.0) -> Ring[int]:

@@ -11,8 +11,8 @@ import pytest
 
 from splitter.calls.desks import Desks
 from splitter.core.net import Address
-from splitter.web.events import Events
-from splitter.web.hub import Hub
+from splitter.web.events.hub import Hub
+from splitter.web.events.socket import Events
 from tests.garbage import no_rings
 from tests.patience import until
 from tests.telemetry.kit import VirtualClock

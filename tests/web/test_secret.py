@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from splitter.core.errors import LocalError
-from splitter.web.secret import load_secret, secret_beside
+from splitter.web.access.secret import load_secret, secret_beside
 
 
 def test_is_made_once_and_for_us_alone(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from splitter.cluster.membership import Membership
 from splitter.cluster.tenure import NodeStanding
 from splitter.telemetry.metrics import REGISTRY
-from splitter.web.status import measure_records
+from splitter.web.status.status import measure_records
 
 
 @dataclass

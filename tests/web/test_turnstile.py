@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from splitter.web.turnstile import Busy, Turnstile
+from splitter.web.door.turnstile import Busy, Turnstile
 from tests.world.loop import VirtualLoop
 
 PRICE_S, SHARE = 0.002, 0.2

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.test_utils import make_mocked_request
 
-from splitter.web.view_socket import show_views
+from splitter.web.http.view_socket import show_views
 
 
 class Gone(web.WebSocketResponse):

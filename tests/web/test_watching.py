@@ -12,7 +12,7 @@ from splitter.calls.logins.access import Scope
 from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import PartyView
 from splitter.sdp.parse import parse
-from splitter.web.bearer import Bearer, mint
+from splitter.web.access.bearer import Bearer, mint
 from tests.web.kit import CALL, SECRET, Gateway, Web
 from tests.web.test_parties import ANSWER, OFFER, joined, party
 

@@ -28,11 +28,11 @@ from splitter.store.outbox import Delivery
 from splitter.store.settings import StoreSettings
 from splitter.store.sqlite import Store
 from splitter.telemetry import metrics
-from splitter.web import webhooks
-from splitter.web.album import ScreenshotTaken
 from splitter.web.ports import Invited
-from splitter.web.signature import sign, verify
-from splitter.web.webhooks import Webhooks
+from splitter.web.stills.album import ScreenshotTaken
+from splitter.web.webhooks import webhooks
+from splitter.web.webhooks.signature import sign, verify
+from splitter.web.webhooks.webhooks import Webhooks
 from tests.patience import until
 from tests.transport.pki import authority, paper
 from tests.web.kit import CALL, ended

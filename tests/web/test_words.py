@@ -26,7 +26,7 @@ _COMPUTED: dict[str, set[str]] = {
     },
 }
 _SDK_ERROR = re.compile(r'new SplitterError\([\w.]+, "([a-z0-9-]+)"|troubleError\("([a-z0-9-]+)"')
-_OF_CALLERS = "callers"  # what web callers are told has its words on their own page
+_OF_CALLERS = "callers/"  # what web callers are told has its words on their own page
 _UNSHOWN = {
     "closed",
     "lost",
@@ -63,7 +63,10 @@ def constants(node: ast.expr, names: dict[str, set[str]]) -> set[str]:
 @cache
 def modules(folder: str) -> list[tuple[str, list[ast.AST]]]:
     """Those of a folder of the package, by file: what is assigned and called in each."""
-    files = [(path.name, ast.walk(ast.parse(path.read_text()))) for path in sorted((PACKAGE / folder).rglob("*.py"))]
+    files = [
+        (f"{path.parent.name}/{path.name}", ast.walk(ast.parse(path.read_text())))
+        for path in sorted((PACKAGE / folder).rglob("*.py"))
+    ]
     return [(name, [node for node in nodes if isinstance(node, ast.Assign | ast.Call)]) for name, nodes in files]
 
 

@@ -14,8 +14,8 @@ from splitter.calls.logins.access import ApiSettings
 from splitter.calls.view import CallView, Notice
 from splitter.media.ports.rooms import Snapshot
 from splitter.store.kept_screenshots import KeptScreenshots
-from splitter.web.late_changes import LateChanges
-from splitter.web.wrap_ups import NOTED_LATE_S
+from splitter.web.records.late_changes import LateChanges
+from splitter.web.records.wrap_ups import NOTED_LATE_S
 from tests.web.kit import CALL, Gateway, Web, ended, web
 
 WRAP_UP = f"/v1/calls/{CALL.call_id}/wrap-up"

@@ -1,7 +1,7 @@
 """Listens to the event socket of another node, so that its calls and desks are shown here. Does I/O through aiohttp.
 
-The socket is the one that desks use (`splitter.web.events`), for what happens at that node alone: it resumes where it
-was, and begins anew with all that lives where something was missed. Nothing is waited for but the next frame.
+The socket is the one that desks use (`splitter.web.events.socket`), for what happens at that node alone: it resumes
+where it was, and begins anew with all that lives where something was missed. Nothing is waited for but the next frame.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from splitter.calls.states import CallState
 from splitter.calls.view import CallView, Notice
 from splitter.cluster.nodes import NodeView
 from splitter.telemetry import record_counts
-from splitter.web.hub import Hub
+from splitter.web.events.hub import Hub
 from splitter.web.nodes.way import Ways, believed
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0

@@ -15,13 +15,13 @@ from multidict import CIMultiDict
 
 from splitter.cluster.nodes import NodeView
 from splitter.telemetry import record_counts
-from splitter.web.auth import bearer_of
-from splitter.web.bearer import Bearer
-from splitter.web.bodies import read_body
-from splitter.web.errors import ApiError
+from splitter.web.access.auth import bearer_of
+from splitter.web.access.bearer import Bearer
+from splitter.web.http.bodies import read_body
+from splitter.web.http.errors import ApiError
+from splitter.web.http.proxies import remote_of
+from splitter.web.http.routes import Operation
 from splitter.web.nodes.way import Ways, believed
-from splitter.web.proxies import remote_of
-from splitter.web.routes import Operation
 
 LIMIT_S = 12.0  # a call answers within 10 s
 READ_LIMIT_S = 4.0  # what is only read is not waited for as long: others have answered

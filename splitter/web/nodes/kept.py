@@ -9,8 +9,8 @@ from splitter.calls.view import CallView
 from splitter.cluster.nodes import NodeView
 from splitter.core.errors import SplitterError
 from splitter.core.ids import CALL_ID_LETTERS
-from splitter.web.auth import bearer_of
-from splitter.web.find import LEAST_PREFIX
+from splitter.web.access.auth import bearer_of
+from splitter.web.calls.find import LEAST_PREFIX
 from splitter.web.ports import Archive, Elsewhere, LiveCalls
 
 

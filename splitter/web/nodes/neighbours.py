@@ -16,16 +16,16 @@ from splitter.calls.view import CallView
 from splitter.cluster.nodes import Directory, NodeView
 from splitter.core.clock import Clock
 from splitter.transport.tasks import Tasks
-from splitter.web.auth import bearer_of
-from splitter.web.bearer import Bearer
-from splitter.web.errors import ApiError
-from splitter.web.find import from_number
-from splitter.web.hub import Hub
+from splitter.web.access.auth import bearer_of
+from splitter.web.access.bearer import Bearer
+from splitter.web.calls.find import from_number
+from splitter.web.events.hub import Hub
+from splitter.web.http.errors import ApiError
+from splitter.web.http.routes import Operation
 from splitter.web.nodes.feed import Feed
 from splitter.web.nodes.forward import Forwarder, was_forwarded
 from splitter.web.nodes.way import Ways
 from splitter.web.ports import LiveCalls, NodeAnswer
-from splitter.web.routes import Operation
 
 LOOK_S = 0.5
 FORGOTTEN_AFTER_S = 60.0  # a node that nobody is any longer: its calls have ended, or will be told anew

@@ -8,7 +8,7 @@ from splitter import __version__
 from splitter.calls.logins.access import Scope
 from splitter.cluster.nodes import NodeView
 from splitter.core.clock import Clock
-from splitter.web.bearer import Bearer, mint
+from splitter.web.access.bearer import Bearer, mint
 
 CONNECT_LIMIT_S = 2.0
 _TOKEN_LASTS_S = 300.0

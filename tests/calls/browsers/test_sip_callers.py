@@ -16,7 +16,7 @@ from splitter.core.errors import MediaUnavailable
 from splitter.sdp.offer_answer import check_answer
 from splitter.sdp.webrtc import resolved
 from splitter.sdp.write import write
-from splitter.web.privacy import for_desk
+from splitter.web.access.privacy import for_desk
 from tests.calls.browsers.kit import offer
 from tests.calls.browsers.sip_kit import (
     HEADERS,

@@ -13,8 +13,8 @@ from splitter.calls.logins.access import ApiSettings
 from splitter.calls.states import CallState
 from splitter.calls.view import CallView
 from splitter.cluster.nodes import NodeView
-from splitter.web.events import Events
-from splitter.web.hub import Hub
+from splitter.web.events.hub import Hub
+from splitter.web.events.socket import Events
 from splitter.web.nodes.neighbours import Neighbours
 from splitter.web.nodes.way import Ways
 from tests.patience import until

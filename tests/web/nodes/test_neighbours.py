@@ -19,8 +19,8 @@ from splitter.calls.logins.access import ApiSettings
 from splitter.calls.view import Notice
 from splitter.cluster.nodes import NodeView
 from splitter.media.ports.rooms import Snapshot
-from splitter.web.events import Events
-from splitter.web.hub import Hub
+from splitter.web.events.hub import Hub
+from splitter.web.events.socket import Events
 from splitter.web.nodes import neighbours as module
 from splitter.web.nodes.forward import HOP, Forwarder
 from tests.patience import PATIENCE_S, until

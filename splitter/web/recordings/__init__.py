@@ -1,0 +1,5 @@
+"""Recordings: of live calls, and those that were made.
+
+recordings.py  the operations; folder.py: found, opened, entered in the ledger
+films.py       what browsers play
+"""
