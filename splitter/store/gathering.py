@@ -246,9 +246,9 @@ class Gatherer:
                     return
             else:
                 self._ahead.clear()
-                self._works(shelf, batch, began)
                 if not kept:
-                    self._lost()
+                    self._lost()  # before whoever waits for these changes is told that they are kept
+                self._works(shelf, batch, began)
         self._ahead.finish()
         with suppress(ShelfFault):
             shelf.close()

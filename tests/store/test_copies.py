@@ -112,7 +112,7 @@ class TestMarks:
         store.keep("a", b"1")
         eventually(lambda: "KeyError" in store.alarm, "an alarm")
         plank.fault = None
-        assert store.flush(30) and store.alarm == "" and plank.rows == {"a": b"1"}
+        assert store.flush() and store.alarm == "" and plank.rows == {"a": b"1"}
         store.stop()
 
     def test_nothing_waits_for_long_where_no_log_has_it_meanwhile(
@@ -138,14 +138,14 @@ class TestMarks:
         store = Gatherer(plank, lambda: lost.append(1))
         store.start(9)
         store.keep("a", b"1")
-        assert store.flush(30)
+        assert store.flush()
         plank.forgets = True
         store.keep("b", b"1")
         eventually(lambda: plank.mark == Mark(9, -1), "it says that something is missing")
         assert store.generation == len(lost) == 1 and plank.rows == {"b": b"1"}
         store.whole()  # of a generation that nobody has asked for
         store.keep("b", b"2")
-        assert store.flush(30) and plank.mark == Mark(9, -1)
+        assert store.flush() and plank.mark == Mark(9, -1)
         store.look()
         store.keep("a", b"1")
         store.whole()

@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import struct
+import threading
 import zlib
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 from PIL import Image
 
 from splitter.core.errors import PeerError
+from splitter.core.images import read_image
+from splitter.store import pictures
 from splitter.store.pictures import (
     IMAGE_LIMIT_BYTES,
     SIDE_LIMIT,
@@ -25,6 +28,7 @@ from splitter.store.pictures import (
 from splitter.store.schema import StoreError
 from splitter.telemetry import metrics
 from tests.counted import value
+from tests.patience import PATIENCE_S
 
 
 def file(form: str = "PNG", size: tuple[int, int] = (64, 48), colour: str = "red", **options: Any) -> bytes:
@@ -301,12 +305,16 @@ class TestFiles:
 
 
 class TestTheEventLoop:
-    async def test_goes_on_while_a_large_picture_is_decoded(self, tmp_path: Path) -> None:
-        large = noise("JPEG", 2400, quality=60)
-        adding = asyncio.ensure_future(PictureLibrary(tmp_path).add(large))
-        turns = 0
-        while not adding.done():
-            await asyncio.sleep(0.002)
-            turns += 1
-        assert turns > 10
+    async def test_goes_on_while_a_large_picture_is_decoded(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loop_went_on = threading.Event()
+
+        def decoded_meanwhile(data: bytes, side_limit: int) -> Image.Image:
+            assert loop_went_on.wait(PATIENCE_S)
+            return read_image(data, side_limit)
+
+        monkeypatch.setattr(pictures, "read_image", decoded_meanwhile)
+        adding = asyncio.ensure_future(PictureLibrary(tmp_path).add(noise("JPEG", 2400, quality=60)))
+        asyncio.get_running_loop().call_later(0.01, loop_went_on.set)
         assert (await adding).width == SIDE_LIMIT

@@ -17,6 +17,7 @@ import pytest
 from splitter.store.live import LiveStore
 from splitter.store.rows import LiveRow, Mark, RecordChange, ShelfContent
 from splitter.store.write_ahead import WriteAheadLog
+from tests.patience import wait
 
 NOTHING = ShelfContent()
 FIRST = Mark(0, 1)
@@ -151,7 +152,7 @@ os.kill(os.getpid(), 9)
         store = LiveStore(path, ahead=tmp_path)
         store.start()
         store.keep("a", b"1")
-        store.stop(0.2)
+        store.stop()
         path.rmdir()
         assert found_by(tmp_path, path) == {"a": (b"1", None)}
 
@@ -163,9 +164,7 @@ os.kill(os.getpid(), 9)
         assert store.flush()
         for path in tmp_path.glob("live.db*"):
             path.unlink()
-        end = time.monotonic() + 30
-        while not renewed and time.monotonic() < end:
-            time.sleep(0.05)
+        wait(lambda: renewed)
         store.stop()
         assert len(renewed) == 1 and store.generation == 1
 
