@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -27,6 +27,13 @@ async def until(condition: Callable[[], T], every_s: float = 0.01) -> T:
         while not (found := condition()):  # noqa: ASYNC110 — what is waited for sets no event of ours
             await asyncio.sleep(every_s)
         return found
+
+
+async def eventually(holds: Callable[[], Awaitable[object]], every_s: float = 0.05) -> None:
+    """Wait until it holds by the word of another process, which is asked; TimeoutError if it never does."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not await holds():  # noqa: ASYNC110 — what is waited for sets no event of ours
+            await asyncio.sleep(every_s)
 
 
 def wait(condition: Callable[[], object]) -> None:

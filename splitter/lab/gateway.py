@@ -18,8 +18,9 @@ import aiohttp
 
 from splitter.core.net import Address
 
-_START_LIMIT_S = 60.0
-_STOP_LIMIT_S = 30.0
+_START_LIMIT_S = 120.0
+_STOP_LIMIT_S = 60.0
+_ANSWER_LIMIT_S = 60.0
 _MEDIA_PORTS_A_CALL = 10
 _PROGRAM = "from splitter.cli import main; main()"  # the interpreter that runs us, whatever PATH says
 
@@ -186,7 +187,7 @@ class GatewayProcess:
     async def get(self, path: str) -> Any:
         """GET on the control socket, e.g. "/v1/calls"; the JSON that comes back."""
         assert self._http is not None
-        async with self._http.get(f"http://splitter{path}", timeout=aiohttp.ClientTimeout(total=5)) as response:
+        async with self._http.get(f"http://splitter{path}", timeout=_answer_limit()) as response:
             response.raise_for_status()
             return await response.json()
 
@@ -197,8 +198,7 @@ class GatewayProcess:
     async def put(self, path: str, wish: Any) -> None:
         """PUT on the control socket what is answered with nothing, e.g. "/v1/calls/ID/display"."""
         assert self._http is not None
-        limit = aiohttp.ClientTimeout(total=20)
-        async with self._http.put(f"http://splitter{path}", json=wish, timeout=limit) as response:
+        async with self._http.put(f"http://splitter{path}", json=wish, timeout=_answer_limit()) as response:
             response.raise_for_status()
 
     async def delete(self, path: str) -> Any:
@@ -207,8 +207,7 @@ class GatewayProcess:
 
     async def _ask(self, method: str, path: str) -> Any:
         assert self._http is not None
-        limit = aiohttp.ClientTimeout(total=20)
-        async with self._http.request(method, f"http://splitter{path}", timeout=limit) as response:
+        async with self._http.request(method, f"http://splitter{path}", timeout=_answer_limit()) as response:
             return await response.json()
 
     def configure(self, *changes: tuple[str, str]) -> None:
@@ -290,6 +289,10 @@ class GatewayProcess:
         except (aiohttp.ClientError, OSError):  # a TimeoutError is an OSError
             return ""
         return str(status["state"])
+
+
+def _answer_limit() -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=_ANSWER_LIMIT_S)
 
 
 def udp_ports(pid: int) -> list[int] | None:

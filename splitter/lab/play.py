@@ -35,7 +35,7 @@ from splitter.lab.sight import STILL, Sight
 from splitter.lab.stage import CALLED, Stage, call_id_in
 from splitter.media.slate.slate import Slate
 
-_CLEAN_LIMIT_S = 20.0
+_CLEAN_LIMIT_S = 60.0
 
 
 async def play_once(stage: Stage, progress: Progress, checks: list[Check]) -> None:

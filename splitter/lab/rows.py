@@ -16,7 +16,7 @@ CALLER_ID, SEAT_ID, DESK_ID, SECOND_CALLER_ID = 1, 7, 8, 2
 HEARD_S = 0.4
 FRAMES = 10
 SAME_PICTURE = 6.0  # mean difference of levels; coding alone makes 1 or 2
-STEP_LIMIT_S = 20.0  # a slow machine is no fault of the gateway
+STEP_LIMIT_S = 60.0  # a slow machine is no fault of the gateway
 
 Progress = Callable[[str], None]
 

@@ -35,6 +35,7 @@ valkey = ["valkey://{lab}:{port}"]
 user = "splitter"
 password_file = "{directory}/password"
 track_file = "{directory}/track"
+restart_grace_s = {grace_s}
 """
 
 
@@ -65,11 +66,13 @@ class Talking:
 class Site:
     """All of it, inside the namespace of the lab."""
 
-    def __init__(self, net: Namespaces, folder: Path, valkey: Server, centre: LabProcess, most: int = 20) -> None:
+    def __init__(
+        self, net: Namespaces, folder: Path, valkey: Server, centre: LabProcess, most: int = 20, grace_s: float = 10.0
+    ) -> None:
         self.net = net
         self.valkey = valkey
         self.centre = centre
-        self._most = most
+        self._most, self._grace_s = most, grace_s
         self.hosts: dict[str, Host] = {}
         self.sniffer = Sniffer("br0", NODE, PORTS)
         self._folder = folder
@@ -88,7 +91,7 @@ class Site:
             centre,
             CALLED,
             NODE,
-            _CLUSTER.format(lab=LAB, port=VALKEY_PORT, directory=folders["A"]),
+            _CLUSTER.format(lab=LAB, port=VALKEY_PORT, directory=folders["A"], grace_s=self._grace_s),
             PORTS,
             self.net.within("A"),
             self._most,
@@ -166,8 +169,11 @@ def shared_valkey(folder: Path) -> Server:
 
 
 @asynccontextmanager
-async def site(town: Town | None = None, most: int = 20) -> AsyncIterator[Site]:
-    """Everything runs inside; nothing is left after it. `town`: the neighbours instead of ours. `most`: calls."""
+async def site(town: Town | None = None, most: int = 20, grace_s: float = 10.0) -> AsyncIterator[Site]:
+    """Everything runs inside; nothing is left after it. `town`: the neighbours instead of ours. `most`: calls.
+
+    `grace_s`: how long host B waits for a gateway whose host lives, or that said that it begins anew.
+    """
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spl-")))
         net = stack.enter_context(Namespaces())
@@ -176,7 +182,7 @@ async def site(town: Town | None = None, most: int = 20) -> AsyncIterator[Site]:
         centre = LabProcess("splitter.lab.centre", "--listen", f"{LAB}:0", "--plan", plan)
         stack.push_async_callback(centre.stop)
         await centre.start()
-        made = Site(net, folder, valkey, centre, most)
+        made = Site(net, folder, valkey, centre, most, grace_s)
         if town is not None:
             await town.start()
             stack.push_async_callback(town.stop)

@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 _ETH_P_IP, _UDP = 0x0800, 17
+_TICK_S = 0.02
 _RECORDED = 2_000_000
 
 
@@ -24,9 +25,15 @@ class Stream:
 
 
 class Sniffer:
-    """Everything that an address has sent by UDP, but for SIP."""
+    """Everything that an address has sent by UDP, but for SIP.
+
+    Attributes:
+        stall_s: how long this process itself, in which handsets and seats live, stood still at most.
+    """
 
     def __init__(self, interface: str, source: str, sip: tuple[int, ...]) -> None:
+        self.stall_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._source = socket.inet_aton(source)
         self._sip = sip
         self.streams: dict[tuple[int, str, int], Stream] = defaultdict(Stream)
@@ -37,13 +44,17 @@ class Sniffer:
 
     def start(self) -> None:
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._read)
+        self._tick(time.monotonic())
 
     def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
         self._socket.close()
 
     def reset(self) -> None:
         """Measure from now on."""
+        self.stall_s = 0.0
         for stream in self.streams.values():
             stream.gap_s, stream.packets = 0.0, 0
             stream.macs.clear()
@@ -51,6 +62,11 @@ class Sniffer:
     def steady(self, least: int = 5) -> dict[tuple[int, str, int], Stream]:
         """Streams that are no single report."""
         return {key: one for key, one in self.streams.items() if one.packets >= least}
+
+    def _tick(self, due: float) -> None:
+        now = time.monotonic()
+        self.stall_s = max(self.stall_s, now - due)
+        self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._tick, now + _TICK_S)
 
     def _read(self) -> None:
         for _ in range(256):

@@ -6,38 +6,36 @@ Gaps are measured in packets on the wire: the longest silence of each stream tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
 from dataclasses import replace
 
 import pytest
 
 from splitter.cluster.keeper import Keeper
+from splitter.cluster.tenure import NodeStanding
 from splitter.lab.gateway import GatewayProcess
 from tests.cluster.site import VALKEY_PORT, Site, site
-from tests.patience import PATIENCE_S, until
+from tests.patience import PATIENCE_S, eventually, until
 
 pytestmark = pytest.mark.interop
 
 GAP_S = 3.0
 SPLIT_S = 30.0
+GRACE_S = 2 * PATIENCE_S  # of a restart that is to be waited for, however long it takes
 
 
 def streams(one: Site) -> set[tuple[int, str, int]]:
     return set(one.sniffer.steady())
 
 
-def worst_gap(one: Site) -> float:
-    return max(stream.gap_s for stream in one.sniffer.steady().values())
+def went_on(one: Site, gap_s: float) -> None:
+    """Assert that no stream was silent for longer, with allowance for a machine that stands still itself."""
+    worst_s, allowed_s = max(stream.gap_s for stream in one.sniffer.steady().values()), gap_s + 10 * one.sniffer.stall_s
+    assert worst_s < allowed_s, f"this process stood still for {one.sniffer.stall_s:.2f} s"
 
 
 async def alarms(gateway: GatewayProcess) -> str:
     return " · ".join((await gateway.get("/v1/status"))["alarms"])
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not await holds():  # noqa: ASYNC110 — what is waited for sets no event of ours
-            await asyncio.sleep(0.05)
 
 
 class TestAHostThatIsCutOff:
@@ -47,13 +45,15 @@ class TestAHostThatIsCutOff:
             talking = await one.call()
             offers = len(talking.handset.call.offers_in)
             one.sniffer.reset()
-            await asyncio.sleep(0.5)
-            before = streams(one)
+            await until(lambda: len(streams(one)) == 4)
+            before = one.sniffer.steady()
             one.net.cut("A")
+            cut_at = time.monotonic()
             await b.reaches("running")
+            await until(lambda: all(stream.last_at > cut_at + 1.0 for stream in before.values()))
             await talking.heard_again()
-            assert len(before) >= 3 and streams(one) == before, "voice both ways and video, from the same ports"
-            assert worst_gap(one) < GAP_S
+            assert streams(one) == set(before), "voice and video both ways, from the same ports"
+            went_on(one, GAP_S)
             assert len(talking.handset.call.offers_in) == offers, "no peer had to be told"
             assert one.centre.find("reinvite") is None
 
@@ -89,7 +89,8 @@ class TestASplitBrain:
             await asyncio.sleep(SPLIT_S)
             assert await a.state() == await b.state() == "running"
             senders = {mac for stream in one.sniffer.steady().values() for mac in stream.macs}
-            assert senders == {one.net.mac("B")} and worst_gap(one) < 1.0
+            assert senders == {one.net.mac("B")}
+            went_on(one, 1.0)
             fence = one.valkey.command("HGET", "splitter:lease:a", "fence")
 
             one.net.allow("A", VALKEY_PORT)
@@ -117,9 +118,9 @@ class TestValkeyGoesWrong:
 
             one.valkey.kill()
             await eventually(lambda: alone(a))
-            assert "cannot stand in for node a" in await alarms(b)
+            await eventually(lambda: says(b, "cannot stand in for node a"))
             assert (await talking.handset.hold()).accepted and (await talking.handset.resume()).accepted
-            one.valkey.start()
+            await asyncio.to_thread(one.valkey.start)
             await eventually(lambda: is_kept(one))
 
             one.valkey.pause()
@@ -135,7 +136,7 @@ class TestValkeyGoesWrong:
             await eventually(lambda: is_kept(one))
             await talking.heard_again()
             assert (await a.state(), await b.state()) == ("running", "standby")
-            assert worst_gap(one) < 1.0
+            went_on(one, 1.0)
             await eventually(lambda: is_quiet(a))
             await talking.handset.hang_up()
 
@@ -169,7 +170,7 @@ class TestAHandOver:
             await b.post("/v1/hand-over")
             await a.reaches("running")
             await talking.heard_again()
-            assert worst_gap(one) < GAP_S
+            went_on(one, GAP_S)
             assert (await talking.handset.hold()).accepted and (await talking.handset.resume()).accepted
             await talking.handset.hang_up()
 
@@ -189,7 +190,7 @@ async def stands_by(gateway: GatewayProcess, host: str) -> bool:
 class TestARestart:
     async def test_of_a_killed_process_has_time_while_its_host_lives(self) -> None:
         """A process of another node shows that host A lives: nobody takes over, and no packet is lost."""
-        async with site() as one:
+        async with site(grace_s=GRACE_S) as one:
             a, b = one.hosts["A"].gateway, one.hosts["B"].gateway
             talking = await one.call()
             settings = one.valkey.settings(node="b", host="A", prefix="splitter")
@@ -198,20 +199,21 @@ class TestARestart:
             )
             sibling.start()
             try:
-                await asyncio.sleep(2.0)
+                await until(lambda: sibling.standing is NodeStanding.ACTIVE)
                 one.sniffer.reset()
                 await a.kill()
                 await asyncio.sleep(4.0)
                 assert await b.state() == "standby"
                 await a.start()
                 await talking.heard_again()
-                assert worst_gap(one) < 0.5 and await b.state() == "standby"
+                went_on(one, 0.5)
+                assert await b.state() == "standby"
                 await talking.handset.hang_up()
             finally:
                 sibling.stop()
 
     async def test_in_place_is_no_reason_to_move(self) -> None:
-        async with site() as one:
+        async with site(grace_s=GRACE_S) as one:
             a, b = one.hosts["A"].gateway, one.hosts["B"].gateway
             talking = await one.call()
             one.sniffer.reset()
@@ -220,7 +222,8 @@ class TestARestart:
             await until(lambda: one.valkey.command("HGET", "splitter:lease:a", "fence") != fence)
             await a.reaches("running")
             await talking.heard_again()
-            assert await b.state() == "standby" and worst_gap(one) < 0.5
+            assert await b.state() == "standby"
+            went_on(one, 0.5)
             await talking.handset.hang_up()
 
     async def test_a_killed_process_loses_its_node_to_the_other_host(self) -> None:
@@ -233,7 +236,7 @@ class TestARestart:
             (a.folder / "track").write_text("1\n")  # systemd does so: ExecStopPost, see sipconf/keepalived
             await b.reaches("running")
             await talking.heard_again()
-            assert worst_gap(one) < GAP_S
+            went_on(one, GAP_S)
             await a.gateway.start("standby")
             await until(lambda: "no call has taken up" in a.gateway.log_file.read_text())
             await talking.heard_again()

@@ -22,6 +22,7 @@ def gateway(server: Server, folder: Path) -> GatewayProcess:
     folder.mkdir()
     (folder / "password").write_text("right")
     tables = f'[cluster]\nnode = "a"\nhost = "A"\nvalkey = ["{server.url}"]\npassword_file = "{folder}/password"\n'
+    tables += "lease_ttl_s = 4\n"  # nobody is taken for dead because the machine is slow
     return GatewayProcess(folder, Address("127.0.0.1", 9), "12345", more=tables)
 
 

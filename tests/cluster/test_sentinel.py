@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import redis
 
 from splitter.cluster.settings import ClusterSettings
 from splitter.cluster.valkey import Valkey, ValkeyError, ValkeyFault
@@ -48,6 +49,12 @@ class Watched:
     replica: Server
     port: int
     folder: Path
+
+    def down_after(self, seconds: float) -> None:
+        """Let Sentinel replace a primary that has been silent for so long."""
+        place = {"host": "::1", "port": self.port, "ssl": True, "ssl_ca_certs": str(authority().certificate)}
+        with redis.Redis(**place, password="of-sentinel", protocol=2) as client:  # type: ignore[arg-type]
+            client.execute_command("SENTINEL", "SET", NAME, "down-after-milliseconds", round(1000 * seconds))
 
     def settings(self, **changes: object) -> ClusterSettings:
         known: dict[str, object] = {"node": "a", "host": "A", "valkey": (f"rediss://[::1]:{self.port}",), "prefix": "p"}
@@ -146,8 +153,10 @@ class TestANode:
             await gateway.start()
             await doubter.start("standby")
             await says(doubter, "the certificate that Valkey shows is not signed by [cluster] ca")
+            watched.down_after(10 * PATIENCE_S)
             watched.primary.kill()
             await says(gateway, "nothing is protected: Valkey")
+            watched.down_after(1.0)
             await until(lambda: watched.replica.command("ROLE")[0] == b"master")
             async with asyncio.timeout(PATIENCE_S):
                 while "Valkey" in " ".join((await gateway.get("/v1/status"))["alarms"]):  # noqa: ASYNC110

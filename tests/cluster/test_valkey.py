@@ -14,13 +14,14 @@ import pytest
 from splitter.cluster.settings import ClusterSettings
 from splitter.cluster.valkey import Script, Valkey, ValkeyError, ValkeyFault
 from tests.cluster.server import Server, ServerEnded, certificates, short_folder
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.interop
 
 COUNT = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
 
 
-def fault(settings: ClusterSettings, *words: str, limit_s: float = 2.0) -> tuple[ValkeyFault, str]:
+def fault(settings: ClusterSettings, *words: str, limit_s: float = PATIENCE_S) -> tuple[ValkeyFault, str]:
     with pytest.raises(ValkeyError) as found:
         Valkey(settings, limit_s).command(*words or ("SET", "x", "1"))
     return found.value.fault, str(found.value)
@@ -78,7 +79,10 @@ class TestRequests:
 
 class TestFaults:
     def test_nobody_there(self, tmp_path: Path) -> None:
-        kind, text = fault(ClusterSettings(node="a", valkey=(f"redis://127.0.0.1:{free_port()}",)))
+        with socket.socket() as nobody:  # it listens not, and nobody else does meanwhile
+            nobody.bind(("127.0.0.1", 0))
+            url = f"redis://127.0.0.1:{nobody.getsockname()[1]}"
+            kind, text = fault(ClusterSettings(node="a", valkey=(url,)))
         assert kind is ValkeyFault.DOWN and text.startswith("Valkey cannot be reached: redis://127.0.0.1:")
         assert fault(ClusterSettings(node="a", valkey=(f"unix://{tmp_path}/none",)))[0] is ValkeyFault.DOWN
 
@@ -110,7 +114,7 @@ class TestFaults:
         server.pause()
         began = time.monotonic()
         assert fault(server.settings(), limit_s=0.2)[0] is ValkeyFault.SLOW
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < PATIENCE_S
         server.go_on()
 
     def test_a_replica_and_the_next_address_is_asked(self, server: Server) -> None:

@@ -13,7 +13,7 @@ from splitter.lab.handset import HandsetSettings
 from splitter.lab.picture import read
 from splitter.lab.stage import CALLED, Stage
 from splitter.lab.video import VideoSettings
-from tests.media.forward.listener import Listener, samples_of
+from tests.media.forward.listener import Connection, Listener, samples_of
 from tests.media.record.kit import pitch
 from tests.patience import until
 
@@ -35,6 +35,11 @@ all = true
 """
 
 
+def came(one: Connection, kind: str) -> int:
+    """Frames of a kind so far."""
+    return sum(len(one.of(id)) for id, stream in one.streams().items() if stream["kind"] == kind)
+
+
 async def test_voices_and_the_picture_reach_who_listens_over_a_restart() -> None:
     listener = Listener()
     await listener.start()
@@ -48,6 +53,7 @@ async def test_voices_and_the_picture_reach_who_listens_over_a_restart() -> None
             (one,) = listener.connections
             count = len(one.frames)
             await until(lambda: len(one.frames) > count + 200)
+            await until(lambda: came(one, "still") > 1 and came(one, "picture") > 30)
             await handset.hang_up()
             await until(lambda: one.said("stop"))
         assert len(listener.connections) == 1 and one.token == "Bearer secret"

@@ -18,7 +18,7 @@ from splitter.lab.video import VideoSettings
 from splitter.media.record.keys import public_of, read_public
 from splitter.media.record.verify import examine
 from tests.media.record.kit import Seen, tracks
-from tests.patience import until
+from tests.patience import eventually, until
 
 pytestmark = pytest.mark.interop
 
@@ -55,12 +55,13 @@ async def test_both_sides_are_in_the_file_over_a_restart_of_the_gateway() -> Non
             call_id = call_id_in(await stage.centre.wait_for("invite"))
             call = await stage.gateway.get(f"/v1/calls/{call_id}")
             assert (await seat.join(call["call_id"], stage.gateway.desk).answered()).accepted
-            await until(lambda: handset.video.sight.rising(SEAT) > 20)
+            for sight, sender in ((handset.video.sight, SEAT), (seat.video.sight, CALLER)):
+                await until(lambda sight=sight, sender=sender: sight.rising(sender) > 40)  # type: ignore[misc]
             await stage.gateway.kill()
             await stage.gateway.start()
             at = handset.video.sight.rising(SEAT)
             await until(lambda: handset.video.sight.rising(SEAT) > at + 20)
-            assert (await stage.gateway.get(f"/v1/calls/{call_id}"))["recording"]["state"] == "recording"
+            await eventually(lambda: is_recorded(stage, call["call_id"]))
             await handset.hang_up()
             await until(lambda: len(list(place.glob("ledger/*.jsonl"))) and _ended(place))
         (path,) = place.glob("*/*.mkv")
@@ -71,6 +72,10 @@ async def test_both_sides_are_in_the_file_over_a_restart_of_the_gateway() -> Non
         _check_pictures(path)
         found = examine(place, read_public(public_of(Path(folder) / "recordings.key")))
         assert (found.wrong, found.unended) == ([], [])
+
+
+async def is_recorded(stage: Stage, call_id: str) -> bool:
+    return bool((await stage.gateway.get(f"/v1/calls/{call_id}"))["recording"]["state"] == "recording")
 
 
 def _ended(place: Path) -> bool:

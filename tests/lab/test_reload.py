@@ -94,9 +94,10 @@ class TestALiveCall:
             message = done["error"]["message"]
             assert "gateway.max_calls" in message and "trunk.seats.role" in message
             status = await scene.stage.gateway.get("/v1/status")
-            assert status["max_calls"] == 20 and "was not reloaded" in status["alarms"][0]
+            assert status["max_calls"] == 20 and "was not reloaded" in " ".join(status["alarms"])
             done = await reload(scene, ("max_calls = 0", "max_calls = 20"), ('role = "sofa"', 'role = "seat"'))
-            assert done["changes"] == [] and (await scene.stage.gateway.get("/v1/status"))["alarms"] == []
+            status = await scene.stage.gateway.get("/v1/status")
+            assert done["changes"] == [] and "was not reloaded" not in " ".join(status["alarms"])
             await scene.seen_again()
             assert lost(scene) == before
 
@@ -117,7 +118,7 @@ class TestALiveCall:
             assert (keys(done), keys(done, "restart")) == ({"gateway.max_calls"}, {"gateway.name"})
             status = await scene.stage.gateway.get("/v1/status")
             assert (status["name"], status["max_calls"]) == ("splitter", 25)
-            assert "gateway.name changed; splitter restart takes it" in status["alarms"][0]
+            assert "gateway.name changed; splitter restart takes it" in " ".join(status["alarms"])
 
     async def test_many_at_once_come_one_after_the_other(self) -> None:
         async with conversation() as scene:

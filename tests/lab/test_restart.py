@@ -90,8 +90,9 @@ class TestTheEventSocket:
             async with listening(gateway, first[-1]["after"]) as events:
                 [hello, *_] = again = await heard(events, lambda frame: frame["type"] == "ready")
                 assert hello["resumed"] is True and hello["epoch"] == first[0]["epoch"]
-                scene.centre("hold")
+                changing = asyncio.create_task(scene.changed("hold", "sendonly"))
                 again += await heard(events, lambda frame: frame["type"] == "call" and "sendonly" in audio_of(frame))
+                await changing
             numbers = [frame["seq"] for frame in again if frame["type"] in ("call", "notice", "desk")]
             assert numbers == [*range(first[-1]["seq"] + 1, first[-1]["seq"] + 1 + len(numbers))]
 

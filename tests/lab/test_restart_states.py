@@ -41,8 +41,7 @@ async def works(scene: Scene) -> None:
 class TestWithASeat:
     async def test_on_hold(self) -> None:
         async with conversation() as scene:
-            scene.centre("hold")
-            await until(lambda: scene.directions()[0] == "sendonly")
+            await scene.changed("hold", "sendonly")
             before = lost(scene)
             await killed(scene.stage.gateway)
             await scene.seen_again()

@@ -54,10 +54,10 @@ async def test_voices_and_pictures_reach_the_recorder_over_a_restart() -> None:
             await until(lambda: len(stand.lines) == 4 and all(len(one.packets) > 150 for one in stand.lines.values()))
             call = await stage.gateway.get(f"/v1/calls/{call_id}")
             assert call["recording"]["elsewhere"] == "recorded by archive"
-            await stage.gateway.kill()
-            await stage.gateway.start()
             (session,) = stand.server.live
             offers = session.offers
+            await stage.gateway.kill()
+            await stage.gateway.start()
             counts = {label: len(line.packets) for label, line in stand.lines.items()}
             await until(lambda: all(len(line.packets) > counts[label] + 50 for label, line in stand.lines.items()))
             await until(lambda: session.offers > offers)  # it was taken up, and refreshed

@@ -109,8 +109,9 @@ class TestJoining:
 
 class TestCamera:
     async def test_draws_rising_counters_at_its_rate(self) -> None:
-        camera, clock = Camera(9, VideoShape(frames_per_s=50), SystemClock()), SystemClock()
+        clock = SystemClock()
         started = clock.now()
+        camera = Camera(9, VideoShape(frames_per_s=50), clock)
         for counter in range(6):
             frame = await camera.recv()
             reading = read(luma_of(frame.to_ndarray(format="yuv420p")))  # type: ignore[arg-type]
