@@ -30,6 +30,7 @@ Layout, one file per group:
     reload.py     reload, restart
     drain.py      drain
     manual.py     the manual page
+    completing.py ids that the shell completes
     text.py       tables, times and exit codes
 
 Exit codes: 0 done; 1 refused or failed, with the reason on standard error; 2 wrong usage; 3 the gateway is not running.
@@ -143,6 +144,10 @@ class LazyGroup(click.Group):
 def main(ctx: click.Context, socket_path: str | None, config_path: str) -> None:
     """Gives an existing voice call centre video.
 
-    A call is named by its id, the beginning of it, or its short code.
+    A call is named by its id, the beginning of it, its short code, or the caller's number.
+
+    Exit codes: 0 it is done; 1 it was refused or failed, and the reason is on standard error; 2 it was used wrongly; 3
+    the gateway is not running. NO_COLOR=1 leaves colours out; what goes to no terminal has none, and its tables are
+    whole.
     """
     ctx.obj = (socket_path, config_path)

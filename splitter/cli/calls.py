@@ -20,9 +20,10 @@ from splitter.calls.view import (
     StrangerView,
     VideoView,
 )
+from splitter.cli.completing import all_calls, live_calls
 from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.records import moment, print_ended
-from splitter.cli.text import clock, fail, plain, say, say_json, span, table
+from splitter.cli.text import clock, fail, fitted, plain, say, say_json, span, table
 from splitter.web.shapes import CarriedShown
 
 _MEDIA = (
@@ -85,7 +86,7 @@ def _live_table(found: list[CallView]) -> str:
     if any(view.node for view in found):
         titles.append("NODE")
         rows = [(*row, view.node or "-") for row, view in zip(rows, found, strict=True)]
-    return table(titles, rows)
+    return fitted(titles, rows, ("LEGS", "CALLER SEES", "CENTRE", "CODE", "CALLED"))
 
 
 def _live_row(view: CallView) -> tuple[str, ...]:
@@ -98,7 +99,7 @@ def _live_row(view: CallView) -> tuple[str, ...]:
 
 
 @click.command()
-@click.argument("reference", metavar="ID")
+@click.argument("reference", metavar="ID", shell_complete=all_calls)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_context
 def call(ctx: click.Context, reference: str, as_json: bool) -> None:
@@ -244,7 +245,7 @@ def _video(video: VideoView) -> str:
 
 
 @click.command()
-@click.argument("reference", metavar="ID")
+@click.argument("reference", metavar="ID", shell_complete=live_calls)
 @click.pass_context
 def hangup(ctx: click.Context, reference: str) -> None:
     """End a call: BYE or a final response to all its legs."""

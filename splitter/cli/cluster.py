@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from splitter.cli.door import RefusedByGateway, open_door
-from splitter.cli.text import counted, fail, say, say_json, table
+from splitter.cli.text import counted, fail, fitted, say, say_json
 from splitter.cluster.nodes import NodeView
 
 
@@ -49,7 +49,7 @@ def cluster(ctx: click.Context, action: str | None, as_json: bool) -> None:
 
 def _print(found: ShownCluster) -> None:
     titles = ("NODE", "STATE", "HOST", "STANDBY", "CALLS", "WOULD BE LOST", "LAG", "FENCE", "VERSION", "API")
-    say(table(titles, [_row(node, node.node == found.node) for node in found.nodes]))
+    say(fitted(titles, [_row(node, node.node == found.node) for node in found.nodes]))
     for node in found.nodes:
         if node.state == "away":
             say(f"nobody is {node.node} now: its calls wait for a host", fg="red")

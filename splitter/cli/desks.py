@@ -6,7 +6,7 @@ import click
 
 from splitter.calls.desks import ClientView, DeskView
 from splitter.cli.door import RefusedByGateway, open_door
-from splitter.cli.text import clock, fail, say, say_json, table
+from splitter.cli.text import clock, fail, fitted, say, say_json
 
 _TITLES = ("EXTENSION", "STATE", "KIND", "CLIENT", "SINCE", "IN CALLS")
 
@@ -28,7 +28,7 @@ def desks(ctx: click.Context, as_json: bool) -> None:
     elif not found:
         say("no desk is known: nobody has logged in, and no [[account]] has an extension")
     else:
-        say(table(_TITLES, [row for desk in found for row in _rows(desk)]))
+        say(fitted(_TITLES, [row for desk in found for row in _rows(desk)]))
 
 
 def _rows(desk: DeskView) -> list[tuple[str, ...]]:

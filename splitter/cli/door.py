@@ -59,10 +59,12 @@ class Door:
 
     Args:
         path: of its control socket.
+        limit_s: for an answer.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, limit_s: float = ANSWER_LIMIT_S) -> None:
         self.path = path
+        self._limit_s = limit_s
 
     def get(self, kind: type[T], *parts: str, **query: str | int | None) -> T:
         """GET /v1/PARTS and decode the answer as `kind`."""
@@ -79,12 +81,12 @@ class Door:
         Raises:
             RefusedByGateway: the gateway answered with an error.
         """
-        with closing(self._connect(ANSWER_LIMIT_S)) as connection:
+        with closing(self._connect(self._limit_s)) as connection:
             return self._send(connection, method, parts, query).read()
 
     def send(self, method: str, body: object, *parts: str) -> bytes:
         """Send one request with a body in JSON, and return the bytes of its answer. Raises as `read`."""
-        with closing(self._connect(ANSWER_LIMIT_S)) as connection:
+        with closing(self._connect(self._limit_s)) as connection:
             return self._send(connection, method, parts, {}, msgspec.json.encode(body)).read()
 
     def save(self, file: Path, *parts: str, **query: str | int | None) -> None:
@@ -157,9 +159,14 @@ def _refusal(response: http.client.HTTPResponse) -> RefusedByGateway:
 
 
 def open_door(ctx: click.Context) -> Door:
-    """The gateway that the options name: --socket, else the configuration file's, else the default."""
+    """The gateway that the options name."""
     socket_path, config_path = ctx.find_root().obj
-    return Door(socket_path or _configured(Path(config_path)) or DEFAULT_SOCKET)
+    return door_of(socket_path, config_path)
+
+
+def door_of(socket_path: str | None, config_path: str, limit_s: float = ANSWER_LIMIT_S) -> Door:
+    """The gateway behind this socket, else that of the configuration file, else the usual one."""
+    return Door(socket_path or _configured(Path(config_path)) or DEFAULT_SOCKET, limit_s)
 
 
 def _configured(file: Path) -> str | None:

@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from splitter.calls.states import PhonePart
+from splitter.cli.completing import live_calls
 from splitter.cli.door import Door, RefusedByGateway, open_door
 from splitter.cli.phones import call_phone
 from splitter.cli.text import clock, fail, say, say_json, table
@@ -36,7 +37,7 @@ class ListedLink(msgspec.Struct):
 
 
 @click.command()
-@click.argument("reference", metavar="CALL")
+@click.argument("reference", metavar="CALL", shell_complete=live_calls)
 @click.option("--to", "number", metavar="NUMBER", help="The number to send it to; the caller's by default.")
 @click.option("--language", type=click.Choice(("en", "zh")), help="Of the message; sms.language by default.")
 @click.option("--devices", type=click.IntRange(1, 5), default=1, show_default=True, help="How many may use the link.")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from splitter.cli.completing import live_calls
 from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import fail, say
 
 
 @click.command()
-@click.argument("reference", metavar="CALL")
+@click.argument("reference", metavar="CALL", shell_complete=live_calls)
 @click.argument("extension", metavar="EXTENSION")
 @click.pass_context
 def host(ctx: click.Context, reference: str, extension: str) -> None:
@@ -22,7 +23,7 @@ def host(ctx: click.Context, reference: str, extension: str) -> None:
 
 
 @click.command("say")
-@click.argument("reference", metavar="CALL")
+@click.argument("reference", metavar="CALL", shell_complete=live_calls)
 @click.argument("words", metavar="TEXT...", nargs=-1, required=True)
 @click.pass_context
 def say_in_call(ctx: click.Context, reference: str, words: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from splitter.calls.states import PhonePart
 from splitter.calls.view import CallView
+from splitter.cli.completing import all_calls, live_calls
 from splitter.cli.door import Door, RefusedByGateway, open_door
 from splitter.cli.text import fail, say, say_json
 from splitter.web.shapes import CallId, PhoneMade
@@ -36,7 +37,7 @@ def dial(ctx: click.Context, extension: str, number: str, video: bool) -> None:
 
 
 @click.command()
-@click.argument("reference", metavar="CALL")
+@click.argument("reference", metavar="CALL", shell_complete=all_calls)
 @click.option("--for", "extension", metavar="EXTENSION", help="Whose phone rings first; that of the call by default.")
 @click.option("--video", is_flag=True, help="Ask for video as soon as both have answered.")
 @click.pass_context
@@ -60,7 +61,7 @@ def _place(door: Door, extension: str, number: str, video: bool) -> None:
 
 
 @click.command()
-@click.argument("reference", metavar="CALL")
+@click.argument("reference", metavar="CALL", shell_complete=live_calls)
 @click.argument("phone", metavar="NAME")
 @click.pass_context
 def remove(ctx: click.Context, reference: str, phone: str) -> None:
@@ -75,7 +76,7 @@ def remove(ctx: click.Context, reference: str, phone: str) -> None:
 
 
 @click.command()
-@click.argument("reference", metavar="CALL")
+@click.argument("reference", metavar="CALL", shell_complete=live_calls)
 @click.argument("phone", metavar="PHONE")
 @click.argument("wanted", metavar="talks|listens|whispers", type=click.Choice([one.value for one in PhonePart]))
 @click.pass_context
@@ -89,7 +90,7 @@ def part(ctx: click.Context, reference: str, phone: str, wanted: str) -> None:
 
 
 @click.command()
-@click.argument("reference", metavar="CALL")
+@click.argument("reference", metavar="CALL", shell_complete=live_calls)
 @click.pass_context
 def leave(ctx: click.Context, reference: str) -> None:
     """Let the agent's phone leave a call in which a phone that was invited goes on with the caller."""
@@ -101,7 +102,7 @@ def leave(ctx: click.Context, reference: str) -> None:
 
 
 @click.command()
-@click.argument("reference", metavar="CALL")
+@click.argument("reference", metavar="CALL", shell_complete=live_calls)
 @click.argument("voice", metavar="VOICE")
 @click.option("--off", is_flag=True, help="Let it be heard again.")
 @click.pass_context

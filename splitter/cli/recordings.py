@@ -10,8 +10,9 @@ import msgspec
 
 from splitter.calls.detail import OUTCOMES
 from splitter.calls.diagnosis import SEEN
+from splitter.cli.completing import live_calls
 from splitter.cli.door import RefusedByGateway, open_door
-from splitter.cli.text import clock, counted, fail, say, say_json, span, table
+from splitter.cli.text import clock, counted, fail, fitted, say, say_json, span
 from splitter.core.errors import ConfigError, LocalError
 from splitter.media.record.settings import RecordingSettings
 
@@ -34,7 +35,7 @@ _ID = click.argument("recording", metavar="ID")
 
 
 @click.command()
-@click.argument("reference", metavar="CALL")
+@click.argument("reference", metavar="CALL", shell_complete=live_calls)
 @click.argument("action", type=click.Choice(list(ACTIONS)))
 @click.argument("party", required=False)
 @click.pass_context
@@ -52,7 +53,7 @@ def record(ctx: click.Context, reference: str, action: str, party: str | None) -
 
 
 @click.command()
-@click.argument("reference", metavar="CALL")
+@click.argument("reference", metavar="CALL", shell_complete=live_calls)
 @click.argument("wish", type=click.Choice(list(_FORKED)))
 @click.pass_context
 def fork(ctx: click.Context, reference: str, wish: str) -> None:
@@ -107,7 +108,7 @@ def listed(ctx: click.Context, /, as_json: bool, **query: object) -> None:
         )
         for row in rows
     ]
-    say(table(("ID", "BEGAN", "TOOK", "CALLER", "AGENT", "STATE", "SIZE"), shown))
+    say(fitted(("ID", "BEGAN", "TOOK", "CALLER", "AGENT", "STATE", "SIZE"), shown))
 
 
 @recordings.command()

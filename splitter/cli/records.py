@@ -12,7 +12,7 @@ import msgspec
 
 from splitter.calls.detail import CallDetail, to_csv
 from splitter.cli.door import Door
-from splitter.cli.text import clock, say, say_encoded, span, table
+from splitter.cli.text import clock, fitted, say, say_encoded, span
 from splitter.web.shapes import RecordList
 
 _PAGE = 500
@@ -82,7 +82,7 @@ def _table(rows: list[CallDetail]) -> str:
     if any(row.node for row in rows):
         titles.append("NODE")
         cells = [(*cell, row.node or "-") for cell, row in zip(cells, rows, strict=True)]
-    return table(titles, cells)
+    return fitted(titles, cells, ("CENTRE", "CALLED", "STATUS"))
 
 
 def _row(row: CallDetail) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from splitter.cli.door import RefusedByGateway, open_door
-from splitter.cli.text import clock, fail, say, say_json, span, table
+from splitter.cli.text import clock, fail, fitted, say, say_json, span
 
 
 class ListedSeat(msgspec.Struct):
@@ -40,7 +40,7 @@ def seats(ctx: click.Context, as_json: bool) -> None:
         say("no seat is registered")
     else:
         titles = ("USER", "EXTENSION", "TRUNK", "FROM", "CONTACT", "SINCE", "FOR", "CLIENT")
-        say(table(titles, [_row(seat) for seat in found]))
+        say(fitted(titles, [_row(seat) for seat in found]))
 
 
 def _row(seat: ListedSeat) -> tuple[str, ...]:

@@ -7,7 +7,10 @@ What strangers wrote (numbers, names, reasons, whole messages) passes here befor
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import time
+import unicodedata
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -19,6 +22,7 @@ from splitter.core.text import plain as plain
 
 FAILED = 1
 NOT_RUNNING = 3
+_GAP, _LEAST_CELL = 2, 8
 
 
 def say(text: str = "", fg: str | None = None) -> None:
@@ -54,10 +58,67 @@ def counted(number: int, thing: str) -> str:
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Left-aligned columns, two spaces apart; the cells are harmless."""
-    rows = [[plain(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (titles, *rows))
-    return "\n".join(line.rstrip() for line in lines)
+    return _aligned([titles, *([plain(cell) for cell in row] for row in rows)])
+
+
+def fitted(titles: Sequence[str], rows: Sequence[Sequence[str]], spare: Sequence[str] = ()) -> str:
+    """A table that is no wider than the terminal; where nobody looks at one, it is whole.
+
+    Args:
+        spare: titles of columns that are left out first, in this order. Then the widest cells are cut, never those of
+            the first column.
+    """
+    whole, room = [[*titles], *([plain(cell) for cell in row] for row in rows)], _room()
+    for title in spare:
+        if not room or _width(whole) <= room:
+            break
+        column = whole[0].index(title)
+        whole = [row[:column] + row[column + 1 :] for row in whole]
+    while room and (excess := _width(whole) - room) > 0:
+        widths = _widths(whole)
+        width, column = max((width, column) for column, width in enumerate(widths[1:], 1))
+        if width <= _LEAST_CELL:
+            break
+        second = max((other for at, other in enumerate(widths[1:], 1) if at != column), default=0)
+        most = max(_LEAST_CELL, width - excess, min(second, width - 1))
+        whole = [[*row[:column], cut(row[column], most), *row[column + 1 :]] for row in whole]
+    return _aligned(whole)
+
+
+def cut(text: str, most: int) -> str:
+    """The beginning of a text, as far as it fits into so many columns of a terminal."""
+    if across(text) <= most:
+        return text
+    kept = ""
+    for letter in text:
+        if across(kept + letter) > most - 1:
+            break
+        kept += letter
+    return f"{kept.rstrip()}…"
+
+
+def across(text: str) -> int:
+    """The columns of a terminal that a text takes: Chinese letters are two wide (UAX #11), accents none."""
+    return sum(0 if unicodedata.combining(one) else 1 + (unicodedata.east_asian_width(one) in "WF") for one in text)
+
+
+def _room() -> int:
+    """The width of the terminal; 0 where the output goes to none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(across, column)) for column in zip(*rows, strict=True)]
+
+
+def _width(rows: Sequence[Sequence[str]]) -> int:
+    return sum(widths := _widths(rows)) + _GAP * (len(widths) - 1)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = _widths(rows)
+    padded = ((cell + " " * (width - across(cell)) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join((" " * _GAP).join(row).rstrip() for row in padded)
 
 
 def clock(at: float | None) -> str:

@@ -13,10 +13,11 @@ from splitter.calls.states import CallState
 from splitter.calls.view import CallView, CarriedView
 from splitter.cli.door import Door, RefusedByGateway, open_door
 from splitter.cli.status import DaemonStatus
-from splitter.cli.text import clock, counted, fail, say, span, table
+from splitter.cli.text import clock, counted, fail, fitted, say, span
 from splitter.web.shapes import CarriedShown
 
 _TITLES = ("ID", "FOR", "CALLER", "CENTRE", "AGENT", "STATE", "VIDEO", "MOS", "LOST", "TROUBLE")
+_SPARE = ("CENTRE", "STATE", "LOST")  # where the terminal is narrow
 _UNSHOWN = 6  # lines that are no calls
 _MOST = 50  # calls whose media are asked for at a time: each is a request to a worker
 _WHOLE_SCREEN = "\x1b[H\x1b[2J"  # ECMA-48: to the first line, and erase the page
@@ -95,7 +96,7 @@ def _page(door: Door) -> str:
     head = f"{clock(now)}  {status.name}: {status.state}, {status.calls} of {status.max_calls} calls"
     head += f", {status.workers[0]} of {counted(status.workers[1], 'worker')} up"
     told = [head, *(f"ALARM  {alarm}" for alarm in status.alarms), ""]
-    told.append(table(_TITLES, [one.cells(now) for one in lines]) if lines else "no calls")
+    told.append(fitted(_TITLES, [one.cells(now) for one in lines], _SPARE) if lines else "no calls")
     if len(views) > len(lines):
         told.append(f"and {len(views) - len(lines)} more")
     return "\n".join(told)

@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from splitter.calls.view import CallView
+from splitter.cli.completing import all_calls
 from splitter.cli.door import Door, RefusedByGateway, open_door
 from splitter.cli.text import coloured, counted, fail, plain, say_encoded
 from splitter.telemetry import golden
@@ -25,7 +26,7 @@ _SEATS_EXPECTED = ("seat-1",)
 
 
 @click.command()
-@click.argument("reference", metavar="ID|NUMBER")
+@click.argument("reference", metavar="ID|NUMBER", shell_complete=all_calls)
 @click.option("--raw", is_flag=True, help="Whole messages, in the format that tests replay.")
 @click.option("--follow", "-f", is_flag=True, help="Go on until the call ends.")
 @click.option("--json", "as_json", is_flag=True, help="One event per line; messages in words, or with --raw in base64.")

@@ -6,7 +6,7 @@ import click
 
 from splitter.calls.view import TargetView, TrunkView
 from splitter.cli.door import RefusedByGateway, open_door
-from splitter.cli.text import clock, fail, say, say_json, table
+from splitter.cli.text import clock, fail, fitted, say, say_json, table
 
 
 @click.command()
@@ -30,7 +30,7 @@ def trunks(ctx: click.Context, servers: bool, as_json: bool) -> None:
         if any(trunk.registration for trunk in found):
             titles.append("REGISTRATION")
             rows = [(*row, trunk.registration or "-") for row, trunk in zip(rows, found, strict=True)]
-        say(table(titles, rows))
+        say(fitted(titles, rows))
 
 
 def _row(trunk: TrunkView) -> tuple[str, ...]:

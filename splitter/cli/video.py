@@ -8,10 +8,11 @@ import click
 import msgspec
 
 from splitter.calls.view import CallView
+from splitter.cli.completing import live_calls
 from splitter.cli.door import Door, RefusedByGateway, open_door
 from splitter.cli.text import fail, say
 
-CALL = click.argument("reference", metavar="CALL")
+CALL = click.argument("reference", metavar="CALL", shell_complete=live_calls)
 
 
 PHONE = click.argument("phone", metavar="[PHONE]", required=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
+from splitter.cli.completing import all_calls
 from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import clock, fail, say, say_json, table
 from splitter.cli.trace import call_meant
@@ -12,7 +13,7 @@ from splitter.web.shapes import DiagnosisShown, FindingShown
 
 
 @click.command()
-@click.argument("reference", metavar="ID|NUMBER")
+@click.argument("reference", metavar="ID|NUMBER", shell_complete=all_calls)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_context
 def why(ctx: click.Context, reference: str, as_json: bool) -> None:

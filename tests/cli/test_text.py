@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from splitter.cli.text import coloured, plain, table
+from splitter.cli.text import across, coloured, cut, fitted, plain, table
 from splitter.telemetry.ladder import Ladder
 from splitter.telemetry.trace import TraceEvent
 from tests.cli.kit import Command
@@ -105,3 +106,43 @@ class TestColours:
         monkeypatch.setenv("TERM", "xterm")
         monkeypatch.setenv(name, value)
         assert coloured() is has
+
+
+class TestWidth:
+    """What a terminal of that width shows of a table."""
+
+    TITLES = ("ID", "CALLER", "CENTRE", "REASON")
+    ROWS = (("7kq2m0000000", "13800138000", "pbx", "the agent's phone was busy"), ("8zz2m0000000", "王小明", "-", "–"))
+
+    @pytest.fixture
+    def wide(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+        def of(columns: int) -> None:
+            monkeypatch.setattr("splitter.cli.text._room", lambda: columns)
+
+        return of
+
+    @pytest.mark.parametrize("columns", [0, 61, 200])
+    def test_what_fits_is_whole(self, columns: int, wide: Callable[[int], None]) -> None:
+        wide(columns)
+        assert fitted(self.TITLES, self.ROWS, ("CENTRE",)) == table(self.TITLES, self.ROWS)
+
+    def test_what_is_spare_goes_first_and_then_the_longest_is_cut(self, wide: Callable[[int], None]) -> None:
+        wide(55)
+        lines = fitted(self.TITLES, self.ROWS, ("CENTRE",)).splitlines()
+        assert lines[0] == "ID            CALLER       REASON"
+        assert lines[1].endswith("the agent's phone was busy")
+        wide(40)
+        lines = fitted(self.TITLES, self.ROWS, ("CENTRE",)).splitlines()
+        assert lines[1] == "7kq2m0000000  13800138000  the agent's…"
+
+    @pytest.mark.parametrize("columns", range(20, 70))
+    def test_no_line_is_wider_and_no_id_is_cut(self, columns: int, wide: Callable[[int], None]) -> None:
+        wide(columns)
+        lines = fitted(self.TITLES, self.ROWS, ("CENTRE",)).splitlines()
+        assert max(map(across, lines)) <= max(columns, 12 + 2 + 8 + 2 + 8)
+        assert [line.split()[0] for line in lines[1:]] == ["7kq2m0000000", "8zz2m0000000"]
+
+    def test_chinese_letters_are_two_columns_wide(self) -> None:
+        first, second = table(("NAME", "STATE"), [("王小明", "up"), ("pbx", "up")]).splitlines()[1:]
+        assert (first, second) == ("王小明  up", "pbx     up")
+        assert cut("王小明在", 7) == "王小明…" and across("e\u0301") == 1
