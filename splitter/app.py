@@ -146,6 +146,7 @@ class Gateway:
         await doors.kept_screenshots.start()
         self._releasing = asyncio.create_task(self._release())
         await doors.neighbours.start()
+        doors.begin_telling()
         if not self._standing_by:
             await doors.server.open_inner()
         await doors.server.open_api()
@@ -196,7 +197,7 @@ class Gateway:
         await doors.climbing.stop()
         await doors.messaging.stop()
         await floor.driver.stop()
-        doors.hub.close()
+        await doors.end_telling()
         await doors.neighbours.stop()
         await doors.server.stop()
         doors.album.close()

@@ -35,6 +35,7 @@ from splitter.store.photos import Photo, Photos
 from splitter.store.schema import beside
 from splitter.store.screenshots import ScreenshotFiles
 from splitter.telemetry import log as logs
+from splitter.transport.tasks import Tasks
 from splitter.web.access.revocations import Revocations
 from splitter.web.access.secret import secret_beside, secret_or_new
 from splitter.web.access.terms import Access
@@ -42,6 +43,7 @@ from splitter.web.access.used_codes import UsedCodes
 from splitter.web.callers.customer_tokens import SignedCustomers
 from splitter.web.events.hub import Hub
 from splitter.web.events.socket import Events
+from splitter.web.events.unbound import UnboundFrames
 from splitter.web.guests.climbing import Climbing
 from splitter.web.guests.feed import GuestFeed
 from splitter.web.guests.messaging import Messaging, MessagingCabinet
@@ -96,6 +98,7 @@ class Doors:
         self._settings, self._clock, self._floor, self._membership = settings, clock, floor, membership
         self._bus = bus
         self._ids = ids
+        self._tasks = Tasks()
         self.access = self._make_access()
         self._tell_people(ids)
         self._keep_pictures()
@@ -120,7 +123,9 @@ class Doors:
         settings, clock, floor, cluster = self._settings, self._clock, self._floor, self._settings.cluster
         self.journal = Journal(Path(settings.media.socket_dir) / "events.db")
         together = floor.desks.together if cluster.node else None
-        self.hub = Hub(clock, ids.tag(), self.journal, cluster.node, together)
+        self.hub = Hub(
+            clock, ids.tag(), self.journal, cluster.node, together, UnboundFrames(lambda: self.access.settings)
+        )
         directory: Directory = ValkeyDirectory(cluster, self.access.secret) if cluster.node else KnownNodes()
         ways = Ways(cluster.node, self.access.secret, clock)
         self.guests = GuestFeed()
@@ -305,6 +310,15 @@ class Doors:
 
     # ---- in the life of the gateway ----------------------------------------------------------------------------------
 
+    def begin_telling(self) -> None:
+        """Begin to tell desks which calls nobody has."""
+        self._tasks.start(self.hub.tell_unbound(), "calls that nobody has")
+
+    async def end_telling(self) -> None:
+        """Tell nobody any more."""
+        self.hub.close()
+        await self._tasks.stop()
+
     def tell_lost(self) -> None:
         """Tell everybody of the end of calls that were not taken up, or were not answered yet."""
         live = {view.call_id for view in self._floor.calls.list()}
@@ -324,6 +338,7 @@ class Doors:
         """Go by these settings from now on; those of them that need a restart are as they were."""
         self._settings = settings
         self.access.adopt(prepared.passwords, settings.tokens, settings.api, settings.guest_page, settings.openid)
+        self.hub.refresh_unbound()
         self.revoked.adopt(settings.tokens, prepared.logins)
         self.server.api.adopt(settings.api, prepared.api)
         self.webhooks.adopt(settings.webhooks)

@@ -30,6 +30,7 @@ from splitter.web.calls.why import WhyRoutes
 from splitter.web.door.cors import Cors
 from splitter.web.door.precedence import Precedence
 from splitter.web.entries import admissions, phones, recordings
+from splitter.web.events.unbound import UnboundCalls
 from splitter.web.guests.guests import GUEST_BODY, LOGO, GuestRoutes
 from splitter.web.guests.invitations import INVITATION_BODY, STATUS_BODY, InvitationRoutes
 from splitter.web.guests.receipts import RECEIPT_BODY, ReceiptRoutes
@@ -118,7 +119,7 @@ def table(ports: Ports) -> tuple[Operation, ...]:
 
 
 def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
-    calls = CallRoutes(ports.calls, ports.archive, finder, ports.elsewhere)
+    calls = CallRoutes(ports.calls, ports.archive, finder, ports.elsewhere, lambda: ports.access.settings)
     reasons = WhyRoutes(ports.calls, ports.archive, finder)
     readings = Readings(ports.recordings, ports.clock)
     traces = TraceRoutes(ports.archive, ports.live, finder, ports.clock, ports.revoked, readings)
@@ -161,6 +162,10 @@ def _calls(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
         ),
         Operation("PUT", f"{_CALL}/desk", _ACT, calls.bind, "Bind to a desk", (view,), body=DESK_BODY, faults=bound),
         Operation("DELETE", f"{_CALL}/desk", _ACT, calls.unbind, "Take the binding back", (view,)),
+        Operation(
+            *("GET", "/v1/unbound", _SEE, calls.unbound, "Calls that nobody has, for a desk to take"),
+            (GoodAnswer(200, "the oldest ones", UnboundCalls),),
+        ),
         Operation(
             *("GET", "/v1/records", _READ, RecordRoutes(ports.archive, ports.elsewhere).listed),
             "Records of ended calls, a row for each",

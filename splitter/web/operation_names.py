@@ -20,6 +20,7 @@ NAMES = {
     "DELETE /v1/calls/{ref}/desk": "unbindCall",
     "GET /v1/records": "listRecords",
     "GET /v1/search": "searchCalls",
+    "GET /v1/unbound": "listUnboundCalls",
     "POST /v1/calls/{ref}/video": "askForVideo",
     "DELETE /v1/calls/{ref}/video": "dropVideo",
     "POST /v1/calls/{ref}/parties": "joinCall",
@@ -115,6 +116,7 @@ _TAGS = {
     "revocations": "logins",
     "records": "calls",
     "search": "calls",
+    "unbound": "calls",
     "parties": "video",
     "display": "video",
     "snapshots": "video",
@@ -140,6 +142,21 @@ _TAGS = {
     "events": "events",
     "calls": "calls",
 }
+
+
+TAGS = {
+    "logins": "Log in, make tokens, and revoke them",
+    "calls": "Calls that live, and those that ended: what there is, whose it is, why something did not work",
+    "video": "The video of a call: asked for, joined by WHIP (RFC 9725), shown, kept as screenshots",
+    "phones": "Phones in the voice of a call, and who is heard",
+    "desks": "Agents' desks: which there are, and who may come into a call",
+    "guests": "Callers' and experts' browsers behind a link, messages, photos, places",
+    "web callers": "Customers who call from a page of yours",
+    "recordings": "Recordings: begun and ended, found, held, played",
+    "events": "What happens, as it happens",
+    "gateway": "How the gateway is, and what operators do to it",
+}
+"""The groups, and what is in each."""
 
 
 def tag_of(path: str) -> str:

@@ -23,6 +23,23 @@ async def asked(desk: Desk, code: str) -> tuple[Console, Console]:
     return owner, other
 
 
+class TestACallThatNobodyHas:
+    async def test_is_shown_to_idle_desks_until_one_takes_it(self, make_desk: Callable[..., Desk]) -> None:
+        async with make_desk() as desk:
+            first, second = await Console.open(desk), await Console.open(desk, user="2002")
+            desk.centre.extension = "acd"  # which is nobody's
+            _, call_id = await desk.call()
+            for console in (first, second):
+                row = console.page.locator("#others-list li")
+                await expect(row).to_contain_text("13800000001")
+                await expect(row).to_contain_text("No desk for 0:0")
+            await second.page.locator("#others-list button").click()
+            await second.says("Video both ways")
+            await second.caller.rising(CALLER, 10)
+            await expect(first.page.locator("#others")).to_be_hidden()
+            assert (await desk.gateway.call(call_id))["extension"] == "2002"
+
+
 class TestAskingToJoin:
     async def test_is_answered_in_the_console_of_the_call(self, make_desk: Callable[..., Desk]) -> None:
         async with make_desk() as desk:

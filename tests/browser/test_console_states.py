@@ -172,7 +172,11 @@ async def test_states_are_for_everybody(make_desk: Callable[..., Desk], locale: 
         await page.click("#summary-done")
         await expect(page.locator("#recent-list li")).to_have_count(2)
         await sights.look(page, "idle-recent")
+        desk.centre.extension = "acd"  # which is nobody's
         handset, _ = await desk.call()
+        await expect(page.locator("#others-list li")).to_have_count(1)
+        await sights.look(page, "idle-unbound")
+        await page.click("#others-list button")
         await _tone(page, "good")
         other = await Console.open(desk, await desk.context(locale), online=None)
         await _tone(other.page, "good")

@@ -164,6 +164,7 @@ OTHERS = {
     "fork.pictures": '"caller"',
     "gateway.name": '"other"',
     "dns.servers": '["10.0.0.53", "10.0.0.54:5353"]',
+    "api.unbound_calls": '"nobody"',
     "api.proxies": '["127.0.0.1", "10.0.0.0/24"]',
     "api.dispositions": '["solved"]',
     "api.web_origins": '["https://crm.example"]',

@@ -26,6 +26,7 @@ class Scope(StrEnum):
     JOIN = "calls:join"  # enter every call's picture, whosever it is
     SUPERVISE = "calls:supervise"  # look on in every call unseen, listen, whisper to its agent, take it over
     IDENTITY = "calls:identity"  # a desk sees of its calls what the network tells in confidence: number, cell, place
+    UNBOUND = "calls:unbound"  # as a desk, be shown the calls that nobody has, where not every desk is
     DESK = "desk"  # be a desk: its extension's calls alone
     PICTURES = "pictures"  # put up and take down stills for every call
     RECORDINGS = "recordings:read"  # find and open recordings; each opening is noted
@@ -40,10 +41,18 @@ ENTERS = frozenset({Scope.JOIN, Scope.CONTROL, Scope.ADMIN})
 """With one of these a desk enters other desks' calls without being let in; who may bind a call may take it anyway."""
 
 OF_ACCOUNTS = (
-    *(Scope.READ, Scope.JOIN, Scope.SUPERVISE, Scope.IDENTITY, Scope.CONTROL, Scope.PICTURES),
+    *(Scope.READ, Scope.JOIN, Scope.SUPERVISE, Scope.IDENTITY, Scope.UNBOUND, Scope.CONTROL, Scope.PICTURES),
     *(Scope.RECORDINGS, Scope.OWN_RECORDINGS),
 )
 """What an account may be given beside its own desk: for supervisors."""
+
+
+class UnboundShown(StrEnum):
+    """The desks that are shown the calls which nobody has, beside those who see all calls."""
+
+    DESKS = "desks"  # every desk
+    GRANTED = "granted"  # desks with the scope calls:unbound
+    NOBODY = "nobody"
 
 
 class AccountRole(StrEnum):
@@ -134,7 +143,8 @@ class Token:
     """What it may do: "calls:read", see all calls; "calls:control", hang up, remove and bind too, and admit desks
     into calls; "desk", be a desk; "calls:join", enter calls of other desks without their consent, as a desk;
     "calls:supervise", look on in any call unseen, listen to it by one's own phone, whisper to its agent, take it over;
-    "calls:identity", as a desk, see of its calls hidden numbers, cells and places;
+    "calls:identity", as a desk, see of its calls hidden numbers, cells and places; "calls:unbound", as a desk, be shown
+    the calls that nobody has, where api.unbound_calls is "granted";
     "pictures", put up stills; "recordings:read", find and open recordings; "recordings:own", those of calls that its
     own extension had; "web", make tokens for customers who call from a browser; "admin", everything, making tokens for
     others included."""
@@ -222,6 +232,10 @@ class ApiSettings:
     dispositions: Annotated[tuple[str, ...], Key(parse=_parse_disposition, unique=True, taken=Uptake.LIVE)] = ()
     """What agents choose from when a call is over, such as ["solved", "call back"]; at most 40 letters each. Empty:
     they write a note alone."""
+    unbound_calls: Annotated[UnboundShown, Key(taken=Uptake.LIVE)] = UnboundShown.DESKS
+    """Who is shown answered calls that the centre has named no agent for, with number and waiting time, so that one
+    takes it: "desks", every desk; "granted", those with "calls:unbound" (`may` of an account, scopes of a token);
+    "nobody". Hidden numbers stay hidden; whoever may read all calls sees these too."""
     freebind: bool = False
 
     @property

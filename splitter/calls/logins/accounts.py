@@ -104,7 +104,8 @@ class Account:
     """What it may do beyond its role: "calls:read", see all calls; "calls:join",
     enter the picture of any call, which others do by consent of the desk that has it; "calls:supervise", listen to any
     call by one's own phone, whisper to its agent, take it over; "calls:identity", see of its own calls
-    hidden numbers, cells and places, as emergency desks may; "calls:control", hang up, remove and bind too;
+    hidden numbers, cells and places, as emergency desks may; "calls:unbound", be shown the calls that nobody has, where
+    api.unbound_calls is "granted"; "calls:control", hang up, remove and bind too;
     "pictures", put up stills for all calls; "recordings:read", find and open recordings of all calls;
     "recordings:own", of the desk's own."""
 

@@ -83,7 +83,7 @@ class Bearer:
 
     def owns(self, view: CallView) -> bool:
         """The call is bound to its extension."""
-        return self._is_desk and view.extension == self.extension
+        return self.is_desk and view.extension == self.extension
 
     def takes_part(self, view: CallView) -> bool:
         """True for a bearer who may see the call and act in it: the call is its own, it was let in, or it is a party.
@@ -92,7 +92,7 @@ class Bearer:
         """
         if self.call_id:
             return self.call_id == view.call_id
-        if not self._is_desk:
+        if not self.is_desk:
             return False
         return self._inside(view, onlooker=True) or self.owns(view) or self.extension in view.admitted
 
@@ -110,7 +110,8 @@ class Bearer:
         return any(onlooker or one.kind != "onlooker" for one in there)
 
     @property
-    def _is_desk(self) -> bool:
+    def is_desk(self) -> bool:
+        """True for the desk of an extension, which has the calls that are there."""
         return bool(self.extension) and Scope.DESK in self.scopes and not self.call_id
 
 

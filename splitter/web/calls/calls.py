@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from splitter.calls.asks import Bind, DropVideo, RaiseVideo
-from splitter.calls.logins.access import Scope
+from splitter.calls.logins.access import ApiSettings, Scope
 from splitter.calls.view import CallView
 from splitter.core.errors import SplitterError
 from splitter.core.numbers import WantedNumber
 from splitter.store.schema import NEWEST, EndedCalls
+from splitter.telemetry import metrics
 from splitter.web.access.auth import bearer_of
 from splitter.web.access.bearer import Bearer
 from splitter.web.access.privacy import DeskSight, for_desk, seen
 from splitter.web.calls.find import Finder, Found, decoded, kept
+from splitter.web.events.unbound import is_unbound, may_see
+from splitter.web.events.unbound import listed as unbound_calls
 from splitter.web.http.bodies import read_json
 from splitter.web.http.errors import ApiError, json_response
 from splitter.web.http.routes import JSON, JSON_BYTES, Body
 from splitter.web.ports import Archive, Elsewhere, LiveCalls, NodeAnswer
 from splitter.web.shapes import CallId, DeskWish, VideoWish
+from splitter.web.unbound import is_unbound, may_see
+from splitter.web.unbound import listed as unbound_calls
 
 LIMIT_MOST = 1000
 DESK_BODY = Body((JSON,), JSON_BYTES, DeskWish, needed=False)
@@ -31,9 +37,17 @@ _TRUE = ("1", "true", "yes")
 
 
 class CallRoutes:
-    """Handlers of /v1/calls and /v1/search."""
+    """Handlers of /v1/calls, /v1/unbound and /v1/search."""
 
-    def __init__(self, calls: LiveCalls, archive: Archive, finder: Finder, elsewhere: Elsewhere) -> None:
+    def __init__(
+        self,
+        calls: LiveCalls,
+        archive: Archive,
+        finder: Finder,
+        elsewhere: Elsewhere,
+        settings: Callable[[], ApiSettings] = ApiSettings,
+    ) -> None:
+        self._settings = settings
         self._calls = calls
         self._elsewhere = elsewhere
         self._archive = archive
@@ -56,6 +70,13 @@ class CallRoutes:
             rows = [kept(row.view) for row in await self._archive.ended(wanted, limit)]
             return json_response(_of_all(rows, await self._elsewhere.ask_all(request), limit))
         return json_response({"calls": await self._ended(request, bearer, number, extension)})
+
+    async def unbound(self, request: web.Request) -> web.Response:
+        bearer = bearer_of(request)
+        if not may_see(bearer, self._settings().unbound_calls):
+            metrics.API_REFUSED.labels("scope").inc()
+            raise ApiError(403, "wrong-scope", "calls that nobody has are not shown here: see api.unbound_calls")
+        return json_response(unbound_calls((view for view in self._living() if is_unbound(view)), bearer))
 
     async def one(self, request: web.Request) -> web.Response:
         return json_response((await self._find.to_read(request)).view)

@@ -28,6 +28,7 @@ class EventListener:
     Attributes:
         closing: the code to close its socket with; 0 while it may go on.
         narrow: it is another node, and hears of what happens at this one alone.
+        unbound: the frame of calls that nobody has which it was told last.
 
     Args:
         ahead: by stream, the number up to which it has heard all from another node, before this one did.
@@ -37,6 +38,7 @@ class EventListener:
         self.bearer = bearer
         self.narrow = narrow
         self.closing = 0
+        self.unbound = ""
         self._ahead = dict(ahead or {})
         self._before: deque[str] = deque()  # what it missed, or the snapshot
         self._waiting: deque[str] = deque()

@@ -7,6 +7,7 @@ process that comes after this one, by the journal (`store/journal.py`).
 
 from __future__ import annotations
 
+from asyncio import sleep
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import merge
 
@@ -22,6 +23,7 @@ from splitter.web.events import memory
 from splitter.web.events.audience import ENDING, EXPIRED, RESTARTING, Audiences, EventListener
 from splitter.web.events.happenings import WIDE, CallChanged, DeskChanged, Happening, Told, address_of, frame
 from splitter.web.events.streams import KEPT_S, EventStream, cursor_of, written
+from splitter.web.events.unbound import NOTHING, UnboundFrames, is_unbound, pause_s
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +37,7 @@ class Hub:
         journal: for the process that comes after this one.
         node: this one of several; empty where there are none.
         shown: what a desk is at all nodes together.
+        unbound: what desks are told of calls that nobody has.
     """
 
     def __init__(
@@ -44,9 +47,11 @@ class Hub:
         journal: Journal | None = None,
         node: str = "",
         shown: Callable[[str], DeskView] | None = None,
+        unbound: UnboundFrames | None = None,
     ) -> None:
         self._clock = clock
         self._together = shown
+        self._unbound = unbound or UnboundFrames()
         self._far: dict[str, EventStream] = {}  # by node: what others tell
         self._journal = journal or Journal(None)
         self._own = EventStream(f"{node}.{epoch}" if node else epoch, node)
@@ -63,6 +68,7 @@ class Hub:
         if view == before:
             return
         self._own.enter_call(view)
+        self._look_again(before, view)
         if self._wanted():
             changed = CallChanged(self._own.seq + 1, self._clock.wall(), view, before, self._own.name)
             left = memory.encode_view(view) if view.state != "ended" else None
@@ -95,6 +101,7 @@ class Hub:
             return
         try:
             self._own = self._remembered(kept)
+            self._unbound.changed.set()
         except ValueError as error:
             log.warning("what was told before is not understood: event sockets begin anew", reason=str(error))
             self._journal.forget()
@@ -140,6 +147,7 @@ class Hub:
             case CallView():
                 before = stream.calls.get(news.call_id)
                 stream.enter_call(news)
+                self._look_again(before, news)
                 happening: Happening = CallChanged(seq, at, news, before, stream.name)
             case Notice():
                 view = stream.calls.get(news.call_id)
@@ -159,12 +167,14 @@ class Hub:
         for desk in desks:
             stream.enter_desk(desk)
         self._far[node] = stream
+        self._unbound.changed.set()
         known = (before.calls, before.desks) if before is not None and before.name != name else ({}, {})
         if (before is not None and before.name == name) or known != (stream.calls, stream.desks):
             self._greet_again()
 
     def forget(self, node: str) -> None:
         """A node is gone, and nobody goes on in its place."""
+        self._unbound.changed.set()
         if (stream := self._far.pop(node, None)) is not None and (stream.calls or stream.desks):
             self._greet_again()
 
@@ -216,6 +226,7 @@ class Hub:
             *(text for happening in happenings if (text := listener.frame_of(happening)) is not None),
             frame("ready", self.seq, None, after=self.cursor),
             *standing,
+            *self._unbound_frame(listener, NOTHING),
         ]
 
     def detach(self, listener: EventListener) -> None:
@@ -240,6 +251,27 @@ class Hub:
         for listener in self._listeners:
             if not listener.narrow:
                 listener.tell(text)
+
+    async def tell_unbound(self) -> None:
+        """Tell desks, for ever, which calls nobody has."""
+        while True:
+            await self._unbound.changed.wait()
+            await sleep(pause_s(len(self)))
+            self.refresh_unbound()
+
+    def refresh_unbound(self) -> None:
+        """Tell desks which calls nobody has, where that is not what they know."""
+        self._unbound.changed.clear()
+        if not self._unbound.refresh(self.unbound()):
+            return
+        for listener in self._listeners:
+            for text in self._unbound_frame(listener, listener.unbound):
+                listener.tell(text)
+
+    def unbound(self) -> Iterator[CallView]:
+        """The calls that nobody has, of all nodes."""
+        for stream in self._streams():
+            yield from stream.unbound.values()
 
     def leave(self) -> None:
         """The gateway begins anew: whoever listens comes back, and misses nothing."""
@@ -275,6 +307,16 @@ class Hub:
 
     def _shown(self, view: DeskView) -> DeskView | None:
         return self._together(view.extension) if self._together is not None else None
+
+    def _unbound_frame(self, listener: EventListener, known: str) -> list[str]:
+        """The frame of calls that nobody has, where this listener knows another one."""
+        listener.unbound = "" if listener.narrow else self._unbound.text_for(listener.bearer)
+        return [listener.unbound] if listener.unbound not in ("", known) else []
+
+    def _look_again(self, before: CallView | None, view: CallView) -> None:
+        """A call that nobody has, or had, is another one now."""
+        if is_unbound(view) or (before is not None and is_unbound(before)):
+            self._unbound.changed.set()
 
     def _wanted(self) -> bool:
         """Somebody hears it, or may come back and ask for it; else it only counts, so that a gap shows."""

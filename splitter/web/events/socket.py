@@ -9,6 +9,7 @@ makes a desk with the scope `desk` online; after= to resume, see docs/events.md.
     {"type":"notice","stream":S,"seq":N,"at":…,"notice":{…}}
     {"type":"desk","stream":S,"seq":N,"at":…,"desk":{…}}
     {"type":"gateway","gateway":{"state":"draining",…}}  no new calls are taken; "running": they are again
+    {"type":"unbound","unbound":{…}}                           for desks: the calls that nobody has, all of them
     {"type":"ping","after":C}                                  nothing happened up to C; resume from there
 
 Closed with 1001: the gateway ends; 1012: it is restarted; 4001: the token holds no longer, log in again; 4008: too

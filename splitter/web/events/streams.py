@@ -15,6 +15,7 @@ from splitter.calls.view import CallView, Notice
 from splitter.store.journal import KeptEvent
 from splitter.web.events.happenings import Happening
 from splitter.web.events.ring import Ring
+from splitter.web.events.unbound import is_unbound
 
 MOST_KEPT = 10_000
 KEPT_S = 600.0
@@ -28,7 +29,7 @@ class EventStream:
 
     Attributes:
         name: see above; node: empty without a cluster.
-        calls, desks: those that live, and those that have clients.
+        calls, desks: those that live, and those that have clients. unbound: the calls among them that nobody has.
         ring: the newest happenings, each with its place among those of all streams, which is this hub's own; those of
             a former process as they were kept.
     """
@@ -37,6 +38,7 @@ class EventStream:
     node: str = ""
     calls: dict[str, CallView] = field(default_factory=dict)
     desks: dict[str, DeskView] = field(default_factory=dict)
+    unbound: dict[str, CallView] = field(default_factory=dict)
     ring: Ring[tuple[int, Happening | KeptEvent]] = field(default_factory=lambda: Ring(MOST_KEPT, KEPT_S))
     _names: dict[str, dict[str, str]] = field(default_factory=dict)  # call → party → extension
 
@@ -47,6 +49,10 @@ class EventStream:
 
     def enter_call(self, view: CallView) -> None:
         """A call is so now."""
+        if is_unbound(view):
+            self.unbound[view.call_id] = view
+        else:
+            self.unbound.pop(view.call_id, None)
         if view.state == "ended":
             self.calls.pop(view.call_id, None)
             self._names.pop(view.call_id, None)

@@ -12,6 +12,7 @@
  *   wrapup.js    the note on a call that is over         deeds.js  what an agent does to a call
  *   take.js      a call is taken by number or code      keys.js   keys that act at once
  *   photos.js    that the caller has sent              check.js  camera and path, before a call
+ *   others.js    calls that nobody has, or others
  */
 
 import { Splitter } from "../sdk/splitter.js";
@@ -27,6 +28,7 @@ import { setUpKeys, store, stored } from "./keys.js";
 import { remembered, setUpLogin, showLogin, signOut } from "./login.js";
 import { followPhotos } from "./photos.js";
 import { renderRecent } from "./recent.js";
+import { countOthers, renderOthers } from "./others.js";
 import { mayOpenRecordings, renderRecording } from "./recording.js";
 import { mayDecide, renderSide } from "./side.js";
 import { pictureName, renderStage, setUpStage } from "./stage.js";
@@ -180,29 +182,16 @@ function renderClock() {
   say(byId("duration"), view.answered_at ? duration(until - view.answered_at) : t(`call.state.${view.state}`));
 }
 
-/** Calls that are others', or nobody's: who reads all calls sees them and may take one. */
 function renderIdle() {
   renderCheck(splitter);
-  const others = [...splitter.calls.values()].filter((call) => !entries.has(call.id));
-  byId("others").hidden = others.length === 0;
-  fill(byId("others-list"), others.map(({ view }) => [view.call_id, view.state, view.extension]), () =>
-    others.map((call) => {
-      const { view } = call;
-      const act = (/** @type {boolean} */ take) => attempt(async () => open(take ? await call.take() : call));
-      const own = splitter.me?.extension && !view.extension;
-      const button = make("button", { type: "button", "data-key": view.call_id, text: t(own ? "calls.take" : "calls.open"), onclick: () => act(Boolean(own)) });
-      const desk = view.extension ? t("desk", { extension: view.extension }) : "";
-      return make(
-        "li",
-        {},
-        make("span", { class: "grow", text: callerOf(view) }),
-        make("span", { class: "muted", text: desk }),
-        make("span", { class: "muted", text: t(`call.state.${view.state}`) }),
-        make("span", { class: "muted", text: t("call.code", { code: view.short_code }) }),
-        button,
-      );
-    }),
-  );
+  const reach = (/** @type {string} */ id, /** @type {boolean} */ take) => attempt(async () => open(await reached(id, take)));
+  renderOthers(splitter, (id) => entries.has(id), reach);
+}
+
+/** A call of the list, taken or only looked at. @param {string} id @param {boolean} take */
+async function reached(id, take) {
+  const call = splitter.calls.get(id);
+  return call && !take ? call : splitter.takeCall(id);
 }
 
 /** Each second: what counts. */
@@ -212,7 +201,8 @@ function tick() {
   if (splitter.connection.state === "waiting") renderBanner();
   const entry = current();
   if (entry?.over || entry?.call.view.video.state === "asking") update();
-  else renderClock();
+  else if (entry) renderClock();
+  else countOthers(splitter);
 }
 
 /** @param {string} text @param {"bad"|"calm"} [tone] @param {string} [about]  the call that it leads to */
@@ -303,6 +293,7 @@ splitter.addEventListener("notice", (event) => {
 });
 
 splitter.addEventListener("gateway", update);
+splitter.addEventListener("unbound", update);
 
 splitter.addEventListener("connection", () => {
   const { state } = splitter.connection;

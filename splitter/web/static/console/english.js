@@ -67,6 +67,8 @@ export const ENGLISH = {
   "calls.take": "Take",
   "calls.open": "Open",
   "calls.unknown": "Number hidden",
+  "calls.nobody": "No desk for {time}",
+  "calls.more": "And {count} more that no desk has",
   "recent.title": "Recent calls",
   "recent.video": "Video",
   "recent.voice": "Voice",

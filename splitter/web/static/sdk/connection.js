@@ -13,6 +13,10 @@ import { Desk } from "./sources.js";
 /** @typedef {import("./types.js").GatewayState} GatewayState */
 /** @typedef {import("./types.js").Me} Me */
 /** @typedef {import("./types.js").Notice} Notice */
+/** @typedef {import("./types.js").UnboundCalls} UnboundCalls */
+
+/** @type {UnboundCalls} */
+const NONE = { calls: [], more: 0 };
 
 /**
  * The connection of a desk to its gateway.
@@ -24,6 +28,7 @@ import { Desk } from "./sources.js";
  *                 gone: it is this desk's no more; lost: the gateway that comes back does not know it
  *   "notice"      {notice: Notice, call: CallHandle|undefined, at: number}  people should be told this now
  *   "gateway"     {GatewayState}                                           it takes no new calls, or takes them again
+ *   "unbound"     {UnboundCalls}                                           calls that nobody has, as they are now
  *   "desk"        {desk: object}                                           only with the scope calls:read
  */
 export class Splitter extends Api {
@@ -58,6 +63,8 @@ export class Splitter extends Api {
     this.me = null;
     /** @type {GatewayState} how the gateway itself is */
     this.gateway = { state: "running" };
+    /** @type {UnboundCalls} answered calls that nobody has, as far as this desk may see them: `takeCall` takes one by its id */
+    this.unbound = NONE;
     /** @type {Map<string, CallHandle>} the calls that live, by id */
     this.calls = new Map();
     this.desk = new Desk();
@@ -97,6 +104,7 @@ export class Splitter extends Api {
   close() {
     for (const call of this.calls.values()) call._drop();
     this.calls.clear();
+    this.unbound = NONE;
     this.desk.close();
     this.#claim?.release();
     this.#claim = null;
@@ -185,6 +193,10 @@ export class Splitter extends Api {
         this.#replaying = frame.resumed;
         this.#snapshot = frame.resumed ? null : new Set();
         this.#onGateway({ state: "running" }); // if it is not, it says so next
+        this.#onUnbound(NONE); // and so with these
+        break;
+      case "unbound":
+        this.#onUnbound({ calls: frame.unbound.calls, more: frame.unbound.count - frame.unbound.calls.length });
         break;
       case "gateway":
         this.#onGateway(frame.gateway);
@@ -268,6 +280,13 @@ export class Splitter extends Api {
     if (state.state === this.gateway.state) return;
     this.gateway = state;
     this.#emit("gateway", state);
+  }
+
+  /** @param {UnboundCalls} told */
+  #onUnbound(told) {
+    if (told === this.unbound) return;
+    this.unbound = told;
+    this.#emit("unbound", told);
   }
 
   /** A request was refused, or had no answer. @param {SplitterError} error @param {boolean} login */

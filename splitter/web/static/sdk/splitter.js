@@ -36,3 +36,5 @@ export { hasPaused, hasPicture, hasVideo, holdOf, showingOf } from "./views.js";
 /** @typedef {import("./types.js").Picture} Picture */
 /** @typedef {import("./types.js").Quality} Quality */
 /** @typedef {import("./types.js").Snapshot} Snapshot */
+/** @typedef {import("./types.js").UnboundCall} UnboundCall */
+/** @typedef {import("./types.js").UnboundCalls} UnboundCalls */

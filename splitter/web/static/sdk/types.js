@@ -34,6 +34,9 @@
  *   ice_servers?: RTCIceServer[], dispositions?: string[]}} Me
  *   `gateways`: URLs of others of a cluster, which do as well. `ice_servers`: relays, for networks without UDP.
  *   `dispositions`: what an agent chooses from when a call is over. */
+/** @typedef {{call_id: string, number: string, since: number, node: string}} UnboundCall  A call that is answered, and nobody's.
+ *   `number`: "" where the caller hides it. `since`: when it was answered, seconds since the Unix epoch. */
+/** @typedef {{calls: UnboundCall[], more: number}} UnboundCalls  The oldest ones first; `more`: how many are not listed. */
 /** @typedef {{id: string, name: string, width: number, height: number, call_id: string}} Picture */
 /** @typedef {{blob: Blob, takenAt: number, location: string, number: number}} Snapshot  `takenAt`: seconds since the Unix epoch; `number`: of those of its call. */
 /** @typedef {{id: string, link: string, expires_at: number, sent: boolean, reason: string, state: string, qr: string}} Invitation
