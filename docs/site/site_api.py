@@ -13,6 +13,7 @@ from splitter.web.api import table
 from splitter.web.openapi import document
 
 Schema = dict[str, Any]
+_LONG, _LONGEST = 16, 2000  # lines of an example that is spread out, and letters of one that is shown
 
 
 def api(words: Words = english) -> str:
@@ -47,11 +48,25 @@ def _operation(method: str, path: str, operation: Schema, words: Words) -> str:
         said.append("")
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
         said.append(f"{words('Body')}, `{kind}`: {_shape(content.get('schema', {}), words)}\n")
+        said += _example(content)
     said.append(_head(("answer", "meaning", "type"), words))
     for status, answer in operation["responses"].items():
         kinds = [_shape(one.get("schema", {}), words) for one in answer.get("content", {}).values()]
         said.append(f"| {status} | {plain(words(answer['description']))} | {', '.join(kinds)} |")
+    said.append("")
+    for answer in operation["responses"].values():
+        for content in [*answer.get("content", {}).values()][:1]:
+            said += _example(content)
     return "\n".join(said) + "\n"
+
+
+def _example(content: Schema) -> list[str]:
+    """What is sent or answered, for example; long answers say at their type what they hold."""
+    if "example" not in content:
+        return []
+    text = json.dumps(content["example"], ensure_ascii=False, indent=2)
+    short = text if text.count("\n") < _LONG else json.dumps(content["example"], ensure_ascii=False)
+    return [f"```json\n{short}\n```\n"] if len(short) < _LONGEST else []
 
 
 def _head(names: tuple[str, ...], words: Words) -> str:

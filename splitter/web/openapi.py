@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -9,9 +10,10 @@ from http import HTTPStatus
 import msgspec
 
 from splitter import __version__
+from splitter.web.examples import answer_example, request_example
 from splitter.web.field_words import WORDS, types_in, words_of
 from splitter.web.http.routes import JSON, GoodAnswer, Operation, Query
-from splitter.web.operation_names import NAMES, tag_of
+from splitter.web.operation_names import NAMES, TAGS, tag_of
 from splitter.web.shapes import ErrorBody
 
 Object = dict[str, object]
@@ -57,6 +59,7 @@ def document(routes: Iterable[Operation]) -> Object:
             "description": "Video for an existing voice call centre: calls, desks, pictures.",
             "license": {"name": "GPL-2.0-or-later", "identifier": "GPL-2.0-or-later"},
         },
+        "tags": [{"name": name, "description": TAGS[name]} for name in sorted({tag_of(route.path) for route in shown})],
         "paths": paths,
         "components": {
             "schemas": components,
@@ -72,6 +75,8 @@ def _describe(components: dict[str, Object], kinds: Mapping[str, type]) -> None:
     """Say of every field what it means, and of a pair of numbers what generators of clients understand."""
     for name, schema in components.items():
         told = words_of(kinds[name]) if name in kinds else {}
+        if isinstance(about := schema.get("description"), str):
+            schema["description"] = inspect.cleandoc(about.partition("Attributes:")[0])  # of fields each tells itself
         properties = schema.get("properties")
         for field, shown in properties.items() if isinstance(properties, dict) else ():
             _without_tuples(shown)
@@ -104,9 +109,11 @@ def _operation(route: Operation, references: dict[object, Object]) -> Object:
     }
     if route.body is not None:
         schema = references[route.body.shape] if route.body.shape else {}
+        example = request_example(f"{route.method} {path}")
+        content = {"schema": schema, **({"example": example} if example is not None else {})}
         operation["requestBody"] = {
             "required": route.body.needed,
-            "content": {kind: {"schema": schema} for kind in route.body.types},
+            "content": dict.fromkeys(route.body.types, content),
         }
     return operation
 
@@ -150,7 +157,9 @@ def _answer(answer: GoodAnswer, references: dict[object, Object]) -> Object:
     if answer.headers:
         shown["headers"] = {name: {"schema": {"type": "string"}} for name in answer.headers}
     if answer.kind:
-        schema = {"schema": references[answer.shape]} if answer.shape else {}
+        schema: Object = {}
+        if answer.shape:
+            schema = {"schema": references[answer.shape], "example": answer_example(answer.shape)}
         shown["content"] = {kind: schema for kind in (answer.kind, answer.or_kind) if kind}
     return shown
 

@@ -166,6 +166,23 @@ class TestTheDocument:
         }
         assert untold == set()
 
+    async def test_has_an_example_of_all_that_is_sent_and_answered(self, parts: Gateway) -> None:
+        """Each is what the type allows, and tells of each list what it holds."""
+        told = json.loads(json.dumps(openapi(table(parts.ports))))
+        for route in (one for one in table(parts.ports) if not one.hidden):
+            operation = told["paths"][re.sub(r"\{(\w+):[^}]*\}", r"{\1}", route.path)][route.method.lower()]
+            shown = [(answer.shape, operation["responses"][str(answer.status)]) for answer in route.answers]
+            if route.body is not None:
+                shown.append((route.body.shape, operation["requestBody"]))
+            for shape, part in shown:
+                for content in part["content"].values() if shape is not None else ():
+                    msgspec.convert(content["example"], shape, strict=True)
+
+    async def test_says_of_every_group_what_is_in_it(self, outside: Web) -> None:
+        told = await document_of(outside)
+        groups = {operation["tags"][0] for path in told["paths"].values() for operation in path.values()}
+        assert {tag["name"] for tag in told["tags"]} == groups and all(tag["description"] for tag in told["tags"])
+
     async def test_is_one_that_clients_are_generated_from(self, tmp_path: Path) -> None:
         """By openapi-python-client, which knows no tuples; its code is compiled."""
         async with web(tmp_path, events=_nobody) as (_, outside):
@@ -211,6 +228,7 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("DELETE", "/v1/calls/4711/desk", "controller", {}),
     ("POST", "/v1/calls/4711/admissions", "desk", {}),
     ("GET", "/v1/search?number=110", "reader", {}),
+    ("GET", "/v1/unbound", "desk", {}),
     ("GET", "/v1/records?outcome=answered", "reader", {}),
     ("POST", "/v1/calls/4711/video", "desk", {}),
     ("GET", "/v1/calls/4711/parties/seat-1/streams", "desk", {}),
@@ -281,7 +299,7 @@ class TestAnswers:
             "lender": Routing({"sbc": Trunk("sbc", Role.ACCESS, "access", ())}, ()),
         }
         async with web(tmp_path, settings, **ports) as (parts, outside):
-            parts.calls.add(FULL)
+            parts.calls.add(FULL, replace(CALL, call_id="9yy2m0000000", short_code="0815", caller="13700137000"))
             guest = Desk("phone", "", "guest", holder=Holder("guest m1"))
             parts.calls.desks[FULL.call_id] = {"guest-1": guest}
             parts.save(replace(FULL, call_id="old", state=CallState.ENDED, ended_at=2.0))

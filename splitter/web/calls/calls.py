@@ -26,8 +26,6 @@ from splitter.web.http.errors import ApiError, json_response
 from splitter.web.http.routes import JSON, JSON_BYTES, Body
 from splitter.web.ports import Archive, Elsewhere, LiveCalls, NodeAnswer
 from splitter.web.shapes import CallId, DeskWish, VideoWish
-from splitter.web.unbound import is_unbound, may_see
-from splitter.web.unbound import listed as unbound_calls
 
 LIMIT_MOST = 1000
 DESK_BODY = Body((JSON,), JSON_BYTES, DeskWish, needed=False)
