@@ -24,7 +24,7 @@ from splitter.cli.completing import all_calls, live_calls
 from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.records import moment, print_ended
 from splitter.cli.text import clock, fail, fitted, plain, say, say_json, span, table
-from splitter.web.shapes import CarriedShown
+from splitter.web.calls.shapes import CarriedShown
 
 _MEDIA = (
     *("MEDIA OF", "KIND", "ROUND TRIP", "FROM IT", "LOST", "JITTER", "MOS"),

@@ -13,7 +13,7 @@ from splitter.calls.view import CallView
 from splitter.cli.completing import all_calls, live_calls
 from splitter.cli.door import Door, RefusedByGateway, open_door
 from splitter.cli.text import fail, say, say_json
-from splitter.web.shapes import CallId, PhoneMade
+from splitter.web.calls.shapes import CallId, PhoneMade
 
 
 def call_phone(door: Door, reference: str, number: str, part: str, video: bool, as_json: bool) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from splitter.calls.detail import CallDetail, to_csv
 from splitter.cli.door import Door
 from splitter.cli.text import clock, fitted, say, say_encoded, span
-from splitter.web.shapes import RecordList
+from splitter.web.records.shapes import RecordList
 
 _PAGE = 500
 _TITLES = ("ID", "STARTED", "TALKED", "CALLER", "CALLED", "CENTRE", "AGENT", "VIDEO", "STATUS", "ENDED BECAUSE")

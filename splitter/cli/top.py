@@ -14,7 +14,7 @@ from splitter.calls.view import CallView, CarriedView
 from splitter.cli.door import Door, RefusedByGateway, open_door
 from splitter.cli.status import DaemonStatus
 from splitter.cli.text import clock, counted, fail, fitted, say, span
-from splitter.web.shapes import CarriedShown
+from splitter.web.calls.shapes import CarriedShown
 
 _TITLES = ("ID", "FOR", "CALLER", "CENTRE", "AGENT", "STATE", "VIDEO", "MOS", "LOST", "TROUBLE")
 _SPARE = ("CENTRE", "STATE", "LOST")  # where the terminal is narrow

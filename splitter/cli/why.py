@@ -9,7 +9,7 @@ from splitter.cli.completing import all_calls
 from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import clock, fail, say, say_json, table
 from splitter.cli.trace import call_meant
-from splitter.web.shapes import DiagnosisShown, FindingShown
+from splitter.web.calls.shapes import DiagnosisShown, FindingShown
 
 
 @click.command()

@@ -4,7 +4,8 @@ Layout, from what is built on to what builds on it:
     http/         what requests and answers are made of: routes, bodies, errors
     access/       who asks, what they may do, and what they see
     door/         how requests come in, and in which order they are served
-    shapes.py     the JSON types; ports.py: what the API needs of the rest of the program, as Protocols
+    shapes.py     JSON that any answer may have; the rest is in `shapes` of each package
+    ports.py      what the API needs of the rest of the program, as Protocols
 
     events/       the event socket
     logins/       logins and tokens
@@ -18,9 +19,8 @@ Layout, from what is built on to what builds on it:
     nodes/        the other gateways of a cluster
     status/       the gateway itself
 
-    entries.py    tables of operations that concern several of these; still_routes.py too
     pages.py      console, SDK and guest page; static/ has their files; relays.py: TURN servers with their passwords
-    api.py        the table of /v1: every route with the scopes it needs, and the application over it
+    api.py        the table of /v1, made of `routes` of each package, and the application over it
     openapi.py    the document of that table; field_words.py, operation_names.py: its words
     server.py     opens and closes the listeners
 

@@ -25,7 +25,7 @@ from splitter.media.record.settings import Rendering
 from splitter.media.record.shelf import RecordingShelf
 from splitter.web.ports import NodeAnswer
 from splitter.web.recordings.recordings import merged
-from splitter.web.shapes import RecordingList
+from splitter.web.recordings.shapes import RecordingList
 from tests.media.record.kit import ABOUT, FILM, HandLink, Stage, made_film, recordings_of
 from tests.web.kit import CALL, Gateway, Web, web
 

@@ -13,7 +13,7 @@ import pytest
 from splitter.calls.detail import detail_of
 from splitter.store.schema import CallRow
 from splitter.web.records.records import merged
-from splitter.web.shapes import RecordList
+from splitter.web.records.shapes import RecordList
 from tests.web.kit import CALL, Gateway, Web, ended
 
 ONE = ended(CALL)

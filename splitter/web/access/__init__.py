@@ -5,4 +5,5 @@ bearer.py       signed tokens; secret.py: what they are signed with; sealed.py: 
 links.py        codes that lead into one call; used_codes.py: of authenticator apps
 revocations.py  tokens that hold no longer
 privacy.py      what of a call agents' browsers are shown
+scopes.py       sets of scopes that operations need
 """

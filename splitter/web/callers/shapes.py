@@ -8,23 +8,21 @@ from msgspec import Meta, Struct
 
 from splitter.calls.browsers.view import WebCallView
 from splitter.web.http.routes import SDP_BYTES
-from splitter.web.shapes import IceServer
+from splitter.web.shapes import IceServer, Name, Number
 
 # "$(?!\n)": to Python "$" alone lets a line end through; "\Z" is nothing to other readers of the OpenAPI document.
-_Name = Annotated[str, Meta(max_length=64)]
 _Language = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{0,35}$(?!\n)")]
-_Number = Annotated[str, Meta(pattern=r"^\+?[0-9*#]{2,32}$(?!\n)")]
 
 
 class WebCallWish(Struct, forbid_unknown_fields=True):
     """A browser's call. `sdp`: its offer; `camera`: whether it shows pictures from the beginning."""
 
-    number: _Number
+    number: Number
     sdp: Annotated[str, Meta(min_length=1, max_length=SDP_BYTES)]
     camera: bool = False
     language: _Language = ""
     captcha: Annotated[str, Meta(max_length=8192)] = ""
-    client: _Name = ""
+    client: Name = ""
 
 
 class WebPathWish(Struct, forbid_unknown_fields=True):
@@ -48,7 +46,7 @@ class WebOffer(Struct, forbid_unknown_fields=True):
     """Another offer of a browser whose network has changed, or that was reloaded. `client`: which of its tabs."""
 
     sdp: Annotated[str, Meta(min_length=1, max_length=SDP_BYTES)]
-    client: _Name = ""
+    client: Name = ""
 
 
 class WebCall(Struct):
@@ -72,7 +70,7 @@ class CustomerWish(Struct, forbid_unknown_fields=True):
     """A customer who may call. `number`: the only one; `language` and `name` are told to the centre and the desk."""
 
     customer: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\w.@+-]+$(?!\n)")]
-    name: _Name = ""
+    name: Name = ""
     language: _Language = ""
-    number: _Number | Literal[""] = ""
+    number: Number | Literal[""] = ""
     expires_in_s: Annotated[int, Meta(ge=1, le=86_400)] | None = None

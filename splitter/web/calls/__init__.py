@@ -6,4 +6,5 @@ parties.py     browsers join with video (WHIP); watching.py: streams of others; 
 admissions.py  desks that ask to be let into another desk's call; phones.py: phones in its voice
 display.py     what viewers see
 traces.py      what happened; why.py: in a sentence; readings.py: who has read it
+routes.py      their table; people_routes.py: of phones, desks, the host; shapes.py
 """

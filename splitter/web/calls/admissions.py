@@ -15,11 +15,11 @@ from splitter.calls.logins.access import ENTERS, Scope
 from splitter.web.access.auth import bearer_of
 from splitter.web.calls.calls import said_by
 from splitter.web.calls.find import Finder
+from splitter.web.calls.shapes import CallId, HostWish
 from splitter.web.http.bodies import read_json
 from splitter.web.http.errors import ApiError, json_response
 from splitter.web.http.routes import JSON, JSON_BYTES, Body
 from splitter.web.ports import LiveCalls
-from splitter.web.shapes import CallId, HostWish
 
 HOST_BODY = Body((JSON,), JSON_BYTES, HostWish)
 

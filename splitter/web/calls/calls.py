@@ -19,13 +19,13 @@ from splitter.web.access.auth import bearer_of
 from splitter.web.access.bearer import Bearer
 from splitter.web.access.privacy import DeskSight, for_desk, seen
 from splitter.web.calls.find import Finder, Found, decoded, kept
+from splitter.web.calls.shapes import CallId, DeskWish, VideoWish
 from splitter.web.events.unbound import is_unbound, may_see
 from splitter.web.events.unbound import listed as unbound_calls
 from splitter.web.http.bodies import read_json
 from splitter.web.http.errors import ApiError, json_response
 from splitter.web.http.routes import JSON, JSON_BYTES, Body
 from splitter.web.ports import Archive, Elsewhere, LiveCalls, NodeAnswer
-from splitter.web.shapes import CallId, DeskWish, VideoWish
 
 LIMIT_MOST = 1000
 DESK_BODY = Body((JSON,), JSON_BYTES, DeskWish, needed=False)

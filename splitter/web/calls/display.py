@@ -8,10 +8,10 @@ from splitter.calls.asks import Show
 from splitter.web.access.auth import bearer_of
 from splitter.web.calls.calls import said_by
 from splitter.web.calls.find import Finder
+from splitter.web.calls.shapes import DisplayWish
 from splitter.web.http.bodies import read_json
 from splitter.web.http.routes import JSON, JSON_BYTES, Body
 from splitter.web.ports import LiveCalls
-from splitter.web.shapes import DisplayWish
 
 DISPLAY_BODY = Body((JSON,), JSON_BYTES, DisplayWish)
 

@@ -32,11 +32,11 @@ from splitter.web.access.auth import bearer_of
 from splitter.web.access.bearer import Bearer
 from splitter.web.calls.calls import said_by
 from splitter.web.calls.find import Finder
+from splitter.web.calls.shapes import PartWish, PhoneMade, PhoneWish, VoiceWish
 from splitter.web.http.bodies import read_json
 from splitter.web.http.errors import ApiError, json_response
 from splitter.web.http.routes import JSON, JSON_BYTES, Body
 from splitter.web.ports import LiveCalls
-from splitter.web.shapes import PartWish, PhoneMade, PhoneWish, VoiceWish
 
 PART_BODY = Body((JSON,), JSON_BYTES, PartWish)
 PHONE_BODY = Body((JSON,), JSON_BYTES, PhoneWish)

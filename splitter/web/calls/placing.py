@@ -11,11 +11,11 @@ from splitter.core.limits import KeyedBuckets
 from splitter.telemetry import metrics
 from splitter.web.access.auth import bearer_of
 from splitter.web.calls.calls import said_by
+from splitter.web.calls.shapes import CallId, CallWish
 from splitter.web.http.bodies import read_json
 from splitter.web.http.errors import ApiError, json_response
 from splitter.web.http.routes import JSON, JSON_BYTES, Body
 from splitter.web.ports import LiveCalls
-from splitter.web.shapes import CallId, CallWish
 
 CALL_BODY = Body((JSON,), JSON_BYTES, CallWish)
 MOST, FADE_S = 5, 12.0  # of one desk: each rings twice, and may cost money

@@ -19,11 +19,11 @@ from splitter.core.errors import PeerError
 from splitter.sdp.parse import parse
 from splitter.sdp.write import write
 from splitter.web.calls.parties import PartyRoutes
+from splitter.web.calls.shapes import SourceList, SourceView, StreamsShown, StreamsWish, StreamWish
 from splitter.web.http.bodies import read_json
 from splitter.web.http.errors import ApiError, json_response
 from splitter.web.http.routes import JSON, SDP_BYTES, Body
 from splitter.web.ports import LiveCalls
-from splitter.web.shapes import SourceList, SourceView, StreamsShown, StreamsWish, StreamWish
 
 STREAMS_BODY = Body((JSON,), 2 * SDP_BYTES, StreamsWish)
 

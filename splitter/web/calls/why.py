@@ -12,9 +12,9 @@ from splitter.telemetry.trace import TraceEvent
 from splitter.web.access.auth import bearer_of
 from splitter.web.access.privacy import carried_seen
 from splitter.web.calls.find import Finder, decoded
+from splitter.web.calls.shapes import CarriedShown, DiagnosisShown, FindingShown, ProofShown
 from splitter.web.http.errors import ApiError, json_response
 from splitter.web.ports import Archive, LiveCalls
-from splitter.web.shapes import CarriedShown, DiagnosisShown, FindingShown, ProofShown
 
 
 class WhyRoutes:

@@ -21,6 +21,7 @@ from splitter.web.access.links import is_code, plain_code
 from splitter.web.access.terms import Access
 from splitter.web.guests.guesses import Guesses
 from splitter.web.guests.inviting import Inviting
+from splitter.web.guests.shapes import GuestLogin, GuestPageShown, GuestWish
 from splitter.web.guests.sharing import LinkSharing
 from splitter.web.http.bodies import read_json
 from splitter.web.http.errors import ApiError, json_response
@@ -28,7 +29,6 @@ from splitter.web.http.proxies import remote_of
 from splitter.web.http.routes import JSON, JSON_BYTES, Body
 from splitter.web.ports import LiveCalls
 from splitter.web.relays import relays_for
-from splitter.web.shapes import GuestLogin, GuestPageShown, GuestWish
 
 LOGO = "/guest/logo"
 GUEST_BODY = Body((JSON,), JSON_BYTES, GuestWish)

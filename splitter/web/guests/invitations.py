@@ -15,11 +15,11 @@ from splitter.web.calls.find import Finder
 from splitter.web.guests.guests import guest_name
 from splitter.web.guests.inviting import Invitee, Inviting
 from splitter.web.guests.qr import qr_svg
+from splitter.web.guests.shapes import Invitation, InvitationList, InvitationStatus, InvitationView, InvitationWish
 from splitter.web.guests.sharing import LinkSharing
 from splitter.web.http.bodies import read_json
 from splitter.web.http.errors import ApiError, json_response
 from splitter.web.http.routes import JSON, JSON_BYTES, Body
-from splitter.web.shapes import Invitation, InvitationList, InvitationStatus, InvitationView, InvitationWish
 
 INVITATION_BODY = Body((JSON,), JSON_BYTES, InvitationWish, needed=False)
 STATUS_BODY = Body((JSON,), JSON_BYTES, InvitationStatus)

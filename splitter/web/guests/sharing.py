@@ -12,10 +12,10 @@ from aiohttp import web
 from splitter.transport.tasks import Tasks
 from splitter.web.access.bearer import CONSOLE
 from splitter.web.access.links import Links, ShortLink
+from splitter.web.guests.shapes import InvitationStatus, SharedLink
 from splitter.web.http.bodies import read_json
 from splitter.web.http.routes import JSON, JSON_BYTES, Body
 from splitter.web.ports import Elsewhere
-from splitter.web.shapes import InvitationStatus, SharedLink
 
 SHARED_BODY = Body((JSON,), JSON_BYTES, SharedLink)
 PATH = "/v1/links"

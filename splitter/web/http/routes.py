@@ -13,6 +13,8 @@ JSON_BYTES = 16_384
 SDP = "application/sdp"
 SDP_BYTES = 65_536
 PICTURE_BYTES = 8_000_000
+CALL = "/v1/calls/{ref}"
+NO_BODY = ""  # the content type of answers that carry nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +81,6 @@ class Operation:
     from_protocol: bool = False
     cookie: str = ""
     kept: bool = False
+
+
+LIMIT = Query("limit", "how many at most; 50 where it is left out", "integer")

@@ -7,12 +7,14 @@ from splitter.web.http.routes import GoodAnswer, Operation
 from splitter.web.logins import shapes
 from splitter.web.logins.login import LOGIN_BODY, TOKEN_BODY, LoginRoutes
 from splitter.web.logins.openid_login import OPENID_BODY, PATH, OpenIdRoutes
+from splitter.web.logins.revoke import REVOCATION_BODY, RevocationRoutes
 from splitter.web.ports import Ports
 
 
 def login_routes(ports: Ports) -> tuple[Operation, ...]:
     """The operations of logging in, and of who one is."""
     login, openid = LoginRoutes(ports.access, ports.clock, ports.elsewhere), OpenIdRoutes(ports.access, ports.clock)
+    revocations = RevocationRoutes(ports.revoked, ports.elsewhere)
     everybody, late = frozenset[Scope](), (429, "too-many-logins")
     wrong = ((401, "wrong-login"), (401, "code-needed"), (401, "wrong-code"), (403, "no-passwords"), late)
     none, away = (404, "no-openid"), (503, "no-provider")
@@ -34,6 +36,11 @@ def login_routes(ports: Ports) -> tuple[Operation, ...]:
         ),
         Operation(
             *("POST", "/v1/tokens", frozenset({Scope.ADMIN}), login.tokens, "Make a token", (minted,)), body=TOKEN_BODY
+        ),
+        Operation(
+            *("POST", "/v1/revocations", frozenset({Scope.ADMIN}), revocations.revoke, "Revoke a token"),
+            answers=(GoodAnswer(200, "it is so from now on", shapes.Revoked),),
+            body=REVOCATION_BODY,
         ),
         Operation("GET", "/v1/me", frozenset(Scope), login.me, "Who asks", (you,)),
     )

@@ -6,9 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from splitter.web.shapes import IceServer
-
-_Name = Annotated[str, Meta(max_length=64)]
+from splitter.web.shapes import IceServer, Name
 
 
 class Login(Struct, forbid_unknown_fields=True):
@@ -52,10 +50,10 @@ class OpenIdCode(Struct, forbid_unknown_fields=True):
 class TokenWish(Struct, forbid_unknown_fields=True):
     """A wish for a token: for whom, and for how long at most."""
 
-    extension: _Name = ""
+    extension: Name = ""
     scopes: Annotated[tuple[str, ...], Meta(min_length=1, max_length=8)] = ("desk",)
     expires_in_s: Annotated[int, Meta(ge=1, le=2_592_000)] = 3600
-    name: _Name = ""
+    name: Name = ""
 
 
 class Minted(Struct):

@@ -33,7 +33,7 @@ from splitter.web.calls.calls import flag
 from splitter.web.http.errors import ApiError, json_response
 from splitter.web.http.proxies import is_secure
 from splitter.web.recordings.folder import RecordingFolder, own_alone
-from splitter.web.shapes import FilmEvent, FilmEvents
+from splitter.web.recordings.shapes import FilmEvent, FilmEvents
 
 MP4 = "video/mp4"
 PLAY = "splitter-play"

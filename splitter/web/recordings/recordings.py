@@ -26,12 +26,13 @@ from splitter.web.access.auth import bearer_of
 from splitter.web.access.privacy import hidden_from
 from splitter.web.calls.calls import flag, said_by
 from splitter.web.calls.find import Finder
+from splitter.web.calls.shapes import CallId
 from splitter.web.http.bodies import read_json
 from splitter.web.http.errors import ApiError, json_response
 from splitter.web.http.routes import JSON, JSON_BYTES, Body
 from splitter.web.ports import Elsewhere, LiveCalls, NodeAnswer
 from splitter.web.recordings.folder import RecordingFolder, as_seen, own_alone
-from splitter.web.shapes import CallId, ForkCallWish, HoldWish, RecordingList, RecordingWish
+from splitter.web.recordings.shapes import ForkCallWish, HoldWish, RecordingList, RecordingWish
 
 RECORDING_BODY = Body((JSON,), JSON_BYTES, RecordingWish)
 FORK_BODY = Body((JSON,), JSON_BYTES, ForkCallWish)

@@ -16,7 +16,7 @@ from splitter.web.calls.calls import limit_of
 from splitter.web.calls.find import decoded
 from splitter.web.http.errors import ApiError, json_response
 from splitter.web.ports import Archive, Elsewhere, NodeAnswer
-from splitter.web.shapes import RecordList
+from splitter.web.records.shapes import RecordList
 
 CSV, JSON_LINES = "text/csv", "application/x-ndjson"
 _PAGE = 500  # rows that are read at a time, where some of them may be of another outcome

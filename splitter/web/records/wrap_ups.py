@@ -25,7 +25,7 @@ from splitter.web.http.errors import ApiError, json_response
 from splitter.web.http.routes import JSON, Body
 from splitter.web.ports import Archive, LiveCalls
 from splitter.web.records.late_changes import LateChanges
-from splitter.web.shapes import WrapUpWish
+from splitter.web.records.shapes import WrapUpWish
 from splitter.web.stills.album import Album
 
 WRAP_UP_BODY = Body((JSON,), 65_536, WrapUpWish)

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from splitter.web.http.errors import json_response
 from splitter.web.ports import Ports
-from splitter.web.shapes import Cluster, DeskList, TrunkList
+from splitter.web.status.shapes import Cluster, DeskList, TrunkList
 
 
 class GatewayRoutes:

@@ -18,7 +18,7 @@ from splitter.web.http.bodies import read_json
 from splitter.web.http.errors import ApiError, json_response
 from splitter.web.http.routes import JSON, JSON_BYTES, Body
 from splitter.web.ports import Lender
-from splitter.web.shapes import Loan, LoanWish
+from splitter.web.status.shapes import Loan, LoanWish
 
 LOAN_BODY = Body((JSON,), JSON_BYTES, LoanWish)
 MOST = 8

@@ -16,7 +16,7 @@ from splitter.web.http.errors import ApiError, json_response
 from splitter.web.http.routes import PICTURE_BYTES, Body
 from splitter.web.http.turns import Turns
 from splitter.web.ports import LiveCalls, PictureView
-from splitter.web.shapes import PictureList
+from splitter.web.stills.shapes import PictureList
 
 IMAGES = ("image/png", "image/jpeg")
 PICTURE_BODY = Body(IMAGES, PICTURE_BYTES)
