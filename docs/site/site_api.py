@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -75,8 +76,8 @@ def _head(names: tuple[str, ...], words: Words) -> str:
 
 def _type(name: str, schema: Schema, words: Words) -> str:
     said = [f"### {name}\n"]
-    if "description" in schema:
-        said.append(plain(words(schema["description"])) + "\n")
+    if about := _about(schema):
+        said.append(plain(words(about)) + "\n")
     if "properties" not in schema:
         return "\n".join([*said, _shape(schema, words) + "\n"])
     said.append(_head(("field", "type", "always there", "meaning"), words))
@@ -86,6 +87,16 @@ def _type(name: str, schema: Schema, words: Words) -> str:
         meaning = plain(words(shape["description"]))
         said.append(f"| `{field}` | {_shape(shape, words)} | {there} | {meaning} |")
     return "\n".join(said) + "\n"
+
+
+def _about(schema: Schema) -> str:
+    """What a type says of itself; what it says of its fields stands at each of them."""
+    text = " ".join(schema.get("description", "").partition("Attributes:")[0].split())
+    for name in re.finditer(r"(?:^|[.,:;] )`(\w+)`", text):
+        if name[1] in schema.get("properties", {}):
+            text = text[: name.start()]
+            return text + "." if text and text[-1] not in ".?!" else text
+    return text
 
 
 def _shape(schema: Schema, words: Words) -> str:

@@ -80,12 +80,14 @@ class VideoView:
 class CarriedView:
     """The packets that have come from a leg or a party, and gone to it. `kind`: "audio" or "video".
 
-    `rejected`: packets from sources that its SDP did not name. `key_frames`: of video that came. `lost`, `jitter_ms`
-    (RFC 3550 §6.4.1) and `mos`, how good a voice sounds by the E-model (ITU-T G.107), 1 to 4.4, are of what came from
-    it, as we count; `lost_there`, `jitter_there_ms` and `mos_there` of what it was sent, as its RTCP says: from one end
-    to the other. `round_trip_ms`: to it and back. -1 is unknown; a MOS of 0 is none.
-    `skew_ms`, of the caller's video: by so much it comes later than the caller's voice (earlier, if below 0), give or
-    take `skew_uncertainty_ms`, by the sender reports of both; None where those do not say.
+    `rejected`: packets from sources that its SDP did not name. `key_frames`: of video that came. `lost`: packets that
+    were lost on the way from it, as we count. `jitter_ms`: of what came from it (RFC 3550 §6.4.1); -1 is unknown.
+    `mos`: how good the voice from it sounds by the E-model (ITU-T G.107), 1 to 4.4; 0 for none. `lost_there`: packets
+    that were lost on the way to it, as its RTCP says, from one end to the other; -1 is unknown. `jitter_there_ms`: of
+    what it was sent, as its RTCP says; -1 is unknown. `mos_there`: how good the voice sounds there; 0 for none.
+    `round_trip_ms`: to it and back; -1 is unknown. `skew_ms`: by how much the caller's video comes later than the
+    caller's voice (earlier, if below 0), by the sender reports of both; None where those do not say.
+    `skew_uncertainty_ms`: how far off that is at most.
     """
 
     name: str

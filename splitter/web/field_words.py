@@ -16,7 +16,9 @@ import msgspec
 
 _SECTION = re.compile(r"^Attributes:\n((?:    .*\n?|\n)*)", re.M)
 _ENTRY = re.compile(r"^    (\w+(?:, \w+)*): (.*(?:\n        .*)*)", re.M)
-_SENTENCE = re.compile(r"((?:`\w+`(?:, | and )?)+):? ")
+# "`a`, `b`: what they are"; at the beginning of a clause without a colon too.
+_SENTENCE = re.compile(r"(?:(?<=^)|(?<=[.,:;] )|(?=`\w+`(?:(?:, | and )`\w+`)*: ))((?:`\w+`(?:, | and )?)+):? ")
+_NEXT = re.compile(r"[.;] ([a-z]\w*(?:, [a-z]\w*)*): ")
 _NAME = re.compile(r"`(\w+)`")
 _TIME = "Unix seconds"
 
@@ -94,7 +96,7 @@ WORDS = {
     "facts": "what the network and we know of the caller",
     "fault": "why no video comes though it should; empty where nothing is wrong",
     "film": "its MP4 with both sides side by side",
-    "fine": "whether nothing is wrong",
+    "fine": "whether it went both ways",
     "frame_rate": "pictures per second at most",
     "from_at": f"from when, {_TIME}",
     "from_caller_s": "seconds of video from the caller",
@@ -285,15 +287,23 @@ def words_of(kind: type) -> dict[str, str]:
     for one in reversed(kind.__mro__):
         text = inspect.cleandoc(one.__dict__.get("__doc__") or "")
         told |= dict(_sentences(text)) | dict(_entries(text))
-    return told
+    return {name: in_json(re.sub(r"^(?:is|are) ", "", words)) for name, words in told.items()}
+
+
+def in_json(words: str) -> str:
+    """Say of JSON what was said of a value in Python."""
+    return re.sub(r"\bNone\b", "null", words)
 
 
 def _entries(text: str) -> Iterator[tuple[str, str]]:
-    """Those of "Attributes:"."""
+    """Those of "Attributes:"; a line may tell of several fields."""
     if section := _SECTION.search(text):
         for entry in _ENTRY.finditer(section[1]):
-            for name in entry[1].split(", "):
-                yield name, " ".join(entry[2].split()).rstrip(".")
+            names, words = entry[1].split(", "), " ".join(entry[2].split())
+            parts = _NEXT.split(words)
+            for which, what in zip([names, *(one.split(", ") for one in parts[1::2])], parts[::2], strict=True):
+                for name in which:
+                    yield name, what.rstrip(".;")
 
 
 def _sentences(text: str) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ import msgspec
 
 from splitter import __version__
 from splitter.web.examples import answer_example, request_example
-from splitter.web.field_words import WORDS, types_in, words_of
+from splitter.web.field_words import WORDS, in_json, types_in, words_of
 from splitter.web.http.routes import JSON, GoodAnswer, Operation, Query
 from splitter.web.operation_names import NAMES, TAGS, tag_of
 from splitter.web.shapes import ErrorBody
@@ -76,7 +76,8 @@ def _describe(components: dict[str, Object], kinds: Mapping[str, type]) -> None:
     for name, schema in components.items():
         told = words_of(kinds[name]) if name in kinds else {}
         if isinstance(about := schema.get("description"), str):
-            schema["description"] = inspect.cleandoc(about.partition("Attributes:")[0])  # of fields each tells itself
+            text = inspect.cleandoc(about.partition("Attributes:")[0])  # of fields each tells itself
+            schema["description"] = in_json(text)
         properties = schema.get("properties")
         for field, shown in properties.items() if isinstance(properties, dict) else ():
             _without_tuples(shown)

@@ -14,7 +14,7 @@ from tests.docs.samples import DOCS
 pytestmark = pytest.mark.slow  # it needs what builds the site
 
 Words = Callable[[str], str]
-PARTS = ("commands", "configuration", "metrics", "alerts", "neighbours", "sdk")
+PARTS = ("commands", "configuration", "api", "metrics", "alerts", "neighbours", "sdk")
 # What is no matter of language: commands, values, standards, other pages and figures.
 _KEPT = re.compile(
     r"`[^`]+`|\"[a-z][\w:.-]*\"|\{[a-z]+\}|RFC \d+|--[a-z-]+|docs/[\w-]+\.md|(?<![\w.-])\d+(?:\.\d+)?(?![\w.-])"
@@ -50,9 +50,9 @@ class TestCatalogues:
             lost = [one for one in _KEPT.findall(message.id) if one not in message.string]
             assert not lost, f"{part}.po: {lost} of {message.id!r}"
 
-    def test_are_all_on_a_page(self) -> None:
+    def test_are_all_on_a_page(self, pages: ModuleType) -> None:
         text = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "zh").rglob("*.md"))
-        assert set(re.findall(r"<!-- made: ([a-z]+) -->", text)) == set(PARTS)
+        assert set(re.findall(r"<!-- made: ([a-z]+) -->", text)) == set(PARTS) == set(pages.TRANSLATED)
 
     def test_of_a_text_that_changed_are_named(
         self, words: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -8,7 +8,7 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ from splitter.web import api
 from splitter.web.access.bearer import Bearer, mint
 from splitter.web.api import build, table
 from splitter.web.door.precedence import Precedence
+from splitter.web.field_words import words_of
 from splitter.web.http.routes import GoodAnswer, Operation
 from splitter.web.openapi import document as openapi
 from splitter.web.operation_names import NAMES
@@ -182,6 +183,23 @@ class TestTheDocument:
         told = await document_of(outside)
         groups = {operation["tags"][0] for path in told["paths"].values() for operation in path.values()}
         assert {tag["name"] for tag in told["tags"]} == groups and all(tag["description"] for tag in told["tags"])
+
+    def test_takes_what_a_type_says_of_its_fields_apart(self) -> None:
+        @dataclass
+        class Told:
+            """What is told. `first`: give it as `other` next time; None for none. `second` is the one after.
+
+            Attributes:
+                third: what it is. fourth, fifth: what they
+                    are.
+            """
+
+        told = {
+            "first": "give it as `other` next time; null for none",
+            "second": "the one after",
+            "third": "what it is",
+        }
+        assert words_of(Told) == told | dict.fromkeys(("fourth", "fifth"), "what they are")
 
     async def test_is_one_that_clients_are_generated_from(self, tmp_path: Path) -> None:
         """By openapi-python-client, which knows no tuples; its code is compiled."""

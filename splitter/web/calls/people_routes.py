@@ -49,7 +49,7 @@ def phone_routes(ports: Ports, finder: Finder) -> tuple[Operation, ...]:
             faults=((404, "no-such-phone"),),
         ),
         Operation(
-            *("DELETE", f"{CALL}/phones/{{phone}}", HEAR, routes.remove, "Take a phone out, or call it no longer"),
+            *("DELETE", f"{CALL}/phones/{{phone}}", HEAR, routes.remove, "Remove a phone, or call it no longer"),
             answers=(gone,),
             faults=((404, "no-such-phone"),),
         ),

@@ -127,7 +127,8 @@ class SourceList(Struct):
 
 
 class CallWish(Struct, forbid_unknown_fields=True):
-    """A number that is to be called for a desk, its own where `extension` is left out; `video`: asked for at once."""
+    """A number that is to be called for a desk. `extension`: whose phone rings first, one's own where it is left out;
+    `video`: asked for at once."""
 
     number: Number
     extension: Name = ""

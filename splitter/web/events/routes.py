@@ -13,9 +13,7 @@ def event_routes(ports: Ports) -> tuple[Operation, ...]:
     """The event socket, where there is one."""
     if ports.events is None:
         return ()
-    switched = GoodAnswer(
-        101, "a WebSocket of the subprotocol splitter.v1; see splitter.web.events.socket", kind=NO_BODY
-    )
+    switched = GoodAnswer(101, "a WebSocket of the subprotocol splitter.v1; see docs/events.md", kind=NO_BODY)
     resume = (
         Query("client", "the client's own id"),
         Query("after", "the cursor of the last frame that was seen; or its number"),
