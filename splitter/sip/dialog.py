@@ -195,14 +195,17 @@ class Dialog:
         content_type: str | None,
     ) -> Request:
         uri, routes = self._way()
-        headers = Headers(("Route", route) for route in routes)
-        headers.add("Max-Forwards", str(MAX_FORWARDS))
-        headers.add("From", self.local)
-        headers.add("To", self.remote)
-        headers.add("Call-ID", self.call_id)
-        headers.add("CSeq", f"{number} {method}")
-        for name, value in extra.items() if isinstance(extra, Headers) else extra:
-            headers.add(name, value)
+        headers = Headers([("Route", route) for route in routes])
+        headers.extend(
+            (
+                ("Max-Forwards", str(MAX_FORWARDS)),
+                ("From", self.local),
+                ("To", self.remote),
+                ("Call-ID", self.call_id),
+                ("CSeq", f"{number} {method}"),
+            )
+        )
+        headers.extend(extra.items() if isinstance(extra, Headers) else extra)
         if content_type is not None:
             headers.set("Content-Type", content_type)
         return Request(method, uri, headers, body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, KeysView
 from functools import lru_cache
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 from splitter.core.errors import LocalError, PeerError
 from splitter.sip.grammar import BLANK, TOKEN, shown, split_outside_quotes
@@ -71,10 +71,9 @@ class Headers:
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         self._lines: list[HeaderLine] = []
         self._first: dict[str, str] = {}
-        self._typed: dict[str, object] = {}
+        self._typed: dict[str, Any] = {}
         self.encoding = "utf-8"
-        for name, value in pairs:
-            self.add(name, value)
+        self.extend(pairs)
 
     @classmethod
     def of_lines(cls, lines: list[HeaderLine], encoding: str = "utf-8", first: dict[str, str] | None = None) -> Headers:
@@ -94,7 +93,9 @@ class Headers:
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value of the first line of this name, stripped and unfolded."""
         raw = self._first.get(canonical(name))
-        return default if raw is None else _plain(raw)
+        if raw is None:
+            return default
+        return _plain(raw) if "\n" in raw else raw.strip(BLANK)
 
     def get_all(self, name: str) -> list[str]:
         """The values of all lines of this name, one entry a line."""
@@ -123,21 +124,21 @@ class Headers:
         Raises:
             PeerError: the header is missing, or `parse` refuses it.
         """
-        found = self._typed.get(key)
+        found: T | None = self._typed.get(key)
         if found is None:
             raw = self._first.get(key)
             if raw is None:
                 raise PeerError(f"the {key} header is missing")
             found = self._typed[key] = parse(_plain(raw))
-        return cast(T, found)
+        return found
 
     def typed_all(self, key: str, parse: Callable[[str], T]) -> list[T]:
         """Every element of a comma-separated header through `parse`, kept until the header changes."""
         slot = key + ","
-        found = self._typed.get(slot)
+        found: list[T] | None = self._typed.get(slot)
         if found is None:
             found = self._typed[slot] = [parse(value) for value in self.values(key)]
-        return cast(list[T], found)
+        return found
 
     def add(self, name: str, value: str) -> None:
         """Append a line."""
@@ -145,6 +146,17 @@ class Headers:
         self._lines.append(line)
         self._first.setdefault(key, raw)
         self._forget(key)
+
+    def extend(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Append lines, in their order."""
+        lines, first = self._lines, self._first
+        for name, value in pairs:
+            key, _, raw = line = _line(name, value)
+            lines.append(line)
+            if key not in first:
+                first[key] = raw
+            if self._typed:
+                self._forget(key)
 
     def prepend(self, name: str, value: str) -> None:
         """Put a line before all others: where a new Via or Route belongs."""
@@ -197,9 +209,13 @@ class Headers:
         for _, name, raw in self._lines:
             yield name.rstrip(BLANK), _plain(raw)
 
+    def know(self, other: Headers, keys: Iterable[str]) -> None:
+        """Keep what was parsed of these headers in another message, which has the same lines of them."""
+        self._typed.update((key, other._typed[key]) for key in keys if key in other._typed)
+
     def copy(self) -> Headers:
         """An independent copy."""
-        twin = Headers.of_lines(self._lines.copy(), self.encoding)
+        twin = Headers.of_lines(self._lines.copy(), self.encoding, self._first.copy())
         twin._typed = self._typed.copy()
         return twin
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from splitter.core.errors import PeerError
 from splitter.sip.grammar import integer, shown, split_outside_quotes
 from splitter.sip.headers import HeaderLine, Headers
-from splitter.sip.uri import NameAddr
+from splitter.sip.uri import NameAddr, parse_name_addr
 from splitter.sip.via import Via
 
 __all__ = ["REASONS", "Headers", "Message", "Request", "Response"]
@@ -91,7 +91,8 @@ REASONS = {
     608: "Rejected",
 }
 
-_ECHOED = frozenset(("via", "from", "to", "call-id", "cseq"))  # §8.2.6.2
+_ECHOED_AS_THEY_ARE = ("via", "from", "call-id", "cseq")  # §8.2.6.2
+_ECHOED = frozenset((*_ECHOED_AS_THEY_ARE, "to"))
 _MAX_CSEQ = 2**31 - 1  # §8.1.1.5
 
 
@@ -117,19 +118,19 @@ class _Common:
 
     @property
     def from_(self) -> NameAddr:
-        return self.headers.typed("from", NameAddr.parse)
+        return self.headers.typed("from", parse_name_addr)
 
     @property
     def to(self) -> NameAddr:
-        return self.headers.typed("to", NameAddr.parse)
+        return self.headers.typed("to", parse_name_addr)
 
     @property
     def from_tag(self) -> str | None:
-        return self.from_.tag
+        return self.headers.typed("from", parse_name_addr).tag
 
     @property
     def to_tag(self) -> str | None:
-        return self.to.tag
+        return self.headers.typed("to", parse_name_addr).tag
 
     @property
     def via(self) -> Via:
@@ -153,8 +154,7 @@ class _Common:
     @property
     def content_type(self) -> str:
         """`type/subtype` in lower case, without parameters; empty where there is no Content-Type."""
-        value = self.headers.get("content-type", "") or ""
-        return value.partition(";")[0].replace(" ", "").lower()
+        return self.headers.typed("content-type", media_type) if "content-type" in self.headers else ""
 
     def serialize(self) -> bytes:
         """The message as it goes on the wire; its Content-Length is put right first."""
@@ -214,8 +214,8 @@ class Request(_Common):
             elif (key == "record-route" and 100 < status < 300) or (key == "timestamp" and status == 100):
                 lines.append(line)
         echoed = Headers.of_lines(lines, self.headers.encoding)
-        for name, value in headers.items() if isinstance(headers, Headers) else headers:
-            echoed.add(name, value)
+        echoed.know(self.headers, _ECHOED_AS_THEY_ARE)
+        echoed.extend(headers.items() if isinstance(headers, Headers) else headers)
         if content_type is not None:
             echoed.set("Content-Type", content_type)
         return Response(status, REASONS.get(status, "Unknown") if reason is None else reason, echoed, body)
@@ -251,6 +251,11 @@ class Response(_Common):
 
 
 Message = Request | Response
+
+
+def media_type(written: str) -> str:
+    """The `type/subtype` of a Content-Type, in lower case, without parameters."""
+    return written.partition(";")[0].replace(" ", "").lower()
 
 
 def _encoded(head: str, encoding: str) -> bytes:

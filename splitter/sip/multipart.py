@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from splitter.core.errors import PeerError
 from splitter.sip.grammar import parse_params, shown, unquote
 from splitter.sip.headers import HeaderLine, Headers, canonical
-from splitter.sip.message import Message
+from splitter.sip.message import Message, media_type
 
 MAX_PARTS = 32
 MAX_DEPTH = 4
@@ -38,13 +38,14 @@ class Part:
 
         There are peers that forget it (RFC 3261 §20.15 does not let them): a session description is one all the same.
         """
-        written = self.headers.get("content-type")
-        return _media_type(written or (SDP if self.body.startswith(_SDP_BEGINS) else "text/plain"))
+        written = self.headers.typed("content-type", media_type) if "content-type" in self.headers else ""
+        return written or (SDP if self.body.startswith(_SDP_BEGINS) else "text/plain")
 
     @property
     def disposition(self) -> str:
         """What the part is for, in lower case (RFC 3261 §20.11); "" where it does not say."""
-        return (self.headers.get("content-disposition") or "").partition(";")[0].strip().lower()
+        written = self.headers.get("content-disposition")
+        return written.partition(";")[0].strip().lower() if written else ""
 
     @property
     def required(self) -> bool:
@@ -70,8 +71,9 @@ def find_part(message: Message, content_type: str) -> bytes | None:
     if not message.body:
         return None
     whole = Part(message.headers, message.body)
-    if not whole.content_type.startswith("multipart/") and whole.content_type != content_type:
-        return None
+    kind = whole.content_type
+    if not kind.startswith("multipart/"):
+        return whole.body if kind == content_type and whole.disposition != EARLY_SESSION else None
     found = list(_find(whole, content_type, MAX_DEPTH))
     best = next((part for part in found if part.disposition in _OF_THE_SESSION), found[0] if found else None)
     return best.body if best is not None else None
@@ -168,7 +170,3 @@ def _cut(content: bytes) -> tuple[bytes, bytes]:
     if bare >= 0:
         return content[:bare], content[bare + 2 :]
     return content.rstrip(b"\r\n"), b""
-
-
-def _media_type(written: str) -> str:
-    return written.partition(";")[0].replace(" ", "").lower()
