@@ -19,6 +19,7 @@ from prometheus_client import Counter
 
 from splitter.core.clock import Clock
 from splitter.telemetry import metrics
+from splitter.telemetry.tally import Tally
 from splitter.transport.quiet import Quiet
 
 SLOW_S = 0.05  # longer, and calls hear it
@@ -34,7 +35,7 @@ class _Subscriber(NamedTuple):
     name: str
     handler: Callable[[Any], None]
     failures: Counter
-    seconds: Counter
+    seconds: Tally
 
 
 class Bus:
@@ -54,7 +55,7 @@ class Bus:
             name: of the subscriber, for the log and the metrics; one name may hear of several classes.
         """
         failures = metrics.SUBSCRIBER_FAILURES.labels(name)  # seen before the first
-        subscriber = _Subscriber(name, handler, failures, metrics.SUBSCRIBER_SECONDS.labels(name))
+        subscriber = _Subscriber(name, handler, failures, metrics.SUBSCRIBER_SECONDS.of(name))
         self._subscribers.setdefault(kind, []).append(subscriber)
 
     def publish(self, happening: object) -> None:
@@ -80,7 +81,8 @@ class Bus:
             subscriber.failures.inc()
             self._log("a subscriber failed", subscriber.name, happening, exc_info=error)
         spent_s = (now := self._clock.now()) - began
-        subscriber.seconds.inc(max(0.0, spent_s))
+        if spent_s > 0:
+            subscriber.seconds.amount += spent_s
         if spent_s > SLOW_S:
             self._log("a subscriber holds up the calls", subscriber.name, happening, seconds=round(spent_s, 3))
         return now

@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client import disable_created_metrics as without_created
 from prometheus_client.process_collector import ProcessCollector
 
+from splitter.telemetry.tally import Tallies
+
 without_created()  # type: ignore[no-untyped-call]  # a series beside each, which nobody asks for
 REGISTRY = CollectorRegistry()
 ProcessCollector(namespace="splitter", registry=REGISTRY)  # CPU seconds, memory, open files
@@ -91,7 +93,7 @@ ROUTE_FAILOVERS = Counter(
 
 # ---- SIP ---------------------------------------------------------------------------------------------------------
 
-SIP_MESSAGES = Counter(
+SIP_MESSAGES = Tallies(
     "splitter_sip_messages_total",
     "SIP messages, by network, direction (in, out) and kind: a request's method, a response's class such as 2xx.",
     ["network", "direction", "kind"],
@@ -430,7 +432,7 @@ SUBSCRIBER_FAILURES = Counter(
     ["subscriber"],
     registry=REGISTRY,
 )
-SUBSCRIBER_SECONDS = Counter(
+SUBSCRIBER_SECONDS = Tallies(
     "splitter_subscriber_seconds_total",
     "Time of the event loop that those who are told what happens have taken from the calls.",
     ["subscriber"],
