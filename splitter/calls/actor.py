@@ -50,8 +50,6 @@ def carry_out(call: Call, steps: c.Steps[R] | c.Command[R]) -> R:
     """
     running = iter(steps)
     call.live.now = call.services.clock.now()
-    call.live.takes_digits, call.live.mixes = call.audio.takes_digits, call.audio.mixes
-    call.live.speaks, call.live.may_mix = call.audio.can_mix, call.audio.may_mix
     call.live.recorded = call.services.recordings.settings
     try:
         command = next(running)

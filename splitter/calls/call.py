@@ -68,7 +68,7 @@ class Call:
         self.live = self.legs.live
         self.jobs = Jobs(talk.call_id, self.post)
         self._asked: dict[Reply, Asked] = {}
-        self.audio = Audio(services.voice, talk.call_id, talk.voice, self.post, self.jobs)
+        self.live.abilities = self.audio = Audio(services.voice, talk.call_id, talk.voice, self.post, self.jobs)
         self.video = Video(
             services.rooms,
             services.mosaics,

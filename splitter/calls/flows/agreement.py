@@ -82,7 +82,7 @@ class Agreement:
         call = self._call
         session = self.standing(leg, self.agreed(leg))
         index, here = self._index(leg, session), call.talk.voice.ours(call.voice_name(leg))
-        session = mixable(session, index, leg.terms.history, here, call.speaks)
+        session = mixable(session, index, leg.terms.history, here, call.abilities.can_mix)
         session = with_audio_at(session, index, here)
         if leg is call.caller:
             return self.with_video(leg, session, call.talk.lines.video)
@@ -105,7 +105,7 @@ class Agreement:
         session = self.standing(leg, self.wish_for(leg))
         if self._call.talk.bridge is Bridge.MIX:
             here = self._call.talk.voice.ours(self._call.voice_name(leg))
-            session = mixable(session, self._index(leg, session), leg.terms.history, here, self._call.speaks)
+            session = mixable(session, self._index(leg, session), leg.terms.history, here, self._call.abilities.can_mix)
         opened = (
             line.with_direction("sendrecv") if line.kind == "video" and line.port else line for line in session.media
         )

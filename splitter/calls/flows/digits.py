@@ -107,7 +107,7 @@ def on_digit_inserted(call: LiveCall, event: DigitInserted) -> Steps[None]:
 
 def _format(call: LiveCall, other: LegFacts) -> tuple[int, int] | None:
     """How this side takes telephone events now."""
-    if not call.takes_digits:
+    if not call.abilities.takes_digits:
         return None
     if other.terms.local is None or other.terms.remote is None or call.talk.plan is None:
         return None

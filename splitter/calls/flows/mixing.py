@@ -182,7 +182,7 @@ def spoken(call: LiveCall, leg: LegFacts) -> VoiceFormat | None:
 
 def _speaks(call: LiveCall, leg: LegFacts) -> bool:
     found = spoken(call, leg)
-    return found is not None and call.speaks(found)
+    return found is not None and call.abilities.can_mix(found)
 
 
 def end_of(call: LiveCall, leg: LegFacts) -> RemoteEnd | None:

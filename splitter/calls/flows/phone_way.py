@@ -62,7 +62,7 @@ def prepare_call(call: LiveCall, phone: Phone, way: FoundWay) -> Steps[None]:
     if phone.video is VideoState.ASKING:
         yield from seek_place(call, phone)
     yield SetAlarm(RING_LIMIT_S, Alarm(AlarmKind.PHONE, phone.name))  # whatever goes wrong, it does not wait for ever
-    if call.mixes:
+    if call.abilities.mixes:
         yield AddVoice(phone.name)
     else:  # such as rtpengine: the two get other ports, at an engine that can
         yield Note("the voice moves to an engine that mixes", phone.name, "media")
@@ -195,7 +195,7 @@ def on_answered(call: LiveCall, event: Answered) -> Steps[None]:
             raise PeerError("it answered without a session description", 488)
         session = without_foreign_video(leg.terms.ours, session)
         check_peer_answer(leg.terms.ours, session)
-        usable_answer(leg.terms.ours, session, call.speaks)
+        usable_answer(leg.terms.ours, session, call.abilities.can_mix)
     except PeerError as error:
         yield from drop_phone(call, phone, PhoneOutcome.NO_CODEC, error.reason)
         return

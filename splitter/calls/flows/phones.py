@@ -89,7 +89,7 @@ def on_phone_ask(call: LiveCall, asked: Asked, ask: PhoneAsk) -> Steps[None]:
 
 def _invite(call: LiveCall, asked: Asked, ask: InvitePhone) -> Steps[None]:
     present = (*call.talk.phones.values(), *call.pending.calling.values())
-    if not call.may_mix:
+    if not call.abilities.may_mix:
         raise Denial(409, "no-mixer", "the engine that carries the voice of this call cannot connect more than two")
     if call.pending.transfer is not None:
         raise Denial(409, "transferring", "the centre is handing this call on; ask again when that is done")
@@ -174,7 +174,7 @@ def _reoffered(call: LiveCall, leg: LegFacts, event: Offered) -> Steps[None]:
         index, here = audio_line(offer), call.talk.voice.ours(leg.name)
         if not offer.media[index].port:
             raise PeerError("the voice cannot be removed from a call", 488)
-        answer = mixed_answer(offer, index, here, "sendrecv", leg.terms.ours.origin, call.speaks)
+        answer = mixed_answer(offer, index, here, "sendrecv", leg.terms.ours.origin, call.abilities.can_mix)
         pictures = picture_lines(call, leg, offer)
         answer = replace(answer, media=tuple(pictures.get(i, line) for i, line in enumerate(answer.media)))
         answer = in_sequence(leg.terms.latest, answer)

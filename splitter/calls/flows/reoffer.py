@@ -191,7 +191,7 @@ class Reoffers:
             yield from self._absorb_caller(event, offer, chosen)
         elif call.talk.bridge is Bridge.MIX:
             here = call.talk.voice.ours(Side.CALLER)
-            line = mixed_line(offer, chosen.audio, here, "sendrecv", call.speaks)
+            line = mixed_line(offer, chosen.audio, here, "sendrecv", call.abilities.can_mix)
             yield from self._absorb_caller(event, offer, chosen, line)
         elif (yield from self._may_ask(event, centre := call.centre_leg)):
             sent = centre.terms.latest
@@ -246,7 +246,8 @@ class Reoffers:
         """What the centre wants concerns it alone: those who go on do not hear what it holds."""
         leg = self._call.leg_of(event)
         ours = leg.terms.ours
-        line = mixed_line(offer, index, self._call.talk.voice.ours(Side.CENTRE), "sendrecv", self._call.speaks)
+        here = self._call.talk.voice.ours(Side.CENTRE)
+        line = mixed_line(offer, index, here, "sendrecv", self._call.abilities.can_mix)
         lines = {**picture_lines(self._call, leg, offer), index: line}
         answer = in_sequence(leg.terms.latest, standing_answer(offer, ours, ours.origin, lines))
         check_answer(offer, answer)
@@ -268,7 +269,7 @@ class Reoffers:
         elif call.talk.bridge is Bridge.MIX:
             origin = yield from origin_of(call.leg_of(event))
             here = call.talk.voice.ours(Side.CENTRE)
-            answer = mixed_answer(offer, index, here, "sendrecv", origin, call.speaks)
+            answer = mixed_answer(offer, index, here, "sendrecv", origin, call.abilities.can_mix)
             check_answer(offer, answer)
             yield from install(call, self._agreement, event, answer, offer)
         elif self._consult.open is not None or not (call.caller.settled or self.escalation.asking):

@@ -5,8 +5,9 @@ A step reads this, changes `talk` and `pending`, and acts by commands; see `comm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from splitter.calls.events import SeatArrived, SeatPlaced
 from splitter.calls.leg_events import LegEvent
@@ -21,9 +22,35 @@ from splitter.media.record.settings import RecordingSettings
 from splitter.sdp.voice import VoiceFormat
 
 
-def speaks_nothing(format: VoiceFormat) -> bool:
-    """Tell what an engine mixes that mixes nothing."""
-    return False
+class VoiceAbilities(Protocol):
+    """What the media engine can do with the voice of a call."""
+
+    @property
+    def takes_digits(self) -> bool:
+        """True where it can put a digit into the voice."""
+
+    @property
+    def mixes(self) -> bool:
+        """True where it can connect more than two voices."""
+
+    @property
+    def may_mix(self) -> bool:
+        """True where it, or another engine, can connect more than two voices."""
+
+    def can_mix(self, format: VoiceFormat) -> bool:
+        """Tell whether a side that speaks this can be in a mix."""
+
+
+@dataclass(slots=True)
+class NoAbilities:
+    """An engine that connects two voices and no more."""
+
+    takes_digits: bool = False
+    mixes: bool = False
+    may_mix: bool = False
+
+    def can_mix(self, format: VoiceFormat) -> bool:
+        return False
 
 
 @dataclass(slots=True)
@@ -35,9 +62,7 @@ class LiveCall:
         settings: what the operator has set.
         legs: all of them by key, also those that are about to be forgotten.
         now: the clock's time of the event that is looked at.
-        takes_digits: the media engine can put a digit into the voice. mixes: it can connect more than two voices;
-            may_mix: that or another engine can.
-        speaks: whether a side that speaks this can be in a mix.
+        abilities: what can be done with its voice.
         recorded: what the operator has set about recording.
     """
 
@@ -46,10 +71,7 @@ class LiveCall:
     settings: CallSettings
     legs: Mapping[str, LegFacts]
     now: float = 0.0
-    takes_digits: bool = False
-    mixes: bool = False
-    may_mix: bool = False
-    speaks: Callable[[VoiceFormat], bool] = speaks_nothing
+    abilities: VoiceAbilities = field(default_factory=NoAbilities)
     recorded: RecordingSettings = field(default_factory=RecordingSettings)
 
     # ---- its legs ----

@@ -10,6 +10,7 @@ from splitter.calls.events import HearingSet, VoiceAdded, VoicePointed
 from splitter.calls.leg_events import Answered, Ended, Rang, Refused
 from splitter.calls.states import PhonePart, PhoneState, Side
 from splitter.calls.talk.commands import AnswerAsk, Command, Notify, SendBye, SetAlarm, StopAlarm
+from splitter.calls.talk.live import NoAbilities
 from splitter.calls.talk.media_commands import (
     AddVoice,
     PointVoice,
@@ -46,6 +47,11 @@ SAID = parse(
 )  # fmt: skip
 
 
+class _Mixer(NoAbilities):
+    def can_mix(self, format: VoiceFormat) -> bool:
+        return format.encoding == "PCMA"
+
+
 def told(code: str, words: str, extension: str = "") -> Notify:
     return Notify(code, words, NAME, extension)
 
@@ -55,8 +61,7 @@ def invited(part: PhonePart = PhonePart.TALKS) -> tuple[Playbook, Asked]:
     way = FoundWay("pbx", "core", "udp", True)
     replies: dict[type[Command[Any]], Any] = {SeekWay: way, DialPhone: PHONE, SettlePointing: True, SettleHearing: True}
     book = Playbook(video=False, replies=replies)
-    book.call.mixes = book.call.may_mix = True
-    book.call.speaks = lambda format: format.encoding == "PCMA"
+    book.call.abilities = _Mixer(mixes=True, may_mix=True)
     book.call.talk.voice.relay = RELAY
     asked = Asked(InvitePhone(NUMBER, "agent", part), PlayedReply())
     book.happens(asked)
