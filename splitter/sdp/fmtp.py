@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from splitter.sdp.model import Codec
+from splitter.sdp.codec import Codec
 
 Meaning = dict[str, str]
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple, Protocol, Self
 
+from splitter.sdp.codec import Codec, read_codecs
 from splitter.sdp.srtp import StreamKeys
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
@@ -20,35 +21,9 @@ DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 NOWHERE = frozenset({"0.0.0.0", "::", "0:0:0:0:0:0:0:0"})
 """Addresses that mean "send me nothing" (RFC 3264 §8.4, as RFC 2543 put a call on hold)."""
 
+_LONGEST = 64
+"""Characters of an address that is kept; no literal one is longer."""
 _ON_HOLD = {"sendrecv": "sendonly", "recvonly": "inactive"}
-
-# RFC 3551 §6, tables 4 and 5: payload types that need no rtpmap.
-_STATIC = {
-    "0": ("PCMU", 8000, 1),
-    "3": ("GSM", 8000, 1),
-    "4": ("G723", 8000, 1),
-    "5": ("DVI4", 8000, 1),
-    "6": ("DVI4", 16000, 1),
-    "7": ("LPC", 8000, 1),
-    "8": ("PCMA", 8000, 1),
-    "9": ("G722", 8000, 1),
-    "10": ("L16", 44100, 2),
-    "11": ("L16", 44100, 1),
-    "12": ("QCELP", 8000, 1),
-    "13": ("CN", 8000, 1),
-    "14": ("MPA", 90000, 1),
-    "15": ("G728", 8000, 1),
-    "16": ("DVI4", 11025, 1),
-    "17": ("DVI4", 22050, 1),
-    "18": ("G729", 8000, 1),
-    "25": ("CelB", 90000, 1),
-    "26": ("JPEG", 90000, 1),
-    "28": ("nv", 90000, 1),
-    "31": ("H261", 90000, 1),
-    "32": ("MPV", 90000, 1),
-    "33": ("MP2T", 90000, 1),
-    "34": ("H263", 90000, 1),
-}
 
 
 class LocalPort(Protocol):
@@ -91,6 +66,11 @@ class Connection(NamedTuple):
         """True for an IP address; a host name would have to be looked up while media wait, so it is not used."""
         return _is_literal(self.host)
 
+    @property
+    def hears(self) -> bool:
+        """False for an address that nothing may be sent to: a null one, or none of IP."""
+        return len(self.address) <= _LONGEST and _hears(self)
+
     @classmethod
     def to(cls, host: str) -> Connection:
         """The line that names `host`."""
@@ -109,31 +89,6 @@ class Attribute(NamedTuple):
 
     name: str
     value: str | None = None
-
-
-class Codec(NamedTuple):
-    """One format of an RTP m-line, resolved. `name` as spelled; compare with `.key`. `fmtp` is "" where absent."""
-
-    payload_type: int
-    name: str
-    clock: int
-    channels: int
-    fmtp: str
-
-    @property
-    def key(self) -> tuple[str, int, int]:
-        """What the payload type stands for: (name in lower case, clock rate, channels)."""
-        return (self.name.lower(), self.clock, self.channels)
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        """The fmtp's `name=value` pairs, names in lower case, first one wins; "" for a bare word."""
-        found: dict[str, str] = {}
-        for item in self.fmtp.split(";"):
-            name, _, value = item.partition("=")
-            found.setdefault(name.strip().lower(), value.strip())
-        found.pop("", None)
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,25 +168,8 @@ class Media(_WorkedOut):
         try:
             return self._codecs
         except AttributeError:
-            object.__setattr__(self, "_codecs", self._read_codecs())
+            object.__setattr__(self, "_codecs", read_codecs(self.formats, self.attributes))
             return self._codecs
-
-    def _read_codecs(self) -> tuple[Codec, ...]:
-        maps: dict[str, str] = {}
-        parameters: dict[str, str] = {}
-        for name, value in self.attributes:
-            if value and (name == "rtpmap" or name == "fmtp"):
-                payload_type, _, rest = value.partition(" ")
-                (maps if name == "rtpmap" else parameters).setdefault(payload_type, rest.strip())
-        found = []
-        for payload_type in dict.fromkeys(self.formats):
-            encoding = _encoding(maps[payload_type]) if payload_type in maps else None
-            if encoding is None and (known := _STATIC.get(payload_type)):
-                name = maps.get(payload_type, "").partition("/")[0].strip()
-                encoding = known if name.upper() in ("", known[0].upper()) else None
-            if encoding and payload_type.isascii() and payload_type.isdigit() and len(payload_type) <= 3:
-                found.append(Codec(int(payload_type), *encoding, parameters.get(payload_type, "")))
-        return tuple(found)
 
     def bandwidth(self, kind: str) -> int | None:
         """The number of the first b= line of this kind; None if absent or not a number."""
@@ -327,8 +265,8 @@ class Session:
 
     def is_hold(self, index: int) -> bool:
         """True if nothing may be sent to this m-line: its address is null or no IP address, or it has none."""
-        connection = self.connection_of(index)
-        return connection is None or connection.is_null or not connection.is_literal
+        connection = self.media[index].connection or self.connection
+        return connection is None or not connection.hears
 
     def address_fault(self, index: int, ours: str = "") -> str:
         """Why an m-line's address cannot be used, in plain words; "" if it can (null and inactive lines can).
@@ -375,6 +313,11 @@ def shown(text: str, limit: int = 60) -> str:
 
 
 @lru_cache(maxsize=1024)
+def _hears(connection: Connection) -> bool:
+    return not connection.is_null and connection.is_literal
+
+
+@lru_cache(maxsize=1024)
 def _is_literal(host: str) -> bool:
     if not host.isascii() or "%" in host:  # a scope means nothing on another host (RFC 4007 §6)
         return False
@@ -390,14 +333,3 @@ def _direction(attributes: tuple[Attribute, ...]) -> str | None:
         if name in DIRECTIONS:
             return name
     return None
-
-
-def _encoding(text: str) -> tuple[str, int, int] | None:
-    """Read "name/clock[/channels]" (RFC 8866 §6.6)."""
-    name, _, rest = text.partition("/")
-    clock, _, channels = rest.partition("/")
-    channels = channels or "1"
-    for number in (clock, channels):
-        if not (number.isascii() and number.isdigit() and len(number) <= 9):
-            return None
-    return (name, int(clock), int(channels)) if name else None

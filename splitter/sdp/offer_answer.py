@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from splitter.core.errors import PeerError
-from splitter.sdp.model import Codec, Media, Session, shown
+from splitter.sdp.codec import Codec
+from splitter.sdp.model import Media, Session, shown
 
 _SENDS = frozenset({"sendrecv", "sendonly"})
 _RECEIVES = frozenset({"sendrecv", "recvonly"})

@@ -68,10 +68,15 @@ def audio_line(session: Session) -> int:
     Raises:
         PeerError: status 488 if it has none.
     """
-    lines = [i for i, media in enumerate(session.media) if media.kind == "audio"]
-    if not lines:
+    closed = None
+    for index, media in enumerate(session.media):
+        if media.kind == "audio":
+            if media.port:
+                return index
+            closed = index if closed is None else closed
+    if closed is None:
         raise PeerError("no m=audio line", 488)
-    return next((i for i in lines if session.media[i].port), lines[0])
+    return closed
 
 
 def centre_offer(

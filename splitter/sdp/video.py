@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass
 
 from splitter.sdp.carry import moved, with_rtcp
+from splitter.sdp.codec import Codec
 from splitter.sdp.h264 import DEFAULT_PROFILE_LEVEL_ID, Level, family_of, level_of
-from splitter.sdp.model import Attribute, Bandwidth, Codec, Connection, LocalPort, Media, shown
+from splitter.sdp.model import Attribute, Bandwidth, Connection, LocalPort, Media, shown
 
 ORIENTATION = "urn:3gpp:video-orientation"
 """The header extension that says how a picture is turned (TS 26.114 §7.4.5)."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from splitter.sdp.model import Codec, Media
+from splitter.sdp.codec import Codec
+from splitter.sdp.model import Media
 from splitter.sdp.split import NOT_VOICE
 
 USUAL_PTIME_MS = 20

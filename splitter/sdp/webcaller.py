@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from splitter.core.errors import PeerError
 from splitter.sdp.carry import with_rtcp
-from splitter.sdp.model import Attribute, Codec, Connection, LocalPort, Media, Origin, Session
+from splitter.sdp.codec import Codec
+from splitter.sdp.model import Attribute, Connection, LocalPort, Media, Origin, Session
 from splitter.sdp.offer_answer import answer_direction
 from splitter.sdp.video import VideoFormat, answer_video, choose_video, refuse
 from splitter.sdp.webrtc import (

@@ -13,8 +13,9 @@ from ipaddress import ip_address
 from types import MappingProxyType
 
 from splitter.core.errors import PeerError
+from splitter.sdp.codec import Codec
 from splitter.sdp.h264 import DEFAULT_PROFILE_LEVEL_ID, family_of
-from splitter.sdp.model import Attribute, Codec, Connection, LocalPort, Media, Origin, Session, shown
+from splitter.sdp.model import Attribute, Connection, LocalPort, Media, Origin, Session, shown
 from splitter.sdp.video import MID, SECURE, VideoFormat, answer_video, choose_video, mid_extension
 
 MAX_CANDIDATES = 32

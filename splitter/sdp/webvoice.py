@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from splitter.sdp.model import Codec, Media, Session
+from splitter.sdp.codec import Codec
+from splitter.sdp.model import Media, Session
 from splitter.sdp.voice import VoiceFormat, voice_format
 
 Key = tuple[str, int, int]

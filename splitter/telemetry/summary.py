@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from splitter.core.errors import PeerError
-from splitter.sdp.model import Codec, Media, Session
+from splitter.sdp.codec import Codec
+from splitter.sdp.model import Media, Session
 from splitter.sdp.parse import parse as parse_sdp
 from splitter.sip.message import Message, Request
 from splitter.sip.multipart import find_part

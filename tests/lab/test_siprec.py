@@ -21,7 +21,8 @@ from splitter.lab.stage import CALLED, HOST, Stage, call_id_in
 from splitter.lab.video import VideoSettings
 from splitter.media.voice import amr
 from splitter.rtp import feedback, rtcp
-from splitter.sdp.model import Codec, Media
+from splitter.sdp.codec import Codec
+from splitter.sdp.model import Media
 from tests.patience import until
 
 pytestmark = pytest.mark.interop

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from splitter.sdp.carry import essence
+from splitter.sdp.codec import Codec
 from splitter.sdp.fmtp import agrees, meaning_of
-from splitter.sdp.model import Codec
 from splitter.sdp.parse import parse
 
 

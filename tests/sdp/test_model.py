@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.sdp.model import Attribute, Codec, Connection, Media, MediaPort, Origin, Session
+from splitter.sdp.codec import Codec
+from splitter.sdp.model import Attribute, Connection, Media, MediaPort, Origin, Session
 from splitter.sdp.parse import parse
 
 HEAD = "v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\n"

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from splitter.core.net import Address
 from splitter.lab.offers import LineNumbers, VideoLine, Voice, handset_offer, seat_offer
-from splitter.sdp.model import Codec, Connection, Media, MediaPort, Origin, Session
+from splitter.sdp.codec import Codec
+from splitter.sdp.model import Connection, Media, MediaPort, Origin, Session
 from splitter.sdp.parse import parse
 
 _SENDING = ("sendrecv", "sendonly")

@@ -137,10 +137,10 @@ class Agreement:
         answers may be news to the caller.
         """
         for leg in (self._call.centre, self._call.caller):
-            if leg is None or leg.terms.local is None or leg.terms.remote is None:
+            if leg is None or (local := leg.terms.local) is None or (remote := leg.terms.remote) is None:
                 continue
-            wanted, ours = self.agreed(leg), leg.terms.local.direction_of(self._index(leg, leg.terms.local))
-            stands = answer_direction(leg.terms.remote.flow_of(self._index(leg, leg.terms.remote)), ours)
+            wanted, ours = self.agreed(leg), local.direction_of(self._index(leg, local))
+            stands = answer_direction(remote.flow_of(self._index(leg, remote)), ours)
             if wanted in (stands, ours):
                 self._call.talk.exchange.told.pop(leg.name, None)
             elif self._call.talk.exchange.told.get(leg.name) != wanted:

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 
 from splitter.calls.messages import Refusal
 from splitter.calls.talk.legs import LegFacts
+from splitter.sdp.codec import Codec
 from splitter.sdp.fmtp import agrees
 from splitter.sdp.merge import in_sequence, standing_answer
-from splitter.sdp.model import Codec, Media, Session
+from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import check_answer
 from splitter.sdp.split import NOT_VOICE, audio_line
 

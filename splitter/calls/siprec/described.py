@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import msgspec
 
 from splitter.media.forward.protocol import Encoding, LineTarget, SeenLine
-from splitter.sdp.model import Attribute, Codec, Connection, Media, Origin, Session
+from splitter.sdp.codec import Codec
+from splitter.sdp.model import Attribute, Connection, Media, Origin, Session
 from splitter.sdp.video import ORIENTATION
 
 GONE = -1

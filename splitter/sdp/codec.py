@@ -1,0 +1,99 @@
+"""The formats of an RTP line, resolved (RFC 8866 §6.6, RFC 3551 §6). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+_LONGEST = 64
+"""Characters of an encoding that is kept: peers may write whatever they like."""
+# RFC 3551 §6, tables 4 and 5: payload types that need no rtpmap.
+_STATIC = {
+    "0": ("PCMU", 8000, 1),
+    "3": ("GSM", 8000, 1),
+    "4": ("G723", 8000, 1),
+    "5": ("DVI4", 8000, 1),
+    "6": ("DVI4", 16000, 1),
+    "7": ("LPC", 8000, 1),
+    "8": ("PCMA", 8000, 1),
+    "9": ("G722", 8000, 1),
+    "10": ("L16", 44100, 2),
+    "11": ("L16", 44100, 1),
+    "12": ("QCELP", 8000, 1),
+    "13": ("CN", 8000, 1),
+    "14": ("MPA", 90000, 1),
+    "15": ("G728", 8000, 1),
+    "16": ("DVI4", 11025, 1),
+    "17": ("DVI4", 22050, 1),
+    "18": ("G729", 8000, 1),
+    "25": ("CelB", 90000, 1),
+    "26": ("JPEG", 90000, 1),
+    "28": ("nv", 90000, 1),
+    "31": ("H261", 90000, 1),
+    "32": ("MPV", 90000, 1),
+    "33": ("MP2T", 90000, 1),
+    "34": ("H263", 90000, 1),
+}
+
+
+class Codec(NamedTuple):
+    """One format of an RTP m-line, resolved. `name` as spelled; compare with `.key`. `fmtp` is "" where absent."""
+
+    payload_type: int
+    name: str
+    clock: int
+    channels: int
+    fmtp: str
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What the payload type stands for: (name in lower case, clock rate, channels)."""
+        return (self.name.lower(), self.clock, self.channels)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The fmtp's `name=value` pairs, names in lower case, first one wins; "" for a bare word."""
+        found: dict[str, str] = {}
+        for item in self.fmtp.split(";"):
+            name, _, value = item.partition("=")
+            found.setdefault(name.strip().lower(), value.strip())
+        found.pop("", None)
+        return found
+
+
+def read_codecs(formats: Iterable[str], attributes: Iterable[tuple[str, str | None]]) -> tuple[Codec, ...]:
+    """The codecs of a line, in the order of its formats; one that cannot be understood is left out."""
+    maps: dict[str, str] = {}
+    parameters: dict[str, str] = {}
+    for name, value in attributes:
+        if value and (name == "rtpmap" or name == "fmtp"):
+            payload_type, _, rest = value.partition(" ")
+            (maps if name == "rtpmap" else parameters).setdefault(payload_type, rest.strip())
+    found = []
+    for payload_type in dict.fromkeys(formats):
+        encoding = _encoding(maps[payload_type]) if payload_type in maps else None
+        if encoding is None and (known := _STATIC.get(payload_type)):
+            name = maps.get(payload_type, "").partition("/")[0].strip()
+            encoding = known if name.upper() in ("", known[0].upper()) else None
+        if encoding and payload_type.isascii() and payload_type.isdigit() and len(payload_type) <= 3:
+            found.append(Codec(int(payload_type), *encoding, parameters.get(payload_type, "")))
+    return tuple(found)
+
+
+def _encoding(text: str) -> tuple[str, int, int] | None:
+    """Read "name/clock[/channels]" (RFC 8866 §6.6); kept, since all offers of a network name the same dozen."""
+    return _kept_encoding(text) if len(text) <= _LONGEST else _read_encoding(text)
+
+
+def _read_encoding(text: str) -> tuple[str, int, int] | None:
+    name, _, rest = text.partition("/")
+    clock, _, channels = rest.partition("/")
+    channels = channels or "1"
+    for number in (clock, channels):
+        if not (number.isascii() and number.isdigit() and len(number) <= 9):
+            return None
+    return (name, int(clock), int(channels)) if name else None
+
+
+_kept_encoding = lru_cache(maxsize=1024)(_read_encoding)
