@@ -95,12 +95,14 @@ class Headers:
         raw = self._first.get(canonical(name))
         if raw is None:
             return default
-        return _plain(raw) if "\n" in raw else raw.strip(BLANK)
+        return raw.strip(BLANK) if "\n" not in raw else _unfolded(raw)
 
     def get_all(self, name: str) -> list[str]:
         """The values of all lines of this name, one entry a line."""
         key = canonical(name)
-        return [_plain(raw) for k, _, raw in self._lines if k == key] if key in self._first else []
+        if key not in self._first:
+            return []
+        return [raw.strip(BLANK) if "\n" not in raw else _unfolded(raw) for k, _, raw in self._lines if k == key]
 
     def values(self, name: str) -> list[str]:
         """The elements of a comma-separated header over all its lines; quotes and angle brackets are respected.
@@ -129,7 +131,7 @@ class Headers:
             raw = self._first.get(key)
             if raw is None:
                 raise PeerError(f"the {key} header is missing")
-            found = self._typed[key] = parse(_plain(raw))
+            found = self._typed[key] = parse(raw.strip(BLANK) if "\n" not in raw else _unfolded(raw))
         return found
 
     def typed_all(self, key: str, parse: Callable[[str], T]) -> list[T]:
@@ -184,7 +186,7 @@ class Headers:
             return self.add(name, value)
         at = self._find(key)
         _, spelled, raw = self._lines[at]
-        rest = split_outside_quotes(_plain(raw), ",")[1:]
+        rest = split_outside_quotes(_unfolded(raw), ",")[1:]
         self._lines[at] = line = _line(spelled, ", ".join([value, *rest]))
         self._first[key] = line[2]
         return self._forget(key)
@@ -207,7 +209,7 @@ class Headers:
     def items(self) -> Iterator[tuple[str, str]]:
         """Name as spelled and value, stripped and unfolded, line by line."""
         for _, name, raw in self._lines:
-            yield name.rstrip(BLANK), _plain(raw)
+            yield name.rstrip(BLANK), _unfolded(raw)
 
     def know(self, other: Headers, keys: Iterable[str]) -> None:
         """Keep what was parsed of these headers in another message, which has the same lines of them."""
@@ -246,11 +248,9 @@ class Headers:
             self._typed.pop(key + ",", None)
 
 
-def _plain(raw: str) -> str:
-    """The value of a raw line: unfolded (a fold is worth one space, §7.3.1) and stripped."""
-    if "\n" in raw:
-        raw = " ".join([part.strip(BLANK) for part in raw.split("\n")])
-    return raw.strip(BLANK)
+def _unfolded(raw: str) -> str:
+    """The value of a line with folds, each of them worth one space (§7.3.1), and stripped."""
+    return " ".join([part.strip(BLANK) for part in raw.split("\n")]).strip(BLANK)
 
 
 def _line(name: str, value: str) -> HeaderLine:

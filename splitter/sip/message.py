@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from splitter.core.errors import PeerError
-from splitter.sip.grammar import integer, shown, split_outside_quotes
+from splitter.sip.grammar import integer, remembered, shown, split_outside_quotes
 from splitter.sip.headers import HeaderLine, Headers
 from splitter.sip.uri import NameAddr, parse_name_addr
 from splitter.sip.via import Via
@@ -272,6 +272,7 @@ def _call_id(text: str) -> str:
     return text
 
 
+@remembered
 def _cseq(text: str) -> tuple[int, str]:
     parts = text.split()
     if len(parts) != 2:

@@ -98,6 +98,7 @@ def parse_uri(text: str) -> SipUri:
     return SipUri(scheme, user if at else None, host, port, parse_params(params) if params else {}, headers)
 
 
+@remembered
 def user_of(uri: str) -> str:
     """The number or name that a sip:, sips: or tel: URI stands for, without escapes and visual separators.
 
@@ -117,8 +118,16 @@ def user_of(uri: str) -> str:
     return number.translate(_SEPARATORS) if _NUMBER.fullmatch(number) else user
 
 
+class _Tagged:
+    """Memory of an address: its tag is asked for at each step of a message; a field would have to be given."""
+
+    __slots__ = ("_tag",)
+
+    _tag: str | None
+
+
 @dataclass(frozen=True, slots=True)
-class NameAddr:
+class NameAddr(_Tagged):
     """An address with a display name and header parameters: From, To, Contact, Route, P-Asserted-Identity.
 
     Attributes:
@@ -130,6 +139,9 @@ class NameAddr:
     display: str
     uri: str
     params: Mapping[str, str | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_tag", self.params.get("tag") or None)
 
     @classmethod
     def parse(cls, text: str) -> NameAddr:
@@ -143,7 +155,7 @@ class NameAddr:
     @property
     def tag(self) -> str | None:
         """The tag parameter; None where it is missing or empty."""
-        return self.params.get("tag") or None
+        return self._tag
 
     @property
     def sip(self) -> SipUri:
