@@ -218,10 +218,9 @@ class Recorder:
 
     def message(self, direction: str, flow: Flow, message: Message, data: bytes) -> None:
         """Record a SIP message that passed ("in" or "out"); called by the driver."""
-        sip_call_id = _call_id(message)
         data = without_keys(data if self._digits else masked(message, data))
-        tags = _tags(message)
-        call_id, leg = self._leg_of(message, tags)
+        sip_call_id, tags = _call_id(message), _tags(message)
+        call_id, leg = self._leg_of(message, sip_call_id, tags)
         text = message.method if isinstance(message, Request) else f"{message.status} {message.reason}"
         call = self._calls.get(call_id)
         seq = call.next_seq() if call else 0
@@ -235,7 +234,7 @@ class Recorder:
 
     def place_of(self, message: Message) -> tuple[str, str]:
         """The id of the call that a message belongs to, and the name of its leg; two empty words for none."""
-        return self._leg_of(message, _tags(message))
+        return self._leg_of(message, _call_id(message), _tags(message))
 
     def event(self, call_id: str, leg: str, kind: str, text: str) -> None:
         """Something else happened: kind is "state", "media", "note" or "alarm"; text says what and why."""
@@ -292,9 +291,8 @@ class Recorder:
                 if self._legs.get(key, ("",))[0] == call_id:
                     del self._legs[key]
 
-    def _leg_of(self, message: Message, tags: tuple[str, str]) -> tuple[str, str]:
-        """The call and leg of a message; two empty words where that is not known."""
-        name = _call_id(message)
+    def _leg_of(self, message: Message, name: str, tags: tuple[str, str]) -> tuple[str, str]:
+        """The call and leg of a message of this Call-ID; two empty words where that is not known."""
         for tag in (*tags, ""):
             if (found := self._legs.get((name, tag))) is not None:
                 return found
