@@ -82,12 +82,12 @@ class UdpSocket:
         Raises:
             OSError: it cannot be sent there: no route, too long, wrong address family.
         """
-        with contextlib.suppress(BlockingIOError):
-            try:
-                self._socket.sendto(data, remote)
-            except BlockingIOError:
-                raise
-            except OSError:  # perhaps the ICMP error of an earlier datagram; reporting it has cleared it
+        try:
+            self._socket.sendto(data, remote)
+        except BlockingIOError:
+            pass
+        except OSError:  # perhaps the ICMP error of an earlier datagram; reporting it has cleared it
+            with contextlib.suppress(BlockingIOError):
                 self._socket.sendto(data, remote)
 
     def _read(self) -> None:

@@ -41,7 +41,6 @@ from splitter.calls.settings import Trunk
 from splitter.calls.states import LegState
 from splitter.calls.talk.browser import BrowserRecord
 from splitter.calls.talk.leg import LegRecord
-from splitter.calls.talk.terms import Terms
 from splitter.calls.talk.unfinished import Waiting
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.net import Flow
@@ -76,6 +75,7 @@ class WebLeg(BareLeg):
     def __init__(self, shared: LegContext, trunk: Trunk, record: LegRecord, browser: BrowserRecord) -> None:
         self.trunk = trunk
         self.record = record
+        self.name, self.key, self.terms = record.name, record.key, record.terms  # which are its own for good
         self._shared, self._browser = shared, browser
         self._request: Request | None = None
         self._first_txn = ""
@@ -108,20 +108,8 @@ class WebLeg(BareLeg):
     # ---- what is known of it ----
 
     @property
-    def name(self) -> str:
-        return self.record.name
-
-    @property
-    def key(self) -> str:
-        return self.record.key
-
-    @property
     def state(self) -> LegState:
         return self.record.state
-
-    @property
-    def terms(self) -> Terms:
-        return self.record.terms
 
     @property
     def flow(self) -> Flow:

@@ -6,7 +6,6 @@ No I/O of its own. What a leg does with its dialog stands in `leg`, `offers`, `s
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 from weakref import WeakMethod
@@ -196,9 +195,12 @@ class DialogContext:
 
     def note_abilities(self, message: Message) -> None:
         """Remember the peer's Allow; one that cannot be read says nothing."""
-        with suppress(PeerError):
-            if methods := message.headers.values("allow"):
-                self.record.allows = frozenset(method.upper() for method in methods)
+        try:
+            methods = message.headers.values("allow")
+        except PeerError:
+            return
+        if methods:
+            self.record.allows = frozenset(map(str.upper, methods))
 
     def ask_line(self, others: Collection[str]) -> None:
         """Read from the messages of this leg, from now on, which agent the centre has given the call to.
@@ -255,11 +257,14 @@ class DialogContext:
 
     def _is_hidden(self, target: str) -> bool:
         """True for a private address where the peer comes from another one, outside, or is said to be behind a NAT."""
-        with suppress(PeerError, ValueError):
-            here, there = numeric(self.flow.remote.host), numeric(parse_uri(target).host)
-            nat = self.trunk.media_sources is MediaSources.ANY or not here.is_private
-            return nat and there.is_private and there != here
-        return False
+        try:
+            here = numeric(self.flow.remote.host)
+            if here.is_private and self.trunk.media_sources is not MediaSources.ANY:
+                return False
+            there = numeric(parse_uri(target).host)
+        except (PeerError, ValueError):
+            return False
+        return there.is_private and there != here
 
     # ---- requests and responses ----
 

@@ -19,7 +19,6 @@ from splitter.calls.settings import Trunk
 from splitter.calls.states import LegState
 from splitter.calls.talk.leg import LegRecord
 from splitter.calls.talk.outline import OpenDialog
-from splitter.calls.talk.terms import Terms
 from splitter.calls.talk.unfinished import Waiting
 from splitter.core.errors import LocalError
 from splitter.core.net import Flow
@@ -38,6 +37,7 @@ class SipLeg:
     def __init__(self, shared: LegContext, trunk: Trunk, record: LegRecord) -> None:
         self.trunk = trunk
         self.record = record
+        self.name, self.key, self.terms = record.name, record.key, record.terms  # which are its own for good
         self._dialog = LegDialog(shared, trunk, record)
         self._context, self._offers = self._dialog.context, self._dialog.offers
         self._browser: BrowserPresence | None = None
@@ -72,20 +72,8 @@ class SipLeg:
     # ---- what is known of it ----
 
     @property
-    def name(self) -> str:
-        return self.record.name
-
-    @property
-    def key(self) -> str:
-        return self.record.key
-
-    @property
     def state(self) -> LegState:
         return self.record.state
-
-    @property
-    def terms(self) -> Terms:
-        return self.record.terms
 
     @property
     def flow(self) -> Flow:
