@@ -81,9 +81,9 @@ class Alarms:
         """Ring at this time; the same alarm is set anew."""
         self._deadlines[alarm] = at
 
-    def stop(self, alarm: Alarm) -> None:
-        """Take an alarm back; harmless where it is not set."""
-        self._deadlines.pop(alarm, None)
+    def stop(self, alarm: Alarm) -> bool:
+        """Take an alarm back. Returns: whether it was set."""
+        return bool(self._deadlines) and self._deadlines.pop(alarm, None) is not None
 
     def next_at(self) -> float | None:
         """When the first one rings; None where none is set."""

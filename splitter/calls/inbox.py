@@ -44,8 +44,7 @@ class Inbox:
 
     def stop_alarm(self, alarm: Alarm) -> None:
         """Take an alarm back; harmless where it is not set."""
-        self._alarms.stop(alarm)
-        if not self._alarms.deadlines:
+        if self._alarms.stop(alarm) and not self._alarms.deadlines:
             self._arm()
 
     def alarms(self) -> tuple[tuple[Alarm, float], ...]:

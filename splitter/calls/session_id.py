@@ -5,20 +5,24 @@ The gateway passes each side's half to the other, as a B2BUA that changes nothin
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from splitter.calls.states import Direction, Side
 from splitter.core.ids import IdSource
 from splitter.sip.message import Message
 
+_UUID = re.compile("[0-9a-f]{32}")
 NONE = "0" * 32  # §5: the null UUID, for a half that is not known
 
 
 def half_of(message: Message) -> str:
     """The sender's half; "" where it has none that can be read."""
-    value = (message.headers.get("session-id") or "").partition(";")[0].strip().lower()
-    readable = len(value) == 32 and all(digit in "0123456789abcdef" for digit in value)
-    return value if readable and value != NONE else ""
+    written = message.headers.get("session-id")
+    if written is None:
+        return ""
+    value = written.partition(";")[0].strip().lower()
+    return value if _UUID.fullmatch(value) and value != NONE else ""
 
 
 @dataclass(slots=True)

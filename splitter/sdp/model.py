@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol
 
 from splitter.sdp.codec import Codec, read_codecs
 from splitter.sdp.srtp import StreamKeys
@@ -187,23 +187,27 @@ class Media(_WorkedOut):
         connection: Connection | None = None,
         bandwidths: tuple[Bandwidth, ...] | None = None,
         attributes: tuple[Attribute, ...] | None = None,
-    ) -> Self:
+    ) -> Media:
         """A copy with the given fields changed; None leaves a field as it is."""
-        return replace(
-            self,
-            port=self.port if port is None else port,
-            proto=proto or self.proto,
-            formats=self.formats if formats is None else formats,
-            connection=connection or self.connection,
-            bandwidths=self.bandwidths if bandwidths is None else bandwidths,
-            attributes=self.attributes if attributes is None else attributes,
+        return Media(  # not `replace`, which asks for each field by its name
+            self.kind,
+            self.port if port is None else port,
+            proto or self.proto,
+            self.formats if formats is None else formats,
+            self.port_count,
+            self.title,
+            connection or self.connection,
+            self.bandwidths if bandwidths is None else bandwidths,
+            self.key,
+            self.attributes if attributes is None else attributes,
+            self.keys,
         )
 
-    def without(self, names: Iterable[str]) -> Self:
+    def without(self, names: Iterable[str]) -> Media:
         """A copy without the attributes of these names."""
-        return replace(self, attributes=tuple(item for item in self.attributes if item.name not in names))
+        return self.with_(attributes=tuple(item for item in self.attributes if item.name not in names))
 
-    def with_direction(self, direction: str) -> Self:
+    def with_direction(self, direction: str) -> Media:
         """A copy with this direction in the place of the old one; "sendrecv" is written only to replace another."""
         kept: list[Attribute] = []
         placed = False
@@ -215,7 +219,7 @@ class Media(_WorkedOut):
                 placed = True
         if not placed and direction != "sendrecv":  # RFC 3264 §5.1: sendrecv is the default
             kept.append(Attribute(direction))
-        return replace(self, attributes=tuple(kept))
+        return self.with_(attributes=tuple(kept))
 
 
 @dataclass(frozen=True, slots=True)

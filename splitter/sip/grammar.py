@@ -18,6 +18,7 @@ T = TypeVar("T")
 BLANK = " \t\r\n"
 TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _UNQUOTED_STOP = {separator: re.compile(f'[{separator}"<]') for separator in ",;"}
+_DIGITS = re.compile("[0-9]+")
 _QUOTED_STOP = re.compile(r'["\\]')
 
 
@@ -118,7 +119,7 @@ def integer(text: str, what: str, maximum: int = 2**32 - 1) -> int:
     Raises:
         PeerError: not digits, or too large.
     """
-    if not (text.isascii() and text.isdigit()):
+    if not _DIGITS.fullmatch(text):
         raise PeerError(f"{what} is not a number: {shown(text)}")
     digits = text if len(text) <= 10 else text.lstrip("0") or "0"
     if len(digits) > 10 or (number := int(digits)) > maximum:

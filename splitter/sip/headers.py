@@ -157,8 +157,7 @@ class Headers:
             lines.append(line)
             if key not in first:
                 first[key] = raw
-            if self._typed:
-                self._forget(key)
+            self._forget(key)
 
     def prepend(self, name: str, value: str) -> None:
         """Put a line before all others: where a new Via or Route belongs."""
@@ -213,7 +212,9 @@ class Headers:
 
     def know(self, other: Headers, keys: Iterable[str]) -> None:
         """Keep what was parsed of these headers in another message, which has the same lines of them."""
-        self._typed.update((key, other._typed[key]) for key in keys if key in other._typed)
+        for key in keys:
+            if key in other._typed:
+                self._typed[key] = other._typed[key]
 
     def copy(self) -> Headers:
         """An independent copy."""
@@ -243,9 +244,11 @@ class Headers:
         return next(at for at, line in enumerate(self._lines) if line[0] == key)
 
     def _forget(self, key: str) -> None:
-        if self._typed:
-            self._typed.pop(key, None)
-            self._typed.pop(key + ",", None)
+        typed = self._typed
+        if key in typed:
+            del typed[key]
+        if (elements := key + ",") in typed:
+            del typed[elements]
 
 
 def _unfolded(raw: str) -> str:

@@ -57,6 +57,11 @@ class TraceEvent:
     seq: int = 0
     local: Address | None = None
 
+    def of_call(self, call_id: str, leg: str, seq: int) -> TraceEvent:
+        """The same event, now that its call is known."""
+        at, peer, text, data = self.at, self.peer, self.text, self.data
+        return TraceEvent(call_id, at, leg, self.kind, self.direction, peer, text, data, seq, self.local)
+
 
 class TraceSink(Protocol):
     """Takes trace events. Never blocks and never raises: a full or broken store must not touch a call."""
@@ -204,7 +209,7 @@ class Recorder:
                 call.legs.append(key)
             self._legs[key] = (call_id, leg)
         for event in self._unbound.take(sip_call_id, tag):
-            self._emit(call, replace(event, call_id=call_id, leg=leg, seq=call.next_seq()))
+            self._emit(call, event.of_call(call_id, leg, call.next_seq()))
 
     def unbind(self, call_id: str) -> None:
         """The call is over. Its last messages are still recorded for a while; followers are told."""

@@ -15,6 +15,8 @@ from splitter.transport.settings import WEB, ListenPoint, Network
 
 _DEFAULT_PORT = 5060
 _TLS_PORT = 5061  # RFC 3261 §19.1.2
+_LOCATED, _LONGEST = 4096, 200
+"""So many URIs are remembered, and none that is longer: a neighbour's calls name the same few Contacts."""
 _WILDCARDS = frozenset(("0.0.0.0", "::"))
 
 
@@ -32,10 +34,12 @@ class Addressing:
         self._bound: dict[str, list[ListenPoint]] = {
             name: list(network.listeners) for name, network in networks.items()
         }
+        self._located: dict[tuple[str, str, str], Flow | None] = {}  # what `locate` has found since the last `bound`
 
     def bound(self, network: str, index: int, address: Address) -> None:
         """Listener `index` of `network` is really bound here (it may have asked for any port)."""
         self._bound[network][index] = ListenPoint(self._bound[network][index].transport, address)
+        self._located.clear()
 
     def local(self, network: str, transport: str, host: str | None = None) -> Address | None:
         """Our first listener of this transport, and of the address family of `host`; None where there is none."""
@@ -82,9 +86,17 @@ class Addressing:
         Raises:
             PeerError: see `resolve`.
         """
+        key = network, uri, default_transport
+        if key in self._located:
+            return self._located[key]
         parsed = parse_uri(uri)
         host = _host(parsed)
-        return self._flow(network, parsed, default_transport, host) if _numeric(host) else None
+        found = self._flow(network, parsed, default_transport, host) if _numeric(host) else None
+        if len(self._located) >= _LOCATED:
+            self._located.clear()
+        if len(uri) <= _LONGEST:
+            self._located[key] = found
+        return found
 
     async def resolve(self, network: str, uri: str, default_transport: str = "udp") -> Flow:
         """The flow to a URI: its transport parameter, its port or the default one, its host by the system's resolver.

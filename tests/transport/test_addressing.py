@@ -84,6 +84,14 @@ class TestLocateAndResolve:
         assert flow is not None
         assert flow.transport == "tcp"
 
+    def test_what_was_found_is_looked_up_again_once_a_listener_has_its_port(self) -> None:
+        own = addressing(("udp", "10.0.0.1", 0))
+        before = own.locate("access", "sip:x@10.0.0.9")
+        own.bound("access", 0, Address("10.0.0.1", 5070))
+        after = own.locate("access", "sip:x@10.0.0.9")
+        assert before is not None and after is not None
+        assert (before.local.port, after.local.port) == (0, 5070)
+
     def test_a_name_must_be_resolved(self) -> None:
         assert BOTH.locate("access", "sip:x@sbc.example.net") is None
 

@@ -136,15 +136,16 @@ class Agreement:
         Each is told once: an offer that it refuses is repeated by `own_offers`. The centre comes first, for what it
         answers may be news to the caller.
         """
+        told = self._call.talk.exchange.told
         for leg in (self._call.centre, self._call.caller):
             if leg is None or (local := leg.terms.local) is None or (remote := leg.terms.remote) is None:
                 continue
             wanted, ours = self.agreed(leg), local.direction_of(self._index(leg, local))
             stands = answer_direction(remote.flow_of(self._index(leg, remote)), ours)
             if wanted in (stands, ours):
-                self._call.talk.exchange.told.pop(leg.name, None)
-            elif self._call.talk.exchange.told.get(leg.name) != wanted:
-                self._call.talk.exchange.told[leg.name] = wanted
+                told.pop(leg.name, None)
+            elif told.get(leg.name) != wanted:
+                told[leg.name] = wanted
                 return leg
         return None
 

@@ -50,7 +50,7 @@ def begin(call: LiveCall) -> Steps[None]:
     yield from Reoffers(call).begin()
 
 
-def carry_on(call: LiveCall) -> Steps[None]:
+def carry_on(call: LiveCall, reoffers: Reoffers | None = None) -> Steps[None]:
     """Do what has waited: after the answer, and after each event."""
     yield from pass_waiting(call)
     if not call.over:
@@ -58,7 +58,7 @@ def carry_on(call: LiveCall) -> Steps[None]:
         yield from _settle_transfer(call)
         yield from _connect_voices(call)
         yield from _record(call)
-        yield from Reoffers(call).pump()
+        yield from (reoffers or Reoffers(call)).pump()
         yield from _ask_phones(call)
         yield from _follow_mosaic(call)
 
@@ -101,8 +101,9 @@ def _record(call: LiveCall) -> Steps[None]:
 
 def step(call: LiveCall, event: CallEvent) -> Steps[None]:
     """Take in one event of the answered call."""
-    yield from _Step(call).on_event(event)
-    yield from carry_on(call)
+    reoffers = Reoffers(call)
+    yield from _Step(call, reoffers).on_event(event)
+    yield from carry_on(call, reoffers)
 
 
 def finish(call: LiveCall) -> Steps[None]:
@@ -113,9 +114,9 @@ def finish(call: LiveCall) -> Steps[None]:
 class _Step:
     """One step of the answered call."""
 
-    def __init__(self, call: LiveCall) -> None:
+    def __init__(self, call: LiveCall, reoffers: Reoffers) -> None:
         self._call = call
-        self._reoffers = Reoffers(call)
+        self._reoffers = reoffers
 
     def on_event(self, event: CallEvent) -> Steps[None]:
         call = self._call

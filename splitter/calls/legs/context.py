@@ -45,6 +45,7 @@ from splitter.core.net import Flow, numeric
 from splitter.sip import events as sip
 from splitter.sip import reliable
 from splitter.sip.dialog import Dialog
+from splitter.sip.grammar import remembered, split_outside_quotes
 from splitter.sip.message import Message, Request, Response
 from splitter.sip.refer import NOREFERSUB
 from splitter.sip.uri import parse_uri
@@ -195,12 +196,11 @@ class DialogContext:
 
     def note_abilities(self, message: Message) -> None:
         """Remember the peer's Allow; one that cannot be read says nothing."""
-        try:
-            methods = message.headers.values("allow")
-        except PeerError:
-            return
-        if methods:
-            self.record.allows = frozenset(map(str.upper, methods))
+        if lines := message.headers.get_all("allow"):
+            try:
+                self.record.allows = _methods(", ".join(lines)) or self.record.allows
+            except PeerError:
+                return
 
     def ask_line(self, others: Collection[str]) -> None:
         """Read from the messages of this leg, from now on, which agent the centre has given the call to.
@@ -345,6 +345,12 @@ class DialogContext:
     def warning(self, status: int, reason: str) -> list[tuple[str, str]]:
         """Why we refuse, for those who look at the peer's log (RFC 3261 §20.43)."""
         return [] if status in (487, 491) else warning(self.shared.server, reason)
+
+
+@remembered
+def _methods(allow: str) -> frozenset[str]:
+    """The methods that an Allow names; a peer names the same in each message."""
+    return frozenset(method.upper() for method in split_outside_quotes(allow, ",") if method)
 
 
 def ignore(event: object) -> None:

@@ -231,8 +231,9 @@ class Records:
             store.forget(key)
             return
         self._rests.add(key)
-        outstanding = (*left.outstanding, *outstanding)
-        store.keep(key, framed(RecordKind.UNFINISHED, written(replace(left, outstanding=outstanding))))
+        if outstanding:
+            left = replace(left, outstanding=(*left.outstanding, *outstanding))
+        store.keep(key, framed(RecordKind.UNFINISHED, written(left)))
 
     def _try_to_write(self, store: RecordStore, key: str, call: Recorded) -> None:
         """Write one call: what goes wrong with it must not cost the records of the others, nor the call itself."""

@@ -138,8 +138,10 @@ class LiveCall:
     @property
     def sides(self) -> tuple[LegFacts, ...]:
         """The caller, the centre, the seats and the phones, as far as they are there."""
-        talking = (self.legs.get(self.talk.caller), self.centre)
-        return (*(leg for leg in talking if leg is not None), *self.seats.values(), *self.phones.values())
+        talk, legs = self.talk, self.legs
+        beside = (*talk.seats, *(phone.leg for phone in talk.phones.values())) if talk.seats or talk.phones else ()
+        talking = (key for key in (talk.caller, talk.centre) if key in legs)
+        return tuple([legs[key] for key in (*talking, *beside)])
 
     def leg(self, name: str) -> LegFacts | None:
         """The leg of this name that is in the call; "centre" is whichever of the centre's legs carries it."""
