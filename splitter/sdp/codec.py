@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-_LONGEST = 64
-"""Characters of an encoding that is kept: peers may write whatever they like."""
 # RFC 3551 §6, tables 4 and 5: payload types that need no rtpmap.
 _STATIC = {
     "0": ("PCMU", 8000, 1),
@@ -62,12 +60,20 @@ class Codec(NamedTuple):
         return found
 
 
-def read_codecs(formats: Iterable[str], attributes: Iterable[tuple[str, str | None]]) -> tuple[Codec, ...]:
-    """The codecs of a line, in the order of its formats; one that cannot be understood is left out."""
+def read_codecs(formats: tuple[str, ...], attributes: Iterable[tuple[str, str | None]]) -> tuple[Codec, ...]:
+    """The codecs of a line, in the order of its formats; one that cannot be understood is left out.
+
+    Kept for the lines that came last: all phones of a kind, and all calls to a centre, say the same.
+    """
+    return _codecs_of(formats, tuple([one for one in attributes if one[0] == "rtpmap" or one[0] == "fmtp"]))
+
+
+@lru_cache(maxsize=256)
+def _codecs_of(formats: tuple[str, ...], described: tuple[tuple[str, str | None], ...]) -> tuple[Codec, ...]:
     maps: dict[str, str] = {}
     parameters: dict[str, str] = {}
-    for name, value in attributes:
-        if value and (name == "rtpmap" or name == "fmtp"):
+    for name, value in described:
+        if value:
             payload_type, _, rest = value.partition(" ")
             (maps if name == "rtpmap" else parameters).setdefault(payload_type, rest.strip())
     found = []
@@ -82,11 +88,7 @@ def read_codecs(formats: Iterable[str], attributes: Iterable[tuple[str, str | No
 
 
 def _encoding(text: str) -> tuple[str, int, int] | None:
-    """Read "name/clock[/channels]" (RFC 8866 §6.6); kept, since all offers of a network name the same dozen."""
-    return _kept_encoding(text) if len(text) <= _LONGEST else _read_encoding(text)
-
-
-def _read_encoding(text: str) -> tuple[str, int, int] | None:
+    """Read "name/clock[/channels]" (RFC 8866 §6.6)."""
     name, _, rest = text.partition("/")
     clock, _, channels = rest.partition("/")
     channels = channels or "1"
@@ -94,6 +96,3 @@ def _read_encoding(text: str) -> tuple[str, int, int] | None:
         if not (number.isascii() and number.isdigit() and len(number) <= 9):
             return None
     return (name, int(clock), int(channels)) if name else None
-
-
-_kept_encoding = lru_cache(maxsize=1024)(_read_encoding)

@@ -21,8 +21,6 @@ DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 NOWHERE = frozenset({"0.0.0.0", "::", "0:0:0:0:0:0:0:0"})
 """Addresses that mean "send me nothing" (RFC 3264 §8.4, as RFC 2543 put a call on hold)."""
 
-_LONGEST = 64
-"""Characters of an address that is kept; no literal one is longer."""
 _ON_HOLD = {"sendrecv": "sendonly", "recvonly": "inactive"}
 
 
@@ -65,11 +63,6 @@ class Connection(NamedTuple):
     def is_literal(self) -> bool:
         """True for an IP address; a host name would have to be looked up while media wait, so it is not used."""
         return _is_literal(self.host)
-
-    @property
-    def hears(self) -> bool:
-        """False for an address that nothing may be sent to: a null one, or none of IP."""
-        return len(self.address) <= _LONGEST and _hears(self)
 
     @classmethod
     def to(cls, host: str) -> Connection:
@@ -270,7 +263,7 @@ class Session:
     def is_hold(self, index: int) -> bool:
         """True if nothing may be sent to this m-line: its address is null or no IP address, or it has none."""
         connection = self.media[index].connection or self.connection
-        return connection is None or not connection.hears
+        return connection is None or not _hears(connection)
 
     def address_fault(self, index: int, ours: str = "") -> str:
         """Why an m-line's address cannot be used, in plain words; "" if it can (null and inactive lines can).
@@ -316,12 +309,13 @@ def shown(text: str, limit: int = 60) -> str:
     return ascii(text[:limit])[1:-1]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _hears(connection: Connection) -> bool:
+    """False for an address that nothing may be sent to: a null one, or none of IP."""
     return not connection.is_null and connection.is_literal
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _is_literal(host: str) -> bool:
     if not host.isascii() or "%" in host:  # a scope means nothing on another host (RFC 4007 §6)
         return False

@@ -213,8 +213,9 @@ class PayloadHistory:
             if i < len(lines) and lines[i][0] == media.kind:
                 known = lines[i][1]
             codecs = media.codecs if media.port else ()
-            for fault in _rebound(known, codecs):
-                raise PeerError(f"m-line {i}: {fault}", 488)
+            if known:
+                for fault in _rebound(known, codecs):
+                    raise PeerError(f"m-line {i}: {fault}", 488)
             entry = (media.kind, {**known, **_keys(codecs)})
             lines[i : i + 1] = [entry]
         return PayloadHistory(tuple(lines))

@@ -119,11 +119,15 @@ def user_of(uri: str) -> str:
 
 
 class _Tagged:
-    """Memory of an address: its tag is asked for at each step of a message; a field would have to be given."""
+    """The tag of an address, which is asked for at each step of a message; as a field it would have to be given.
 
-    __slots__ = ("_tag",)
+    Attributes:
+        tag: the tag parameter; None where it is missing or empty.
+    """
 
-    _tag: str | None
+    __slots__ = ("tag",)
+
+    tag: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,7 @@ class NameAddr(_Tagged):
     params: Mapping[str, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_tag", self.params.get("tag") or None)
+        object.__setattr__(self, "tag", self.params.get("tag") or None)
 
     @classmethod
     def parse(cls, text: str) -> NameAddr:
@@ -151,11 +155,6 @@ class NameAddr(_Tagged):
             PeerError: unbalanced quotes or brackets, no URI, or something after the brackets that is no parameter.
         """
         return parse_name_addr(text)
-
-    @property
-    def tag(self) -> str | None:
-        """The tag parameter; None where it is missing or empty."""
-        return self._tag
 
     @property
     def sip(self) -> SipUri:

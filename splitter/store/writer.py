@@ -108,12 +108,12 @@ class Writer(threading.Thread):
 
         Calls are few and worth more than events, so they are taken a good while longer.
         """
-        room = 1 if isinstance(row, TraceEvent) else 2
+        room, size_bytes = (1, len(row.data)) if isinstance(row, TraceEvent) else (2, schema.size(row))
         full = len(self._queue) >= QUEUE_ROWS * room or self._bytes_in - self._bytes_out > QUEUE_BYTES * room
         if full or self._stopping:
             metrics.TRACE_DROPPED.inc()
             return False
-        self._bytes_in += schema.size(row)
+        self._bytes_in += size_bytes
         self._rows_in += 1
         self._queue.append(row)
         if not self._wake.is_set():
