@@ -40,6 +40,7 @@ from splitter.media.mosaic.studio import Studio
 from splitter.media.ng.engine import NgEngine
 from splitter.media.record.client import RecorderLink
 from splitter.media.record.settings import RecordingSettings
+from splitter.media.settings import VOICE_PORTS
 from splitter.media.worker.engine import WorkerEngine
 from splitter.prepared import Prepared, extensions_of, tls_names
 from splitter.sip.endpoint import Endpoint
@@ -103,7 +104,8 @@ class Floor:
 
     def _speak(self, settings: Settings) -> None:
         """Build media and SIP."""
-        media = replace(settings.media, tcp_hosts=settings.browser_hosts)
+        voice_pairs = VOICE_PORTS // 2 * settings.calls.max_calls
+        media = replace(settings.media, tcp_hosts=settings.browser_hosts, voice_pairs=voice_pairs)
         self.engine = WorkerEngine(media, settings.networks, logs=settings.telemetry, ids=self._ids)
         used, limit_s = settings.rtpengines if settings.media.rtpengine_for else (), settings.media.request_limit_s
         self.farm = NgEngine(used, settings.networks, request_limit_s=limit_s, ids=self._ids)

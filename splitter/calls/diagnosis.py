@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from splitter.calls.carried import AUDIO, VIDEO
-from splitter.calls.states import CallState, Direction, PartyKind, Side, VideoState
+from splitter.calls.states import CallState, Direction, Lack, PartyKind, Side, VideoState
 from splitter.calls.talk.room import PICTURE, SLATE
 from splitter.calls.view import CallView, CarriedView, PartyView, StrangerView
 from splitter.telemetry.trace import TraceEvent
@@ -179,6 +179,9 @@ class _Call:
             yield _Claim(words, (_says("connected: "), _says("the centre named no agent")))
         if not self._lookers():
             name = self._desks[-1].name
+            if self._desks[-1].lack:
+                words = f"{_named(self._desks[-1])} found no place: {Lack(self._desks[-1].lack).words}"
+                yield _Claim(words, (_says(f"the video of {name} failed"), _says("could not join")))
             words = f"{_named(self._desks[-1])} has joined, but no video reached it"
             yield _Claim(words, (_about(name, "media", "transport"), _about(name, "media", "video: "), _joined))
         found = self._carried.get((Side.CALLER, VIDEO))

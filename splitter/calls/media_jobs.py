@@ -120,7 +120,7 @@ async def _place_seat(call: Call, command: c.PlaceSeat) -> SeatPlaced:
     leg = call.live.legs[command.leg]
     await video.ready()
     if not await video.add(name, leg.flow.network, secure=party.remote is not None):
-        return SeatPlaced(command.leg, party, offer, PeerError("no media resources for video", 503))
+        return SeatPlaced(command.leg, party, offer, PeerError(call.talk.room.lack.words, 503))
     try:
         answer, index = answer_to_party(call.talk.room, name, offer, command.origin, call.live.settings.bitrate_kbps)
     except PeerError as error:
@@ -142,7 +142,7 @@ async def _answer_client(call: Call, command: c.PlaceClient) -> Session | Denial
     video, room, name, offer = call.video, call.talk.room, command.party.name, command.offer
     await video.remove(name)
     if not await video.add(name, command.network, secure=True):
-        return Denial(503, "no-media", "no media resources for video")
+        return Denial(503, room.lack.code, room.lack.words)
     if (here := room.ours(name)) is None:
         return Denial(503, "no-media", "the media worker was lost meanwhile")
     origin = Origin.of(here.host, call.services.ids.number(2**31))

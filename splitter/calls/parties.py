@@ -40,6 +40,7 @@ class Party:
         camera: what its browser says of its camera.
         origin: the o= line of our last answer to it over HTTP; None where nobody remembers it.
         hidden: desks are not shown that it is there.
+        lack: what kept it out; see PartyView.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Party:
     origin: Origin | None = None
     hidden: bool = False
     camera: CameraState = CameraState.UNKNOWN
+    lack: str = ""
 
     @property
     def direction(self) -> str:
@@ -65,8 +67,8 @@ class Party:
     def view(self) -> PartyView:
         """The party as operators see it."""
         extension, title = plain(self.desk.extension), plain(self.desk.title)
-        state = (self.state, self.sends, self.showing)
-        return PartyView(self.name, self.kind, extension, self.desk.client, *state, title, self.camera, self.hidden)
+        state = (self.state, self.sends, self.showing, title, self.camera)
+        return PartyView(self.name, self.kind, extension, self.desk.client, *state, self.hidden, self.lack)
 
 
 @dataclass(slots=True)

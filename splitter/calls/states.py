@@ -136,6 +136,25 @@ class PhonePart(StrEnum):
     WHISPERS = "whispers"  # hears all, is heard by the agent alone
 
 
+class Lack(StrEnum):
+    """What kept a picture from having a place in the room: a code of the API."""
+
+    MEDIA = "no-media"
+    PORTS = "no-ports"
+
+    @property
+    def code(self) -> str:
+        """The code itself."""
+        return self.value
+
+    @property
+    def words(self) -> str:
+        """A sentence that says it, in the trace and to programs."""
+        if self is Lack.PORTS:
+            return "no media ports are left for video: see media.first_port and last_port"
+        return "no media resources for video"
+
+
 class VideoState(StrEnum):
     """Where a call stands with the caller's video."""
 

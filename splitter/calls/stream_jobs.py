@@ -21,7 +21,7 @@ async def open_streams(call: Call, command: OpenStreams) -> StreamsOpened:
             await video.remove(stream)
     for stream in wanted:
         if stream not in room.members and not await video.add_beside(stream, party.name):
-            return _denied(command, Denial(503, "no-media", "no media resources for another stream"))
+            return _denied(command, Denial(503, room.lack.code, room.lack.words))
     if (here := room.ours(party.name)) is None:
         return _denied(command, Denial(409, "media-lost", f"{party.name} has no transport: join again"))
     origin = party.origin.next() if party.origin else Origin.of(here.host, call.services.ids.number(2**31))

@@ -14,12 +14,12 @@ from typing import TypeVar
 from splitter.calls.carried import by_video, summed
 from splitter.calls.events import CallEvent, RoomPrepared
 from splitter.calls.mosaic import CallMosaic
-from splitter.calls.states import Side
+from splitter.calls.states import Lack, Side
 from splitter.calls.talk.media_commands import SettleVideo
 from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.room import PATIENCE_S, Member, RoomState
 from splitter.calls.talk.voice import remote_end
-from splitter.core.errors import MediaError, MediaUnavailable, PeerError
+from splitter.core.errors import MediaError, MediaUnavailable, NoPorts, PeerError
 from splitter.media.ports.mosaics import MosaicEngine
 from splitter.media.ports.rooms import (
     PICTURES_KEPT,
@@ -289,6 +289,7 @@ class Video:
             return None
 
     def _failed(self, what: str, error: MediaError) -> None:
+        self.state.lack = Lack.PORTS if isinstance(error, NoPorts) else Lack.MEDIA
         self._note("media", f"{what} failed: {error}; the voice is not concerned")
 
 

@@ -42,7 +42,8 @@ class PartyView:
     `name`: "seat-1", "desk-1", "guest-1", "expert-1" …; `kind`: "sip", "webrtc", "guest" (the caller's own browser) or
     "expert"; `state`: "joining", "connected", "interrupted" (it may come back) or "left". `sends`: a picture of it
     comes. `showing`: what it sees. `title`: what people call it, "" where nobody has said. `camera`: what its browser
-    says of its camera, "" where it has said nothing. `hidden`: a supervisor, of whom desks are told nothing.
+    says of its camera, "" where it has said nothing. `hidden`: a supervisor, of whom desks are told nothing. `lack`:
+    what kept it out, "no-ports" or "no-media"; "" for nothing.
     """
 
     name: str
@@ -55,6 +56,7 @@ class PartyView:
     title: str = ""
     camera: CameraState = CameraState.UNKNOWN
     hidden: bool = False
+    lack: str = ""
 
 
 @dataclass(frozen=True, slots=True)

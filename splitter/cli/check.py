@@ -11,6 +11,7 @@ from splitter.config.load import load
 from splitter.config.model import Settings
 from splitter.config.sms import carrier_of, text_warnings
 from splitter.core.errors import ConfigError
+from splitter.media.settings import VIDEO_PORTS
 from splitter.sms.settings import OUTBOX
 
 
@@ -51,7 +52,8 @@ def summary(settings: Settings) -> list[tuple[str, str]]:
         lines.append(("route", f"{route.called.pattern} → {', then '.join(route.trunks)}{number}"))
     media, store = settings.media, settings.store
     workers = counted(media.workers, "worker") if media.workers else "a worker per core"
-    lines.append(("media", f"{workers}, ports {media.first_port}–{media.last_port}"))
+    ports = f"ports {media.first_port}–{media.last_port} for {media.ports // VIDEO_PORTS} calls with video"
+    lines.append(("media", f"{workers}, {ports}"))
     for one in settings.rtpengines:
         users = ", ".join(media.rtpengine_for) or "nowhere: see media.rtpengine_for"
         lines.append(("rtpengine", f"{one.name} at {one.address}, weight {one.weight}: voice of callers from {users}"))

@@ -11,9 +11,10 @@ import socket
 from collections.abc import Iterator
 from itertools import combinations
 
-from splitter.calls.settings import Peer, Trunk
+from splitter.calls.settings import CallSettings, Peer, Trunk
 from splitter.config.model import Settings
 from splitter.core.net import Address
+from splitter.media.settings import VIDEO_PORTS, VOICE_PORTS, WEB_PORTS, MediaSettings
 from splitter.transport.settings import Network
 
 LEAST_PASSWORD = 8
@@ -25,7 +26,25 @@ def advice(settings: Settings) -> list[str]:
     """List what keeps calls or desks from working as they seem to be meant, with the remedy."""
     here = [] if settings.cluster.node else [*_strange_addresses(settings)]  # its addresses may be another host's now
     ways = [] if here or settings.cluster.node else [*_unreachable(settings)]
-    return [*here, *ways, *_overlaps(settings), *_shadowed(settings), *_weak(settings), *_unrecorded(settings)]
+    others = [*_overlaps(settings), *_shadowed(settings), *_weak(settings), *_unrecorded(settings)]
+    return [*here, *ways, *others, *_few_ports(settings)]
+
+
+def _few_ports(settings: Settings) -> Iterator[str]:
+    """A range of media ports that somebody has chosen, and that does not do for the calls."""
+    media, calls = settings.media, settings.calls.max_calls
+    if (media.ports, calls) == (MediaSettings().ports, CallSettings().max_calls):
+        return  # nobody has said that there will be so many
+    trunk = settings.trunks.get(settings.web_calls.trunk)
+    of_web = min(calls, trunk.max_calls or calls) if trunk is not None else 0
+    needed = VIDEO_PORTS * (calls - of_web) + WEB_PORTS * of_web
+    if media.ports < needed:
+        seen = (media.ports - VOICE_PORTS * calls) // (VIDEO_PORTS - VOICE_PORTS)
+        yield (
+            f"media.last_port: {calls} calls (gateway.max_calls) take {needed} ports when all have video, and the "
+            f"range has {media.ports}: when so many talk, {seen} of them have video; widen the range or lower "
+            "gateway.max_calls"
+        )
 
 
 def _unrecorded(settings: Settings) -> Iterator[str]:

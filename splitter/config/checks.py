@@ -17,6 +17,7 @@ from splitter.config.sms import check_sms
 from splitter.config.webhooks import check_webhooks
 from splitter.core.keys import suggest
 from splitter.core.net import Address
+from splitter.media.settings import VOICE_PORTS
 from splitter.transport.settings import ListenPoint, Network
 from splitter.transport.targets import AUTO, HostName
 
@@ -26,7 +27,6 @@ _LEADS_TO = {
     Role.SEAT: (Role.CENTRE, Role.ACCESS),
     Role.WEB: (Role.CENTRE,),
 }
-PORTS_PER_CALL = 4  # RTP and RTCP of the caller's audio, the same of its video
 
 
 def check(settings: Settings, problems: Problems) -> None:
@@ -289,9 +289,9 @@ def _check_ports(settings: Settings, problems: Problems) -> None:
     if media.last_port < media.first_port:
         problems.add(("media", "last_port"), "lies before first_port", "exchange the two")
         return
-    calls = (media.last_port - media.first_port + 1) // PORTS_PER_CALL
-    if calls < most:
-        what = f"the range holds {calls} calls of {PORTS_PER_CALL} ports, but gateway.max_calls is {most}"
+    calls = media.ports // VOICE_PORTS
+    if calls < most:  # by voice alone; what pictures take beside is an advice
+        what = f"the range holds {calls} voice calls of {VOICE_PORTS} ports, but gateway.max_calls is {most}"
         problems.add(("media", "last_port"), what, "widen the range or lower gateway.max_calls")
 
 

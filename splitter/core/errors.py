@@ -6,6 +6,7 @@
     ├── PeerError               the other side's mistake, with the SIP status it deserves
     └── MediaError              a media engine could not do what was asked
         ├── MediaUnavailable    no ports or no workers: 503 with Retry-After for voice, "no video" for video
+        │   └── NoPorts         of ports: the range is too small for what goes on
         └── MediaTimeout        the engine did not answer within its bound
 
 Parsers raise only PeerError.
@@ -62,6 +63,10 @@ class MediaUnavailable(MediaError):
     def __init__(self, reason: str, retry_after_s: int = 5) -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
+
+
+class NoPorts(MediaUnavailable):
+    """A lack of media ports: all of the range are in use, or what is left of it is kept for voice."""
 
 
 class MediaTimeout(MediaError):

@@ -8,6 +8,9 @@ from typing import Annotated
 
 from splitter.core.keys import Key, Uptake
 
+VOICE_PORTS, VIDEO_PORTS, WEB_PORTS = 4, 10, 14
+"""What calls take: of voice, of video, of a web caller; see docs/sizing.md."""
+
 
 class KernelUse(StrEnum):
     """What the kernel is to carry of the voice."""
@@ -23,8 +26,10 @@ class MediaSettings:
     workers: Annotated[int, Key(0, 256, taken=Uptake.RESTART)] = 0
     """Worker processes that carry RTP; 0 means one per core."""
     first_port: Annotated[int, Key(1024, 65_534, taken=Uptake.RESTART)] = 30_000
-    """UDP ports of RTP (even) and RTCP (the odd one above). A video call takes four on the caller's side. Open them in
-    the firewall, and keep them outside net.ipv4.ip_local_port_range or add them to net.ipv4.ip_local_reserved_ports."""
+    """UDP ports of RTP (even) and RTCP (the odd one above). A voice call takes four, a video call ten, one of a web
+    caller fourteen. Of all of them, pictures leave four for each of gateway.max_calls to voice, but not more than half.
+    Open them in the firewall, and keep them outside net.ipv4.ip_local_port_range or add them to
+    net.ipv4.ip_local_reserved_ports."""
     last_port: Annotated[int, Key(1025, 65_535, taken=Uptake.RESTART)] = 39_999
     tcp_port: Annotated[int, Key(0, 65_535, taken=Uptake.RESTART)] = 0
     """One TCP port by which browsers' video, and web callers' voice, come in where their network lets no UDP through
@@ -34,7 +39,8 @@ class MediaSettings:
     """The TCP port that browsers are told, such as 443, where a router passes it on to tcp_port; 0: tcp_port itself."""
     quarantine_s: Annotated[float, Key(0, 3600, taken=Uptake.RESTART)] = 30.0
     """A closed port rests this long before its next use, so that no late packet reaches another call. This holds over a
-    restart as well: a file in socket_dir keeps which ports were in use."""
+    restart as well: a file in socket_dir keeps which ports were in use. Where no other port is left, the one that has
+    rested longest is used all the same, and who sent to it before is not believed there until it would have rested."""
     slate_text: Annotated[str, Key(taken=Uptake.LIVE)] = "Please hold: your agent's picture will appear here"
     """What the caller sees until an agent's picture is there: a line of text, or a picture (PNG or JPEG) instead."""
     slate_picture: Annotated[str, Key(file=True, taken=Uptake.LIVE)] = ""
@@ -65,3 +71,10 @@ class MediaSettings:
     """Sockets may be bound to addresses that this machine is still to get: a cluster needs that."""
     tcp_hosts: tuple[str, ...] = ()
     """Our addresses towards browsers, which the configuration finds out."""
+    voice_pairs: int = 0
+    """Pairs of ports that pictures leave to voice, as far as that is not more than half; likewise."""
+
+    @property
+    def ports(self) -> int:
+        """The number of ports in the range."""
+        return self.last_port - self.first_port + 1

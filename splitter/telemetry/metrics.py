@@ -311,6 +311,22 @@ MEDIA_PORTS_FREE = Gauge(
     "Pairs of UDP ports that calls could have now; those that rest after a call are not among them.",
     registry=REGISTRY,
 )
+MEDIA_PORTS_RESTING = Gauge(
+    "splitter_media_ports_resting",
+    "Pairs of UDP ports that rest after a call; they are taken only where no other is free.",
+    registry=REGISTRY,
+)
+MEDIA_PORTS_HURRIED = Counter(
+    "splitter_media_ports_hurried_total",
+    "Pairs of UDP ports that were taken before they had rested, for want of others.",
+    registry=REGISTRY,
+)
+MEDIA_PORTS_REFUSED = Counter(
+    "splitter_media_ports_refused_total",
+    "Voices and pictures that found no media ports, by what they were for (voice, picture).",
+    ["what"],
+    registry=REGISTRY,
+)
 MEDIA_TCP = Gauge(
     "splitter_media_tcp_connections", "TCP connections that carry browsers' media now.", registry=REGISTRY
 )

@@ -54,6 +54,7 @@ WORDS = {
     "caller_leg": "how well the caller's side was heard and seen",
     "calls": "the calls, or how many there are",
     "calls_per_s": "new calls per second at most; 0 for no limit",
+    "lack": "what kept it out: no-ports, no-media, or empty",
     "camera": "on, off, blocked, or empty where its browser has not said",
     "captcha": "the answer of the captcha, where the gateway asks for one",
     "carried": "packets and quality of each side and stream",

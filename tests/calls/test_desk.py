@@ -7,9 +7,13 @@ from dataclasses import replace
 import pytest
 
 from splitter.calls.asks import Admitted, Denial, Desk, Join, Remove, Restart, Show, TakeSnapshot
+from splitter.calls.carried import VIDEO
+from splitter.calls.diagnosis import why
 from splitter.calls.parties import MAX_GUESTS, MAX_PARTIES
 from splitter.calls.settings import CallSettings
-from splitter.core.errors import MediaUnavailable
+from splitter.calls.states import Lack
+from splitter.calls.view import CarriedView
+from splitter.core.errors import MediaUnavailable, NoPorts
 from splitter.sdp.model import Session
 from splitter.sdp.webrtc import SecureLocal
 from splitter.telemetry import metrics
@@ -154,6 +158,20 @@ class TestAFailedJoinLeavesNothing:
         world.engine.fault = lambda what, call: None
         world.run(0.5)
         assert set(room_of(world, caller).members) == {"caller"} and party(world, caller) == "left"
+        assert with_webrtc(world, caller).name == "desk-2"
+        ended(world, caller, centre)
+
+    def test_no_ports(self, world: World, caller: PeerCall, centre: PeerCall) -> None:
+        """The desk is told so, and so is whoever asks later why nobody saw the caller."""
+        world.engine.fault = lambda what, call: NoPorts("no free media ports") if what == "join_secure" else None
+        assert denied(world, caller, join()) == (503, "no-ports")
+        view = world.call_of(caller).view()
+        assert [(party.state, party.lack) for party in view.parties] == [("left", "no-ports")]
+        carried = [CarriedView("caller", VIDEO, 900, 0, key_frames=3)]
+        found = why(view, carried, world.traces[view.call_id]).video
+        assert found.words == f"desk-1 (7001) found no place: {Lack.PORTS.words}"
+        assert "no free media ports" in found.proof[0].text
+        world.engine.fault = lambda what, call: None
         assert with_webrtc(world, caller).name == "desk-2"
         ended(world, caller, centre)
 

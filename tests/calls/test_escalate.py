@@ -10,6 +10,7 @@ import pytest
 from splitter.calls.asks import DropVideo, RaiseVideo
 from splitter.calls.settings import CallSettings
 from splitter.calls.view import VideoView
+from splitter.core.errors import NoPorts
 from splitter.lab.offers import VideoLine
 from splitter.sip.message import Request
 from tests.calls.kit import connected, denied, ended, header, joined, ringing, sdp, told
@@ -430,6 +431,13 @@ class TestDenied:
         assert view(world, caller).state == "off"
         world.engine.stuck = set()
         world.run(2)
+        stands(world, caller, centre)
+
+    def test_without_ports(self, world: World) -> None:
+        caller, centre = voice_call(world)
+        world.engine.fault = lambda what, call: NoPorts("no free media ports") if what == "open_room" else None
+        assert denied(world, caller, RAISE) == (503, "no-ports")
+        world.engine.fault = lambda what, call: None
         stands(world, caller, centre)
 
     def test_while_it_is_asked_and_once_it_is_on(self, world: World) -> None:

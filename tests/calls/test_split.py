@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from splitter.core.errors import MediaUnavailable
+from splitter.calls.diagnosis import why
+from splitter.calls.states import Lack
+from splitter.core.errors import MediaUnavailable, NoPorts
 from splitter.lab.offers import VideoLine, Voice
 from splitter.sip.message import Request
 from tests.calls.kit import arrived, connected, ended, line, picked_up, relay_target, ringing, sdp
@@ -309,6 +311,18 @@ class TestRoomTrouble:
         caller, centre = arrived(world)
         centre.answer()
         assert [media.port > 0 for media in sdp(caller.expect("200")).media] == [True, False]
+        ended(world, caller, centre)
+
+    def test_no_ports_for_the_picture_cost_that_alone_and_everybody_is_told(self, world: World) -> None:
+        world.engine.fault = lambda what, call: NoPorts("no free media ports") if what == "open_room" else None
+        caller, centre = arrived(world)
+        centre.answer()
+        assert [media.port > 0 for media in sdp(caller.expect("200")).media] == [True, False]
+        view = world.call_of(caller).view()
+        assert view.video.fault == Lack.PORTS.words
+        found = why(view, (), world.traces[view.call_id]).video
+        assert found.words == f"the caller's video cannot be used: {Lack.PORTS.words}"
+        assert "video is refused: no media ports are left" in found.proof[0].text
         ended(world, caller, centre)
 
     @pytest.mark.parametrize("stuck", ["open_room", "join", "set_participant"])

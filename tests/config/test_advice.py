@@ -49,6 +49,27 @@ class TestThisMachine:
         assert one.startswith("trunk.pbx.address: there is no way from 127.0.0.1 to 240.0.0.9")
 
 
+class TestMediaPorts:
+    SOME = "[media]\nfirst_port = 30000\nlast_port = {}\n[gateway]\nmax_calls = 100\n"
+
+    def test_that_do_not_suffice_for_the_video_of_all_calls(self) -> None:
+        [one] = told(HERE, self.SOME.format(30_699))
+        assert one == (
+            "media.last_port: 100 calls (gateway.max_calls) take 1000 ports when all have video, and the range has 700: "
+            "when so many talk, 50 of them have video; widen the range or lower gateway.max_calls"
+        )
+        assert told(HERE, self.SOME.format(30_999)) == []
+
+    def test_calls_of_browsers_take_more(self) -> None:
+        web = (
+            '[trunk.web]\nrole = "web"\nnetwork = "access"\nmax_calls = 20\n[web_calls]\ntrunk = "web"\n'
+            '[[route]]\nfrom = "web"\nto = ["pbx"]\ncalled = "1"\n[api]\nlisten = ["127.0.0.1:8443"]\ninsecure = true\n'
+        )
+        [one] = told(HERE, self.SOME.format(30_999) + web)
+        assert "take 1080 ports" in one
+        assert told(HERE, self.SOME.format(31_079) + web) == []
+
+
 class TestTrunks:
     WIDE = '[trunk.other]\nrole = "access"\nnetwork = "access"\npeers = ["{}"]\n'
 

@@ -287,7 +287,7 @@ class TestOneProblem:
     def test_ports_must_suffice_for_the_calls(self) -> None:
         found = problems_of(GOOD + "[media]\nfirst_port = 30000\nlast_port = 30399\n[gateway]\nmax_calls = 101\n")
         assert found == [
-            f"f.toml:{line_of('[media]', GOOD + '[media]') + 2}: media.last_port: the range holds 100 calls of 4 ports, "
+            f"f.toml:{line_of('[media]', GOOD + '[media]') + 2}: media.last_port: the range holds 100 voice calls of 4 ports, "
             "but gateway.max_calls is 101; widen the range or lower gateway.max_calls"
         ]
         parse(GOOD + "[media]\nfirst_port = 30000\nlast_port = 30399\n[gateway]\nmax_calls = 100\n")

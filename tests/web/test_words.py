@@ -12,7 +12,7 @@ import pytest
 
 import splitter
 from splitter.calls.capability import FAILED, REFUSED, UNSUPPORTED, WITHDRAWN
-from splitter.calls.states import CallState, PartyState, VideoState
+from splitter.calls.states import CallState, Lack, PartyState, VideoState
 from splitter.web.pages import STATIC
 
 PACKAGE = Path(splitter.__file__).parent
@@ -20,6 +20,8 @@ CONSOLE, GUEST, SDK = (STATIC / name for name in ("console", "guest", "sdk"))
 _REFUSALS = {"ApiError": 1, "Denial": 1, "deny": 1, "DenyAsk": 2}  # which argument is the code
 _NAMED: dict[str, set[str]] = {"UNSUPPORTED": {UNSUPPORTED}}
 _COMPUTED: dict[str, set[str]] = {
+    "lack.code": {str(lack) for lack in Lack},
+    "room.lack.code": {str(lack) for lack in Lack},
     "view.state": {str(state) for state in VideoState if state is not VideoState.OFF},
     "f'video-{outcome}'": {
         f"video-{word}" for word in ("accepted", "no-answer", FAILED, REFUSED, UNSUPPORTED, WITHDRAWN)

@@ -41,7 +41,7 @@ def line_to_offer(call: LiveCall) -> tuple[int, Media]:
     """
     terms, video, here = call.caller.terms, call.talk.video, call.talk.room.ours(Side.CALLER)
     if here is None or terms.local is None or terms.remote is None:
-        raise PeerError("no media resources for video", 503)
+        raise PeerError(call.talk.room.lack.words, 503)
     index = video_slot(terms.local, terms.remote, video.index)
     if video.line is not None and video.index == index:
         return index, offer_video(video.line, here)

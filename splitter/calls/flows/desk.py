@@ -53,7 +53,7 @@ from splitter.calls.flows.recording import on_fork, on_record
 from splitter.calls.flows.seats import admit_party, forget_party, join_seat, uncover_viewers
 from splitter.calls.flows.streams import forget_streams, watch_others
 from splitter.calls.parties import Party, limits_for
-from splitter.calls.states import PartyKind, Side
+from splitter.calls.states import Lack, PartyKind, Side
 from splitter.calls.talk.commands import (
     AnswerAsk,
     Count,
@@ -191,6 +191,7 @@ def _count_transport(call: LiveCall, kind: PartyKind) -> None:
 def on_client_placed(call: LiveCall, event: ClientPlaced) -> Steps[None]:
     """Answer a client that has its place in the room, or could not have one."""
     if isinstance(event.answer, Denial):
+        event.party.lack = event.answer.code if event.answer.code in tuple(Lack) else ""
         yield from _fail(call, event.asked, event.party, event.answer)
     else:
         yield from _admit(call, event.asked, event.party, event.answer)

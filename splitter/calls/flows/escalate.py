@@ -126,7 +126,8 @@ class Escalation:
             return
         self._call.pending.raising = None
         if Side.CALLER not in call.talk.room.members or not isinstance(asked.ask, RaiseVideo):
-            yield DenyAsk(asked, 503, "no-media", "no media resources for video")
+            lack = call.talk.room.lack
+            yield DenyAsk(asked, 503, lack.code, lack.words)
             return
         yield Note(f"{asked.ask.by} asks the caller for video", "caller")
         self._call.talk.video.wish = Wish(asked.ask.by, link=asked.ask.link)

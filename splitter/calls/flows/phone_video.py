@@ -27,7 +27,6 @@ from splitter.sdp.upgrade import dropped, new_line, without_refused
 from splitter.sdp.video import choose_video, offer_video, video_fault
 
 _DECLINED = "the phone has declined video"
-NO_MEDIA = "no media resources for video"
 
 
 # ---- its place ----
@@ -78,7 +77,7 @@ def line_for(call: LiveCall, phone: Phone, index: int, leg: LegFacts | None = No
     """Our line for the picture of a phone, in an offer. Raises PeerError where it has no place, or no number."""
     here = call.talk.room.ours(phone.name)
     if here is None:
-        raise PeerError(NO_MEDIA, 503)
+        raise PeerError(call.talk.room.lack.words, 503)
     if phone.line is not None and phone.line[0] == index:
         return offer_video(phone.line[1], here)
     histories = (leg.terms.history, leg.terms.heard) if leg is not None else ()

@@ -11,7 +11,6 @@ from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.events import PhonePlaced, TimeUp, VoiceAdded
 from splitter.calls.flows.mixing import drop_phone
 from splitter.calls.flows.phone_video import (
-    NO_MEDIA,
     give_up_video,
     line_for,
     seek_place,
@@ -105,7 +104,7 @@ def on_phone_placed(call: LiveCall, event: PhonePlaced) -> Steps[None]:
         return
     call.pending.placing.discard(event.name)
     if not event.ok:
-        yield from give_up_video(call, phone, NO_MEDIA)
+        yield from give_up_video(call, phone, call.talk.room.lack.words)
     if phone.name in call.pending.calling and not phone.leg and call.talk.voice.number(phone.name) >= 0:
         yield from _dial(call, phone)
 

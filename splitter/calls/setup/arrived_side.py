@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from splitter.calls.actor import carry_out
 from splitter.calls.call import Call
 from splitter.calls.flows.answers import answer_offer, whole_offer
@@ -130,8 +132,14 @@ class ArrivedSide:
         if not self._video_decided and self._is_caller:
             self._video_decided = True
             index, wanted = self.lines.video, self.lines.video_format
-            if index is not None and wanted is not None and await call.video.ready():
+            if index is None or wanted is None:
+                return None
+            if await call.video.ready():
                 self._video_line = self._line_in_answer(self.offered, index, wanted)
+            elif call.talk.plan is not None:
+                fault = call.talk.room.lack.words
+                call.talk.plan = replace(call.talk.plan, video_fault=fault)
+                call.note(f"its video is refused: {fault}", self._leg.name)
         return self._video_line
 
     def _line_in_answer(self, offer: Session, index: int, wanted: VideoFormat) -> Media | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from splitter.calls.states import Side
+from splitter.calls.states import Lack, Side
 from splitter.calls.view import CarriedView
 from splitter.media.ports.ends import LocalEnd
 from splitter.media.ports.mosaics import MosaicPlan
@@ -87,6 +87,7 @@ class RoomState:
         images: uploaded ones that the room has, the oldest first.
         mosaic: several pictures in one.
         past: what those have sent and got who are no longer in it.
+        lack: why the last one that found no place in it found none.
     """
 
     room: RoomHandle | None = None
@@ -100,6 +101,7 @@ class RoomState:
     images: list[str] = field(default_factory=list)
     past: list[CarriedView] = field(default_factory=list)
     mosaic: MosaicState = field(default_factory=MosaicState)
+    lack: Lack = Lack.MEDIA
 
     def is_on(self, room_id: str) -> bool:
         """True if the call uses this room now."""

@@ -20,6 +20,8 @@ class WorkerStatus:
         in_kernel: directions of voices that the kernel carries for it.
         no_offload: why it can carry none, though it is to.
         tcp: connections by which browsers send and get their media.
+        resting: pairs that a call could have only because no other is free: they have not rested.
+        for_pictures: pairs that pictures could have now: they leave a part to voice; -1 while unknown.
     """
 
     index: int
@@ -34,6 +36,8 @@ class WorkerStatus:
     no_offload: str = ""
     form: str = ""
     tcp: int = 0
+    resting: int = 0
+    for_pictures: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +83,17 @@ class EngineHealth(Protocol):
 
 
 def port_alarm(workers: Iterable[WorkerStatus]) -> str:
-    """Said when calls have, or hold in quarantine, nearly all ports; "" for nothing to say."""
+    """Say that ports run out, are left to voice alone, or find no time to rest; "" for nothing to say."""
     ready = [worker for worker in workers if worker.state == "ready"]
     free, pairs = sum(worker.free_ports for worker in ready), sum(worker.pairs for worker in ready)
-    if not pairs or free > _FEW_PORTS * pairs:
+    left = free + sum(worker.resting for worker in ready)
+    if not pairs:
         return ""
-    return f"media ports run out: {free} of {pairs} pairs are free; widen media.first_port and media.last_port"
+    remedy = "widen media.first_port and media.last_port"
+    if left <= _FEW_PORTS * pairs:
+        return f"media ports run out: {left} of {pairs} pairs are left; {remedy}"
+    if not any(worker.for_pictures for worker in ready):
+        return f"no media ports are left for pictures: {left} of {pairs} pairs are left, for voice; {remedy}"
+    if free <= _FEW_PORTS * pairs:
+        return f"media ports are used again before they have rested: {free} of {pairs} pairs are free; {remedy}"
+    return ""

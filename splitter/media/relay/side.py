@@ -151,7 +151,7 @@ class RelaySide:
     def close(self) -> StreamCount:
         """Give the ports back. Returns: the last counters."""
         count = self.count()
-        self.pair.close()
+        self.pair.close(self.rtp.latch.speakers | self.rtcp.latch.speakers)
         self.rtp.end()
         self.rtcp.end()
         self._source = None
@@ -182,6 +182,8 @@ def open_side(
     bind = partial(host.reopen_pair, port) if port else host.open_pair
     doubt = partial(listener.on_doubt, rtp)
     pair = KeyedPair(partial(bind, at), rtp.on_packet, tap.on_packet, host.now, doubt)
+    rtp.latch.doubt(pair.late)
+    rtcp.latch.doubt(pair.late)
     rtp.send, rtcp.send = pair.send_rtp, pair.send_rtcp
     if short is not None:
         short.ride(pair)

@@ -7,11 +7,12 @@ methods, so that tests hand in a host with virtual time and look at every packet
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from splitter.core.net import Address
 from splitter.media.wire.frames import StreamAddress
+from splitter.media.wire.pairs import Stragglers
 
 T = TypeVar("T")
 
@@ -51,11 +52,16 @@ class Pair(Protocol):
         """Send from the RTCP port, likewise."""
         ...
 
+    @property
+    def late(self) -> Stragglers:
+        """Peers that are not to be learned: the pair was another's not long ago."""
+        ...
+
     def settle(self, peer: Address) -> None:
         """RTP goes to and comes from `peer` for now: what makes that cheap may be done. Others are still heard."""
         ...
 
-    def close(self) -> None:
+    def close(self, late: Collection[Address] | None = None) -> None:
         """Give both ports back."""
         ...
 

@@ -8,7 +8,7 @@ A direction whose key stays the same goes on where it was: its rollover counter 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from secrets import token_bytes
 
@@ -75,6 +75,7 @@ class KeyedPair:
         self._past_unbelieved = self._past_replayed = 0
         self.beneath = open_pair(self._take_rtp, self._take_rtcp)
         self.rtp_port, self.rtcp_port = self.beneath.rtp_port, self.beneath.rtcp_port
+        self.late = self.beneath.late
         self.send_sealed = self.beneath.send_rtp
 
     # ---- its keys ----
@@ -218,11 +219,11 @@ class KeyedPair:
     def settle(self, peer: Address) -> None:
         self.beneath.settle(peer)
 
-    def close(self) -> None:
+    def close(self, late: Collection[Address] | None = None) -> None:
         if self.unbelieved:
             counts = {"unbelieved": self.unbelieved, "replayed": self.replayed}
             log.info("encrypted packets were not believed", port=self.rtp_port, **counts)
-        self.beneath.close()
+        self.beneath.close(late)
         self._on_rtp = self._on_rtcp = _nothing
         self._on_doubt = _nothing
 

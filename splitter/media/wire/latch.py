@@ -22,7 +22,8 @@ nobody's media away. Where a peer sends all the time (*doubts*: video), a learne
 while it is silent, as long as the window is open; a voice may pause, which says nothing.
 
 When the window closes, no other port is learned; only being named again opens it. A closed port of ours is not reused
-for a while: this is what stands between two calls.
+for a while: this is what stands between two calls. Where it had to be reused sooner, those who spoke to it before are
+not learned (`doubt`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from splitter.core.net import Address, numeric
+from splitter.media.wire.pairs import RESTED, Stragglers
 from splitter.media.wire.sources import NONE, Sources
 
 OUSTING = 5
@@ -88,6 +90,7 @@ class Latch:
         "_candidate",
         "_deadline",
         "_heard",
+        "_late",
         "_returning",
         "_row",
         "_rules",
@@ -110,6 +113,7 @@ class Latch:
         self._returning = (-1, 0)  # the named one, after the window: the mark of its stream, its packets
         self._again = False  # the same was named again: even `named` may be left
         self._heard = False  # and `current` has spoken since
+        self._late = RESTED
 
     @property
     def destination(self) -> Address | None:
@@ -134,6 +138,16 @@ class Latch:
         self._sources = sources
         self._deadline = now + self._rules.window_s if remote is not None else float("-inf")
         self._candidate, self._row, self._returning = None, 0, (-1, 0)
+
+    def doubt(self, late: Stragglers) -> None:
+        """Learn none of these: they may still speak to whoever had our port before. One that is named is believed."""
+        self._late = late
+
+    @property
+    def speakers(self) -> frozenset[Address]:
+        """Addresses that may still send to our port when we have closed it."""
+        known = (self.current, self.named, self._before)
+        return frozenset(address for address in known if address is not None)
 
     def believe(self, host: str) -> None:
         """Learn from this host as well: the peer's other stream comes from there."""
@@ -162,6 +176,8 @@ class Latch:
         if source == self._before:
             return Verdict.ACCEPT
         if mark is None or not self._may_be(source.host):
+            return Verdict.REJECT
+        if source in self._late.sources and now < self._late.until:
             return Verdict.REJECT
         return self._learn(source, mark)
 

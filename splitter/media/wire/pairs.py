@@ -1,16 +1,31 @@
 """Pairs of UDP ports: RTP on the even one, RTCP on the odd one above it (RFC 3550 §11). Pure: time is an argument.
 
-A closed pair rests before it is used again, so that the last packets of one call never reach the next.
+A closed pair rests before it is used again, so that the last packets of one call never reach the next. Where nothing
+else is left, the pair that has rested longest is taken all the same, and whoever used it is told whom not to believe
+for the rest of that time. Pictures leave a part of the pairs to voice.
 """
 
 from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
-from splitter.core.errors import MediaUnavailable
+from splitter.core.errors import MediaUnavailable, NoPorts
+from splitter.core.net import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Stragglers:
+    """Peers that may still send to a pair that has not rested, and how long that may be."""
+
+    sources: frozenset[Address] = frozenset()
+    until: float = float("-inf")
+
+
+RESTED = Stragglers()
 
 
 class PortPairs:
@@ -20,30 +35,57 @@ class PortPairs:
         first, last: the range, inclusive; odd edges are left out.
         quarantine_s: how long a pair rests after use.
         rng: shuffles the order of first use, so that the next port cannot be guessed from the last.
+        reserved: pairs that pictures leave to voice; at most half of all.
+
+    Attributes:
+        hurried: how often a pair was taken before it had rested.
     """
 
-    def __init__(self, first: int, last: int, quarantine_s: float, rng: random.Random | None = None) -> None:
+    def __init__(
+        self, first: int, last: int, quarantine_s: float, rng: random.Random | None = None, reserved: int = 0
+    ) -> None:
         pairs = list(range(first + first % 2, last, 2))
         self._slice = frozenset(pairs)
         (rng or random.SystemRandom()).shuffle(pairs)
         self._free = deque(pairs)
         self._quarantine_s = quarantine_s
         self._resting: dict[int, float] = {}  # port → when it may be used again; in the order of closing
+        self._late: dict[int, Stragglers] = {}  # of ports that rest, where they are known
+        self._most_of_pictures = len(pairs) - min(reserved, len(pairs) // 2)
+        self._pictures: set[int] = set()  # ports in use
+        self.hurried = 0
 
-    def take(self, now: float) -> int:
-        """The next pair.
+    def take(self, now: float, picture: bool = False) -> int:
+        """The next pair: one that has rested or, where there is none, the one that has rested longest.
 
         Raises:
-            MediaUnavailable: none is free; Retry-After says when the first one in quarantine will be.
+            NoPorts: there is none; Retry-After says when the first one in quarantine will be.
         """
+        if picture and len(self._pictures) >= self._most_of_pictures:
+            raise NoPorts("no free media ports for pictures: the others are kept for voice")
+        port = self._next(now)
+        if picture:
+            self._pictures.add(port)
+        return port
+
+    def _next(self, now: float) -> int:
         if not self._free:
             self._wake(now)
-        if not self._free:
+        if self._free:
+            return self._free.popleft()
+        port = next((port for port in self._resting if port in self._late), None)
+        if port is None:
             soonest = next(iter(self._resting.values()), now + 5)
-            raise MediaUnavailable("no free media ports", max(1, round(soonest - now)))
-        return self._free.popleft()
+            raise NoPorts("no free media ports", max(1, round(soonest - now)))
+        del self._resting[port]
+        self.hurried += 1
+        return port
 
-    def take_again(self, port: int) -> None:
+    def late(self, port: int) -> Stragglers:
+        """Peers that are not to be believed on a pair that was just taken."""
+        return self._late.pop(port, RESTED)
+
+    def take_again(self, port: int, picture: bool = False) -> None:
         """Take this very pair, also while it rests: it is what used it before that comes back.
 
         Of another worker's pairs nothing is known here: the system says whether they can be had.
@@ -51,18 +93,29 @@ class PortPairs:
         Raises:
             MediaUnavailable: it is in use.
         """
-        if self._resting.pop(port, None) is not None:
+        if port not in self._slice:
             return
-        if port in self._slice:
+        if self._resting.pop(port, None) is None:
             try:
                 self._free.remove(port)
             except ValueError:
                 raise MediaUnavailable(f"media port {port} is in use") from None
+        self._late.pop(port, None)
+        if picture:
+            self._pictures.add(port)
 
-    def rest(self, port: int, now: float) -> None:
-        """Put a pair that was taken to rest; another worker's is forgotten."""
+    def rest(self, port: int, now: float, late: Collection[Address] | None = None) -> None:
+        """Put a pair that was taken to rest; another worker's is forgotten.
+
+        Args:
+            late: who may still send to it; None where that is not known: it rests for as long as is due.
+        """
+        self._pictures.discard(port)
         if port in self._slice:
-            self._resting[port] = now + self._quarantine_s
+            self._resting[port] = until = now + self._quarantine_s
+            self._late.pop(port, None)
+            if late is not None:
+                self._late[port] = Stragglers(frozenset(late), until)
 
     def withhold(self, resting: Iterable[tuple[int, float]], now: float) -> None:
         """Put free pairs to rest that were in use before our time, each for so many seconds; before any is taken."""
@@ -76,12 +129,24 @@ class PortPairs:
             if ready_at > now:
                 return
             del self._resting[port]
+            self._late.pop(port, None)
             self._free.append(port)
 
     def free(self, now: float) -> int:
-        """Count the pairs that could be taken now."""
+        """Count the pairs that have rested, or were never used."""
         self._wake(now)
         return len(self._free)
+
+    @property
+    def resting(self) -> int:
+        """Count the pairs that rest and would be taken all the same."""
+        return sum(1 for port in self._resting if port in self._late)
+
+    @property
+    def for_pictures(self) -> int:
+        """Count the pairs that pictures could take now."""
+        left = len(self._free) + self.resting
+        return max(0, min(left, self._most_of_pictures - len(self._pictures)))
 
 
 class Record(Protocol):

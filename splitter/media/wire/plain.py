@@ -52,6 +52,8 @@ class PlainWire:
         window_s = max(times.latch_window_s, RESTORED_WINDOW_S) if port else times.latch_window_s
         self._latch = Latch(LatchRules(window_s, doubts=True))
         self._rtcp_latch = Latch(LatchRules(2 * window_s, in_a_row=1, doubts=True))
+        self._latch.doubt(self._pair.late)
+        self._rtcp_latch.doubt(self._pair.late)
         self._rtcp_pace = Bucket.per_second(RTCP_DATAGRAMS)
         self._held: list[tuple[Address, bytes]] = []
         self._short_cut: Address | None = None
@@ -120,7 +122,7 @@ class PlainWire:
 
     def close(self) -> None:
         self._open = False
-        self._pair.close()
+        self._pair.close(self._latch.speakers | self._rtcp_latch.speakers)
 
     # ---- packets --------------------------------------------------------------------------------------------------
 

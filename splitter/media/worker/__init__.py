@@ -24,5 +24,5 @@ Layout
     main.py        the worker's process and its end of the connection
     dispatch.py    carries out verbs; what a worker carries
     books.py       what was said of that
-    loop.py        sockets and timers for relays and rooms
+    loop.py        sockets and timers for relays and rooms; room_ports.py: their ports
 """

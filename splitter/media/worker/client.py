@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import structlog
 
-from splitter.core.errors import MediaTimeout, MediaUnavailable
+from splitter.core.errors import MediaTimeout, MediaUnavailable, NoPorts
 from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.rooms import PICTURE_LIMIT_BYTES
 from splitter.media.worker.notices import MediaNotice, ProtocolError, read_event
@@ -33,6 +33,9 @@ R = TypeVar("R", bound=Message)
 
 class GoneFromWorker(MediaUnavailable):
     """The worker does not know the relay, room or participant (any more)."""
+
+
+_ERRORS: dict[str, type[MediaUnavailable]] = {"gone": GoneFromWorker, "ports": NoPorts}
 
 
 class RefusedByWorker(MediaUnavailable):
@@ -110,8 +113,7 @@ class WorkerClient(asyncio.Protocol):
             raise MediaUnavailable(f"the media worker answered {type(answer).__name__}")
         if answer.kind in ("version", "busy"):
             raise RefusedByWorker(answer.reason, answer.kind)
-        kind = GoneFromWorker if answer.kind == "gone" else MediaUnavailable
-        raise kind(answer.reason, answer.retry_after_s)
+        raise _ERRORS.get(answer.kind, MediaUnavailable)(answer.reason, answer.retry_after_s)
 
     def tell(self, verb: Verb[Any]) -> None:
         """Send a verb and do not wait. What a lost worker does not hear needs no saying."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from splitter.core.errors import LocalError, MediaUnavailable
+from splitter.core.errors import LocalError, MediaUnavailable, NoPorts
 from splitter.media.offload.kernel import KernelOffload, NoOffload
 from splitter.media.ports.events import AdapterLost, MediaEvent, RelayLost, RoomLost
 from splitter.media.ports.rooms import RoomReport
@@ -99,7 +99,8 @@ class Dispatcher:
         return len(self.relays) + len(self.rooms) + len(self.adapters)
 
     def status(self) -> Status:
-        free = self._host.ports.free(time.monotonic())
+        ports = self._host.ports
+        free = ports.free(time.monotonic())
         flows, no_offload = (self._offload.engaged, self._offload.broken) if self._offload is not None else (0, "")
         held, form = (len(self.relays), len(self.rooms)), self._host.form
         said = f"{form.name}: {form.reason}" if form.reason else form.name
@@ -113,6 +114,9 @@ class Dispatcher:
             tcp=tally.open,
             tcp_refused=dict(tally.refused),
             tcp_unsent=tally.unsent,
+            resting=ports.resting,
+            for_pictures=ports.for_pictures,
+            hurried=ports.hurried,
         )
 
     # ---- verbs ---------------------------------------------------------------------------------------------------
@@ -146,7 +150,8 @@ class Dispatcher:
     def _failed(self, verb: Verb[Any], fault: Exception) -> Failed:
         """What is answered where something was raised. What must not be leaves its subject in an unknown state."""
         if isinstance(fault, MediaUnavailable):
-            return Failed("unavailable", str(fault), fault.retry_after_s)
+            kind = "ports" if isinstance(fault, NoPorts) else "unavailable"
+            return Failed(kind, str(fault), fault.retry_after_s)
         if isinstance(fault, LocalError):
             return Failed("fault", str(fault))
         if isinstance(fault, Gone):
@@ -186,7 +191,7 @@ class Dispatcher:
             raise MediaUnavailable("no waiting picture: video is out of order in this worker")
         from splitter.media.room.room import Room  # loaded along with the slate
 
-        loop = RoomLoop(self._host, partial(self._lose_room, room_id))
+        loop = RoomLoop(self._host, partial(self._lose_room, room_id), picture=True)
         room = Room(call_id, room_id, loop, self.slate, partial(self._emit, room_id), form=self._host.form)
         self.rooms[room_id] = HeldRoom(room, loop)
         return room

@@ -23,6 +23,8 @@ ADAPTER_LOAD = 6  # voice and a picture, sealed and unsealed
 ROOM_LOAD = 8  # a picture is a few hundred packets per second, each read and rewritten
 
 
+_KINDS: dict[type, str] = {RelayLost: "relay", RoomLost: "room", AdapterLost: "adapter"}
+
 Carried = CarriedRelay | CarriedRoom | CarriedAdapter
 Handle = RelayHandle | RoomHandle | AdapterHandle
 
@@ -51,6 +53,11 @@ class Opening:
     listener: MediaListener
     load: int
     lost: Callable[[str], MediaEvent]
+
+    @property
+    def kind(self) -> str:
+        """The kind of it: "relay", "room" or "adapter"."""
+        return _KINDS[type(self.lost(""))]
 
 
 def relay_opening(id: str, call_id: str, listener: MediaListener, added: int = 0) -> Opening:

@@ -11,7 +11,7 @@ import errno
 import math
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
@@ -20,12 +20,13 @@ from splitter.core.errors import MediaUnavailable
 from splitter.core.freebind import bind_anywhere
 from splitter.core.net import Address
 from splitter.media.fast.plain import PlainForm
-from splitter.media.fast.way import Form, OpenedHandler, Rider
+from splitter.media.fast.way import Form
 from splitter.media.wire.host import PacketHandler
 from splitter.media.wire.line import Line
 from splitter.media.wire.pairs import PortPairs
 from splitter.media.wire.poller import Poller
 from splitter.media.worker.entrance import TcpEntrance, WorkerDoor
+from splitter.media.worker.room_ports import RoomPair, RoomPort
 
 DSCP_EF = 46 << 2
 """Expedited Forwarding (RFC 3246) as the TOS octet: audio."""
@@ -68,18 +69,20 @@ class PacketHost:
         self.buffer = bytearray(DATAGRAM_LIMIT)
         self._threads = ThreadPoolExecutor(SLOW_THREADS, "pictures")
 
-    def bind(self, host: str, tos: int) -> tuple[socket.socket, socket.socket]:
+    def bind(self, host: str, tos: int, picture: bool = False) -> tuple[socket.socket, socket.socket]:
         """Sockets on a free pair of ports of `host`: RTP on the even one, RTCP above it.
 
+        Args:
+            picture: they are for one, which leaves a part of the ports to voice.
         Raises:
             MediaUnavailable: no free pair, or `host` is no address of this machine.
         """
-        rtp, rtcp = self._bind(host, tos, 2)
+        rtp, rtcp = self._bind(host, tos, 2, picture)
         return rtp, rtcp
 
-    def bind_again(self, host: str, port: int, tos: int) -> tuple[socket.socket, socket.socket]:
+    def bind_again(self, host: str, port: int, tos: int, picture: bool = False) -> tuple[socket.socket, socket.socket]:
         """Sockets on this pair of ports, which was in use before. Raises MediaUnavailable."""
-        self.ports.take_again(port)
+        self.ports.take_again(port, picture)
         try:
             rtp, rtcp = self._open(host, port, tos, 2)
         except OSError as error:
@@ -87,13 +90,13 @@ class PacketHost:
             raise MediaUnavailable(f"cannot bind {host}:{port} again: {error.strerror or error}") from error
         return rtp, rtcp
 
-    def bind_one(self, host: str, tos: int) -> socket.socket:
+    def bind_one(self, host: str, tos: int, picture: bool = False) -> socket.socket:
         """A socket on the even port of a free pair, for all that is multiplexed. Raises MediaUnavailable."""
-        return self._bind(host, tos, 1)[0]
+        return self._bind(host, tos, 1, picture)[0]
 
-    def _bind(self, host: str, tos: int, count: int) -> list[socket.socket]:
+    def _bind(self, host: str, tos: int, count: int, picture: bool) -> list[socket.socket]:
         for _ in range(BIND_ATTEMPTS):
-            port = self.ports.take(time.monotonic())
+            port = self.ports.take(time.monotonic(), picture)
             try:
                 return self._open(host, port, tos, count)
             except OSError as error:
@@ -132,13 +135,13 @@ class PacketHost:
             raise
         return sock
 
-    def release(self, *socks: socket.socket) -> None:
-        """Close the sockets of one pair, the even port first."""
+    def release(self, *socks: socket.socket, late: Collection[Address] | None = None) -> None:
+        """Close the sockets of one pair, the even port first; `late`: see `PortPairs.rest`."""
         port = socks[0].getsockname()[1]
         for sock in socks:
             self.poller.forget(sock.fileno())
             sock.close()
-        self.ports.rest(port, time.monotonic())
+        self.ports.rest(port, time.monotonic(), late)
 
     def call_later(self, delay_s: float, fn: Callable[[], None]) -> asyncio.TimerHandle:
         """Arm a timer that is not early: whoever comes before anything is due has to come again.
@@ -159,84 +162,6 @@ class PacketHost:
             self.entrance.close()
 
 
-class RoomPair:
-    """A participant's two ports.
-
-    Attributes:
-        rtp_port, rtcp_port: where the peer sends to.
-        send_rtp, send_rtcp: the lines' own: nothing stands between a packet and its socket.
-    """
-
-    __slots__ = ("_loop", "_rtcp", "_rtp", "_socks", "closed", "rtcp_port", "rtp_port", "send_rtcp", "send_rtp")
-
-    def __init__(self, loop: RoomLoop, rtp: Line, rtcp: Line, socks: tuple[socket.socket, socket.socket]) -> None:
-        self._loop = loop
-        self._rtp, self._rtcp, self._socks = rtp, rtcp, socks
-        self.send_rtp, self.send_rtcp = rtp.send, rtcp.send
-        self.rtp_port, self.rtcp_port = rtp.port, rtcp.port
-        self.closed = False
-
-    def carry(self, way: Rider | None, on_opened: OpenedHandler | None = None) -> None:
-        """Let RTP take this short way; see `Line.carry`."""
-        self._rtp.carry(way, on_opened)
-
-    @property
-    def missed(self) -> int:
-        """Packets that the kernel kept from us; see `Pair.missed`."""
-        return self._rtp.missed
-
-    @property
-    def unsent(self) -> int:
-        """Packets the kernel would not take; lost as on the way."""
-        return self._rtp.unsent + self._rtcp.unsent
-
-    def settle(self, peer: Address) -> None:
-        """Have the packets of `peer` come by a short cut."""
-        self._loop.settle(self._rtp, peer)
-
-    def close(self) -> None:
-        """Close both sockets; again is no error."""
-        if not self.closed:
-            self.closed = True
-            self._rtp.close()
-            self._rtcp.close()
-            self._loop.release(self, *self._socks)
-
-
-class RoomPort:
-    """The one port of a WebRTC participant.
-
-    Attributes:
-        number: the port.
-        line: what its packets come and go by.
-        send: the line's own.
-    """
-
-    __slots__ = ("_loop", "_sock", "closed", "line", "number", "send")
-
-    def __init__(self, loop: RoomLoop, line: Line, sock: socket.socket) -> None:
-        self._loop = loop
-        self.line, self._sock = line, sock
-        self.send = line.send
-        self.number = line.port
-        self.closed = False
-
-    def settle(self, peer: Address) -> None:
-        """Have the packets of `peer` come by a short cut."""
-        self._loop.settle(self.line, peer)
-
-    def carry(self, way: Rider | None, on_opened: OpenedHandler | None = None) -> None:
-        """Let media take this short way; see `Line.carry`."""
-        self.line.carry(way, on_opened)
-
-    def close(self) -> None:
-        """Close the socket; again is no error."""
-        if not self.closed:
-            self.closed = True
-            self.line.close()
-            self._loop.release(self, self._sock)
-
-
 class RoomLoop:
     """The worker as one room or relay sees it (splitter.media.wire.host.Host).
 
@@ -244,11 +169,12 @@ class RoomLoop:
         host: the worker's sockets.
         on_fault: told what its code raised in a packet or timer callback.
         tos: of what it sends.
+        picture: its ports are for pictures, which leave a part of all ports to voice.
     """
 
-    def __init__(self, host: PacketHost, on_fault: OnFault, tos: int = DSCP_AF41) -> None:
+    def __init__(self, host: PacketHost, on_fault: OnFault, tos: int = DSCP_AF41, picture: bool = False) -> None:
         self._host = host
-        self._tos = tos
+        self._tos, self._picture = tos, picture
         self._on_fault = on_fault
         self._pairs: set[RoomPair | RoomPort] = set()
         self._doors: set[WorkerDoor] = set()
@@ -258,22 +184,23 @@ class RoomLoop:
 
     def open_pair(self, network_host: str, on_rtp: PacketHandler, on_rtcp: PacketHandler) -> RoomPair:
         """Bind a pair of ports. Raises MediaUnavailable."""
-        return self._pair(self._host.bind(network_host, self._tos), on_rtp, on_rtcp)
+        return self._pair(self._host.bind(network_host, self._tos, self._picture), on_rtp, on_rtcp)
 
     def reopen_pair(self, port: int, network_host: str, on_rtp: PacketHandler, on_rtcp: PacketHandler) -> RoomPair:
         """Bind this pair of ports, which was in use before. Raises MediaUnavailable."""
-        return self._pair(self._host.bind_again(network_host, port, self._tos), on_rtp, on_rtcp)
+        return self._pair(self._host.bind_again(network_host, port, self._tos, self._picture), on_rtp, on_rtcp)
 
     def _pair(
         self, socks: tuple[socket.socket, socket.socket], on_rtp: PacketHandler, on_rtcp: PacketHandler
     ) -> RoomPair:
-        pair = RoomPair(self, self._line(socks[0], on_rtp), self._line(socks[1], on_rtcp), socks)
+        late = self._host.ports.late(socks[0].getsockname()[1])
+        pair = RoomPair(self, self._line(socks[0], on_rtp), self._line(socks[1], on_rtcp), socks, late)
         self._pairs.add(pair)
         return pair
 
     def open_port(self, network_host: str, on_datagram: PacketHandler) -> RoomPort:
         """Bind one port. Raises MediaUnavailable."""
-        sock = self._host.bind_one(network_host, self._tos)
+        sock = self._host.bind_one(network_host, self._tos, self._picture)
         port = RoomPort(self, self._line(sock, on_datagram), sock)
         self._pairs.add(port)
         return port
@@ -295,10 +222,10 @@ class RoomLoop:
         """Called by the pair or port itself, mostly with a packet in hand: let that be done with first."""
         self.call_later(0, partial(line.settle, peer))
 
-    def release(self, pair: RoomPair | RoomPort, *socks: socket.socket) -> None:
+    def release(self, pair: RoomPair | RoomPort, *socks: socket.socket, late: Collection[Address] | None) -> None:
         """Called by the pair or port itself."""
         self._pairs.discard(pair)
-        self._host.release(*socks)
+        self._host.release(*socks, late=late)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a coroutine beside the packets. What it raises is a fault of its owner."""

@@ -206,7 +206,7 @@ class Worker:
         return Done()
 
     def _prepare(self, hello: Hello) -> Dispatcher:
-        ports = PortPairs(*hello.ports, hello.quarantine_s)
+        ports = PortPairs(*hello.ports, hello.quarantine_s, reserved=hello.reserved)
         ports.withhold(hello.resting, time.monotonic())
         form = choose_form(hello.native)
         log.info("the short way of pictures", form=form.name, reason=form.reason)

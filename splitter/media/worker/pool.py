@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnavailable
+from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnavailable, NoPorts
 from splitter.core.tenancy import Tenancy
 from splitter.media.ports.events import AdapterLost, MediaEvent, MediaListener, RelayLost, RoomLost, VoiceOffloaded
 from splitter.media.ports.health import WorkerStatus
@@ -34,7 +34,7 @@ from splitter.media.worker.look import draw, look_of
 from splitter.media.worker.notices import read_event
 from splitter.media.worker.place import clear_dead, indexes_in
 from splitter.media.worker.record import PortRecord
-from splitter.media.worker.status import mixes_of, slice_of, status_of
+from splitter.media.worker.status import count_refused, mixes_of, slice_of, status_of
 from splitter.media.worker.supervisor import Supervisor, SupervisorTimers, WorkerState
 from splitter.media.worker.verbs.inventory import Carried
 from splitter.media.worker.verbs.process import PROTOCOL, Hello
@@ -47,7 +47,6 @@ log = structlog.get_logger(__name__)
 SUCCESSOR_S = 1.0
 
 R = TypeVar("R", bound=Message)
-_KINDS = {RelayLost: "relay", RoomLost: "room", AdapterLost: "adapter"}
 
 
 class MediaNetwork(Protocol):
@@ -139,6 +138,7 @@ class Pool:
             native=settings.native,
             index=index,
             tcp=(settings.tcp_port, settings.tcp_advertised_port, settings.tcp_hosts),
+            reserved=-(-settings.voice_pairs // count),
         )
         supervisor = Supervisor(
             index,
@@ -230,7 +230,7 @@ class Pool:
         gone = [id for id, held in self._held.items() if held.supervisor is supervisor]
         for held in [self._drop(id) for id in gone]:
             event = held.media.lost(f"media worker {supervisor.index} died: {reason}")
-            metrics.MEDIA_LOST.labels(_KINDS[type(event)]).inc()
+            metrics.MEDIA_LOST.labels(held.media.kind).inc()
             self._tell(held.media.listener, event)
 
     def _on_found(self, supervisor: Supervisor, client: WorkerClient, page: Carried) -> None:
@@ -278,7 +278,7 @@ class Pool:
             raise MediaUnavailable(f"{id} is gone, and its name is another one's")
         del self._unclaimed[id]
         held.media = replace(held.media, listener=listener)
-        metrics.MEDIA_ADOPTED.labels(_KINDS[type(held.media.lost(""))]).inc()
+        metrics.MEDIA_ADOPTED.labels(held.media.kind).inc()
         for event in found.standing.events:
             asyncio.get_running_loop().call_soon(self._on_event, id, event)
         return found.carried
@@ -321,6 +321,13 @@ class Pool:
     async def ask(self, held: Held, verb: Verb[R], limit_s: float | None = None) -> R:
         """Ask the worker that holds it."""
         try:
+            return await self._ask(held, verb, limit_s)
+        except NoPorts:
+            count_refused(held.media.kind)
+            raise
+
+    async def _ask(self, held: Held, verb: Verb[R], limit_s: float | None = None) -> R:
+        try:
             return await held.client.ask(verb, limit_s or self._settings.request_limit_s)
         except MediaTimeout:
             held.supervisor.suspect()
@@ -362,15 +369,16 @@ class Pool:
             ports: that it is to have, if it cannot have any.
         """
         deadline = time.monotonic() + self._settings.request_limit_s
-        refusal = MediaUnavailable("no media worker is ready", retry_after_s=2)
+        refusal, held = MediaUnavailable("no media worker is ready", retry_after_s=2), None
         await self._some_worker(deadline)
         for supervisor in self._by_load(verb.needs is not Need.NOTHING, ports):
             client = supervisor.client
             if client is None:
                 continue
-            self._hold(media.id, Held(media, supervisor, client))
+            held = Held(media, supervisor, client)
+            self._hold(media.id, held)
             try:
-                answer = await self.ask(self._held[media.id], verb, max(0.001, deadline - time.monotonic()))
+                answer = await self._ask(held, verb, max(0.001, deadline - time.monotonic()))
                 return self.find(media.id), answer
             except BaseException as error:
                 if media.id in self._held:  # else the worker died meanwhile
@@ -380,6 +388,8 @@ class Pool:
                     continue
                 client.tell(undo)
                 raise
+        if held is not None and isinstance(refusal, NoPorts):
+            count_refused(held.media.kind)
         raise refusal
 
     def get(self, id: str) -> Held | None:

@@ -31,7 +31,7 @@ from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.place import socket_of
 from splitter.media.worker.process import WorkerProcess
 from splitter.media.worker.pulse import Patience, Pulse, look
-from splitter.media.worker.status import count_tcp
+from splitter.media.worker.status import count_since
 from splitter.media.worker.verbs.inventory import Carried
 from splitter.media.worker.verbs.process import AwaitVideo, Hello, Ping, Renew, Shutdown, Status
 from splitter.telemetry import metrics
@@ -332,7 +332,7 @@ class Supervisor:
         """Whether a ping was answered; then the worker is as well as it says."""
         if not ping.done() or ping.exception() is not None:
             return False
-        count_tcp(self.status, ping.result())
+        count_since(self.status, ping.result())
         self.status, self.state = ping.result(), WorkerState.READY
         return True
 

@@ -91,7 +91,7 @@ def party_routes(ports: Ports, finder: Finder, parties: PartyRoutes) -> tuple[Op
         GoodAnswer(204, "the candidates are known", kind=NO_BODY, headers=("ETag",)),
     )
     old, gone = ((412, "old-etag"), (428, "no-etag")), GoodAnswer(204, "it is gone", kind=NO_BODY)
-    asked = ((409, "asking"), (409, "on"), (422, "unsupported"))
+    asked = ((409, "asking"), (409, "on"), (422, "unsupported"), (503, "no-media"), (503, "no-ports"))
     client = (
         Query("client", "the client's own id: the same one takes its old place again"),
         Query("consent", "of a guest: the version of the text that its user has agreed to"),
@@ -114,6 +114,7 @@ def party_routes(ports: Ports, finder: Finder, parties: PartyRoutes) -> tuple[Op
                 (422, "bad-offer"),
                 (429, "too-many"),
                 (503, "no-media"),
+                (503, "no-ports"),
             ),
         ),
         Operation("OPTIONS", f"{CALL}/parties", EVERYBODY, parties.options, hidden=True),
@@ -125,7 +126,14 @@ def party_routes(ports: Ports, finder: Finder, parties: PartyRoutes) -> tuple[Op
             *("PUT", f"{party}/streams", JOIN, streams.watch, "See others in streams of their own"),
             (GoodAnswer(200, "our answer", shapes.StreamsShown),),
             body=STREAMS_BODY,
-            faults=((409, "full"), (409, "ice-changed"), (409, "media-lost"), (422, "bad-offer"), (503, "no-media")),
+            faults=(
+                (409, "full"),
+                (409, "ice-changed"),
+                (409, "media-lost"),
+                (422, "bad-offer"),
+                (503, "no-media"),
+                (503, "no-ports"),
+            ),
         ),
         Operation(
             *("GET", f"{party}/streams", JOIN, streams.listed, "Who can be seen, for this party"),

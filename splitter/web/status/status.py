@@ -133,6 +133,7 @@ def measure(engine: EngineHealth, farm: FarmHealth) -> None:
     metrics.MEDIA_IN_KERNEL.set_function(lambda: sum(worker.in_kernel for worker in engine.status()))
     metrics.MEDIA_WORKERS.set_function(lambda: sum(worker.state == "ready" for worker in engine.status()))
     metrics.MEDIA_PORTS_FREE.set_function(lambda: sum(worker.free_ports for worker in engine.status()))
+    metrics.MEDIA_PORTS_RESTING.set_function(lambda: sum(worker.resting for worker in engine.status()))
     metrics.MEDIA_TCP.set_function(lambda: sum(worker.tcp for worker in engine.status()))
     metrics.LOG_DROPPED.set_function(logs.dropped)
     metrics.BUILD.labels(__version__).set(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -15,6 +15,7 @@ from splitter.media.ports.events import MediaEvent, VoiceOffloaded
 from splitter.media.relay.relay import Relay
 from splitter.media.wire.host import PacketHandler
 from splitter.media.wire.latch import LatchRules
+from splitter.media.wire.pairs import RESTED, Stragglers
 from splitter.sdp.voice import VoiceFormat
 from tests.media.offload.fake import FakeOffload
 
@@ -46,6 +47,7 @@ class HandPair:
     on_rtcp: PacketHandler
     sent: list[tuple[bytes, Address]] = field(default_factory=list)
     missed: int = 0
+    late: Stragglers = RESTED
 
     @property
     def rtcp_port(self) -> int:
@@ -60,7 +62,7 @@ class HandPair:
 
     def settle(self, peer: Address) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self, late: Collection[Address] | None = None) -> None: ...
 
 
 class HandHost:

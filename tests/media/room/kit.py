@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count
@@ -23,6 +23,7 @@ from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.room.room import Room
 from splitter.media.slate.slate import Slate
 from splitter.media.wire.host import PacketHandler
+from splitter.media.wire.pairs import RESTED, Stragglers
 from splitter.rtp import h264, packet, rtcp
 from splitter.sdp.video import VideoFormat
 from tests.rtp.payloads import packetise
@@ -53,6 +54,7 @@ class Pair:
     settled: list[Address] = field(default_factory=list)
     closed: bool = False
     missed = 0
+    late: Stragglers = RESTED
 
     @property
     def rtcp_port(self) -> int:
@@ -74,7 +76,7 @@ class Pair:
     def carry(self, way: object, on_opened: object = None) -> None:
         """There is no socket here that C could read."""
 
-    def close(self) -> None:
+    def close(self, late: Collection[Address] | None = None) -> None:
         self.closed = True
 
 

@@ -7,6 +7,7 @@ import pytest
 from splitter.core.net import Address
 from splitter.media.wire.latch import Latch as AnyLatch
 from splitter.media.wire.latch import LatchRules, Verdict
+from splitter.media.wire.pairs import Stragglers
 from splitter.media.wire.sources import NONE, Sources
 
 SIGNALLED = Address("198.51.100.7", 5000)
@@ -57,6 +58,32 @@ def latch() -> Latch:
 
 def learn(latch: Latch, source: Address, ssrc: int = SSRC, packets: int = 3) -> list[bool]:
     return [latch.judge(source, ssrc) for _ in range(packets)]
+
+
+class TestAPortThatWasAnothersJustNow:
+    """Where no port that has rested was left: see `PortPairs`. Its former user's peer is the same SBC, as a rule."""
+
+    @pytest.fixture(autouse=True)
+    def late(self, latch: Latch) -> None:
+        latch.one.doubt(Stragglers(frozenset((NEIGHBOUR,)), until=latch.now + 20))
+
+    def test_its_late_packets_are_not_learned(self, latch: Latch) -> None:
+        assert learn(latch, NEIGHBOUR, OTHER_SSRC, 20) == [False] * 20
+        assert latch.destination == SIGNALLED and learn(latch, BEHIND_NAT) == [False, False, True]
+
+    def test_its_former_peer_is_believed_once_it_is_named(self, latch: Latch) -> None:
+        latch.signal(NEIGHBOUR)
+        assert latch.judge(NEIGHBOUR, SSRC)
+
+    def test_its_former_peer_may_be_learned_when_it_would_have_rested(self, latch: Latch) -> None:
+        latch.now += 21
+        latch.signal(SIGNALLED)
+        assert learn(latch, NEIGHBOUR) == [False, False, True]
+
+    def test_whoever_may_still_send_is_told_when_it_closes(self, latch: Latch) -> None:
+        assert latch.one.speakers == {SIGNALLED}
+        learn(latch, BEHIND_NAT)
+        assert latch.one.speakers == {SIGNALLED, BEHIND_NAT}
 
 
 class TestBeforeSignalling:

@@ -14,7 +14,8 @@ import pytest
 from splitter.core.net import Address
 from splitter.media.wire import line
 from splitter.media.wire.pairs import PortPairs
-from splitter.media.worker.loop import DSCP_AF41, PacketHost, RoomLoop, RoomPort
+from splitter.media.worker.loop import DSCP_AF41, PacketHost, RoomLoop
+from splitter.media.worker.room_ports import RoomPort
 from tests.media.worker.stand import FIRST_PORT, address, receive
 from tests.patience import until
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -142,7 +143,7 @@ class TestABrokenRelay:
             assert isinstance(opened, RelayOpened)
             assert isinstance(w.dispatcher.handle(OpenRelay("call", "relay-1", BOTH)), RelayOpened)
             victim: Any = w.dispatcher.relays["relay-0"].sides[0].rtp
-            victim.latch = None  # any bug will do
+            victim.latch = SimpleNamespace(speakers=frozenset())  # any bug will do
             peer = Peer()
             peer.rtp.sendto(rtp(1), (HOST, opened.ports[0][0]))
             await until(lambda: w.events)

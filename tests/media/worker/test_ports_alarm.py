@@ -9,8 +9,8 @@ from splitter.media.wire.pairs import PortPairs
 from splitter.media.worker.status import pairs_in
 
 
-def worker(free: int, pairs: int = 100, state: str = "ready") -> WorkerStatus:
-    return WorkerStatus(0, 1, state, 0, 0, pairs, free, 0)
+def worker(free: int, pairs: int = 100, state: str = "ready", resting: int = 0, for_pictures: int = 9) -> WorkerStatus:
+    return WorkerStatus(0, 1, state, 0, 0, pairs, free, 0, resting=resting, for_pictures=for_pictures)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,20 @@ def worker(free: int, pairs: int = 100, state: str = "ready") -> WorkerStatus:
 )
 def test_few_are_an_alarm(workers: list[WorkerStatus], alarm: bool) -> None:
     assert bool(port_alarm(workers)) is alarm
+
+
+@pytest.mark.parametrize(
+    ("workers", "alarm"),
+    [
+        ([worker(0, resting=30)], "used again before they have rested: 0 of 100 pairs are free"),
+        ([worker(4, resting=5)], "run out: 9 of 100 pairs are left"),
+        ([worker(40, for_pictures=0)], "left for pictures: 40 of 100 pairs are left, for voice"),
+        ([worker(40, for_pictures=0), worker(40, for_pictures=1)], ""),
+        ([worker(40, for_pictures=-1)], ""),
+    ],
+)
+def test_the_alarm_says_what_is_short(workers: list[WorkerStatus], alarm: str) -> None:
+    assert alarm in port_alarm(workers) and bool(alarm) is bool(port_alarm(workers))
 
 
 @pytest.mark.parametrize("ports", [(30000, 30099), (30001, 30099), (30000, 30000), (30000, 30001)])

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from splitter.core.errors import LocalError, MediaUnavailable
+from splitter.core.errors import LocalError, MediaUnavailable, NoPorts
 from splitter.core.net import Address
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaStarted, StrangerHeard
@@ -21,6 +21,7 @@ from splitter.rtp.rtcp import ReceiverReport, ReportBlock, SenderReport, build, 
 from tests.media.worker.stand import (
     FIRST_PORT,
     LIMIT_S,
+    Events,
     Peer,
     Talk,
     address,
@@ -35,7 +36,7 @@ from tests.media.worker.stand import (
     warmed_up,
     worker_pid,
 )
-from tests.patience import PATIENCE_S, until
+from tests.patience import until
 
 pytestmark = pytest.mark.slow
 
@@ -99,20 +100,27 @@ class TestPorts:
                 assert end.rtcp_port == end.rtp_port + 1
                 assert FIRST_PORT <= end.rtp_port < FIRST_PORT + 200
 
-    async def test_rest_after_a_call_until_their_quarantine_is_over(self) -> None:
-        async with engine(last_port=FIRST_PORT + 3, quarantine_s=0.5) as made:
-            async with talk(made):
-                with pytest.raises(MediaUnavailable, match="no free media ports"):
-                    await made.open("call-2", sides(), print)
-            with pytest.raises(MediaUnavailable):
-                await made.open("call-3", sides(), print)
-            async with asyncio.timeout(PATIENCE_S):
-                while True:
-                    try:
-                        await made.open("call-4", sides(), print)
-                        break
-                    except MediaUnavailable:
-                        await asyncio.sleep(0.05)
+    async def test_that_rest_are_taken_where_no_other_is_left(self) -> None:
+        """The former caller goes on sending, from the same SBC, and is not taken for the new one."""
+        async with engine(last_port=FIRST_PORT + 3) as made:
+            caller, centre = Peer(), Peer("127.0.0.2")
+            former = Talk(made, await made.open("call-1", sides(), print), caller, centre, Events(), ("access", "core"))
+            with pytest.raises(NoPorts, match="no free media ports"):
+                await made.open("call-2", sides(), print)
+            await made.point(former.relay, 0, caller.remote)
+            await made.point(former.relay, 1, centre.remote)
+            await former.flows(caller.rtp, former.relay.local[0], centre.rtp)
+            await made.close(former.relay)
+            async with talk(made) as call:
+                ours = call.relay.local[0]
+                assert ours == former.relay.local[0]
+                for sequence in range(20):
+                    caller.rtp.sendto(rtp(sequence, 0xBAD), ("127.0.0.1", ours.rtp_port))
+                call.caller.rtp.sendto(rtp(1), ("127.0.0.1", ours.rtp_port))
+                assert await receive(call.centre.rtp) == (rtp(1), ("127.0.0.2", call.relay.local[1].rtp_port))
+                assert waiting(call.centre.rtp) == []
+            caller.close()
+            centre.close()
 
     async def test_taken_by_another_program_are_passed_over(self) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from splitter.core.errors import LocalError, MediaTimeout, MediaUnavailable
+from splitter.core.errors import LocalError, MediaTimeout, MediaUnavailable, NoPorts
 from splitter.media.ports.events import RelayLost, RoomLost
+from splitter.media.ports.health import port_alarm
 from splitter.media.ports.voice import RelayHandle
 from splitter.media.settings import MediaSettings
 from splitter.media.worker.client import RefusedByWorker, WorkerClient
@@ -25,6 +26,8 @@ from splitter.media.worker.supervisor import SupervisorTimers
 from splitter.media.worker.verbs.open_relay import OpenRelay
 from splitter.media.worker.verbs.process import PROTOCOL, Hello, Status
 from splitter.media.worker.verbs.set_remote import SetRemote
+from splitter.telemetry import metrics
+from tests.counted import value
 from tests.media.worker.stand import (
     BOTH,
     FIRST_PORT,
@@ -230,8 +233,25 @@ class TestNoWorkerAtAll:
             room = await made.open_room("call-0", print)  # makes the other worker the less loaded one
             index = made.worker_of(room.room_id)
             await made.close(next(relay for relay in relays if carrier(made, relay) == index))
-            with pytest.raises(MediaUnavailable, match="no free media ports"):
-                await made.open("call-3", sides(), print)
+            refused = value(metrics.MEDIA_PORTS_REFUSED, "voice")
+            assert carrier(made, await made.open("call-3", sides(), print)) == index
+            assert value(metrics.MEDIA_PORTS_REFUSED, "voice") == refused
+            with pytest.raises(NoPorts, match="no free media ports"):
+                await made.open("call-4", sides(), print)
+            assert value(metrics.MEDIA_PORTS_REFUSED, "voice") == refused + 1
+            await until(lambda: sum(one.free_ports + one.resting for one in made.status()) == 0)
+
+    async def test_pictures_leave_half_of_the_ports_to_voice(self) -> None:
+        async with engine(last_port=FIRST_PORT + 7, voice_pairs=4) as made:
+            room = await made.open_room("call-1", print)
+            for name in ("caller", "desk-1"):
+                await made.join(room, name, "access")
+            refused = value(metrics.MEDIA_PORTS_REFUSED, "picture")
+            with pytest.raises(NoPorts, match="kept for voice"):
+                await made.join_secure(room, "desk-2", "access")
+            assert value(metrics.MEDIA_PORTS_REFUSED, "picture") == refused + 1
+            await made.open("call-1", sides(), print)
+            await until(lambda: port_alarm(made.status()))
 
 
 class TestStopping:

@@ -26,6 +26,9 @@ class Status(Message, frozen=True):
         form: of the short way of pictures: "native", or "python" and why.
         tcp: connections of browsers by TCP. tcp_refused: those that were closed, by the reason, since it began.
         tcp_unsent: packets that found theirs full.
+        resting: pairs that rest after use, and would be taken where no other is free.
+        for_pictures: pairs that pictures could have now; -1 where the worker is from before that was told.
+        hurried: how often a pair was taken before it had rested, since it began.
     """
 
     protocol: int
@@ -41,6 +44,9 @@ class Status(Message, frozen=True):
     tcp: int = 0
     tcp_refused: dict[str, int] = msgspec.field(default_factory=dict)
     tcp_unsent: int = 0
+    resting: int = 0
+    for_pictures: int = -1
+    hurried: int = 0
 
 
 class Hello(Verb[Status], frozen=True):
@@ -55,6 +61,7 @@ class Hello(Verb[Status], frozen=True):
         offload: the kernel is to carry what it can of the voice.
         index: of the worker.
         tcp: where browsers come in by TCP: the port, 0 for nowhere; the one that they are told instead; our addresses.
+        reserved: pairs that pictures leave to voice.
     """
 
     answer = Status
@@ -71,6 +78,7 @@ class Hello(Verb[Status], frozen=True):
     native: bool = True
     index: int = 0
     tcp: tuple[int, int, tuple[str, ...]] = (0, 0, ())
+    reserved: int = 0
 
     def run(self, worker: Dispatcher) -> Status:
         raise LocalError("the worker is at work already")

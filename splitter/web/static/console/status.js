@@ -69,7 +69,7 @@ function held({ view }) {
 
 /** @param {Sight} sight @returns {Line} */
 function voice({ view, droppedBy }) {
-  const { state, outcome, supported } = view.video;
+  const { state, outcome, supported, fault: unused } = view.video;
   if (state === "asking") return { ...line("busy", "asking"), counting: true };
   if (state === "dropping") return line("busy", "dropping");
   const said = plainly(view.video.reason);
@@ -84,6 +84,7 @@ function voice({ view, droppedBy }) {
     case "withdrawn":
       return line("calm", "withdrawn", said);
   }
+  if (plainly(unused)) return line("warn", "failed-video", joined(plainly(unused), t("now.again")));
   if (droppedBy) return line("calm", "voice", joined(t(`now.voice.${droppedBy}`), t("now.voice.why")));
   if (supported === false) return line("calm", "voice", t("now.voice.cannot"));
   return line("calm", "voice", supported ? t("now.voice.why") : t("now.voice.unknown"));

@@ -29,6 +29,7 @@ const REASONS = [
   [/^the phone was about to change the call itself/, "reason.changing"],
   [/^the phone did not take it yet/, "reason.not-yet"],
   [/^a fault in the gateway/, "reason.gateway"],
+  [/^no media ports are left/, "reason.no-ports"],
   [/^the call ended/, "reason.ended"],
   [/^the gateway is being stopped/, "reason.stopping"],
   [/^taken back by (?<who>.+)/, "reason.taken-back"],

@@ -14,7 +14,7 @@
  *   trouble: what is said large, with its remedy; sign: of what the user sees. */
 
 const IN_APP = ["denied", "no-camera", "insecure-context", "failed"];
-const WITHOUT_ROOM = ["overload", "draining", "full", "no-media"];
+const WITHOUT_ROOM = ["overload", "draining", "full", "no-media", "no-ports"];
 
 /** @param {Known} known @returns {Standing} */
 export function standingOf(known) {

@@ -5,9 +5,10 @@
 /** @typedef {{name: string, trunk: string, state: "early"|"confirmed"|"ended", audio: string, video: string}} LegView  `audio` and
  *   `video`: codec and direction as the gateway says them to that peer, "" where there is none. */
 /** @typedef {{name: string, kind: "sip"|"webrtc"|"guest"|"expert"|"onlooker"|"phone", extension: string, client: string,
- *   state: "joining"|"connected"|"interrupted"|"left", sends: boolean, showing: string, title?: string, camera?: string, hidden?: boolean}} PartyView
+ *   state: "joining"|"connected"|"interrupted"|"left", sends: boolean, showing: string, title?: string, camera?: string, hidden?: boolean, lack?: string}} PartyView
  *   guest: the caller's own browser; expert: somebody else's, asked in by a link. `title`: what people call it. `camera`:
- *   what its browser says of it: "", starting, on, paused, denied, no-camera, in-use, unplugged, muted, blocked, background or failed. `hidden`: others are not told of it. */
+ *   what its browser says of it: "", starting, on, paused, denied, no-camera, in-use, unplugged, muted, blocked, background or failed. `hidden`: others are not told of it.
+ *   `lack`: what kept it out: "no-ports" (the gateway has no media ports left for video), "no-media", or nothing. */
 /** @typedef {{name: string, number: string, by: string, state: "calling"|"ringing"|"joining"|"joined"|"left", outcome: string,
  *   reason: string, muted: boolean, part: "talks"|"listens"|"whispers", video?: "off"|"asking"|"on"|"dropping",
  *   video_reason?: string}} PhoneView  A phone that was invited into the voice; `video`: whether it is in the picture as well. */
