@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import tomllib
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
@@ -153,6 +154,13 @@ class TestTranslations:
         chinese, english = (_typed(folder / page) for folder in (DOCS / "zh", DOCS))
         assert [one for one in chinese if one not in english] == []
         assert [one for one in english if one not in chinese] == []
+
+    @pytest.mark.parametrize("page", sorted(_in_folder(DOCS / "zh") - {"index.md", "glossary.md"}))
+    def test_has_every_block_and_row(self, page: str) -> None:
+        """A line of a table, or a sample, that is new in English alone."""
+        texts = [(folder / page).read_text(encoding="utf-8") for folder in (DOCS / "zh", DOCS)]
+        chinese, english = (Counter(re.findall(r"^ *(```\w+|\|)", text, re.M)) for text in texts)
+        assert chinese == english
 
     def test_has_every_page(self) -> None:
         """But for what those who work on the code read in English."""
