@@ -86,6 +86,8 @@ def renew(part: str, maker: Maker) -> int:
         template.add(text)
     catalogue = _read(part)
     catalogue.update(template)
+    for message in catalogue:
+        message.user_comments = message.user_comments if message.fuzzy else []  # as which a former text is read again
     with (FOLDER / f"{part}.po").open("wb") as file:
         file.write(_HEAD % part.encode())
         write_po(file, catalogue, width=116, omit_header=True, ignore_obsolete=True, include_previous=True)
