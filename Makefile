@@ -16,7 +16,7 @@ PYTHON ?= $(shell sh requirements/choose-python)
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Of the packages nothing is compiled, and nothing but the locked files is taken, wherever the machine's pip looks for them.
-PIP := $(BIN)/pip -qq --disable-pip-version-check
+PIP := sh requirements/pip $(BIN)/python
 LOCKED := install --require-hashes --only-binary :all: -r
 JOBS ?= auto
 
@@ -106,7 +106,7 @@ PREFIX ?= /opt/splitter
 install:  ## install the daemon alone, for a service: PREFIX=/opt/splitter
 	@echo "== $(PREFIX) with $$($(PYTHON) --version)"
 	$(call make_venv,$(PREFIX))
-	$(PREFIX)/bin/pip -qq --disable-pip-version-check $(LOCKED) requirements/run.txt
+	sh requirements/pip $(PREFIX)/bin/python $(LOCKED) requirements/run.txt
 	rm -rf build
 	$(PREFIX)/bin/pip -qq --disable-pip-version-check install --no-deps --no-build-isolation --no-index --force-reinstall .
 	rm -rf build *.egg-info
@@ -115,13 +115,12 @@ install:  ## install the daemon alone, for a service: PREFIX=/opt/splitter
 deb:  ## build a Debian package for this machine's release, or RELEASE=trixie, noble: dist/splitter-gateway_….deb
 	@sh systemd/debian/build-deb$(if $(RELEASE),-for $(RELEASE)) dist
 
-integrator: peers deb  ## play the integrator: a fresh system, the package, Asterisk, a first call with picture; prints the time
-	@$(BIN)/python -m tests.interop.integrator "$$(ls -t dist/splitter-gateway_*.deb | head -1)" \
-	  $(if $(RELEASE),"$${XDG_CACHE_HOME:-$$HOME/.cache}/splitter/releases/$(RELEASE)")
+integrator: peers  ## play the integrator: a fresh system, the package, Asterisk, a first call with picture; prints the time
+	@$(BIN)/python -m tests.interop.integrator $(RELEASE)
 
 image:  ## build a container image with podman, buildah or docker: splitter:VERSION
 	@for tool in podman buildah docker; do if command -v $$tool >/dev/null; then break; fi; tool=; done
-	test -n "$$tool" || { echo "podman, buildah or docker is needed"; exit 1; }
+	test -n "$$tool" || { echo "podman, buildah or docker is needed: apt install buildah"; exit 1; }
 	form=; test $$tool = docker || form="--format docker"
 	$$tool build $$form $(if $(BASE),--build-arg BASE=$(BASE)) -t splitter:$$(sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml) \
 	  -f systemd/container/Containerfile .

@@ -1,6 +1,6 @@
 """The integrator's hour, played: from a fresh system to a first call with picture at an agent's browser. Does I/O.
 
-    .venv/bin/python -m tests.interop.integrator PACKAGE.deb [FOLDER WITH A FRESH SYSTEM]
+    .venv/bin/python -m tests.interop.integrator [RELEASE]
 
 The package is installed by apt, `splitter init` writes the configuration, systemd runs the service, Asterisk has the files
 of sipconf. Then a phone with video calls, an agent picks up a desk phone, and the agent's Chromium has the picture. Nothing
@@ -13,13 +13,10 @@ import asyncio
 import json
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -42,8 +39,10 @@ from tests.browser.camera import SENDER, film
 from tests.browser.eyes import Eye
 from tests.cluster.namespaces import HOSTS, Namespaces
 from tests.interop.addresses import Desk
-from tests.interop.asterisk import Asterisk, root
-from tests.interop.machine import Machine, System
+from tests.interop.asterisk import Asterisk
+from tests.interop.hour import Hour
+from tests.interop.machine import Machine, System, machines_can_boot
+from tests.interop.packages import built, fresh
 from tests.patience import patient, until
 
 SBC, CENTRE, PHONE, OTHER_PHONE = "10.77.0.40", "10.77.0.20", "10.77.0.31", "10.77.0.32"
@@ -53,34 +52,9 @@ CALLER_HZ, AGENT_HZ = 990.0, 660.0
 _HEARD_S, _FRAMES = 0.5, 15
 
 
-@dataclass
-class Hour:
-    """What was done, and after how many seconds each step was over."""
-
-    begun: float = field(default_factory=time.monotonic)
-    steps: list[tuple[str, float]] = field(default_factory=list)
-
-    def done(self, step: str) -> None:
-        """Note that a step is over."""
-        self.steps.append((step, time.monotonic() - self.begun))
-
-    @property
-    def took_s(self) -> float:
-        """The time of all steps."""
-        return self.steps[-1][1]
-
-    def __str__(self) -> str:
-        lines, before = [], 0.0
-        for step, at in self.steps:
-            lines.append(f"{at:6.1f} s  (+{at - before:4.1f})  {step}")
-            before = at
-        return "\n".join(lines)
-
-
-def play(package: Path, fresh: Path, folder: Path) -> Hour:
+def play(package: Path, system_of: Path, folder: Path) -> Hour:
     """Play it with this package, on a copy of this system; raises AssertionError where a step does not do."""
-    system = System(folder / "root")
-    subprocess.run(["cp", "-a", str(fresh), str(system.root)], check=True)
+    system = System.copied(system_of, folder / "root")
     shutil.copy(package, system.root / "splitter-gateway.deb")
     with ExitStack() as stack:
         net = stack.enter_context(Namespaces())
@@ -214,13 +188,13 @@ class DeskPhone:
 
 
 def main() -> None:
-    """Play it and print the times."""
-    package, fresh = Path(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2:] else root().with_name("release")
-    if not (fresh / "lib/systemd/systemd").exists():
-        sys.exit(f"{fresh} has no systemd; remove it, and let it be made anew")
+    """Build the package, play it, and print the times."""
+    release = sys.argv[1] if sys.argv[1:] else ""
+    package = built(release)
+    machines_can_boot(fresh(release))
     folder = Path(tempfile.mkdtemp(prefix="splitter-integrator-"))
     try:
-        hour = play(package, fresh, folder)
+        hour = play(package, fresh(release), folder)
         print(f"{hour}\n{hour.took_s:.0f} s from a fresh system to a first call with picture, and its end")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

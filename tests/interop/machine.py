@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,11 +33,26 @@ container=other exec /lib/systemd/systemd --system --show-status=no --unit=multi
 """
 
 
+# dpkg waits for the disk after each file, for the sake of a machine that loses its power meanwhile; this one is thrown away.
+_THROWN_AWAY = "etc/dpkg/dpkg.cfg.d/thrown-away"
+
+
 class System:
     """A fresh system in a folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @classmethod
+    def copied(cls, of: Path, root: Path) -> System:
+        """A copy of the system that lies in a folder."""
+        subprocess.run(["cp", "-a", str(of), str(root)], check=True)
+        (root / _THROWN_AWAY).write_text("force-unsafe-io\n")
+        return cls(root)
+
+    def remove(self) -> None:
+        """Throw it away."""
+        subprocess.run(["rm", "-rf", str(self.root)], check=True)
 
     def run(self, *command: str, expect: int = 0) -> str:
         """Run a command in it. Returns: what it printed."""
@@ -89,6 +105,19 @@ class Machine:
     def main_pid(self, unit: str) -> int:
         """Its number in the machine; 0 while the unit does not run."""
         return int(self.run("systemctl", "show", "-P", "MainPID", unit))
+
+
+def machines_can_boot(root: Path) -> None:
+    """Let this program end with a word on what is missing where the system in this folder cannot be booted here."""
+    if not (root / "lib/systemd/systemd").exists():
+        sys.exit(f"{root} has no systemd; remove it, and let it be made anew: make peers, or make deb RELEASE=…")
+    tried = subprocess.run(["unshare", "-n", "-m", "-p", "-C", "-f", "true"], capture_output=True, text=True)
+    if tried.returncode:
+        sys.exit(
+            f"a system is booted in namespaces of its own, which this machine does not give ({tried.stderr.strip()}); be root"
+        )
+    if "cgroup2" not in Path("/proc/filesystems").read_text():
+        sys.exit("systemd is booted in a control group of version 2, which this machine's kernel has not")
 
 
 def _first_process_of(unshare: subprocess.Popen[bytes], log: Path) -> int:

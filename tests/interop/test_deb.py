@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import random
 import shutil
@@ -18,50 +17,33 @@ from splitter.core.net import Address
 from tests.chaos.crowd import Town
 from tests.cluster.namespaces import HOSTS, LAB, Namespaces
 from tests.interop.machine import Machine, System
+from tests.interop.packages import PACKAGE, built, fresh
 from tests.patience import PATIENCE_S, until
 
-ROOT = Path(__file__).parents[2]
-PACKAGE = "splitter-gateway"
-
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(900)]
-
-
-def release() -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("SPLITTER_RELEASE_ROOT") or cache / "splitter" / "release")
-
 
 NEXT = "trixie"
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package, built once: where tests run in several processes, the first one builds it and the others wait."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "package"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not list(folder.glob(f"{PACKAGE}_*.deb")):
-            subprocess.run(["sh", str(ROOT / "systemd/debian/build-deb"), str(folder)], check=True, timeout=800)
-    [found] = folder.glob(f"{PACKAGE}_*.deb")
-    return found
+def package() -> Path:
+    """The package of this tree."""
+    return built()
 
 
 @pytest.fixture
 def system(package: Path, tmp_path: Path) -> Iterator[System]:
-    if not (release() / ".complete").exists():
+    if not (fresh() / ".complete").exists():
         pytest.skip("this machine is no Debian")
-    root = tmp_path / "root"
-    subprocess.run(["cp", "-a", str(release()), str(root)], check=True)
-    shutil.copy(package, root / "package.deb")
-    yield System(root)
-    shutil.rmtree(root)
+    system = System.copied(fresh(), tmp_path / "root")
+    shutil.copy(package, system.root / "package.deb")
+    yield system
+    system.remove()
 
 
 RUNS = """
 setpriv --reuid splitter --regid splitter --clear-groups splitter run >/tmp/log 2>&1 & gateway=$!
-for _ in $(seq 600); do splitter status >/tmp/status 2>&1 && break; kill -0 $gateway || break; sleep 0.1; done
+until splitter status >/tmp/status 2>&1 || grep -q '^splitter .*: running' /tmp/status; do kill -0 $gateway || break; sleep 0.1; done  # it may have an alarm
 splitter doctor --offline
 cat /tmp/status
 kill -TERM $gateway
@@ -110,15 +92,14 @@ def test_installs_runs_upgrades_and_goes(system: System) -> None:
 @pytest.mark.timeout(1800)
 def test_is_built_for_the_next_release_too(tmp_path: Path) -> None:
     """Of another Python, in a system of its own, from a wheelhouse: nothing there needs a network."""
-    if not (release() / ".complete").exists():
+    if not (fresh() / ".complete").exists():
         pytest.skip("this machine is no Debian")
-    subprocess.run(["sh", str(ROOT / "systemd/debian/build-deb-for"), NEXT, str(tmp_path)], check=True, timeout=1500)
-    [package] = tmp_path.glob(f"{PACKAGE}_*+debian13_*.deb")
+    package = built(NEXT)
+    assert "+debian13_" in package.name
     root = tmp_path / "root"
-    subprocess.run(["cp", "-a", str(release().parent / "releases" / NEXT), str(root)], check=True)
+    system = System.copied(fresh(NEXT), root)
     try:
         shutil.copy(package, root / "package.deb")
-        system = System(root)
         system.run("dpkg", "-i", "/package.deb")
         system.run("splitter", "init", "--sbc", "127.0.0.2", "--centre", "127.0.0.3:5080", "--agent", "8001")
         (root / "run/splitter").mkdir()
@@ -127,7 +108,7 @@ def test_is_built_for_the_next_release_too(tmp_path: Path) -> None:
         assert "the gateway runs, and has them" in said and "0 faults" in said and "native" in said
         system.run("dpkg", "-P", PACKAGE)
     finally:
-        shutil.rmtree(root)
+        system.remove()
 
 
 UNITS = "splitter.service", "splitter-media@0.service"
@@ -162,6 +143,7 @@ async def _calls_live_through(machine: Machine, root: Path, town: Town) -> None:
     await until(lambda: all(call.connected for call in calls))
     await asyncio.sleep(0.5)  # a record is written within that time (docs/decisions/0020)
     worker = machine.main_pid(UNITS[1])
+    await asyncio.to_thread(_a_version_that_cannot_use_the_configuration, machine, file)
     for command in (
         ("systemctl", "restart", UNITS[0]),
         ("systemctl", "kill", "--kill-whom=main", "--signal=KILL", UNITS[0]),
@@ -186,6 +168,16 @@ async def _calls_live_through(machine: Machine, root: Path, town: Town) -> None:
     await until(lambda: machine.main_pid(UNITS[0]) == 0, 0.2)
     assert all(call.over for call in calls)
     assert machine.run("systemctl", "show", "-P", "Result", UNITS[0]).strip() == "success"
+
+
+def _a_version_that_cannot_use_the_configuration(machine: Machine, file: Path) -> None:
+    """It is installed, and the one that runs goes on."""
+    before, text = machine.main_pid(UNITS[0]), file.read_text()
+    file.write_text(text + "no_such_key = 1\n")
+    said = machine.run("dpkg", "-i", "/package.deb")
+    assert "no_such_key" in said and "the one of before goes on" in said
+    assert machine.main_pid(UNITS[0]) == before
+    file.write_text(text)
 
 
 def test_brings_what_belongs_to_it(package: Path, tmp_path: Path) -> None:

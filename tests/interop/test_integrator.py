@@ -7,17 +7,16 @@ from pathlib import Path
 import pytest
 
 from tests.interop.integrator import play
-from tests.interop.test_deb import package as package
-from tests.interop.test_deb import release
+from tests.interop.packages import built, fresh
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 HOUR_S = 3600.0
 
 
-def test_from_a_fresh_system_to_a_first_call_with_picture(package: Path, tmp_path: Path) -> None:
-    if not (release() / ".complete").exists():
+def test_from_a_fresh_system_to_a_first_call_with_picture(tmp_path: Path) -> None:
+    if not (fresh() / ".complete").exists():
         pytest.skip("this machine is no Debian")
-    hour = play(package, release(), tmp_path)
+    hour = play(built(), fresh(), tmp_path)
     print(hour)
     assert hour.took_s < HOUR_S, str(hour)
