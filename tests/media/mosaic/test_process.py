@@ -94,6 +94,9 @@ class TestTwoPictures:
             await stand.film(1.0)
             begin = len(stand.watcher.packets)
             await stand.film(2.0)
+            async with asyncio.timeout(PATIENCE_S):
+                while len(stand.watcher.packets) < begin + 10:
+                    await stand.film()
             late = stand.watcher.packets[begin:]
             kbps = sum(len(data) + 28 for _, data in late) * 8 / 1000 / (late[-1][0] - late[0][0])
             assert kbps < 165

@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,7 +30,7 @@ from splitter.media.voice.g711 import ALAW
 from splitter.telemetry.settings import TelemetrySettings
 from tests.media.record.kit import ABOUT, BLOCK, RATE, pitch, played
 from tests.media.worker.stand import Talk, engine, rtp, talk, waiting, worker_pid
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 pytestmark = pytest.mark.slow
 
@@ -94,9 +95,8 @@ class Phones:
                 peer.rtp.sendto(rtp(self.said, local.rtp_port, payload), (talking.host(local), local.rtp_port))
             await asyncio.sleep(BLOCK / RATE)
             heard += self._heard()
-        for _ in range(100):
-            if heard >= 2 * packets:
-                break
+        end = time.monotonic() + PATIENCE_S
+        while heard < 2 * packets and time.monotonic() < end:
             await asyncio.sleep(0.01)
             heard += self._heard()
         return heard
@@ -114,6 +114,14 @@ async def made() -> AsyncIterator[Recorded]:
 async def begun(made: Recorded, talking: Talk) -> None:
     await made.link.ask(p.BeginRecording(ABOUT))
     await talking.engine.taps.tap(talking.relay.relay_id, made.link.tap("call-1"))
+
+
+async def written(made: Recorded) -> None:
+    """Wait until no file grows any more: what was said is in them."""
+    before = [-1]
+    while (now := [path.stat().st_size for path in made.files]) != before:
+        before = now
+        await asyncio.sleep(0.5)
 
 
 def heard_in(made: Recorded) -> list[float]:
@@ -142,7 +150,7 @@ class TestKilled:
             assert made.troubles and made.troubles[0][0] == ""
             await made.link.ask(p.BeginRecording(ABOUT))  # as the call does
             await phones.say(75)
-            await asyncio.sleep(0.3)
+            await written(made)
             await made.link.ask(p.EndRecording("call-1"))
             assert [path.name for path in made.files] == ["call-1.1.mkv", "call-1.2.mkv"]
             await until(lambda: len(made.ended) == 2)
@@ -156,13 +164,13 @@ class TestKilled:
             async with talk(media) as talking:
                 await begun(made, talking)
                 await Phones(talking).say(50)
-                await asyncio.sleep(0.1)
+                await written(made)
                 os.kill(worker_pid(media, media.worker_of(talking.relay.relay_id) or 0), signal.SIGKILL)
                 await talking.events.next(RelayLost)
             async with talk(media) as talking:
                 await media.taps.tap(talking.relay.relay_id, made.link.tap("call-1"))
                 await Phones(talking).say(50)
-                await asyncio.sleep(0.3)
+                await written(made)
             await made.link.ask(p.EndRecording("call-1"))
         assert len(made.files) == 1
         seen = played(made.files[0])
