@@ -10,8 +10,13 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 T = TypeVar("T")
+# A busy machine is no fault of the code; and each run plays the same examples, so that none of them fails by chance. New
+# ones are what `make fuzz` and `make sim` are for.
+settings.register_profile("house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 
 class Runner(Protocol):

@@ -349,7 +349,7 @@ class TestResuming:
         stand.hub.call(ended(CALL))
         assert held_by(stand.hub) == held_by(Stand().hub)
 
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(
         st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["8001", "8002", "", "end"]), st.booleans())), st.data()
     )
