@@ -19,6 +19,7 @@ import numpy as np
 from splitter.lab.tone import RATE, Tone
 from tests.interop.addresses import Desk
 from tests.interop.process import Process, eventually
+from tests.patience import PATIENCE_S
 
 CONFIGURATION = Path(__file__).parents[2] / "sipconf" / "asterisk"
 MUSIC_TONE = 550.0
@@ -138,7 +139,9 @@ class Asterisk:
 
     def command(self, text: str) -> str:
         """What its console says to a command."""
-        done = subprocess.run(self._command("-rx", text), capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(
+            self._command("-rx", text), capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
         return done.stdout
 
     def channels(self) -> int:

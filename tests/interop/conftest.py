@@ -31,10 +31,69 @@ def peers() -> None:
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    """Loopback addresses of this test's own."""
+def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """Loopback addresses of this test's own, or those of the gateway that it shares."""
+    if "shared_gateway" in request.fixturenames:
+        yield request.getfixturevalue("shared_gateway").desk
+        return
     with Desk() as desk:
         yield desk
+
+
+class Kept:
+    """A gateway with the usual settings that several tests use one after the other: to start one costs two seconds."""
+
+    def __init__(self) -> None:
+        self._desk = Desk()
+        self._gateway: Gateway | None = None
+
+    def gateway(self) -> Gateway:
+        """The one that runs, or another one."""
+        if self._gateway is None:
+            self._gateway = Gateway(self._desk)
+            self._gateway.start()
+        return self._gateway
+
+    def check(self) -> None:
+        """It is as good as new; else the next test gets another one."""
+        gateway = self.gateway()
+        try:
+            gateway.must_be_sound()
+            gateway.must_be_idle()
+        except AssertionError:
+            print(f"---- the gateway's log\n{gateway.process.tail(200)}")
+            gateway.process.kill()
+            self._forget()
+            raise
+
+    def stop(self) -> None:
+        """End it in order."""
+        try:
+            if self._gateway is not None:
+                self._gateway.stop()
+        finally:
+            self._forget()
+            self._desk.__exit__(None, None, None)
+
+    def _forget(self) -> None:
+        if self._gateway is not None:
+            self._gateway.remove()
+            self._gateway = None
+
+
+@pytest.fixture(scope="session")
+def kept() -> Iterator[Kept]:
+    """For `shared_gateway`."""
+    kept = Kept()
+    yield kept
+    kept.stop()
+
+
+@pytest.fixture
+def shared_gateway(kept: Kept) -> Iterator[Gateway]:
+    """A gateway that other tests have used before: for calls that end well, and nothing is counted over all of them."""
+    yield kept.gateway()
+    kept.check()
 
 
 @pytest.fixture

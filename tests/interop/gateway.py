@@ -18,6 +18,7 @@ from typing import Any
 
 from tests.interop.addresses import Desk
 from tests.interop.process import Process, eventually
+from tests.patience import PATIENCE_S
 
 SPLITTER = str(Path(sys.executable).with_name("splitter"))
 
@@ -63,7 +64,7 @@ network = "core"
 address = "{desk.second_centre}:5060"
 peers = ["{desk.second_centre}"]
 options_interval_s = 0
-answer_limit_s = {answer_limit_s}
+answer_limit_s = {second_answer_limit_s}
 
 [trunk.desks]
 role = "seat"
@@ -151,7 +152,8 @@ class Gateway:
             "outwards": "0[0-9]+",
             "outwards_as": "",
             "max_calls": 2000,
-            "answer_limit_s": 4,
+            "answer_limit_s": 32,
+            "second_answer_limit_s": 32,
             "core_listen": "",
             "core_tls": "",
             "sbc_more": "",
@@ -229,13 +231,13 @@ class Gateway:
     def cli(self, *arguments: str) -> str:
         """`splitter ARGUMENTS` against this gateway; fails when it fails."""
         command = [SPLITTER, "--socket", f"{self.folder}/control.sock", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
 
     def metric(self, name: str) -> float:
         """The sum over all labels of one metric."""
-        connection = http.client.HTTPConnection(self.desk.access, 9460, timeout=5)
+        connection = http.client.HTTPConnection(self.desk.access, 9460, timeout=PATIENCE_S)
         try:
             connection.request("GET", "/metrics")
             text = connection.getresponse().read().decode()
@@ -298,12 +300,12 @@ class _UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
     def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=5)
+        super().__init__("localhost", timeout=PATIENCE_S)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(5)
+        self.sock.settimeout(PATIENCE_S)
         self.sock.connect(self._path)
 
 

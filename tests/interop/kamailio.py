@@ -20,6 +20,7 @@ from tests.interop.gateway import Gateway, alive
 from tests.interop.process import Process, eventually
 from tests.interop.scene import Scene
 from tests.interop.sipp import Sipp
+from tests.patience import PATIENCE_S
 from tests.transport.pki import authority, paper
 
 CONFIGURATION = Path(__file__).parents[2] / "sipconf" / "kamailio"
@@ -27,6 +28,9 @@ PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
 
 # What an operator would keep waiting longer for; and fewer processes.
 _HASTE = {"define PING_S 5": "define PING_S 1", "children=4 ": "children=2 "}
+_ASKED_AGAIN_S = 3.0  # while it starts
+SILENT_S, PATIENT_S = 4, 30
+"""How long Kamailio waits for a gateway: where one is dead, and where a slow machine is to be taken for nothing worse."""
 
 
 class Corner(Desk):
@@ -87,11 +91,13 @@ class Kamailio:
         desk: its addresses: 5 towards the operator, 6 towards the gateways.
         gateways: their addresses.
         transport: that leads to them.
+        silence_s: after so long without an answer it tries another one.
     """
 
-    def __init__(self, desk: Desk, gateways: list[str], transport: str = "udp") -> None:
+    def __init__(self, desk: Desk, gateways: list[str], transport: str = "udp", silence_s: int = SILENT_S) -> None:
         self.operator_side, self.gateway_side = desk.host(5), desk.host(6)
         self._desk, self._gateways, self._transport = desk, gateways, transport
+        self._silence = {"define SILENCE_MS 2000": f"define SILENCE_MS {silence_s}000"}
         # The sockets' path must be short (sun_path), so not pytest's folder.
         self.folder = Path(tempfile.mkdtemp(prefix="splitter-kamailio-"))
         self._process: Process | None = None
@@ -112,13 +118,13 @@ class Kamailio:
         eventually(self._takes_calls, "Kamailio takes calls", 15, self._process.tail)
         return self
 
-    def ask(self, method: str, *parameters: str | int) -> Any:
+    def ask(self, method: str, *parameters: str | int, limit_s: float = PATIENCE_S) -> Any:
         """The result of one of its RPC commands."""
         self._asked += 1
         own = self.folder / f"asks-{self._asked}"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ours:
             ours.bind(str(own))
-            ours.settimeout(3)
+            ours.settimeout(limit_s)
             request = {"jsonrpc": "2.0", "id": self._asked, "method": method, "params": list(parameters)}
             ours.sendto(json.dumps(request).encode(), str(self.folder / "kamailio_rpc.sock"))
             answer = json.loads(ours.recv(65536))
@@ -126,9 +132,9 @@ class Kamailio:
         assert "result" in answer, answer
         return answer["result"]
 
-    def states(self) -> list[str]:
+    def states(self, limit_s: float = PATIENCE_S) -> list[str]:
         """Of each gateway, in the order of the list: "AP" is up, "TP" has failed, "IP" is down."""
-        [[record], *_] = [self.ask("dispatcher.list")["RECORDS"]]
+        [[record], *_] = [self.ask("dispatcher.list", limit_s=limit_s)["RECORDS"]]
         found = {target["DEST"]["URI"]: target["DEST"]["FLAGS"] for target in record["SET"]["TARGETS"]}
         return [found[self.uri(host)] for host in self._gateways]
 
@@ -163,7 +169,7 @@ class Kamailio:
     def _takes_calls(self) -> bool:
         assert self._process and self._process.running, f"Kamailio ended:\n{self.log()}"
         try:
-            return all(state.startswith("A") for state in self.states())
+            return all(state.startswith("A") for state in self.states(_ASKED_AGAIN_S))
         except OSError:
             return False
 
@@ -193,7 +199,7 @@ class Kamailio:
             "/etc/kamailio": str(self.folder),
             "/run/kamailio": str(self.folder),
         }
-        return replaced((CONFIGURATION / "kamailio.cfg").read_text(), here | _HASTE)
+        return replaced((CONFIGURATION / "kamailio.cfg").read_text(), here | _HASTE | self._silence)
 
 
 class Site:
@@ -202,12 +208,21 @@ class Site:
     Args:
         transport: between Kamailio and the gateways.
         more: lines for the end of the gateways' files.
+        silence_s: as of `Kamailio`.
     """
 
-    def __init__(self, desk: Desk, folder: Path, transport: str = "udp", gateways: int = 1, more: str = "") -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        folder: Path,
+        transport: str = "udp",
+        gateways: int = 1,
+        more: str = "",
+        silence_s: int = PATIENT_S,
+    ) -> None:
         self.desk = desk
         self.corners = [Corner(desk, desk.host(1 + 2 * n), desk.host(6), desk.host(2 + 2 * n)) for n in range(gateways)]
-        self.kamailio = Kamailio(desk, [corner.access for corner in self.corners], transport)
+        self.kamailio = Kamailio(desk, [corner.access for corner in self.corners], transport, silence_s)
         self.gateways = [FrontedGateway(corner, {"more": more}) for corner in self.corners]
         self.scene = Scene(Corner(desk, self.kamailio.operator_side, desk.caller), folder)
         self._running = list(self.gateways)

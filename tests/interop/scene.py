@@ -79,6 +79,7 @@ _VALUES = {
     "text_port": "7008",
     "held_ms": "500",
     "ring_ms": "200",
+    "rest_ms": "300",
     "version": "1",
     "direction": "sendrecv",
     "target": "[next_url]",
@@ -89,15 +90,29 @@ _VALUES = {
 }
 
 
-def until(sipp: Sipp, method: str, status: int = 0, *, sent: bool = False, usual_s: float = 10.0) -> Seen:
-    """Wait until that message has passed; returns it."""
+def until(
+    sipp: Sipp, method: str, status: int = 0, *, sent: bool = False, usual_s: float = 10.0, times: int = 1
+) -> Seen:
+    """Wait until that message has passed; returns it. `times`: so many of its kind, repetitions aside; the last of them."""
 
     def find() -> list[Seen]:
         return [m for m in sipp.messages() if (m.sent, m.method, m.status) == (sent, method, status)]
 
     way = "sent" if sent else "received"
-    eventually(find, f"{sipp.name} has {way} {method} {status or ''}", usual_s, sipp.complaint)
-    return find()[0]
+    eventually(lambda: len(find()) >= times, f"{sipp.name} has {way} {method} {status or ''}", usual_s, sipp.complaint)
+    return find()[times - 1]
+
+
+def hang_up(*callers: Sipp) -> None:
+    """Have callers whose call is held until they are TOLD hang up; ends when they have ended well."""
+    for caller in callers:
+        caller.go_on(until(caller, "ACK", sent=True))
+        caller.finish()
+
+
+def pick_up(phone: Sipp) -> None:
+    """Have a phone answer that rings until it is TOLD."""
+    phone.go_on(until(phone, "INVITE", 180, sent=True))
 
 
 def listens(host: str, port: int) -> bool:

@@ -1,11 +1,13 @@
 """SIPp as the SBC or as a centre: a scenario of sipp/*.xml is filled in, run, and what passed is read back. Does I/O.
 
-In scenario and SDP files `{{name}}` is replaced by a value; `{{offer}}` and the like are whole SDP files.
+In scenario and SDP files `{{name}}` is replaced by a value; `{{offer}}` and the like are whole SDP files. A pause whose
+time is TOLD lasts until `go_on`.
 """
 
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -15,6 +17,18 @@ from tests.interop.process import Process
 
 _RTP = count(9000, 10)  # SIPp binds ports for RTP that we never use
 HERE = Path(__file__).parent
+TOLD = "told"
+"""The time of a pause that the test ends: whatever it looks at meanwhile may take as long as it likes."""
+_GO_ON = "MESSAGE"
+_TOLD = count()
+_COPIED = {
+    "via": "Via",
+    "record-route": "Record-Route",
+    "from": "From",
+    "to": "To",
+    "call-id": "Call-ID",
+    "cseq": "CSeq",
+}
 _HEAD = re.compile(
     rb"^-{40,} [^\n]*\n\S+ message (sent|received) [\[(]\d+(?: bytes|\] bytes)[^\n]*\n\n",
     re.MULTILINE,
@@ -207,10 +221,21 @@ class Sipp:
         assert status == 0, f"SIPp {self.name} ({self.scenario}) ended with {status}:\n{self.complaint()}"
         return self.messages()
 
+    def go_on(self, after: Seen) -> None:
+        """End the pause of a call that is TOLD. `after`: the last message before it, which has passed."""
+        call_id = after.get("call-id")
+        asked = [m for m in self.all_received("INVITE") if m.get("call-id") == call_id]
+        like = asked[-1] if asked else after  # what it says next may answer this, and has its headers
+        lines = [f"{_GO_ON} sip:go@on SIP/2.0", *(f"{_COPIED[n]}: {v}" for n, v in like.headers if n in _COPIED)]
+        lines.append(f"Subject: {next(_TOLD)}")  # what is the same once more SIPp takes for a repetition
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
+            ours.sendto("\r\n".join((*lines, "Content-Length: 0", "", "")).encode(), self.local)
+
     def messages(self) -> list[Seen]:
-        """The messages that have passed so far."""
+        """The messages that have passed so far, each one once however often it was repeated."""
         file = self._file("messages")
-        return read_messages(file.read_bytes()) if file.exists() else []
+        passed = read_messages(file.read_bytes()) if file.exists() else []
+        return [message for message in dict.fromkeys(passed) if message.method != _GO_ON]
 
     def received(self, method: str, status: int = 0) -> Seen:
         """The first message received of that method (and status); fails where there is none."""
@@ -271,4 +296,4 @@ def fill(text: str, values: dict[str, str]) -> str:
             r"{{> ([\w-]+)}}", lambda match: (HERE / "sipp" / "parts" / f"{match.group(1)}.xml").read_text(), text
         )
         text = re.sub(r"{{(\w+)}}", lambda match: values[match.group(1)], text)
-    return text
+    return text.replace(f'<pause milliseconds="{TOLD}"/>', f'<recv request="{_GO_ON}"/>')

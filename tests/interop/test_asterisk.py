@@ -14,8 +14,8 @@ from tests.interop.addresses import Desk
 from tests.interop.asterisk import MUSIC_TONE, Asterisk
 from tests.interop.gateway import Gateway
 from tests.interop.process import eventually
-from tests.interop.scene import CALLER_TONE, CENTRE_PORT, Scene, until
-from tests.interop.sipp import Sipp
+from tests.interop.scene import CALLER_TONE, CENTRE_PORT, Scene, hang_up, pick_up, until
+from tests.interop.sipp import TOLD, Sipp
 from tests.interop.voice import Voice
 
 pytestmark = pytest.mark.interop
@@ -62,36 +62,38 @@ class TestQueue:
     def test_the_caller_hears_the_music_then_the_agent(
         self, gateway: Gateway, asterisk: Asterisk, scene: Scene
     ) -> None:
-        phone = Phone(scene, "agent", scene.desk.agent, AGENT_TONE, "centre-answers", ring_ms=2000)
-        caller, voice = called(scene, "caller-hangs-up", held_ms=5000)
+        phone = Phone(scene, "agent", scene.desk.agent, AGENT_TONE, "centre-answers", ring_ms=TOLD)
+        caller, voice = called(scene, "caller-hangs-up", held_ms=TOLD)
         hears(voice, MUSIC_TONE, "the caller hears the music of the queue")
+        pick_up(phone.sipp)
         phone.picked_up()
         hears(voice, AGENT_TONE, "the caller hears the agent")
         hears(phone.voice, CALLER_TONE, "the agent hears the caller")
-        caller.finish()
+        hang_up(caller)
         phone.sipp.finish()
 
     def test_the_call_id_reaches_the_agents_phone(self, gateway: Gateway, asterisk: Asterisk, scene: Scene) -> None:
         phone = Phone(scene, "agent", scene.desk.agent, AGENT_TONE, "centre-answers")
-        caller, _ = called(scene, "caller-hangs-up", held_ms=500)
+        caller, _ = called(scene, "caller-hangs-up", held_ms=TOLD)
         phone.picked_up()
         [call] = gateway.calls()
         assert phone.sipp.received("INVITE").get("x-splitter-call") == call["call_id"]
         assert scene.desk.caller not in phone.sipp.received("INVITE").body
-        caller.finish()
+        hang_up(caller)
         phone.sipp.finish()
 
     def test_the_caller_who_gives_up_in_the_queue_leaves_nothing(
         self, gateway: Gateway, asterisk: Asterisk, scene: Scene
     ) -> None:
         phone = scene.centre("centre-is-given-up", name="agent", host=scene.desk.agent)
-        caller, voice = called(scene, "caller-hangs-up", held_ms=1500)
+        caller, voice = called(scene, "caller-hangs-up", held_ms=TOLD)
         hears(voice, MUSIC_TONE, "the caller hears the music of the queue")
-        caller.finish()
+        until(phone, "INVITE", 180, sent=True)
+        hang_up(caller)
         phone.finish()
 
     def test_the_agent_hangs_up(self, gateway: Gateway, asterisk: Asterisk, scene: Scene) -> None:
-        phone = Phone(scene, "agent", scene.desk.agent, AGENT_TONE, "agent-hangs-up", held_ms=1000)
+        phone = Phone(scene, "agent", scene.desk.agent, AGENT_TONE, "agent-hangs-up", held_ms=200)
         caller, _ = called(scene, "caller-waits")
         phone.picked_up()
         phone.sipp.finish()
@@ -104,15 +106,16 @@ class TestEarlyMusic:
     def test_is_heard_before_the_answer(self, make_gateway, desk, scene: Scene) -> None:  # type: ignore[no-untyped-def]
         make_gateway(called="1234[56]")
         with Asterisk(desk):
-            phone = Phone(scene, "agent", desk.agent, AGENT_TONE, "centre-answers", ring_ms=2000)
+            phone = Phone(scene, "agent", desk.agent, AGENT_TONE, "centre-answers", ring_ms=TOLD)
             voice = scene.voice(desk.caller, 7000, CALLER_TONE)
-            caller = scene.caller("caller-hangs-up", "transcoded", called="12346", held_ms=2500)
+            caller = scene.caller("caller-hangs-up", "transcoded", called="12346", held_ms=TOLD)
             voice.talk_to(until(caller, "INVITE", 183).sdp.address_of(0))
             hears(voice, MUSIC_TONE, "the music is heard early")
             assert not [m for m in caller.messages() if m.status == 200]
+            pick_up(phone.sipp)
             phone.picked_up()
             hears(voice, AGENT_TONE, "the caller hears the agent")
-            caller.finish()
+            hang_up(caller)
             phone.sipp.finish()
 
 
@@ -120,21 +123,21 @@ class TestHold:
     def test_the_agent_holds_and_resumes(self, gateway: Gateway, asterisk: Asterisk, scene: Scene) -> None:
         phone = Phone(
             scene, "agent", scene.desk.agent, AGENT_TONE, "agent-holds",
-            held_ms=2000, offer2="centre-hold", offer3="centre-resume",
+            held_ms=TOLD, offer2="centre-hold", offer3="centre-resume",
         )  # fmt: skip
-        caller, voice = called(scene, "caller-hangs-up", held_ms=7000)
+        caller, voice = called(scene, "caller-hangs-up", held_ms=TOLD)
         phone.picked_up()
         hears(voice, AGENT_TONE, "the caller hears the agent")
+        phone.sipp.go_on(until(phone.sipp, "ACK"))
         hears(voice, MUSIC_TONE, "on hold the caller hears music")
+        phone.sipp.go_on(until(phone.sipp, "ACK", sent=True))
         hears(voice, AGENT_TONE, "and then the agent again")
-        caller.finish()
+        hang_up(caller)
         phone.sipp.finish()
 
     def test_the_caller_holds_and_resumes(self, gateway: Gateway, asterisk: Asterisk, scene: Scene) -> None:
         phone = Phone(scene, "agent", scene.desk.agent, AGENT_TONE, "centre-answers")
-        caller, voice = called(
-            scene, "caller-holds", offer2="transcoded-hold", offer3="transcoded-resume", held_ms=1500
-        )
+        caller, voice = called(scene, "caller-holds", offer2="transcoded-hold", offer3="transcoded-resume", held_ms=300)
         phone.picked_up()
         caller.finish()
         answers = [m.sdp.media[0].direction for m in caller.messages() if (m.method, m.status) == ("INVITE", 200)]
@@ -150,16 +153,17 @@ class TestBlindTransfer:
         colleague = Phone(scene, "colleague", scene.desk.colleague, COLLEAGUE_TONE, "centre-answers")
         phone = Phone(
             scene, "agent", scene.desk.agent, AGENT_TONE, "agent-transfers",
-            held_ms=1500, refer_to=f"sip:8002@{scene.desk.centre}",
+            held_ms=TOLD, refer_to=f"sip:8002@{scene.desk.centre}",
         )  # fmt: skip
-        caller, voice = called(scene, "caller-hangs-up", held_ms=6000)
+        caller, voice = called(scene, "caller-hangs-up", held_ms=TOLD)
         phone.picked_up()
         hears(voice, AGENT_TONE, "the caller hears the agent")
+        phone.sipp.go_on(until(phone.sipp, "ACK"))
         colleague.picked_up()
         hears(voice, COLLEAGUE_TONE, "the caller hears the colleague")
         hears(colleague.voice, CALLER_TONE, "the colleague hears the caller")
         phone.sipp.finish()
-        caller.finish()
+        hang_up(caller)
         colleague.sipp.finish()
 
 
@@ -173,10 +177,10 @@ class TestLogin:
                 eventually(lambda: gateway.metric("splitter_registered") == 1, "we are registered", 10, asterisk.log)
                 assert f"gateway@{desk.core}" in asterisk.command("pjsip show aor gateway")
                 phone = Phone(scene, "agent", desk.agent, AGENT_TONE, "centre-answers")
-                caller, voice = called(scene, "caller-hangs-up", held_ms=3000)
+                caller, voice = called(scene, "caller-hangs-up", held_ms=TOLD)
                 phone.picked_up()
                 hears(voice, AGENT_TONE, "the caller hears the agent")
-                caller.finish()
+                hang_up(caller)
                 phone.sipp.finish()
                 gateway.must_be_idle()
                 gateway.must_be_sound()

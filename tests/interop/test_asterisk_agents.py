@@ -12,8 +12,9 @@ from tests.interop.asterisk import Asterisk
 from tests.interop.events import EventLog, Frame
 from tests.interop.gateway import Gateway
 from tests.interop.process import eventually
-from tests.interop.scene import Scene, until
-from tests.interop.sipp import Sipp
+from tests.interop.scene import Scene, hang_up, pick_up, until
+from tests.interop.sipp import TOLD, Sipp
+from tests.patience import patient
 
 pytestmark = pytest.mark.interop
 
@@ -56,18 +57,20 @@ class TestQueue:
     ) -> None:
         header = request.node.callspec.params["asterisk"]
         other = phone(scene, "8001", "centre-is-given-up", ring_ms=100)
-        picks_up = phone(scene, "8002", "centre-answers", ring_ms=1500)
-        caller = scene.caller("caller-hangs-up", "transcoded", held_ms=5000)
+        picks_up = phone(scene, "8002", "centre-answers", ring_ms=TOLD)
+        caller = scene.caller("caller-hangs-up", "transcoded", held_ms=TOLD)
         until(picks_up, "INVITE")
         assert [call["extension"] for call in events.calls()][-1:] == [""], "nobody has it while it rings in the queue"
+        pick_up(picks_up)
         until(picks_up, "ACK")
         picked_up = time.monotonic()
         found = events.until(bound_to("8002"), "the call is bound to 8002", 5)
-        assert found.at - picked_up < KNOWN_WITHIN_S
+        assert found.at - picked_up < patient(KNOWN_WITHIN_S)
         assert (found.data["call"]["state"], found.data["call"]["bound_by"]) == ("connected", f"centre {header}")
         assert gateway.calls()[0]["extension"] == "8002"
+        eventually(lambda: events.notices("no-video-client"), "the desk without a client is told of")
         assert "8002" in events.notices("no-video-client")[0]["text"]
-        caller.finish()
+        hang_up(caller)
         picks_up.finish()
         other.finish()
         assert "8001" not in [call["extension"] for call in events.calls()]
@@ -81,15 +84,16 @@ class TestTransfer:
         asterisk.command("queue remove member Local/8002@agents/n from support")
         colleague = phone(scene, "8002", "centre-answers")
         refer_to = f"sip:8002@{scene.desk.centre}"
-        agent = phone(scene, "8001", "agent-transfers", held_ms=1500, refer_to=refer_to)
-        caller = scene.caller("caller-hangs-up", "transcoded", held_ms=6000)
+        agent = phone(scene, "8001", "agent-transfers", held_ms=TOLD, refer_to=refer_to)
+        caller = scene.caller("caller-hangs-up", "transcoded", held_ms=TOLD)
         events.until(bound_to("8001"), "the call is bound to 8001")
+        agent.go_on(until(agent, "ACK"))
         until(colleague, "ACK")
         picked_up = time.monotonic()
         found = events.until(bound_to("8002"), "the call is bound to 8002", 5)
-        assert found.at - picked_up < KNOWN_WITHIN_S
+        assert found.at - picked_up < patient(KNOWN_WITHIN_S)
         agent.finish()
-        caller.finish()
+        hang_up(caller)
         colleague.finish()
         bound = [call["extension"] for call in events.calls()]
         assert [extension for extension, before in zip(bound, ["", *bound], strict=False) if extension != before] == [

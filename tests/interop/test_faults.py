@@ -9,8 +9,8 @@ import pytest
 
 from tests.interop.gateway import Gateway, alive
 from tests.interop.process import eventually
-from tests.interop.scene import CALLER_TONE, CENTRE_TONE, Scene, until
-from tests.interop.sipp import Sdp, Seen, Sipp
+from tests.interop.scene import CALLER_TONE, CENTRE_TONE, Scene, hang_up, until
+from tests.interop.sipp import TOLD, Sdp, Seen, Sipp
 
 pytestmark = pytest.mark.interop
 
@@ -25,7 +25,7 @@ class TestWorkerLost:
     ) -> None:
         gateway = make_gateway(workers=workers)
         ours, theirs = scene.voices()
-        centre = scene.centre("centre-rehomed", answer2="centre-resumed", held_ms=5000)
+        centre = scene.centre("centre-rehomed", answer2="centre-resumed", held_ms=TOLD)
         caller = scene.caller("caller-rehomed", answer2="transcoded-resumed")
         theirs.talk_to(until(centre, "INVITE").sdp.address_of(0))
         first = until(caller, "INVITE", 200).sdp
@@ -45,9 +45,10 @@ class TestWorkerLost:
         ours.forget(), theirs.forget()
         eventually(lambda: ours.hears(CENTRE_TONE), "the caller hears the centre again", 8, ours.in_words)
         eventually(lambda: theirs.hears(CALLER_TONE), "the centre hears the caller again", 8, theirs.in_words)
+        centre.go_on(until(centre, "ACK", times=2))
         caller.finish()
         centre.finish()
-        assert gateway.workers(), "there are workers again"
+        eventually(gateway.workers, "there are workers again")
 
 
 class TestStoreUnwritable:
@@ -55,15 +56,14 @@ class TestStoreUnwritable:
         gateway = make_gateway(store="/proc/nowhere/calls.db")
         ours, theirs = scene.voices()
         centre = scene.centre("centre-answers")
-        caller = scene.caller("caller-hangs-up", held_ms=1500)
+        caller = scene.caller("caller-hangs-up", held_ms=TOLD)
         theirs.talk_to(until(centre, "INVITE").sdp.address_of(0))
         ours.talk_to(until(caller, "INVITE", 200).sdp.address_of(0))
         eventually(lambda: ours.hears(CENTRE_TONE), "the caller hears the centre", 5, ours.in_words)
-        caller.finish()
+        hang_up(caller)
         centre.finish()
-        eventually(lambda: gateway.status()["alarms"], "an alarm stands", 5)
-        assert "store" in str(gateway.status()["alarms"])
-        assert "/proc/nowhere" in gateway.log
+        eventually(lambda: "store" in str(gateway.status()["alarms"]), "an alarm stands", 5)
+        eventually(lambda: "/proc/nowhere" in gateway.log, "the log names the file", 5)
 
 
 def moved(caller: Sipp, first: Sdp, index: int) -> bool:

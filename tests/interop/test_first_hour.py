@@ -14,7 +14,8 @@ from tests.interop.addresses import Desk
 from tests.interop.asterisk import Asterisk
 from tests.interop.gateway import SPLITTER, Gateway
 from tests.interop.process import eventually
-from tests.interop.scene import CALLED, Scene, until
+from tests.interop.scene import CALLED, Scene, hang_up, until
+from tests.interop.sipp import TOLD
 from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.interop
@@ -61,14 +62,14 @@ class TestFirstHour:
     def test_the_first_call_is_that_of_the_agent_who_picks_up(self, first: FromInit, scene: Scene) -> None:
         with Asterisk(first.desk) as asterisk:
             phone = scene.centre("centre-answers", name="phone-8001", host=first.desk.agent, ring_ms=200)
-            caller = scene.caller("caller-hangs-up", "transcoded", held_ms=3000)
+            caller = scene.caller("caller-hangs-up", "transcoded", held_ms=TOLD)
             until(phone, "ACK")
             eventually(lambda: first.calls() and first.calls()[0]["extension"] == "8001", "8001 has it", 5)
             [call] = first.calls()
             assert call["video"]["state"] == "on" and call["bound_by"] == "centre p-asserted-identity"
             assert "Video was agreed on" in first.cli("why", CALLED)  # SIPp sends none
             assert "up" in [line.split()[2] for line in first.cli("trunks").splitlines() if line.startswith("pbx")]
-            caller.finish()
+            hang_up(caller)
             phone.finish()
             eventually(lambda: asterisk.channels() == 0, "Asterisk holds no channel", 5, asterisk.log)
 

@@ -13,7 +13,8 @@ from tests.interop.addresses import Desk
 from tests.interop.asterisk import MUSIC_TONE, Asterisk
 from tests.interop.gateway import Gateway
 from tests.interop.process import eventually
-from tests.interop.scene import CALLER_TONE, Scene, until
+from tests.interop.scene import CALLER_TONE, Scene, hang_up, pick_up, until
+from tests.interop.sipp import TOLD
 
 pytestmark = pytest.mark.interop
 
@@ -34,11 +35,11 @@ def strict(desk: Desk, *lines: str) -> Iterator[Asterisk]:
 def talk(scene: Scene, gateway: Gateway, **more: Any) -> str:
     """A caller hears the music of the queue, hangs up, and nothing is left; returns what was said with the centre."""
     voice = scene.voice(scene.desk.caller, 7000, CALLER_TONE)
-    caller = scene.caller("caller-hangs-up", "transcoded", held_ms=2500, **more)
+    caller = scene.caller("caller-hangs-up", "transcoded", held_ms=TOLD, **more)
     voice.talk_to(until(caller, "INVITE", 200).sdp.address_of(0))
     eventually(lambda: voice.hears(MUSIC_TONE), "the caller hears the music", 6, voice.in_words)
     [call] = gateway.calls()
-    caller.finish()
+    hang_up(caller)
     return gateway.cli("trace", call["call_id"], "--raw")
 
 
@@ -47,16 +48,17 @@ class TestStrictCentre:
         """The queue's music is early media, in a reliable 183; then an agent answers, and the gateway knows who it is."""
         gateway = make_gateway(called="1234[56]")
         with strict(scene.desk, "100rel = required"):
-            agent = scene.centre("centre-answers", name="agent", host=scene.desk.agent, ring_ms=1500)
+            agent = scene.centre("centre-answers", name="agent", host=scene.desk.agent, ring_ms=TOLD)
             voice = scene.voice(scene.desk.caller, 7000, CALLER_TONE)
-            caller = scene.caller("caller-hangs-up", "transcoded", called="12346", held_ms=5000)
+            caller = scene.caller("caller-hangs-up", "transcoded", called="12346", held_ms=TOLD)
             voice.talk_to(until(caller, "INVITE", 183).sdp.address_of(0))
             eventually(lambda: voice.hears(MUSIC_TONE), "the music is heard early", 6, voice.in_words)
             [call] = gateway.calls()
+            pick_up(agent)
             until(agent, "ACK")
             eventually(lambda: gateway.calls()[0]["extension"] == "8001", "the agent who picked up has the call", 5)
             assert gateway.calls()[0]["bound_by"] == "centre p-asserted-identity"
-            caller.finish()
+            hang_up(caller)
             agent.finish()
             said = gateway.cli("trace", call["call_id"], "--raw")
         assert re.search(r"(?s)RSeq: \d+.*\n +PRACK sip:.*RAck: \d+ 1 INVITE", said.replace("\r", ""))
@@ -81,10 +83,10 @@ class TestDelayedOffer:
         gateway = make_gateway(pbx_login="delayed_offer = true")
         with strict(scene.desk):
             voice = scene.voice(scene.desk.caller, 7000, CALLER_TONE)
-            caller = scene.caller("caller-hangs-up", "transcoded", held_ms=2500)
+            caller = scene.caller("caller-hangs-up", "transcoded", held_ms=TOLD)
             answer = until(caller, "INVITE", 200).sdp
             voice.talk_to(answer.address_of(0))
             assert [bool(m.port) for m in answer.media] == [True, True]
             eventually(lambda: voice.hears(MUSIC_TONE), "the caller hears the music", 6, voice.in_words)
-            caller.finish()
+            hang_up(caller)
         assert gateway.process.running

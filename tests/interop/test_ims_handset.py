@@ -8,14 +8,20 @@ import pytest
 
 from tests.interop.gateway import Gateway
 from tests.interop.process import eventually
-from tests.interop.scene import CALLER_TONE, CENTRE_TONE, Scene, until
-from tests.interop.sipp import Seen, Sipp
+from tests.interop.scene import CALLER_TONE, CENTRE_TONE, Scene, hang_up, pick_up, until
+from tests.interop.sipp import TOLD, Seen, Sipp
 
 pytestmark = pytest.mark.interop
 
 RELIABLE = "Supported: 100rel\n"
 PRECONDITION = "Supported: 100rel\nRequire: precondition\n"
 CONFIRM = "qos remote sendrecv"
+
+
+@pytest.fixture
+def gateway(shared_gateway: Gateway) -> Gateway:
+    """Each call here ends well, and leaves nothing behind."""
+    return shared_gateway
 
 
 def handset(scene: Scene, scenario: str, offer: str, headers: str = RELIABLE, **more: Any) -> Sipp:
@@ -34,13 +40,18 @@ def finish(caller: Sipp, centre: Sipp) -> None:
     centre.finish()
 
 
+def answer_after(centre: Sipp, _: Seen) -> None:
+    """Have a centre that announces until it is TOLD answer: what came before it has passed."""
+    centre.go_on(until(centre, "INVITE", 183, sent=True))
+
+
 class TestReliable:
     """RFC 3262."""
 
     def test_a_183_with_sdp_and_a_200_without(self, gateway: Gateway, scene: Scene) -> None:
         ours, theirs = scene.voices()
-        centre = scene.centre("centre-announces", ring_ms=400)
-        caller = handset(scene, "ims-prack", "ims-video", held_ms=1200)
+        centre = scene.centre("centre-announces", ring_ms=TOLD)
+        caller = handset(scene, "ims-prack", "ims-video", held_ms=TOLD)
         theirs.talk_to(until(centre, "INVITE").sdp.address_of(0))
         progress = until(caller, "INVITE", 183)
         ours.talk_to(progress.sdp.address_of(0))
@@ -48,12 +59,15 @@ class TestReliable:
         eventually(
             lambda: ours.hears(CENTRE_TONE) and theirs.hears(CALLER_TONE), "both hear each other", 6, ours.in_words
         )
-        finish(caller, centre)
+        answer_after(centre, until(caller, "PRACK", 200))
+        hang_up(caller)
+        centre.finish()
         assert not once(caller, "INVITE", 200).body
 
     def test_the_prack_offers_the_chosen_codec_alone(self, gateway: Gateway, scene: Scene) -> None:
-        centre = scene.centre("centre-announces", ring_ms=400)
+        centre = scene.centre("centre-announces", ring_ms=TOLD)
         caller = handset(scene, "ims-prack-offer", "ims-video", offer2="ims-chosen")
+        answer_after(centre, until(caller, "PRACK", 200))
         finish(caller, centre)
         answer = once(caller, "PRACK", 200).sdp
         assert answer.media[0].formats == ("8", "101") and answer.media[1].port
@@ -66,8 +80,9 @@ class TestUpdate:
     """RFC 3311."""
 
     def test_before_the_answer(self, gateway: Gateway, scene: Scene) -> None:
-        centre = scene.centre("centre-announces", ring_ms=500)
+        centre = scene.centre("centre-announces", ring_ms=TOLD)
         caller = handset(scene, "ims-update", "ims-video", offer2="ims-chosen")
+        answer_after(centre, until(caller, "UPDATE", 200))
         finish(caller, centre)
         answer = once(caller, "UPDATE", 200).sdp
         assert answer.media[0].formats == ("8", "101")
@@ -89,8 +104,8 @@ class TestPreconditions:
 
     def test_the_whole_sequence(self, gateway: Gateway, scene: Scene) -> None:
         ours, theirs = scene.voices()
-        centre = scene.centre("ims-centre", ring_ms=800)
-        caller = handset(scene, "ims-preconditions", "ims-reserving", PRECONDITION, offer2="ims-ready", held_ms=1000)
+        centre = scene.centre("ims-centre", ring_ms=TOLD)
+        caller = handset(scene, "ims-preconditions", "ims-reserving", PRECONDITION, offer2="ims-ready", held_ms=TOLD)
         theirs.talk_to(until(centre, "INVITE").sdp.address_of(0))
         progress = until(caller, "INVITE", 183)
         ours.talk_to(progress.sdp.address_of(0))
@@ -99,7 +114,10 @@ class TestPreconditions:
         eventually(
             lambda: ours.hears(CENTRE_TONE) and theirs.hears(CALLER_TONE), "both hear each other", 6, ours.in_words
         )
-        finish(caller, centre)
+        until(caller, "INVITE", 180)
+        pick_up(centre)
+        hang_up(caller)
+        centre.finish()
         order = [m.status or m.method for m in caller.messages() if m.status != 100]
         kept = list(dict.fromkeys(order))
         assert kept[:5] == ["INVITE", 183, "PRACK", 200, "UPDATE"] and order.index(180) > order.index("UPDATE")
@@ -108,15 +126,18 @@ class TestPreconditions:
     def test_the_centre_answers_first(self, gateway: Gateway, scene: Scene) -> None:
         centre = scene.centre("centre-answers", ring_ms=0)
         caller = handset(
-            scene, "ims-preconditions-late", "ims-reserving", PRECONDITION, offer2="ims-ready", reserve_ms=700
+            scene, "ims-preconditions-late", "ims-reserving", PRECONDITION, offer2="ims-ready", reserve_ms=TOLD
         )
         until(centre, "ACK")
         assert not caller.all_received("INVITE", 200)
+        caller.go_on(until(caller, "PRACK", 200))
         finish(caller, centre)
 
     def test_the_handset_gives_up(self, gateway: Gateway, scene: Scene) -> None:
         centre = scene.centre("centre-answers", ring_ms=0)
-        caller = handset(scene, "ims-preconditions-cancel", "ims-reserving", PRECONDITION)
+        caller = handset(scene, "ims-preconditions-cancel", "ims-reserving", PRECONDITION, reserve_ms=TOLD)
+        until(centre, "ACK")
+        caller.go_on(until(caller, "PRACK", 200))
         finish(caller, centre)
         assert "487" in centre.received("BYE").get("reason")
 
@@ -147,13 +168,14 @@ class TestVideo:
         ours, theirs = scene.voices()
         centre = scene.centre("centre-answers")
         caller = handset(
-            scene, "caller-holds", "ims-voice", "", offer2="ims-upgraded", offer3="ims-downgraded", held_ms=700
+            scene, "caller-holds", "ims-voice", "", offer2="ims-upgraded", offer3="ims-downgraded", held_ms=TOLD
         )
         theirs.talk_to(until(centre, "INVITE").sdp.address_of(0))
         ours.talk_to(until(caller, "INVITE", 200).sdp.address_of(0))
         eventually(
             lambda: ours.hears(CENTRE_TONE) and theirs.hears(CALLER_TONE), "both hear each other", 6, ours.in_words
         )
+        caller.go_on(until(caller, "ACK", sent=True, times=2))
         finish(caller, centre)
         answers = [m.sdp for m in caller.all_received("INVITE", 200)]
         assert [[bool(m.port) for m in a.media] for a in answers] == [[True], [True, True], [True, False]]

@@ -16,10 +16,11 @@ from splitter.lab.process import LabProcess
 from splitter.lab.seat import Seat, SeatSettings
 from splitter.lab.stage import call_id_in
 from tests.interop.addresses import Desk
-from tests.interop.kamailio import PORTS, Site
+from tests.interop.kamailio import PATIENT_S, PORTS, SILENT_S, Site
 from tests.interop.process import eventually
-from tests.interop.scene import until
-from tests.interop.sipp import Seen
+from tests.interop.scene import hang_up, until
+from tests.interop.sipp import TOLD, Seen
+from tests.patience import PATIENCE_S
 from tests.patience import until as soon
 
 pytestmark = pytest.mark.interop
@@ -34,8 +35,10 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def pair(request: pytest.FixtureRequest, desk: Desk, tmp_path: Path) -> Iterator[Site]:
-    """Kamailio in front of two gateways; over UDP, or the transport that is its parameter."""
-    with Site(desk, tmp_path, getattr(request, "param", "udp"), gateways=2) as site:
+    """Kamailio in front of two gateways; over UDP, or the transport that is its parameter. One may die where the test
+    says so: then Kamailio waits for an answer less long."""
+    silence_s = SILENT_S if request.node.get_closest_marker("parametrize") else PATIENT_S
+    with Site(desk, tmp_path, getattr(request, "param", "udp"), gateways=2, silence_s=silence_s) as site:
         yield site
 
 
@@ -145,7 +148,7 @@ class TestStranger:
         with socket.socket(type=socket.SOCK_DGRAM) as stranger, socket.socket(type=socket.SOCK_DGRAM) as operator:
             for ours, host in ((stranger, site.desk.stranger), (operator, site.desk.caller)):
                 ours.bind((host, 5060))
-                ours.settimeout(5)
+                ours.settimeout(PATIENCE_S)
                 ours.sendto(options(host), (site.kamailio.operator_side, 5060))
             assert operator.recv(4096).startswith(b"SIP/2.0 200 OK")
             eventually(lambda: f"{site.desk.stranger}:5060, who is neither" in site.kamailio.log(), "it is noticed", 5)
@@ -206,8 +209,9 @@ class TestTwoGateways:
         centre = pair.scene.centre("load-centre", calls=2)
         pair.caller("caller-hangs-up", calls=2, options=["-r", "10"]).finish()
         centre.finish()
-        assert len(pair.gateways[1].calls(ended=True)) == 2, (
-            "the call that fell to the silent one has gone to the other"
+        eventually(
+            lambda: len(pair.gateways[1].calls(ended=True)) == 2,
+            "the call that fell to the silent one has gone to the other",
         )
         eventually(lambda: pair.kamailio.states() == ["IP", "AP"], "it is known to be down", 15, pair.kamailio.states)
         pair.restarted(0)
@@ -220,18 +224,20 @@ class TestTwoGateways:
     def test_one_drains(self, pair: Site) -> None:
         """Its own call goes on and ends in its time; new ones go to the other, at first by its 503, then by OPTIONS."""
         centre = pair.scene.centre("load-centre", calls=3)
-        old = pair.caller("caller-hangs-up", name="old", held_ms=3500)
+        old = pair.caller("caller-hangs-up", name="old", held_ms=TOLD)
         until(old, "INVITE", 200)
         [draining] = [gateway for gateway in pair.gateways if gateway.calls()]
         other = pair.gateways[1 - pair.gateways.index(draining)]
         draining.process.signal(signal.SIGTERM)
         eventually(lambda: draining.status()["state"] == "draining", "it drains", 5)
         pair.caller("caller-hangs-up", name="new", port=5070, calls=2, options=["-r", "10"]).finish()
-        assert "gateway answered 503" in pair.kamailio.log(), "one of the two was meant for the one that drains"
+        eventually(
+            lambda: "gateway answered 503" in pair.kamailio.log(), "one of the two was meant for the one that drains"
+        )
         took(pair, [2 if gateway is other else 0 for gateway in pair.gateways])
         eventually(lambda: "IP" in pair.kamailio.states(), "its 503 to OPTIONS is heeded", 5, pair.kamailio.states)
         assert not old.all_received("BYE") and draining.process.running, "it has not dropped its call for that"
-        old.finish()
+        hang_up(old)
         centre.finish()
         assert draining.process.wait(5) == 0
 

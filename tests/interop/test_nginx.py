@@ -25,7 +25,7 @@ from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.whip import WebSeat, WebSeatSettings
 from tests.browser.centre import AGENT_HZ, Centre
 from tests.interop.process import Process
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 from tests.transport.pki import authority, paper
 
 pytestmark = pytest.mark.interop
@@ -156,7 +156,7 @@ class TestDesks:
         await handset.start()
         try:
             await desk.start(here.url(DESKS), "open sesame")
-            outcome = await handset.dial(CALLED, here.gateway.access).answered(5.0)
+            outcome = await handset.dial(CALLED, here.gateway.access).answered(PATIENCE_S)
             assert outcome.accepted
             await until(lambda: desk.place is not None)
             place = desk.place

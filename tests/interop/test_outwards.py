@@ -17,7 +17,7 @@ from tests.interop.baresip import HANDSET_TONE, SENDER, Baresip
 from tests.interop.gateway import Gateway
 from tests.interop.process import eventually
 from tests.interop.scene import Scene, until
-from tests.interop.sipp import Sipp
+from tests.interop.sipp import TOLD, Sipp
 from tests.interop.voice import Voice
 
 pytestmark = pytest.mark.interop
@@ -68,7 +68,7 @@ class TestBaresip:
     def test_is_called_heard_raised_to_video_and_seen(
         self, gateway: Gateway, asterisk: Asterisk, phone: Baresip, scene: Scene
     ) -> None:
-        agent, voice = dials(scene, "caller-hangs-up", held_ms=25_000)
+        agent, voice = dials(scene, "caller-hangs-up", held_ms=TOLD)
         eventually(lambda: gateway.calls(), "the call is there", 10, asterisk.log)
         eventually(lambda: "Incoming call" in phone.text(), "baresip rings", 10, phone.text)
         phone.command("accept")

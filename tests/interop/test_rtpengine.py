@@ -10,7 +10,8 @@ import pytest
 from tests.interop.addresses import Desk
 from tests.interop.gateway import Gateway
 from tests.interop.process import eventually
-from tests.interop.scene import CALLER_TONE, CENTRE_TONE, Scene, until
+from tests.interop.scene import CALLER_TONE, CENTRE_TONE, Scene, hang_up, until
+from tests.interop.sipp import TOLD
 from tests.interop.test_faults import invites
 from tests.media.ng.rtpengine import Rtpengine, rtpengines
 
@@ -40,7 +41,7 @@ class TestTheVoice:
     ) -> None:
         ours, theirs = scene.voices()
         centre = scene.centre("centre-answers")
-        caller = scene.caller("caller-hangs-up", held_ms=2500)
+        caller = scene.caller("caller-hangs-up", held_ms=TOLD)
         offered = until(centre, "INVITE").sdp.address_of(0)
         answered = until(caller, "INVITE", 200).sdp.address_of(0)
         assert (answered[0], offered[0]) == (desk.host(30), desk.host(31))
@@ -50,7 +51,7 @@ class TestTheVoice:
         eventually(lambda: theirs.hears(CALLER_TONE), "the centre hears the caller", 5, theirs.in_words)
         assert carriers(daemons) == [1, 0]
         assert "rtpengine     one at" in gateway.cli("status")
-        caller.finish()
+        hang_up(caller)
         centre.finish()
         eventually(lambda: carriers(daemons) == [0, 0], "no call is left", 5)
 
@@ -60,7 +61,7 @@ class TestTheVoice:
         ours, theirs = scene.voices()
         centre = scene.centre("centre-is-held", answer2="centre-held", answer3="centre-resumed")
         caller = scene.caller(
-            "caller-holds", "transcoded", offer2="transcoded-hold", offer3="transcoded-resume", held_ms=400
+            "caller-holds", "transcoded", offer2="transcoded-hold", offer3="transcoded-resume", rest_ms=TOLD
         )
         theirs.talk_to(until(centre, "INVITE").sdp.address_of(0))
         ours.talk_to(until(caller, "INVITE", 200).sdp.address_of(0))
@@ -69,6 +70,7 @@ class TestTheVoice:
         ours.forget(), theirs.forget()
         eventually(lambda: ours.hears(CENTRE_TONE, 0.1), "the caller hears the centre", 3, ours.in_words)
         eventually(lambda: theirs.hears(CALLER_TONE, 0.1), "the centre hears the caller", 3, theirs.in_words)
+        caller.go_on(until(caller, "ACK", sent=True, times=3))
         caller.finish()
         centre.finish()
         eventually(lambda: carriers(daemons) == [0, 0], "no call is left", 5)
@@ -90,7 +92,7 @@ class TestAnRtpengineThatDies:
             daemons[1].kill()
             eventually(lambda: "rtpengine two" in str(gateway.status()["alarms"]), "its death is seen", 8)
         ours, theirs = scene.voices()
-        centre = scene.centre("centre-rehomed", answer2="centre-resumed", held_ms=5000)
+        centre = scene.centre("centre-rehomed", answer2="centre-resumed", held_ms=TOLD)
         caller = scene.caller("caller-rehomed", answer2="transcoded-resumed")
         theirs.talk_to(until(centre, "INVITE").sdp.address_of(0))
         ours.talk_to(until(caller, "INVITE", 200).sdp.address_of(0))
@@ -108,6 +110,7 @@ class TestAnRtpengineThatDies:
         eventually(lambda: theirs.hears(CALLER_TONE), "the centre hears the caller again", 8, theirs.in_words)
         if left == "another":
             assert carriers(daemons[1:]) == [1]
+        centre.go_on(until(centre, "ACK", times=2))
         caller.finish()
         centre.finish()
         daemons[0].kill(signal.SIGCONT)

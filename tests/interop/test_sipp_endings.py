@@ -9,7 +9,8 @@ import pytest
 
 from tests.interop.gateway import Gateway
 from tests.interop.scene import Scene, until
-from tests.interop.sipp import Sipp, ports_of, sdp_file
+from tests.interop.sipp import TOLD, Sipp, ports_of, sdp_file
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.interop
 
@@ -71,7 +72,7 @@ class TestRetransmissions:
     """RFC 3261 §17: packets are lost on both sides, in both directions; every call comes and goes all the same."""
 
     def test_over_a_bad_network(self, make_gateway: Callable[..., Gateway], scene: Scene) -> None:
-        gateway = make_gateway(answer_limit_s=20)
+        gateway = make_gateway()
         # SIPp takes a request that is repeated after its call for a new call: it must not leave before the last real one.
         scene.centre("lossy-centre", calls=100, limit_s=200, options=["-lost", "10"])
         caller = scene.caller(
@@ -96,7 +97,7 @@ class TestCancel:
         host, invite = scene.desk.caller, ports_of(sdp_file("transcoded")).replace("{{host}}", scene.desk.caller)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.bind((host, 5060))
-            sock.settimeout(5)
+            sock.settimeout(PATIENCE_S)
             for method, body in (("INVITE", invite + "\n"), ("CANCEL", "")):
                 text = HASTY.format(method=method, host=host, gateway=scene.desk.access, body=body, length=length(body))
                 sock.sendto(text.replace("\n", "\r\n").encode(), (scene.desk.access, 5060))
@@ -113,8 +114,12 @@ class TestCancel:
             centre.finish()
 
     def test_before_the_centre_has_said_anything(self, gateway: Gateway, scene: Scene) -> None:
-        centre = scene.centre("centre-is-given-up", ring_ms=3000)
-        caller = scene.caller("caller-cancels-unheard", held_ms=1000)
+        centre = scene.centre("centre-is-given-up", ring_ms=TOLD)
+        caller = scene.caller("caller-cancels-unheard", held_ms=TOLD)
+        until(centre, "INVITE")
+        caller.go_on(until(caller, "INVITE", 100))
+        until(caller, "CANCEL", 200)
+        centre.go_on(until(centre, "INVITE"))
         finish(caller, centre)
         order = [(m.method, m.status) for m in centre.messages()]
         assert order.index(("CANCEL", 0)) > order.index(("INVITE", 180)), "no CANCEL before a provisional (§9.1)"
@@ -159,7 +164,7 @@ class TestCentreRefuses:
 
     def test_no_answer_ends_at_the_ring_limit(self, make_gateway: Callable[..., Gateway], scene: Scene) -> None:
         make_gateway(ring_limit_s=1)
-        centre = scene.centre("centre-is-given-up", ring_ms=50)
+        centre = scene.centre("centre-is-given-up", ring_ms=0)
         caller = scene.caller("caller-refused", status="480")
         finish(caller, centre)
 
@@ -190,7 +195,7 @@ class TestCentreDown:
         finish(caller, second)
 
     def test_nobody_is_there(self, make_gateway: Callable[..., Gateway], scene: Scene) -> None:
-        make_gateway(answer_limit_s=1)
+        make_gateway(answer_limit_s=1, second_answer_limit_s=1)
         caller = scene.caller("caller-refused", status="480", called="110")
         finish(caller)
 

@@ -10,9 +10,9 @@ import pytest
 from tests.interop.addresses import Desk
 from tests.interop.gateway import Gateway
 from tests.interop.process import eventually
-from tests.interop.scene import Scene, until
-from tests.interop.sipp import Seen, Sipp
-from tests.interop.test_sipp_bad_input import sender
+from tests.interop.scene import Scene, hang_up, until
+from tests.interop.sipp import TOLD, Seen, Sipp
+from tests.interop.test_sipp_bad_input import Sender
 
 pytestmark = pytest.mark.interop
 
@@ -74,19 +74,21 @@ class TestSeats:
         refused.finish()
         assert "stale" not in refused.all_received("REGISTER", 401)[-1].get("www-authenticate")
         assert gateway.get("/v1/desks")["registrations"] == []
-        assert "login failed" in gateway.log and "blue" not in gateway.log
+        eventually(lambda: "login failed" in gateway.log, "the log tells of it")
+        assert "blue" not in gateway.log
 
     def test_log_in_and_join_a_call(self, make_gateway: MakeGateway, scene: Scene) -> None:
         gateway = make_gateway(**SEATS)
         centre = scene.centre("centre-answers")
-        caller = scene.caller("caller-hangs-up", held_ms=4000)
+        caller = scene.caller("caller-hangs-up", held_ms=TOLD)
         until(caller, "INVITE", 200)
         [call] = gateway.calls()
-        joining = seat(scene, "seat-joins", called=call["call_id"], held_ms=1000)
+        joining = seat(scene, "seat-joins", called=call["call_id"], held_ms=TOLD)
         until(joining, "INVITE", 200)
         eventually(lambda: any(leg["name"] == "seat-1" for leg in gateway.calls()[0]["legs"]), "the seat is there", 3)
+        joining.go_on(until(joining, "ACK", sent=True, times=2))
         joining.finish()
-        caller.finish()
+        hang_up(caller)
         centre.finish()
 
     def test_that_want_to_join_without_logging_in_are_asked(self, make_gateway: MakeGateway, scene: Scene) -> None:
@@ -101,11 +103,11 @@ class TestSeats:
         honest.finish()
         proof = honest.messages()[-2].get("authorization")
         assert proof.startswith("Digest")
-        with sender(scene.desk.seat, scene.desk.access) as send:
-            answer = send(REGISTER.replace("{proof}", proof))
+        with Sender(scene.desk.seat, scene.desk.access) as thief:
+            answer = thief.ask(REGISTER.replace("{proof}", proof))
         assert answer.startswith("SIP/2.0 401") and "stale=true" in answer
         assert gateway.metric("splitter_authentications_total") == 3  # missing, granted, replayed
-        assert "replayed" in gateway.log
+        eventually(lambda: "replayed" in gateway.log, "the log tells of it")
         [found] = gateway.get("/v1/desks")["registrations"]
         assert found["contact"].endswith(":5062"), "it is where it was"
 

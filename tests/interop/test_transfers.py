@@ -11,7 +11,8 @@ from tests.interop.asterisk import Asterisk
 from tests.interop.events import EventLog
 from tests.interop.gateway import Gateway
 from tests.interop.process import eventually
-from tests.interop.scene import CALLER_TONE, CENTRE_PORT, CENTRE_TONE, Scene, until
+from tests.interop.scene import CALLER_TONE, CENTRE_PORT, CENTRE_TONE, Scene, hang_up, until
+from tests.interop.sipp import TOLD
 from tests.interop.test_asterisk_agents import bound_to, phone
 
 pytestmark = pytest.mark.interop
@@ -59,7 +60,7 @@ def test_asterisk_transfers_a_call_blindly(gateway: Gateway, asterisk: Asterisk,
     theirs = scene.voice(scene.desk.colleague, CENTRE_PORT, CENTRE_TONE)
     with EventLog(gateway.folder) as events:
         colleague = phone(scene, "8002", "centre-answers", ring_ms=300)
-        caller = scene.caller("caller-hangs-up", "transcoded", held_ms=9000)
+        caller = scene.caller("caller-hangs-up", "transcoded", held_ms=TOLD)
         ours.talk_to(until(caller, "INVITE", 200).sdp.address_of(0))
         theirs.talk_to(until(colleague, "INVITE").sdp.address_of(0))
         until(colleague, "ACK")
@@ -67,7 +68,7 @@ def test_asterisk_transfers_a_call_blindly(gateway: Gateway, asterisk: Asterisk,
         eventually(lambda: ours.hears(CENTRE_TONE), "the caller hears the colleague", 8, ours.in_words)
         eventually(lambda: theirs.hears(CALLER_TONE), "the colleague hears the caller", 8, theirs.in_words)
         assert [one["text"] for one in events.notices("transfer-failed")] == ["8009 was not reached: 486 Busy Here"]
-        caller.finish()
+        hang_up(caller)
         colleague.finish()
     said = asterisk.log()
     # That the second one went well Asterisk's menu tells only if it wakes before our BYE comes.
@@ -84,7 +85,7 @@ def test_a_phone_transfers_a_call_to_whom_it_has_asked(make_gateway: Callable[..
     consultation = "Replaces=consult%40phones%3Bto-tag%3Da%3Bfrom-tag%3Db"
     agent = scene.centre("centre-transfers", held_ms=500, refer_to=f"sip:8002@{host}?{consultation}")
     colleague = scene.centre("centre-answers", name="colleague", host=host, ring_ms=300)
-    caller = scene.caller("caller-hangs-up", "transcoded", held_ms=5000)
+    caller = scene.caller("caller-hangs-up", "transcoded", held_ms=TOLD)
     ours.talk_to(until(caller, "INVITE", 200).sdp.address_of(0))
     invite = until(colleague, "INVITE")
     assert (invite.get("replaces"), invite.get("require")) == ("consult@phones;to-tag=a;from-tag=b", "replaces")
@@ -92,9 +93,9 @@ def test_a_phone_transfers_a_call_to_whom_it_has_asked(make_gateway: Callable[..
     theirs.talk_to(invite.sdp.address_of(0))
     eventually(lambda: ours.hears(770.0), "the caller hears the colleague", 8, ours.in_words)
     eventually(lambda: theirs.hears(CALLER_TONE), "the colleague hears the caller", 8, theirs.in_words)
-    assert gateway.calls()[0]["extension"] == "8002"
+    eventually(lambda: gateway.calls()[0]["extension"] == "8002", "8002 has the call")
     agent.finish()
     told = [message.body.split()[1] for message in agent.all_received("NOTIFY")]
     assert told == ["100", "180", "200"]
-    caller.finish()
+    hang_up(caller)
     colleague.finish()
