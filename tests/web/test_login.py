@@ -208,7 +208,6 @@ async def test_many_guesses_at_once_are_no_more_than_one_after_another(parts: Ga
                 "calls:join",
                 "calls:read",
                 "calls:supervise",
-                "calls:unbound",
                 "desk",
                 "pictures",
                 "recordings:own",

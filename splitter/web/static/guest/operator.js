@@ -44,7 +44,10 @@ export function mayStart() {
   const may = !wanted || box.checked;
   byId("agree-first").hidden = may;
   byId("agree-first").textContent = may ? "" : text("agree.first");
-  if (!may) box.focus();
+  if (!may) {
+    box.focus();
+    byId("agree-first").scrollIntoView({ block: "nearest" });
+  }
   return may;
 }
 
