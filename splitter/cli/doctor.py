@@ -10,6 +10,7 @@ import click
 from splitter.cli.examination.machine import examine_machine
 from splitter.cli.examination.neighbours import examine_neighbours
 from splitter.cli.examination.observation import Grade, Observation, bad
+from splitter.cli.examination.outsiders import examine_outsiders
 from splitter.cli.examination.places import examine_places
 from splitter.cli.text import FAILED, counted, say, say_json
 from splitter.config.load import load
@@ -27,7 +28,8 @@ _COLOURS = {Grade.GOOD: None, Grade.DOUBT: "yellow", Grade.BAD: "red"}
 def doctor(ctx: click.Context, file: str | None, offline: bool, as_json: bool) -> None:
     """Look at the configuration, the machine and the neighbours; each doubt comes with its remedy.
 
-    It changes nothing, and sends nothing but OPTIONS. Run it as the user that the gateway runs as. Exit code 1 where
+    It changes nothing. It sends OPTIONS to trunks, and asks TURN servers for a relay, which it gives back; to webhooks,
+    messages' services and the like it only connects. Run it as the user that the gateway runs as. Exit code 1 where
     something does not work.
     """
     file = file or ctx.obj[1]
@@ -51,8 +53,13 @@ def _examine(file: str, offline: bool) -> list[Observation]:
         return [bad("configuration", *problem.split("; ", 1)) for problem in error.problems]
     findings = [*examine_places(file, settings, _runs(settings)), *examine_machine(settings)]
     if not offline:
-        findings += asyncio.run(examine_neighbours(settings))
+        findings += asyncio.run(_ask(settings))
     return findings
+
+
+async def _ask(settings: Settings) -> list[Observation]:
+    found = await asyncio.gather(examine_neighbours(settings), examine_outsiders(settings))
+    return [finding for part in found for finding in part]
 
 
 def _runs(settings: Settings) -> bool:
