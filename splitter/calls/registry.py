@@ -26,6 +26,7 @@ from splitter.calls.talk.state import Talk
 from splitter.calls.trunks.admission import Denied, Permit, retry_after_headers
 from splitter.calls.view import CallView, CarriedView, Notice
 from splitter.core.errors import LocalError, PeerError
+from splitter.core.net import Address
 from splitter.sip.events import RequestArrived
 from splitter.sip.message import Request
 from splitter.telemetry import metrics
@@ -103,6 +104,12 @@ class Calls:
             return False
         call.hang_up(reason)
         return True
+
+    def end_test(self, source: Address) -> None:
+        """Hang up the test calls that came from here: whoever began them is gone."""
+        for call in self._calls.values():
+            if call.talk.test and any(leg.flow.remote == source for leg in call.talk.legs.values()):
+                call.hang_up("the probe that began this test call is gone")
 
     async def ask(self, call_id: str, ask: Ask) -> Answer:
         """Ask something of a live call.

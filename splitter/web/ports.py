@@ -55,6 +55,10 @@ class LiveCalls(Protocol):
         """Ask for the end of a call; False where there is no such call."""
         ...
 
+    def end_test(self, source: Address) -> None:
+        """Hang up the test calls that came from here."""
+        ...
+
     def place(self, wish: PlacedCall) -> str:
         """Begin a call outwards. Returns: its id. Raises Denial where it cannot be."""
         ...

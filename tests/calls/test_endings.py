@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from splitter.core.net import Address
 from splitter.sip.message import Request
 from tests.calls.kit import arrived, connected, drop_next, ended, joined, picked_up, ringing
 from tests.world import PeerCall, World
@@ -178,6 +179,25 @@ class TestAckMissing:
 
 
 class TestOperator:
+    def test_of_a_probe_that_was_killed(self, world: World) -> None:
+        """Its loan of a trunk has ended: its own call is hung up, and nobody else's is."""
+        caller, centre = connected(world)
+        other, other_centre = connected(world)
+        world.calls.end_test(caller.peer.address)
+        world.run(1)
+        assert len(world.calls.list()) == 2, "people call from there"
+        world.call_of(caller).talk.test = True
+        world.calls.end_test(Address("192.0.2.1", 5060))
+        world.run(1)
+        assert len(world.calls.list()) == 2
+        world.calls.end_test(caller.peer.address)
+        caller.expect("BYE")
+        centre.expect("BYE")
+        world.run(1)
+        [view] = [view for view in world.views.values() if view.ended_at is not None]
+        assert view.end_reason == "the probe that began this test call is gone"
+        ended(world, other, other_centre)
+
     def test_hangs_up_a_call_that_rings(self, world: World) -> None:
         caller, centre = ringing(world)
         assert world.calls.hangup(world.calls.list()[0].call_id, "an operator asked")

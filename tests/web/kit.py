@@ -102,6 +102,7 @@ class FakeCalls:
     views: dict[str, CallView] = field(default_factory=dict)
     hung_up: list[tuple[str, str]] = field(default_factory=list)
     placed: list[PlacedCall] = field(default_factory=list)
+    tests_ended: list[Address] = field(default_factory=list)
     asked: list[tuple[str, Ask]] = field(default_factory=list)
     answers: dict[type, Answer | Exception] = field(default_factory=dict)
     desks: dict[str, dict[str, Desk]] = field(default_factory=dict)
@@ -117,6 +118,9 @@ class FakeCalls:
     def hangup(self, call_id: str, reason: str) -> bool:
         self.hung_up.append((call_id, reason))
         return self.views.pop(call_id, None) is not None
+
+    def end_test(self, source: Address) -> None:
+        self.tests_ended.append(source)
 
     async def carried(self, call_id: str) -> tuple[CarriedView, ...]:
         return self.counted_of.get(call_id, self.counted)

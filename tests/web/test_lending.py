@@ -35,6 +35,7 @@ class TestATestCaller:
             status, body = await outside.ask("POST", PATH, "admin", json={**WISH, "for_s": 0.05})
             assert status == 201 and body == {"trunk": "sbc", "source": str(SOURCE), "until": parts.clock.wall() + 0.05}
             await until(lambda: made.trunk_of(FLOW) is None)
+            assert parts.calls.tests_ended == [SOURCE], "a call of it that still lives has lost its probe"
             await outside.ask("POST", PATH, "admin", json={**WISH, "for_s": 0.05})
             await outside.ask("POST", PATH, "admin", json={**WISH, "for_s": 300})
             await asyncio.sleep(0.1)

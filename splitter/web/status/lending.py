@@ -1,11 +1,13 @@
 """POST /v1/test-calls: an address of `splitter probe` may call for a while, as a trunk's own. Does I/O through aiohttp.
 
-Its calls go the way of all others, and are marked as test calls. Nothing is written down: a restart ends each loan.
+Its calls go the way of all others, and are marked as test calls. One that still lives when the loan ends is hung up:
+its probe was killed. Nothing is written down: a restart ends each loan.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -25,11 +27,16 @@ MOST = 8
 
 
 class LendingRoutes:
-    """Handler of POST /v1/test-calls."""
+    """Handler of POST /v1/test-calls.
 
-    def __init__(self, lender: Lender | None, clock: Clock) -> None:
+    Args:
+        end_test: hangs up the test calls of a source.
+    """
+
+    def __init__(self, lender: Lender | None, clock: Clock, end_test: Callable[[Address], None]) -> None:
         self._lender = lender
         self._clock = clock
+        self._end_test = end_test
         self._ends: dict[Address, asyncio.TimerHandle] = {}
 
     async def lend(self, request: web.Request) -> web.Response:
@@ -55,6 +62,7 @@ class LendingRoutes:
         self._end(source)
         if self._lender is not None:
             self._lender.take_back(source)
+        self._end_test(source)
 
     def _end(self, source: Address) -> None:
         if (handle := self._ends.pop(source, None)) is not None:

@@ -27,7 +27,7 @@ def gateway_routes(ports: Ports) -> tuple[Operation, ...]:
     restarting = GoodAnswer(200, "it does in a moment", shapes.Restarting)
     handing = GoodAnswer(200, "it does in a moment", shapes.HandingOver)
     nodes = GoodAnswer(200, "every one of them", shapes.Cluster)
-    probes, lending = Probes(ports.status), LendingRoutes(ports.lender, ports.clock)
+    probes, lending = Probes(ports.status), LendingRoutes(ports.lender, ports.clock, ports.calls.end_test)
     lent = GoodAnswer(201, "it may call", shapes.Loan)
     return (
         Operation("GET", "/healthz", EVERYBODY, probes.live, hidden=True),
