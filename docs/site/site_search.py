@@ -23,16 +23,23 @@ class SearchBoth(SearchEnglish):
 var splitQuery = (query) => {
   const han = "\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff";
   const { terms, titleterms } = Search._index;
-  const known = (pair) => pair in terms || pair in titleterms;
+  const pages = (word) => new Set([terms[word] ?? [], titleterms[word] ?? []].flat());
   const words = [];
   for (const part of query.match(new RegExp(`[${han}]+|[^${han}\\\\W]+`, "gu")) || []) {
     if (!new RegExp(`[${han}]`).test(part) || part.length === 1) {
       words.push(part);
       continue;
     }
-    const pairs = [...part].slice(1).map((last, at) => part[at] + last);
-    // Two words typed together meet in a pair that no page has: it is not asked for.
-    words.push(...(pairs.some(known) ? pairs.filter(known) : pairs));
+    const pairs = [...part].slice(1).map((last, at) => ({ word: part[at] + last, on: pages(part[at] + last) }));
+    // Two words typed together meet in a pair that is on fewer pages than both of them: it is not asked for.
+    const size = (at) => pairs[at]?.on.size ?? 0;
+    let asked = pairs.filter((_, at) => size(at) && !(size(at) < size(at - 1) && size(at) < size(at + 1)));
+    // Where no page has all that is left, what the best one has is asked for: better something near than nothing.
+    const has = new Map();
+    for (const { on } of asked) for (const page of on) has.set(page, (has.get(page) ?? 0) + 1);
+    const best = [...has].reduce((most, one) => (one[1] > most[1] ? one : most), [null, 0]);
+    if (best[1] < asked.length) asked = asked.filter(({ on }) => on.has(best[0]));
+    words.push(...(asked.length ? asked : pairs).map(({ word }) => word));
   }
   return words;
 };
