@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from splitter import __version__
+from splitter.calls.after.rows import row_of
 from splitter.calls.browsers.door import WebDoor
 from splitter.calls.browsers.path_checks import PathChecks
 from splitter.calls.browsers.sip_door import SipDoor
 from splitter.calls.bus import Bus
 from splitter.calls.desks import DeskView
-from splitter.calls.rows import row_of
 from splitter.calls.view import CallView, LinkWanted, Notice, lost
 from splitter.cluster.cabinet import SharedCabinet
 from splitter.cluster.directory import ValkeyDirectory

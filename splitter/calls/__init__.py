@@ -13,13 +13,11 @@ Words used here:
 
 Layout:
     settings, view          what the operator sets; what the operator sees
-    events, messages        what can happen; what is read from SIP messages and put into them
-    routing, identity, facts, session_id, causes   pure: where to, as whom, from where, and what a refusal means
-    capability              pure: what is known of a handset's video, and what its refusal means
+    events                  what can happen
+    routing                 pure: where to
     signalling              the port to SIP
-    digits, early_media     pure: digits in INFO and in the voice; who may be heard before the answer
-    binding, desks          pure: which agent the centre names; which desks are online
-    bus, rows               who is told what happened, each guarded alone; a call as the store keeps it
+    desks                   pure: which desks are online
+    bus                     who is told what happened, each guarded alone
     webhook                 which other programs are told what happens
     asks, parties           pure: what desks may ask of a call; who is in its room besides the caller
     alarms, inbox           what a call waits for by the clock, and where everything that happens to it comes in
@@ -32,6 +30,7 @@ Layout:
     call, registry          one call; all calls
     requests                the way in for requests outside dialogs, which begin calls or enter them
     actor, media_jobs       carries out the commands of steps; what of that the media engine has to do
+    peers/                  pure: what SIP peers say of a call, and are told
     talk/                   a live call as a value, what is under way in it, and the commands of its steps
     setup/                  a call until it is answered
     flows/                  what a live call does: steps
@@ -39,6 +38,7 @@ Layout:
     browsers/               callers in a browser, by HTTP or by SIP
     recording/, siprec/     when a call is recorded, and who else gets a copy; recorders of others
     persistence/            what is written down of a call, and how the next process goes on with it
+    after/                  what is left of a call when it is over
     trunks/                 the neighbours: their health, the choice among them, limits and load
     logins/                 accounts, the registrar, our own registrations
 """

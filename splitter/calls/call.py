@@ -16,17 +16,17 @@ from splitter.calls.browsers.invite import TRANSPORT
 from splitter.calls.call_legs import CallLegs
 from splitter.calls.carried import by_video, by_voice, parties, summed, with_skew
 from splitter.calls.events import CallEvent, HangupAsked, SeatArrived, SeatPlaced
-from splitter.calls.facts import CallerFacts, facts_of
-from splitter.calls.identity import Identity, identity_of
 from splitter.calls.inbox import Inbox
 from splitter.calls.jobs import Jobs
 from splitter.calls.leg_events import LegEvent
 from splitter.calls.legs.port import ArrivedLeg, Leg
+from splitter.calls.peers.facts import CallerFacts, facts_of
+from splitter.calls.peers.identity import Identity, identity_of
+from splitter.calls.peers.session_id import SessionId, session_id_of
 from splitter.calls.persistence.remains import doubt_of, placed_of, record_of, unfinished_of
 from splitter.calls.recording.recordings import refuse_unrecorded
 from splitter.calls.routing import called_of
 from splitter.calls.services import Services
-from splitter.calls.session_id import SessionId, session_id_of
 from splitter.calls.settings import CallSettings, Role, Trunk
 from splitter.calls.states import CallState, Direction, LegState, PhoneOutcome, RecordingState, Side
 from splitter.calls.talk.browser import BrowserRecord

@@ -10,14 +10,14 @@ from typing import Any
 from splitter.calls.alarms import Alarm
 from splitter.calls.dialling import Dialling
 from splitter.calls.events import CallEvent
-from splitter.calls.identity import Destination, shown_to_agent, voice_invite
 from splitter.calls.legs.browser import WebLeg
 from splitter.calls.legs.context import LegContext
 from splitter.calls.legs.kinds import AnyLeg
 from splitter.calls.legs.leg import SipLeg
 from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
 from splitter.calls.marks import marks_of, tell_recorded
-from splitter.calls.messages import REPLACES, Pairs, Refusal
+from splitter.calls.peers.identity import Destination, shown_to_agent, voice_invite
+from splitter.calls.peers.messages import REPLACES, Pairs, Refusal
 from splitter.calls.services import Services
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.states import LegState, Side

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from splitter.calls.causes import tries_next_route
-from splitter.calls.identity import Destination, Identity, voice_invite
 from splitter.calls.marks import tell_recorded
+from splitter.calls.peers.causes import tries_next_route
+from splitter.calls.peers.identity import Destination, Identity, voice_invite
+from splitter.calls.peers.session_id import SessionId
 from splitter.calls.routing import routable
 from splitter.calls.services import Services
-from splitter.calls.session_id import SessionId
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.states import Direction
 from splitter.calls.talk import phone_commands as c

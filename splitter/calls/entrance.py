@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from splitter.calls.call import Call
 from splitter.calls.legs.port import Leg
-from splitter.calls.messages import Refusal
+from splitter.calls.peers.messages import Refusal
 from splitter.calls.states import LegState
 from splitter.core.errors import PeerError
 from splitter.core.limits import KeyedBuckets

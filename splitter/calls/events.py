@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from splitter.calls.alarms import Alarm
 from splitter.calls.asks import Asked, Denial
-from splitter.calls.binding import Named, Unclear
 from splitter.calls.leg_events import (
     AckMissing,
     DigitPressed,
@@ -18,6 +17,7 @@ from splitter.calls.leg_events import (
     RefreshFailed,
 )
 from splitter.calls.parties import Party
+from splitter.calls.peers.binding import Named, Unclear
 from splitter.calls.states import RecordingState, Side
 from splitter.core.errors import PeerError
 from splitter.media.ports.ends import RemoteEnd

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from splitter.calls.identity import CallerMarks
+from splitter.calls.peers.identity import CallerMarks
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.states import Direction
 from splitter.calls.talk.state import Talk

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 import structlog
 
 from splitter.calls.actor import converse
+from splitter.calls.after.measured import observe
 from splitter.calls.asks import Answer, Ask, Denial, Desk, PlacedCall
 from splitter.calls.call import Call
-from splitter.calls.causes import outcome
-from splitter.calls.measured import observe
-from splitter.calls.messages import (
+from splitter.calls.peers.causes import outcome
+from splitter.calls.peers.messages import (
     Refusal,
 )
 from splitter.calls.persistence.undertaker import Undertaker

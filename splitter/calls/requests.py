@@ -11,7 +11,7 @@ from splitter.calls.entrance import Entrance, Entrant, Guess, replaced_call
 from splitter.calls.events import SeatArrived
 from splitter.calls.leg_events import Offered
 from splitter.calls.logins.reception import Reception
-from splitter.calls.messages import (
+from splitter.calls.peers.messages import (
     ALL_EXTENSIONS,
     ALLOW,
     SDP,

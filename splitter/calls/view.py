@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from splitter.calls.facts import CallerFacts
+from splitter.calls.after.wrap_up import WrapUpView
+from splitter.calls.peers.facts import CallerFacts
 from splitter.calls.states import (
     CallState,
     CameraState,
@@ -18,7 +19,6 @@ from splitter.calls.states import (
     RecordingState,
     VideoState,
 )
-from splitter.calls.wrap_up import WrapUpView
 from splitter.sdp.video import Limits
 
 

@@ -7,7 +7,7 @@ import time
 import click
 import msgspec
 
-from splitter.calls.detail import OUTCOMES
+from splitter.calls.after.detail import OUTCOMES
 from splitter.calls.states import Direction, VideoState
 from splitter.calls.view import (
     CallView,

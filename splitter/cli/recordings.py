@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from splitter.calls.detail import OUTCOMES
-from splitter.calls.diagnosis import SEEN
+from splitter.calls.after.detail import OUTCOMES
+from splitter.calls.after.diagnosis import SEEN
 from splitter.cli.completing import live_calls
 from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.text import clock, counted, fail, fitted, say, say_json, span

@@ -10,7 +10,7 @@ from datetime import datetime
 import click
 import msgspec
 
-from splitter.calls.detail import CallDetail, to_csv
+from splitter.calls.after.detail import CallDetail, to_csv
 from splitter.cli.door import Door
 from splitter.cli.text import clock, fitted, say, say_encoded, span
 from splitter.web.records.shapes import RecordList

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from splitter.calls.facts import CallerFacts
+from splitter.calls.peers.facts import CallerFacts
 from splitter.calls.view import CallView
 from splitter.sdp.model import Media
 from splitter.sip.message import Message, Response

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from splitter.calls.asks import Bind
-from splitter.calls.binding import ConnectedLine, LineMemory, Named, Unclear
+from splitter.calls.peers.binding import ConnectedLine, LineMemory, Named, Unclear
 from splitter.calls.settings import CallSettings, Role, Trunk
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request, Response

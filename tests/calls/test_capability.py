@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.calls.capability import at_first, in_words, outcome_of
-from splitter.calls.facts import CallerFacts
+from splitter.calls.peers.capability import at_first, in_words, outcome_of
+from splitter.calls.peers.facts import CallerFacts
 from splitter.sdp.split import Plan
 from splitter.sdp.video import VideoFormat
 

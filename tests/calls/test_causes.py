@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.calls.causes import outcome, status_for_asker, status_for_caller, tries_next_route
+from splitter.calls.peers.causes import outcome, status_for_asker, status_for_caller, tries_next_route
 
 
 class TestNextRoute:

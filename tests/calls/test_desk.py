@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from splitter.calls.after.diagnosis import why
 from splitter.calls.asks import Admitted, Denial, Desk, Join, Remove, Restart, Show, TakeSnapshot
 from splitter.calls.carried import VIDEO
-from splitter.calls.diagnosis import why
 from splitter.calls.parties import MAX_GUESTS, MAX_PARTIES
 from splitter.calls.settings import CallSettings
 from splitter.calls.states import Lack

@@ -9,7 +9,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from splitter.calls.detail import COLUMNS, CallDetail, LegQuality, Stay, detail_of, to_csv
+from splitter.calls.after.detail import COLUMNS, CallDetail, LegQuality, Stay, detail_of, to_csv
 from splitter.calls.states import VideoState
 from splitter.calls.view import (
     CallView,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from splitter.calls.after.diagnosis import Diagnosis, seen_by, why
 from splitter.calls.asks import RaiseVideo
 from splitter.calls.carried import AUDIO, VIDEO, summed
-from splitter.calls.diagnosis import Diagnosis, seen_by, why
 from splitter.calls.view import CallView, CarriedView, StrangerView
 from splitter.lab.offers import VideoLine
 from splitter.telemetry.trace import TraceEvent

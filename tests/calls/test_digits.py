@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.calls.digits import PressedKey, event_format, key_of
+from splitter.calls.peers.digits import PressedKey, event_format, key_of
 from splitter.core.errors import PeerError
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.model import Media

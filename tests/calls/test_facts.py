@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.calls.facts import CallerFacts, facts_of
+from splitter.calls.peers.facts import CallerFacts, facts_of
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from splitter.calls.identity import Destination, call_id_headers, identity_of, voice_invite
+from splitter.calls.peers.identity import Destination, call_id_headers, identity_of, voice_invite
 from splitter.calls.settings import Role, Trunk
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource

@@ -2,7 +2,7 @@
 
 import pytest
 
-from splitter.calls.messages import Refusal, refuse_unknown_bodies
+from splitter.calls.peers.messages import Refusal, refuse_unknown_bodies
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request
 

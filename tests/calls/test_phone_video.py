@@ -9,7 +9,7 @@ import pytest
 
 from splitter.calls.asks import InvitePhone, LeaveVoice, Remove, RemovePhone, SetPhoneVideo, Show
 from splitter.calls.dialling import Dialling
-from splitter.calls.messages import session_of
+from splitter.calls.peers.messages import session_of
 from splitter.calls.talk.phone_commands import FoundWay, PhoneCommand, SeekNextWay
 from splitter.calls.view import PhoneView
 from splitter.core.errors import MediaUnavailable

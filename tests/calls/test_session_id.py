@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from splitter.calls.session_id import NONE, half_of, session_id_of
+from splitter.calls.peers.session_id import NONE, half_of, session_id_of
 from splitter.calls.states import Direction
 from splitter.core.ids import IdSource
 from splitter.sip.headers import Headers

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from splitter.calls.diagnosis import why
+from splitter.calls.after.diagnosis import why
 from splitter.core.net import Address
 from splitter.media.ports.events import MediaStarted, PeerClaim, StrangerHeard, VoiceMissed, VoiceReturned
 from splitter.sdp.model import Session

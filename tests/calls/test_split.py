@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from splitter.calls.diagnosis import why
+from splitter.calls.after.diagnosis import why
 from splitter.calls.states import Lack
 from splitter.core.errors import MediaUnavailable, NoPorts
 from splitter.lab.offers import VideoLine, Voice

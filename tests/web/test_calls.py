@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pytest
 
 from splitter.calls.asks import Bind, Denial, DropVideo, RaiseVideo
-from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import Scope
+from splitter.calls.peers.facts import CallerFacts
 from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import PartyView, StrangerView
 from splitter.core.errors import MediaUnavailable

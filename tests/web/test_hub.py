@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from splitter.calls.desks import ClientView, DeskView
-from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import Scope
+from splitter.calls.peers.facts import CallerFacts
 from splitter.calls.states import LegState, PartyKind, PartyState, PhonePart, PhoneState
 from splitter.calls.view import (
     CallView,

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from splitter.calls.asks import Admitted, Denial, Join, Limits
-from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import ApiSettings, Scope
+from splitter.calls.peers.facts import CallerFacts
 from splitter.calls.states import PartyKind
 from splitter.sdp.parse import parse
 from splitter.sms.message import SmsReceipt, SmsState, TryAgain

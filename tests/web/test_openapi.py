@@ -30,8 +30,8 @@ from splitter.calls.asks import (
 )
 from splitter.calls.browsers.path_checks import PathChecks
 from splitter.calls.desks import ClientView, DeskView
-from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import ApiSettings, Scope
+from splitter.calls.peers.facts import CallerFacts
 from splitter.calls.routing import Routing
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.states import CallState, PartyKind, PartyState, VideoState

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from splitter.calls.detail import detail_of
+from splitter.calls.after.detail import detail_of
 from splitter.store.schema import CallRow
 from splitter.web.records.records import merged
 from splitter.web.records.shapes import RecordList

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from splitter.calls.asks import Bind
-from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import ApiSettings, Scope, UnboundShown
+from splitter.calls.peers.facts import CallerFacts
 from splitter.calls.states import CallState
 from splitter.web.access.bearer import CONSOLE, Bearer
 from splitter.web.events import hub as hub_module

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import splitter
-from splitter.calls.capability import FAILED, REFUSED, UNSUPPORTED, WITHDRAWN
+from splitter.calls.peers.capability import FAILED, REFUSED, UNSUPPORTED, WITHDRAWN
 from splitter.calls.states import CallState, Lack, PartyState, VideoState
 from splitter.web.pages import STATIC
 

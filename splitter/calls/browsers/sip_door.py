@@ -22,7 +22,7 @@ from splitter.calls.browsers.line import BrowserLine
 from splitter.calls.browsers.switch import Browsers
 from splitter.calls.browsers.view import WebState
 from splitter.calls.logins.reception import ABUSE
-from splitter.calls.messages import Refusal, headers_of, session_of, warning
+from splitter.calls.peers.messages import Refusal, headers_of, session_of, warning
 from splitter.calls.registry import Calls
 from splitter.calls.routing import Neighbour, called_of
 from splitter.calls.settings import Role, Trunk

@@ -5,11 +5,11 @@ Pure.
 
 from __future__ import annotations
 
-from splitter.calls.binding import Unclear
 from splitter.calls.events import AgentNamed
 from splitter.calls.flows.belonging import give_to
 from splitter.calls.flows.consent import passed_on
 from splitter.calls.flows.seats import forget_party, join_seat
+from splitter.calls.peers.binding import Unclear
 from splitter.calls.talk.commands import Count, Counted, Notify, SendBye, Steps, Tell
 from splitter.calls.talk.live import LiveCall
 

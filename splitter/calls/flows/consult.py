@@ -6,8 +6,8 @@ At most one side is asked at a time; an offer of our own takes its turn in the s
 from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.causes import status_for_asker
 from splitter.calls.leg_events import Cancelled, Offered, OfferWithdrawn
+from splitter.calls.peers.causes import status_for_asker
 from splitter.calls.talk.commands import DeclineOffer, Note, SendOffer, SetAlarm, Steps, StopAlarm, WithdrawOffer
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall

@@ -34,7 +34,7 @@ from splitter.calls.leg_events import (
     Refreshed,
     RefreshFailed,
 )
-from splitter.calls.messages import Pairs, plain_headers
+from splitter.calls.peers.messages import Pairs, plain_headers
 from splitter.calls.states import Side
 from splitter.calls.talk.commands import EndDialogs, Log, Note, RefuseInvite, SendBye, Steps
 from splitter.calls.talk.legs import LegFacts

@@ -6,9 +6,9 @@ Pure.
 from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.digits import event_format, key_of
 from splitter.calls.events import DigitInserted, DigitPassed
 from splitter.calls.leg_events import DigitPressed
+from splitter.calls.peers.digits import event_format, key_of
 from splitter.calls.states import LegState, Side
 from splitter.calls.talk.commands import AnswerInfo, Note, PassInfo, SetAlarm, Steps, StopAlarm
 from splitter.calls.talk.legs import LegFacts

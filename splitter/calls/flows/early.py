@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from splitter.calls.messages import Refusal
+from splitter.calls.peers.messages import Refusal
 from splitter.calls.talk.legs import LegFacts
 from splitter.sdp.codec import Codec
 from splitter.sdp.fmtp import agrees

@@ -15,10 +15,19 @@ from dataclasses import replace
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Asked, DropVideo, RaiseVideo
-from splitter.calls.capability import DECLINED, FAILED, REFUSED, UNSUPPORTED, WITHDRAWN, at_first, in_words, outcome_of
 from splitter.calls.flows.agreement import Agreement
 from splitter.calls.flows.caller_video import line_to_offer, remember_line, show_video, video_runs
 from splitter.calls.leg_events import OfferAccepted, OfferCollided, OfferRefused, RefreshFailed
+from splitter.calls.peers.capability import (
+    DECLINED,
+    FAILED,
+    REFUSED,
+    UNSUPPORTED,
+    WITHDRAWN,
+    at_first,
+    in_words,
+    outcome_of,
+)
 from splitter.calls.states import Side, VideoState
 from splitter.calls.talk.commands import (
     AnswerAsk,

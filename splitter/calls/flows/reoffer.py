@@ -33,7 +33,7 @@ from splitter.calls.leg_events import (
     OfferWithdrawn,
     Refreshed,
 )
-from splitter.calls.messages import headers_of
+from splitter.calls.peers.messages import headers_of
 from splitter.calls.states import Bridge, LegState, Side
 from splitter.calls.talk.commands import (
     DeclineOffer,

@@ -13,7 +13,6 @@ from __future__ import annotations
 from contextlib import suppress
 
 from splitter.calls.alarms import Alarm, AlarmKind
-from splitter.calls.binding import Named
 from splitter.calls.events import AgentNamed
 from splitter.calls.flows.agreement import Agreement, wish_after
 from splitter.calls.flows.binding import bind_call
@@ -21,7 +20,8 @@ from splitter.calls.flows.consult import Consultation
 from splitter.calls.flows.early import keeps_voice
 from splitter.calls.flows.mixing import forget_debts
 from splitter.calls.leg_events import AckMissing, Answered, Ended, Offered, Rang, Referred, Refused
-from splitter.calls.session_id import SessionId
+from splitter.calls.peers.binding import Named
+from splitter.calls.peers.session_id import SessionId
 from splitter.calls.states import Bridge, CallState, Side
 from splitter.calls.talk.commands import (
     AnswerReferral,

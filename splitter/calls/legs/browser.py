@@ -35,7 +35,7 @@ from splitter.calls.leg_events import (
 )
 from splitter.calls.legs.bare import BareLeg
 from splitter.calls.legs.context import LegContext
-from splitter.calls.messages import Pairs, session_of
+from splitter.calls.peers.messages import Pairs, session_of
 from splitter.calls.routing import Neighbour, called_of
 from splitter.calls.settings import Trunk
 from splitter.calls.states import LegState

@@ -14,7 +14,7 @@ from splitter.calls.legs.challenged import Challenged
 from splitter.calls.legs.context import DialogContext, ignore
 from splitter.calls.legs.invite import ClientState, ClientStep, client_after
 from splitter.calls.legs.offers import ATTEMPTS, Offers
-from splitter.calls.messages import SDP, has_session
+from splitter.calls.peers.messages import SDP, has_session
 from splitter.calls.states import LegState
 from splitter.calls.talk.unfinished import Waiting
 from splitter.core.errors import PeerError

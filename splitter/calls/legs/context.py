@@ -11,9 +11,7 @@ from typing import TypeVar
 from weakref import WeakMethod
 
 from splitter.calls.alarms import Alarm
-from splitter.calls.binding import ConnectedLine, LineMemory
 from splitter.calls.browsers.switch import Browsers
-from splitter.calls.digits import DIGIT_TYPES
 from splitter.calls.events import AgentNamed
 from splitter.calls.leg_events import LegEvent
 from splitter.calls.legs.challenged import with_credentials
@@ -21,7 +19,9 @@ from splitter.calls.legs.infos import LegInfos
 from splitter.calls.legs.security import LegSecurity
 from splitter.calls.legs.timer import LegTimer
 from splitter.calls.legs.webrtc import BrowserDescriptions
-from splitter.calls.messages import (
+from splitter.calls.peers.binding import ConnectedLine, LineMemory
+from splitter.calls.peers.digits import DIGIT_TYPES
+from splitter.calls.peers.messages import (
     ALLOW,
     EXTENSIONS,
     FAST_UPDATE,
@@ -32,8 +32,8 @@ from splitter.calls.messages import (
     Pairs,
     warning,
 )
+from splitter.calls.peers.session_id import SessionId
 from splitter.calls.routing import Neighbour
-from splitter.calls.session_id import SessionId
 from splitter.calls.settings import MediaSources, Role, Transfers, Trunk
 from splitter.calls.signalling import LegSignalling
 from splitter.calls.states import LegState

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import partial
 from weakref import WeakMethod
 
-from splitter.calls.digits import DIGIT_TYPES
 from splitter.calls.leg_events import AckMissing, DigitPressed, Ended, KeyFrameAsked, MetadataAsked, Refreshed
 from splitter.calls.legs.client import InviteClient
 from splitter.calls.legs.context import INFO_BODIES, DialogContext, LegContext, ignore
@@ -18,7 +17,8 @@ from splitter.calls.legs.referrals import Referrals
 from splitter.calls.legs.refresh import Refreshes
 from splitter.calls.legs.server import InviteServer
 from splitter.calls.legs.webrtc import BrowserDescriptions
-from splitter.calls.messages import (
+from splitter.calls.peers.digits import DIGIT_TYPES
+from splitter.calls.peers.messages import (
     FAST_UPDATE,
     FROM_CHANGE,
     METADATA_REQUEST,

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from splitter.calls.messages import Pairs, Refusal
+from splitter.calls.peers.messages import Pairs, Refusal
 from splitter.sip import events as sip
 from splitter.sip.message import Request, Response
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from splitter.calls.early_media import asks_early_media
 from splitter.calls.legs.challenged import is_idle
 from splitter.calls.legs.client import InviteClient
 from splitter.calls.legs.context import LegContext, ignore
@@ -12,9 +11,10 @@ from splitter.calls.legs.dialog import LegDialog
 from splitter.calls.legs.infos import LegInfos
 from splitter.calls.legs.presence import BrowserPresence
 from splitter.calls.legs.server import InviteServer
-from splitter.calls.messages import FAST_UPDATE, KEY_FRAME_BODY, Pairs, refuse_unknown_bodies
+from splitter.calls.peers.early_media import asks_early_media
+from splitter.calls.peers.messages import FAST_UPDATE, KEY_FRAME_BODY, Pairs, refuse_unknown_bodies
+from splitter.calls.peers.session_id import SessionId
 from splitter.calls.routing import Neighbour, called_of
-from splitter.calls.session_id import SessionId
 from splitter.calls.settings import Trunk
 from splitter.calls.states import LegState
 from splitter.calls.talk.leg import LegRecord

@@ -21,7 +21,7 @@ from splitter.calls.leg_events import (
     Refreshed,
 )
 from splitter.calls.legs.context import PRECONDITION, DialogContext
-from splitter.calls.messages import (
+from splitter.calls.peers.messages import (
     SDP,
     Pairs,
     Refusal,

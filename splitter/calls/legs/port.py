@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
-from splitter.calls.messages import Pairs
+from splitter.calls.peers.messages import Pairs
 from splitter.calls.routing import Neighbour
 from splitter.calls.settings import Trunk
 from splitter.calls.states import LegState

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitter.calls.legs.versions import written
-from splitter.calls.messages import session_of
+from splitter.calls.peers.messages import session_of
 from splitter.calls.settings import Srtp, Trunk
 from splitter.calls.talk.leg import LegRecord
 from splitter.calls.talk.security import LegKeys, LineSecurity

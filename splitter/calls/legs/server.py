@@ -16,7 +16,7 @@ from splitter.calls.leg_events import Cancelled
 from splitter.calls.legs.context import PRECONDITION, DialogContext
 from splitter.calls.legs.invite import OPEN, ServerState, ServerStep, server_after
 from splitter.calls.legs.offers import Offers
-from splitter.calls.messages import (
+from splitter.calls.peers.messages import (
     SDP,
     Pairs,
     Refusal,

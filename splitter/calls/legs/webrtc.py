@@ -18,7 +18,7 @@ from splitter.calls.browsers.carrying import KBPS, in_words, setting_of
 from splitter.calls.browsers.line import BrowserLine
 from splitter.calls.browsers.switch import Browsers
 from splitter.calls.legs.versions import written
-from splitter.calls.messages import session_of
+from splitter.calls.peers.messages import session_of
 from splitter.calls.talk.browser import BrowserRecord
 from splitter.calls.talk.leg import LegRecord
 from splitter.core.errors import PeerError

@@ -16,7 +16,7 @@ from splitter.calls.logins.access import ENTERS
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.logins.limits import LoginLimits
 from splitter.calls.logins.registrar import Binding, Registrar
-from splitter.calls.messages import Refusal
+from splitter.calls.peers.messages import Refusal
 from splitter.calls.settings import Role, Trunk
 from splitter.core.clock import Clock
 from splitter.core.errors import PeerError

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from splitter.calls.logins.accounts import RegistrarSettings
-from splitter.calls.messages import Refusal, refuse_unknown_extensions
+from splitter.calls.peers.messages import Refusal, refuse_unknown_extensions
 from splitter.core.errors import PeerError
 from splitter.core.net import Flow
 from splitter.sip.grammar import integer, unquote, write_params

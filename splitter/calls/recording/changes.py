@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from splitter.calls.detail import outcome_of
-from splitter.calls.diagnosis import seen_by
+from splitter.calls.after.detail import outcome_of
+from splitter.calls.after.diagnosis import seen_by
 from splitter.calls.states import LegState, Side
 from splitter.calls.view import CallView, LegView, Notice, PartyView, PhoneView
 from splitter.media.record.about import RecordedOutcome, RecordingAbout

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
-from splitter.calls.messages import Refusal
+from splitter.calls.peers.messages import Refusal
 from splitter.calls.recording.changes import about_of, changes, outcome_to_keep, told_by
 from splitter.calls.recording.forks import CallForks
 from splitter.calls.siprec.recorders import Recorders

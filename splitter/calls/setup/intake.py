@@ -10,7 +10,7 @@ from splitter.calls.events import HangupAsked, VoiceOpened, VoiceUnavailable
 from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.leg_events import Cancelled, Offered
-from splitter.calls.messages import headers_of
+from splitter.calls.peers.messages import headers_of
 from splitter.calls.routing import routable
 from splitter.calls.settings import Srtp, Trunk
 from splitter.calls.states import Direction

@@ -14,12 +14,12 @@ from splitter.calls.actor import carry_out, converse
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.asks import Answer, Asked, RaiseVideo
 from splitter.calls.call import Call
-from splitter.calls.causes import tries_next_route
 from splitter.calls.events import CallEvent, HangupAsked, TimeUp, VoiceOpened, VoiceUnavailable
 from splitter.calls.flows.meanwhile import meanwhile
-from splitter.calls.identity import Destination
 from splitter.calls.leg_events import Answered, Ended, Offered, Rang, Refused
 from splitter.calls.legs.port import DialledLeg
+from splitter.calls.peers.causes import tries_next_route
+from splitter.calls.peers.identity import Destination
 from splitter.calls.routing import Routing, routable
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.states import CallState, Side

@@ -12,20 +12,20 @@ from dataclasses import replace
 from splitter.calls.actor import carry_out, converse
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.call import Call
-from splitter.calls.causes import status_for_caller, tries_next_route
-from splitter.calls.early_media import EarlyMedia
 from splitter.calls.events import CallEvent, HangupAsked, TimeUp, VoiceOpened
-from splitter.calls.facts import video_capable
 from splitter.calls.flows.answers import answer_offer, whole_offer
 from splitter.calls.flows.belonging import give_to
 from splitter.calls.flows.digits import pass_waiting
 from splitter.calls.flows.early import early_answer
 from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.newcomer import withdraw_newcomer
-from splitter.calls.identity import WITHIN_TRUST, Destination, call_id_headers
 from splitter.calls.leg_events import Answered, Cancelled, Offered, Rang, Refused
 from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
-from splitter.calls.messages import (
+from splitter.calls.peers.causes import status_for_caller, tries_next_route
+from splitter.calls.peers.early_media import EarlyMedia
+from splitter.calls.peers.facts import video_capable
+from splitter.calls.peers.identity import WITHIN_TRUST, Destination, call_id_headers
+from splitter.calls.peers.messages import (
     Pairs,
     headers_of,
     plain_headers,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from splitter.calls.messages import SDP
+from splitter.calls.peers.messages import SDP
 from splitter.calls.siprec.described import GONE, answer_to, in_order, label_at, offer_of, targets_of
 from splitter.calls.siprec.metadata import (
     CONTENT_TYPE,

@@ -14,8 +14,8 @@ from splitter.calls import leg_events as e
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.legs.context import LegContext
 from splitter.calls.legs.leg import SipLeg
-from splitter.calls.messages import METADATA_REQUEST, SDP
-from splitter.calls.session_id import NONE, SessionId
+from splitter.calls.peers.messages import METADATA_REQUEST, SDP
+from splitter.calls.peers.session_id import NONE, SessionId
 from splitter.calls.settings import Trunk
 from splitter.calls.siprec.content import SessionContent
 from splitter.calls.siprec.hunt import RecorderHunt

@@ -21,7 +21,7 @@ from splitter.calls.alarms import Alarm
 from splitter.calls.asks import Answer, Asked
 from splitter.calls.events import CallEvent
 from splitter.calls.leg_events import DigitPressed
-from splitter.calls.messages import Pairs
+from splitter.calls.peers.messages import Pairs
 from splitter.sdp.model import Origin, Session
 
 R = TypeVar("R")

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from splitter.calls.alarms import AlarmKind
-from splitter.calls.binding import LineMemory
 from splitter.calls.browsers.invite import TRANSPORT
+from splitter.calls.peers.binding import LineMemory
 from splitter.calls.states import LegState
 from splitter.calls.talk.browser import BrowserRecord
 from splitter.calls.talk.security import LegKeys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from splitter.calls.session_id import SessionId
+from splitter.calls.peers.session_id import SessionId
 from splitter.calls.states import PhoneOutcome, PhonePart, PhoneState, VideoState
 from splitter.calls.view import PhoneView
 from splitter.core.text import plain

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from splitter.calls.alarms import Due, Epoch
-from splitter.calls.facts import CallerFacts
-from splitter.calls.identity import Identity
 from splitter.calls.parties import Parties
-from splitter.calls.session_id import SessionId
+from splitter.calls.peers.facts import CallerFacts
+from splitter.calls.peers.identity import Identity
+from splitter.calls.peers.session_id import SessionId
 from splitter.calls.states import Bridge, CallState, Direction, PhoneOutcome, Side, VideoState
 from splitter.calls.talk.aside import Aside
 from splitter.calls.talk.course import Course

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from splitter.calls.binding import Named, Unclear
-from splitter.calls.session_id import SessionId
+from splitter.calls.peers.binding import Named, Unclear
+from splitter.calls.peers.session_id import SessionId
 from splitter.sdp.model import Session
 from splitter.sip.refer import Referral
 

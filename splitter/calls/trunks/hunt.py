@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from typing import NamedTuple
 
-from splitter.calls.causes import tries_next_server
+from splitter.calls.peers.causes import tries_next_server
 from splitter.calls.settings import Choice, Trunk
 from splitter.calls.trunks.admission import Denied, Permit, TrunkLimits
 from splitter.calls.trunks.link import Alive, Faulty, HeldOff, TrunkState

@@ -14,7 +14,7 @@ from ipaddress import ip_network
 
 import structlog
 
-from splitter.calls.messages import SDP
+from splitter.calls.peers.messages import SDP
 from splitter.calls.routing import Routing
 from splitter.calls.settings import MonitorSettings, Trunk
 from splitter.calls.signalling import Signalling

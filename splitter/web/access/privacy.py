@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from splitter.calls.facts import CallerFacts
 from splitter.calls.logins.access import Scope
+from splitter.calls.peers.facts import CallerFacts
 from splitter.calls.view import CallView, CarriedView, LegView, Notice, PartyView, PhoneView, RecordingView
 from splitter.web.access.bearer import Bearer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from splitter.calls.diagnosis import Diagnosis, Finding, why
+from splitter.calls.after.diagnosis import Diagnosis, Finding, why
 from splitter.calls.states import CallState
 from splitter.calls.view import CallView, CarriedView
 from splitter.telemetry.summary import Summariser

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from splitter.calls.rows import row_of
+from splitter.calls.after.rows import row_of
 from splitter.calls.view import CallView, Notice
 from splitter.store.schema import CallRow
 

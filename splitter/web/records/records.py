@@ -10,7 +10,7 @@ from dataclasses import replace
 import msgspec
 from aiohttp import web
 
-from splitter.calls.detail import OUTCOMES, CallDetail, detail_of, outcome_of, to_csv
+from splitter.calls.after.detail import OUTCOMES, CallDetail, detail_of, outcome_of, to_csv
 from splitter.store.schema import NEWEST, EndedCalls, KeptView
 from splitter.web.calls.calls import limit_of
 from splitter.web.calls.find import decoded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from splitter.calls.wrap_up import WrapUpView
+from splitter.calls.after.wrap_up import WrapUpView
 from splitter.web.access.scopes import ACT, READ
 from splitter.web.calls.find import Finder
 from splitter.web.http.routes import CALL, LIMIT, GoodAnswer, Operation, Query

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from splitter.calls.detail import CallDetail
+from splitter.calls.after.detail import CallDetail
 
 
 class RecordList(Struct):

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from aiohttp import web
 
+from splitter.calls.after.wrap_up import WrapUpView
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import CallState
 from splitter.calls.view import CallView
-from splitter.calls.wrap_up import WrapUpView
 from splitter.core.clock import Clock
 from splitter.store.kept_screenshots import KeptScreenshots
 from splitter.store.screenshots import ShotFile

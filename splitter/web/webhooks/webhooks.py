@@ -13,8 +13,8 @@ from collections.abc import Iterable
 import msgspec
 import structlog
 
+from splitter.calls.after.detail import detail_of
 from splitter.calls.desks import DeskView
-from splitter.calls.detail import detail_of
 from splitter.calls.view import CallView, Notice
 from splitter.calls.webhook import Webhook
 from splitter.core.clock import Clock

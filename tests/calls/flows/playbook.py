@@ -16,11 +16,11 @@ from typing import Any
 
 from splitter.calls.asks import Answer, Denial
 from splitter.calls.events import CallEvent
-from splitter.calls.facts import CallerFacts
 from splitter.calls.flows.converse import begin, carry_on, finish, step
-from splitter.calls.identity import Identity
 from splitter.calls.leg_events import OfferAccepted, Offered, OfferRefused
-from splitter.calls.session_id import SessionId
+from splitter.calls.peers.facts import CallerFacts
+from splitter.calls.peers.identity import Identity
+from splitter.calls.peers.session_id import SessionId
 from splitter.calls.settings import CallSettings, Role, Trunk
 from splitter.calls.states import CallState, LegState, VideoState
 from splitter.calls.talk import commands as c

@@ -15,7 +15,7 @@ from splitter.calls.desks import Desks
 from splitter.calls.logins import limits
 from splitter.calls.logins.accounts import Account, RegistrarSettings
 from splitter.calls.logins.reception import Reception
-from splitter.calls.messages import Refusal
+from splitter.calls.peers.messages import Refusal
 from splitter.calls.settings import Peer, Role, Trunk
 from splitter.core.errors import PeerError
 from splitter.core.ids import IdSource

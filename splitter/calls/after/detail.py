@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
+from splitter.calls.after.diagnosis import seen_by, why
+from splitter.calls.after.wrap_up import WrapUpView
 from splitter.calls.carried import AUDIO
-from splitter.calls.causes import outcome
-from splitter.calls.diagnosis import seen_by, why
+from splitter.calls.peers.causes import outcome
 from splitter.calls.states import Side
 from splitter.calls.view import CallView, CarriedView, StayView
-from splitter.calls.wrap_up import WrapUpView
 
 ANSWERED = "answered"
 OUTCOMES = (ANSWERED, "cancelled", "busy", "no-answer", "refused", "failed")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote as unescape
 from xml.etree import ElementTree
 
-from splitter.calls.identity import is_private
+from splitter.calls.peers.identity import is_private
 from splitter.core.errors import PeerError
 from splitter.core.text import plain
 from splitter.sip.message import Message, Request

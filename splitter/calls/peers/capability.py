@@ -6,7 +6,7 @@ Only its own answer counts: who refused the description itself (488, 415) would 
 
 from __future__ import annotations
 
-from splitter.calls.facts import CallerFacts
+from splitter.calls.peers.facts import CallerFacts
 from splitter.sdp.split import Plan
 
 UNSUPPORTED, REFUSED, FAILED, WITHDRAWN = "unsupported", "refused", "failed", "withdrawn"
