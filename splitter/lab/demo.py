@@ -19,7 +19,8 @@ import aiohttp
 
 from splitter.core.clock import SystemClock
 from splitter.lab.desk import PLAN, PORT, Keyboard, let_callers_call
-from splitter.lab.gateway import GatewayFailed, usual_port
+from splitter.lab.gateway import GatewayFailed
+from splitter.lab.places import usual_port
 from splitter.lab.play import play_once
 from splitter.lab.process import LabProcessEnded
 from splitter.lab.rows import Check

@@ -7,7 +7,6 @@ import copy
 import os
 import random
 import signal
-import socket
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import Any
 import aiohttp
 
 from splitter.core.net import Address
+from splitter.lab.places import free_ports
 
 _START_LIMIT_S = 120.0
 _STOP_LIMIT_S = 60.0
@@ -115,7 +115,7 @@ class GatewayProcess:
         self.control_socket = directory / "control.sock"
         self.log_file = directory / "gateway.log"
         media_ports = calls * _MEDIA_PORTS_A_CALL
-        first_port = random.randrange(12_000, 32_000 - min(media_ports, 19_000), 2)
+        first_port = random.randrange(12_000, max(12_002, 20_000 - media_ports), 2)
         self.configuration.write_text(
             _CONFIGURATION.format(
                 directory=directory,
@@ -351,35 +351,3 @@ def _socket_inodes(pid: int) -> set[str]:
     except OSError:
         pass  # the process or the descriptor has gone meanwhile
     return inodes
-
-
-def usual_port(host: str, port: int) -> int:
-    """The port, or 0 where somebody has it."""
-    with socket.socket() as one:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            one.bind((host, port))
-        except OSError:
-            return 0
-    return port
-
-
-def free_ports(host: str, count: int) -> list[int]:
-    """Ports that are free for UDP and TCP now; all are held until all are found."""
-    held: list[socket.socket] = []
-    ports: list[int] = []
-    try:
-        while len(ports) < count:
-            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            held += [udp, tcp]
-            udp.bind((host, 0))
-            try:
-                tcp.bind((host, udp.getsockname()[1]))
-            except OSError:
-                continue
-            ports.append(udp.getsockname()[1])
-    finally:
-        for one in held:
-            one.close()
-    return ports

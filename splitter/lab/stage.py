@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Any
 
 from splitter.core.net import Address
-from splitter.lab.gateway import GatewayProcess, free_ports
+from splitter.lab.gateway import GatewayProcess
 from splitter.lab.handset import Handset, HandsetSettings
+from splitter.lab.places import free_ports
 from splitter.lab.process import LabProcess
 from splitter.lab.seat import Seat, SeatSettings
 from splitter.lab.whip import WebSeat, WebSeatSettings

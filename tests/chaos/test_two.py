@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from splitter.core.net import Address
-from splitter.lab.gateway import GatewayFailed, GatewayProcess, free_ports
+from splitter.lab.gateway import GatewayFailed, GatewayProcess
+from splitter.lab.places import free_ports
 from tests.chaos.crowd import CALLED, HOST
 
 pytestmark = pytest.mark.interop

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from splitter.cli.examination.machine import examine_machine
 from splitter.cli.examination.observation import Grade, Observation
 from splitter.config.load import load
 from splitter.config.model import Settings
+from splitter.lab.places import free_ports
 from splitter.media.settings import KernelUse
 from tests.cli.kit import splitter
 
@@ -42,20 +42,10 @@ def answering(answer: bytes) -> Iterator[str]:
         thread.join(60)
 
 
-def is_free(port: int) -> bool:
-    """Of those below the media ports, which the kernel hands out to nobody."""
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as end:
-        try:
-            end.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
 def configuration(folder: Path, sbc: str, centre: str, *more: str) -> Path:
     file = folder / "s.toml"
     data = folder / "data"
-    port = next(port for port in range(20_000 + os.getpid() % 1000 * 8, 30_000) if is_free(port))
+    [port] = free_ports("127.0.0.1", 1)
     arguments = ("--outer", f"127.0.0.1:{port}", "--inner", f"127.0.0.1:{port}", "--folder", str(data), *more)
     result = splitter("init", str(file), "--sbc", sbc, "--centre", centre, *arguments)
     assert result.exit_code == 0, result.stderr

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from splitter.cli import COMMANDS, main
+from splitter.lab.places import free_ports
 from tests.cli.kit import SPLITTER, splitter
 from tests.missing import MISSING
 from tests.patience import PATIENCE_S
@@ -178,21 +179,11 @@ path = "calls.db"
 """
 
 
-def free_ports(count: int) -> list[int]:
-    socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-    for sock in socks:
-        sock.bind(("127.0.0.1", 0))
-    ports = [sock.getsockname()[1] for sock in socks]
-    for sock in socks:
-        sock.close()
-    return ports
-
-
 @pytest.mark.slow
 class TestTheRealProcess:
     def test_tells_readiness_answers_and_stops_at_sigterm(self, tmp_path: Path) -> None:
-        access, core = free_ports(2)
-        low = 20_000 if not 20_000 <= access < 20_100 else 20_200
+        access, core = free_ports("127.0.0.1", 2)
+        low = 19_900
         (tmp_path / "s.toml").write_text(CONFIG.format(access, core, low, low + 99))
         told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         told.bind(str(tmp_path / "notify"))

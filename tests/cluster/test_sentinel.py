@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from splitter.cluster.settings import ClusterSettings
 from splitter.cluster.valkey import Valkey, ValkeyError, ValkeyFault
 from splitter.core.net import Address
 from splitter.lab.gateway import GatewayProcess
+from splitter.lab.places import free_ports
 from tests.cluster.server import Server, program, short_folder
 from tests.cluster.test_processes import ended, says
 from tests.interop.process import Process, eventually
@@ -64,7 +64,7 @@ class Watched:
 
 @pytest.fixture
 def watched() -> Iterator[Watched]:
-    ports = free_ports(3)
+    ports = free_ports("::1", 3)
     with ExitStack() as stack:
         folders = [stack.enter_context(short_folder()) for _ in range(3)]
         primary = stack.enter_context(Server(folders[0], *over_tls(ports[0])))
@@ -92,16 +92,6 @@ def over_tls(port: int) -> tuple[str, ...]:
     files = ("--tls-cert-file", str(own.certificate), "--tls-key-file", str(own.key))
     trust = ("--tls-ca-cert-file", str(authority().certificate), "--tls-auth-clients", "no", "--tls-replication", "yes")
     return ("--port", "0", "--bind", "::1", "--tls-port", str(port), *files, *trust)
-
-
-def free_ports(count: int) -> list[int]:
-    held = [socket.socket(socket.AF_INET6) for _ in range(count)]
-    for one in held:
-        one.bind(("::1", 0))
-    ports = [int(one.getsockname()[1]) for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 def fault(settings: ClusterSettings) -> tuple[ValkeyFault, str]:

@@ -13,6 +13,7 @@ import pytest
 
 from splitter.cluster.settings import ClusterSettings
 from splitter.cluster.valkey import Script, Valkey, ValkeyError, ValkeyFault
+from splitter.lab.places import free_ports
 from tests.cluster.server import Server, ServerEnded, certificates, short_folder
 from tests.patience import PATIENCE_S
 
@@ -27,17 +28,11 @@ def fault(settings: ClusterSettings, *words: str, limit_s: float = PATIENCE_S) -
     return found.value.fault, str(found.value)
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 @contextmanager
 def over_tls(folder: Path, files: Path) -> Iterator[tuple[Server, int]]:
     """A server on a port that nobody else took meanwhile."""
     for _ in range(10):
-        port = free_port()
+        [port] = free_ports("127.0.0.1", 1)
         tls = ["--port", "0", "--tls-port", str(port), "--tls-cert-file", str(files / "server.pem")]
         with (
             suppress(ServerEnded),

@@ -14,7 +14,8 @@ import pytest
 
 from splitter.config.load import load
 from splitter.core.net import Address
-from splitter.lab.gateway import GatewayProcess, free_ports
+from splitter.lab.gateway import GatewayProcess
+from splitter.lab.places import free_ports
 from tests.cli.kit import splitter
 from tests.docs.commands import LEAVES, SAYS, leaves, lines, ours
 from tests.docs.samples import DOCS, ROOT

@@ -20,8 +20,9 @@ from PIL import Image
 
 from splitter.calls.logins import limits
 from splitter.core.net import Address
-from splitter.lab.gateway import GatewayProcess, free_ports
+from splitter.lab.gateway import GatewayProcess
 from splitter.lab.handset import Handset, HandsetSettings
+from splitter.lab.places import free_ports
 from splitter.lab.whip import WebSeat, WebSeatSettings
 from tests.browser.centre import AGENT_HZ, Centre
 from tests.interop.process import Process

@@ -15,7 +15,8 @@ import pytest
 
 from splitter.lab.consent import Reaction
 from splitter.lab.desk import CALLERS, Keyboard, _in_words, _wanted
-from splitter.lab.gateway import _children, usual_port
+from splitter.lab.gateway import _children
+from splitter.lab.places import usual_port
 from splitter.lab.whip import WebSeat, WebSeatSettings
 from tests.patience import PATIENCE_S, until
 

@@ -1,7 +1,6 @@
 """Calls through the real gateway with IPv6 on one side and IPv4 on the other: signalling, voice and pictures."""
 
 import asyncio
-import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ from splitter.lab.gateway import GatewayProcess
 from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.offers import VideoLine
 from splitter.lab.party import Dialect, MediaParty
+from splitter.lab.places import free_ports
 from splitter.lab.seat import Seat, SeatSettings
 from splitter.lab.tone import Tone
 from splitter.sip.message import Request
@@ -100,7 +100,7 @@ def configure(gateway: GatewayProcess, hosts: dict[str, str]) -> None:
         name = section.partition("]")[0]
         host = hosts[name]
         old = getattr(gateway, name)
-        new = Address(host, free_port(host))
+        new = Address(host, free_ports(host, 1)[0])
         setattr(gateway, name, new)
         written.append(
             section.replace(str(old), str(new)).replace(f'media_address = "{V4}"', f'media_address = "{host}"')
@@ -110,20 +110,6 @@ def configure(gateway: GatewayProcess, hosts: dict[str, str]) -> None:
         start = text.index(f"[trunk.{trunk}]")
         text = text[:start] + text[start:].replace(f'peers = ["{V4}"]', f'peers = ["{hosts[network]}"]', 1)
     gateway.configuration.write_text(text)
-
-
-def free_port(host: str) -> int:
-    """A port that is free for UDP and TCP at this moment."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    while True:
-        with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family, socket.SOCK_STREAM) as tcp:
-            udp.bind((host, 0))
-            port: int = udp.getsockname()[1]
-            try:
-                tcp.bind((host, port))
-            except OSError:
-                continue
-            return port
 
 
 async def at_rest(gateway: GatewayProcess) -> None:

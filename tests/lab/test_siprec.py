@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from splitter.core.net import Address
-from splitter.lab.gateway import free_ports
 from splitter.lab.handset import HandsetSettings
 from splitter.lab.party import Dialect
 from splitter.lab.picture import read
+from splitter.lab.places import free_ports
 from splitter.lab.recorder_stand import HeardLine, RecorderStand
 from splitter.lab.seat import SeatSettings
 from splitter.lab.stage import CALLED, HOST, Stage, call_id_in

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from splitter.core.net import Address
-from splitter.lab.gateway import free_ports
+from splitter.lab.places import free_ports
 from tests.patience import PATIENCE_S, wait
 from tests.transport.pki import Paper, authority, client, paper
 from tests.transport.scene import wire
@@ -65,8 +65,8 @@ listen = "{metrics}"
 [transport]
 tcp_connections = 4000
 tcp_connections_per_source = 1000
-tcp_message_limit_s = 2.0
-handshake_limit_s = 2.0
+tcp_message_limit_s = 5.0
+handshake_limit_s = 5.0
 [log]
 level = "{level}"
 """
@@ -136,7 +136,7 @@ def gateway(
     )
     if pbx is not None:
         places["pbx"] = pbx
-    media = random.randrange(20_000, 29_000, 100)
+    media = random.randrange(12_000, 19_900, 100)
     file, log = directory / "splitter.toml", directory / "log"
     files = {"certificate": ours.certificate, "key": ours.key, "ca": authority().certificate}
     level = "warning" if errors is None else "info"

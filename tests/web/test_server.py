@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from splitter.core.errors import LocalError
 from splitter.core.net import Address
+from splitter.lab.places import free_ports
 from tests.web.kit import gateway
 
 
@@ -19,12 +20,6 @@ def exists(path: str) -> bool:
 
 def mode_of(path: str) -> int:
     return stat.S_IMODE(Path(path).stat().st_mode)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class TestControlSocket:
@@ -68,7 +63,7 @@ class TestControlSocket:
 
 class TestMetrics:
     async def test_are_served_in_prometheus_format(self, tmp_path: Path) -> None:
-        port = free_port()
+        [port] = free_ports("127.0.0.1", 1)
 
         async with (
             gateway(tmp_path, Address("127.0.0.1", port)),
@@ -91,7 +86,7 @@ class TestMetrics:
         assert logs[0]["event"] == "/metrics is not served; calls go on"
 
     async def test_the_control_socket_does_not_serve_them_and_metrics_serve_nothing_else(self, tmp_path: Path) -> None:
-        port = free_port()
+        [port] = free_ports("127.0.0.1", 1)
 
         async with gateway(tmp_path, Address("127.0.0.1", port)), aiohttp.ClientSession() as session:
             response = await session.get(f"http://127.0.0.1:{port}/v1/calls")
@@ -114,7 +109,7 @@ class TestProbes:
     async def test_who_takes_calls_is_ready(
         self, tmp_path: Path, state: str, workers: tuple[int, int], answer: tuple[int, str]
     ) -> None:
-        port = free_port()
+        [port] = free_ports("127.0.0.1", 1)
         async with gateway(tmp_path, Address("127.0.0.1", port)) as parts, aiohttp.ClientSession() as http:
             parts.state, parts.workers = state, workers
             async with http.get(f"http://127.0.0.1:{port}/healthz") as response:

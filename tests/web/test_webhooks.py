@@ -332,7 +332,7 @@ class TestBounds:
         before = count("delivered")
         async with receiver.open(), hooks(store, hook(receiver)) as sender:
             sender.notice(notice("one"))
-            await until(lambda: count("delivered") == before + 1, 2.0)
+            await until(lambda: count("delivered") == before + 1)
 
     @pytest.mark.parametrize(
         "junk", [b"", b"HTTP/9.9 x\r\n\r\n", b"\0" * 1000, b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20_000]

@@ -15,7 +15,7 @@ from splitter.lab.audio import AudioStream
 from splitter.lab.centre.front import Front
 from splitter.lab.centre.nua import Nua, NuaEvent, Tags
 from splitter.lab.centre.plan import RefusedByStack
-from splitter.lab.gateway import free_ports
+from splitter.lab.places import free_ports
 from splitter.lab.tone import PCMA, PCMU, Tone
 
 _POLL_S = 0.005

@@ -45,7 +45,7 @@ class SupervisorTimers:
     """How patient a supervisor is.
 
     Attributes:
-        start_limit_s: from spawning to the answer to Hello.
+        start_limit_s: from spawning to the answer to Hello; a machine that is busy with a restart takes its time.
         video_limit_s: from there until rooms can be opened at once.
         heartbeat_s: between pings.
         hang_limit_s: a worker that answers no ping and stands still for so long is killed: its voice is dead anyway.
@@ -56,7 +56,7 @@ class SupervisorTimers:
         grace_s: how long a worker keeps its relays without us.
     """
 
-    start_limit_s: float = 10.0
+    start_limit_s: float = 30.0
     video_limit_s: float = 30.0
     heartbeat_s: float = 0.1
     hang_limit_s: float = 0.4

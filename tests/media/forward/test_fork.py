@@ -43,7 +43,7 @@ from splitter.telemetry.settings import TelemetrySettings
 from tests.media.forward.kit import Hall
 from tests.media.forward.listener import Connection, Listener, samples_of
 from tests.media.record.kit import pitch
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 SPOKEN = (8, "PCMA", 8000, 1, "")
 OPUS = (111, "OPUS", 48_000, 2, "")
@@ -414,7 +414,7 @@ class TestWhatIsSeen:
             "import time; from splitter.media.stills import process, still;"
             " process.ALONE_S = 1; still.still_of = lambda key_frame: time.sleep(600); process.main()"
         )
-        done = subprocess.run([sys.executable, "-c", words], input=b"\0\0\0\1x", timeout=60, check=False)
+        done = subprocess.run([sys.executable, "-c", words], input=b"\0\0\0\1x", timeout=PATIENCE_S, check=False)
         assert done.returncode == -signal.SIGALRM
 
     def test_units_get_start_codes(self) -> None:
@@ -482,7 +482,9 @@ class TestWhoDoesNotKeepUp:
         scene.end()
         await other.stop()
 
-    async def test_says_too_much(self, scene: Scene) -> None:
+    async def test_says_too_much(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("splitter.media.forward.fork_sender._SAID_AT_ONCE", 100)
+        monkeypatch.setattr("splitter.media.forward.fork_sender._SAID_S", PATIENCE_S)  # a slow machine says little
         scene.listener.chatters = True
         scene.begin()
         await until(lambda: scene.seen[-1].state is f.ForkState.DOWN)
@@ -493,7 +495,7 @@ class TestWhoDoesNotKeepUp:
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("splitter.media.forward.fork_sender._LAST_S", 0.05)
-        monkeypatch.setattr("splitter.media.forward.fork_sender._STUCK_S", 0.5)
+        monkeypatch.setattr("splitter.media.forward.fork_sender._STUCK_S", 3.0)
         caller = scene.voice("caller")
         scene.listener.reads.clear()
         scene.begin()

@@ -47,11 +47,11 @@ async def test_one_that_was_silent_for_a_while_is_asked_again(tmp_path: Path, mo
     link.start()
     try:
         await until(lambda: backs)
-        assert len(came) == 2 and not link.fault
+        assert len(came) >= 2 and not link.fault
         assert link.pid == os.getpid() and len(_watched()) == watched + 1  # however often it was found
     finally:
         link.leave()
-        await until(lambda: len(over) == 2)
+        await until(lambda: len(over) == len(came))
         server.close()
 
 
@@ -62,9 +62,10 @@ async def test_one_that_says_too_much_is_left_and_asked_again(tmp_path: Path, mo
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         came.append(writer)
-        while line := await reader.readline():
-            fault = "x" * 5000 if len(came) == 1 else ""
-            writer.write(p.write_line(p.RecorderAnswer(p.read_call(line).id, fault)))
+        with suppress(ConnectionError):  # it is left with what it said unread
+            while line := await reader.readline():
+                fault = "x" * 5000 if len(came) == 1 else ""
+                writer.write(p.write_line(p.RecorderAnswer(p.read_call(line).id, fault)))
         writer.close()
         over.append(writer)
 

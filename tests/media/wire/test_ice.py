@@ -112,8 +112,7 @@ class TestChecksFromManyPorts:
         agent.receive(check(agent), Address("127.0.0.1", 52_000))
         assert ("127.0.0.1", 52_000) in agent.known, "the newest is always heard: the peer may have moved"
         agent.shut()
-        await asyncio.sleep(0.01)
-        assert not agent._protocol.transactions and len(asyncio.all_tasks()) == 1
+        await until(lambda: not agent._protocol.transactions and len(asyncio.all_tasks()) == 1)
 
     async def test_without_a_priority_are_none(self) -> None:
         """RFC 8445 §7.1.1: it is mandatory; nothing is kept of who leaves it out."""

@@ -25,7 +25,7 @@ from tests.patience import PATIENCE_S, until
 
 LIMIT_S = PATIENCE_S
 FIRST_PORT = 20_000 + 500 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-"""Of the media ports; test processes that run side by side have ports of their own."""
+"""Of the media ports; test processes that run side by side have ports of their own, and gateways of the lab have others."""
 T = TypeVar("T")
 BOTH = ("caller", "127.0.0.1"), ("centre", "127.0.0.1")
 """The sides of a relay as a worker is told them."""
@@ -138,7 +138,7 @@ def gateway(
     *,
     first_port: int = FIRST_PORT,
     last_port: int = FIRST_PORT + 199,
-    quarantine_s: float = 30.0,
+    quarantine_s: float = 300.0,
     request_limit_s: float = 50.0,
     window_s: float = 60.0,
     timers: SupervisorTimers | None = None,
@@ -155,6 +155,7 @@ def gateway(
         socket_dir=folder,
         **others,
     )
+    timers = timers or SupervisorTimers(start_limit_s=PATIENCE_S)
     return WorkerEngine(settings, networks, timers=timers, rules=LatchRules(window_s=window_s))
 
 

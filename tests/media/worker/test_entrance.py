@@ -21,7 +21,7 @@ from splitter.media.worker.loop import PacketHost, RoomLoop
 from tests.garbage import no_rings
 from tests.media.wire.test_frames import request
 from tests.media.worker.stand import FIRST_PORT
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 HOST = "127.0.0.1"
 
@@ -90,7 +90,7 @@ class Callers:
 
 async def ended(reader: asyncio.StreamReader) -> bool:
     try:
-        return await asyncio.wait_for(reader.read(), 30) == b""
+        return await asyncio.wait_for(reader.read(), PATIENCE_S) == b""
     except ConnectionError:
         return True
 
@@ -124,7 +124,10 @@ async def test_whoever_names_a_user_is_its_own_whichever_worker_was_reached(tmp_
     ids=["http", "nobody", "no-worker", "no-index", "long", "empty", "half", "nothing"],
 )
 async def test_who_cannot_be_a_browser_is_closed_and_counted(said: bytes, reason: str, tmp_path: Path) -> None:
-    async with entrances(tmp_path, limit_s=0.05) as (entrance,), Callers(entrance) as callers:
+    async with (
+        entrances(tmp_path, limit_s=0.05 if reason == "silent" else PATIENCE_S) as (entrance,),
+        Callers(entrance) as callers,
+    ):
         reader, _ = await callers.connect(said)
         assert await ended(reader)
         assert entrance.tally.refused == {reason: 1}

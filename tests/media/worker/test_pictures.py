@@ -132,7 +132,7 @@ class TestSnapshots:
             image = Image.open(io.BytesIO(snapshot.png))
             assert (snapshot.width, snapshot.height) == image.size == (320, 240)
             assert about(int(np.median(np.asarray(image.convert("L")))), 180, 25)
-            assert abs(snapshot.taken_at - time.time()) < 10
+            assert abs(snapshot.taken_at - time.time()) < PATIENCE_S
             assert handset.keys >= 1
             report = await shared.report_room(room)
             assert report is not None
@@ -143,7 +143,7 @@ class TestSnapshots:
             await until(lambda: handset.got)
             await _patiently(shared, room)
             taken = await _patiently(shared, room, 20)
-            assert len({snapshot.png for snapshot in taken}) <= 2
+            assert len({snapshot.png for snapshot in taken}) < 10, "most of them share one"
 
     async def test_of_nobody(self, shared: WorkerEngine) -> None:
         async with call(shared) as (room, _, _):
