@@ -30,6 +30,13 @@ DESK, LARGE = Size("1366", 1366, 768), Size("1920", 1920, 1080)
 ZOOM_150, ZOOM_200 = Size("zoom-150", 911, 512), Size("zoom-200", 683, 384)
 """A window of 1366 by 768 whose page is zoomed."""
 
+IN_SIGHT = """(part) => {
+  const { left, top, width, height } = part.getBoundingClientRect();
+  const found = document.elementFromPoint(left + Math.min(width / 2, 20), top + Math.min(height / 2, 8));
+  return found !== null && (part.contains(found) || found.contains(part));
+}"""
+"""True of an element that stands in the window, with nothing over it."""
+
 _FOLDER = os.environ.get("SPLITTER_SIGHTS", "")
 
 

@@ -16,7 +16,7 @@ from splitter.lab.video import VideoSettings
 from tests.browser.console import Console
 from tests.browser.desk import CALLED, CALLER, SHAPE, Desk
 from tests.browser.gateway import PASSWORD
-from tests.browser.sights import DESK, LARGE, UPRIGHT, ZOOM_150, ZOOM_200, Sights
+from tests.browser.sights import DESK, IN_SIGHT, LARGE, UPRIGHT, ZOOM_150, ZOOM_200, Sights
 from tests.patience import patient
 
 _RECORDING = """
@@ -124,17 +124,10 @@ async def _every_part_is_reached(page: Page, sights: Sights) -> None:
         for part in ("#s-caller", "#s-parties", "#s-quality", "#s-stills", "#s-log", "#log li"):
             shown = page.locator(part).first
             await shown.evaluate("(part) => part.scrollIntoView({ block: 'nearest' })")
-            if not await shown.evaluate(_IN_SIGHT):
+            if not await shown.evaluate(IN_SIGHT):
                 sights.faults.append(f"{part} cannot be reached at {size.name}")
         await page.evaluate("document.getElementById('now').scrollIntoView()")
     await page.set_viewport_size({"width": DESK.width, "height": DESK.height})
-
-
-_IN_SIGHT = """(part) => {
-  const { left, top, width, height } = part.getBoundingClientRect();
-  const found = document.elementFromPoint(left + Math.min(width / 2, 20), top + Math.min(height / 2, 8));
-  return found !== null && (part.contains(found) || found.contains(part));
-}"""
 
 
 async def _by_voice(desk: Desk, console: Console, sights: Sights) -> None:

@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.desk import Desk
-from tests.browser.sights import LYING, UPRIGHT, Sights
+from tests.browser.sights import IN_SIGHT, LYING, UPRIGHT, Sights
 from tests.browser.test_guest import invited
 from tests.browser.test_guest_page import WECHAT
 from tests.patience import patient
@@ -134,8 +134,11 @@ async def test_states_are_for_everybody(make_desk: Callable[..., Desk], locale: 
         agent, guest, handset, call_id = await invited(desk, context)
         state = guest.locator("body")
         await expect(guest.locator("#operator")).to_be_visible()
+        await guest.set_viewport_size({"width": LYING.width, "height": LYING.height})
         await guest.click("#go")
         await expect(guest.locator("#agree-first")).to_be_visible()
+        assert await guest.locator("#agree-first").evaluate(IN_SIGHT), "the button stands over it"
+        await guest.set_viewport_size({"width": UPRIGHT.width, "height": UPRIGHT.height})
         await expect(state).to_have_attribute("data-state", "start")
         await sight.look(guest, "start")
         await guest.check("#agreed")
