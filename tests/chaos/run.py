@@ -7,6 +7,7 @@ import os
 import random
 import resource
 import signal
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Coroutine
@@ -17,11 +18,11 @@ from pathlib import Path
 from splitter.lab.agent_call import AgentCall
 from splitter.lab.gateway import GatewayProcess
 from tests.chaos.crowd import CALLED, HOST, Conversation, Town
-from tests.chaos.remains import left_at_last, workers_of
+from tests.chaos.remains import left_at_last, rows_of, workers_of
 from tests.cluster.server import Server, short_folder
+from tests.patience import eventually
 
 PATIENCE_S = 90.0  # a transaction has 32 s of its own, and the machine may be busy
-STORE_REST_S = 3.0  # a store that was spoilt is whole again by then: nobody is killed before
 _FULL_BYTES = 4096
 _BUSY = (408, 481, 491, 500, 503)
 
@@ -218,7 +219,7 @@ class Chaos:
                     await asyncio.gather(self._kill_valkey(), self._kill())
                 case _:
                     self._spoil(kind)
-                    await asyncio.sleep(STORE_REST_S)
+                    await self._store_whole()
 
     async def _kill(self) -> None:
         await self.gateway.kill()
@@ -250,7 +251,18 @@ class Chaos:
         resource.prlimit(self.gateway.pid, resource.RLIMIT_FSIZE, (_FULL_BYTES, hard))
         await asyncio.sleep(2.0)
         resource.prlimit(self.gateway.pid, resource.RLIMIT_FSIZE, (hard, hard))
-        await asyncio.sleep(STORE_REST_S)
+        await self._store_whole()
+
+    async def _store_whole(self) -> None:
+        """Wait until a store that was spoilt holds every call that lives: nobody is killed before."""
+        await eventually(self._all_kept, 0.2)
+
+    async def _all_kept(self) -> bool:
+        with suppress(sqlite3.Error):
+            kept = set(rows_of(self._directory))
+            calls = (await self.gateway.get("/v1/calls?limit=1000"))["calls"]
+            return kept >= {call["call_id"] for call in calls if call["state"] == "connected"}
+        return False
 
     # ---- the judge -----------------------------------------------------------------------------------------------
 
