@@ -143,7 +143,8 @@ def _check_web_calls(settings: Settings, problems: Problems) -> None:
         return
     trunk = settings.trunks.get(web.trunk)
     if trunk is None:
-        remedy = suggest(web.trunk, [known.name for known in settings.trunks_of(Role.WEB)])
+        known = [one.name for one in settings.trunks_of(Role.WEB)]
+        remedy = suggest(web.trunk, known) if known else f'add [trunk.{web.trunk}] with role = "web"'
         problems.add(path, f'there is no trunk "{web.trunk}"', remedy)
     elif trunk.role is not Role.WEB and not problems.within(("trunk", web.trunk, "role")):
         problems.add(path, f'trunk "{web.trunk}" has the role {trunk.role}', 'name one of role "web"')
@@ -168,7 +169,14 @@ def _check_reach(trunk: Trunk, network: Network, problems: Problems) -> None:
         remedy = f"add {listener} to network.{network.name}.listen, or use {' or '.join(transports)}"
         problems.add((*path, "transport"), what, remedy)
     families = {":" in listener.address.host for listener in network.listeners}
-    if isinstance(trunk.address, Address) and families and (":" in trunk.address.host) not in families:
+    if isinstance(trunk.address, Address) and ipaddress.ip_address(trunk.address.host).is_unspecified:
+        problems.add(
+            (*path, "address"), "is no address that can be called", "write the one that the neighbour listens on"
+        )
+    elif any(one.address == trunk.address and one.transport == trunk.transport for one in network.listeners):
+        what = f"{trunk.address} is our own listener: calls would come back to us"
+        problems.add((*path, "address"), what, "write the address of the neighbour")
+    elif isinstance(trunk.address, Address) and families and (":" in trunk.address.host) not in families:
         version = "IPv6" if ":" in trunk.address.host else "IPv4"
         what = f'the network "{network.name}" has no {version} listener'
         problems.add((*path, "address"), what, "add one, or use another network")
@@ -287,7 +295,8 @@ def _check_ports(settings: Settings, problems: Problems) -> None:
         remedy = "RTP takes even ports (RFC 3550 §11): use an even one"
         problems.add(("media", "first_port"), f"{media.first_port} is odd", remedy)
     if media.last_port < media.first_port:
-        problems.add(("media", "last_port"), "lies before first_port", "exchange the two")
+        what = f"{media.last_port} lies before first_port, {media.first_port}"
+        problems.add(("media", "last_port"), what, "set both, the lower one as first_port")
         return
     calls = media.ports // VOICE_PORTS
     if calls < most:  # by voice alone; what pictures take beside is an advice

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pathlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar, overload
 
@@ -217,8 +218,26 @@ class Table:
         # true is an int to Python, but never a sensible number of seconds
         if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
             return value
-        self.problem(key, f"must be {wanted}, not {_spoken(value)}", "correct the value")
+        self.problem(key, f"must be {wanted}, not {_spoken(value)}", self._remedy(key, value, kind))
         return None
+
+    def _remedy(self, key: str, value: object, kind: object) -> str:
+        """How a value of the wrong kind would be written, where that can be guessed."""
+        match value:
+            case str() if kind is list:
+                return f'write {key} = ["{value}"]'
+            case str() if kind is bool and value.lower() in ("true", "false"):
+                return f"write {key} = {value.lower()}, without quotes"
+            case str() if kind not in (bool, dict) and re.fullmatch(r"-?\d+(\.\d+)?", value):
+                return f"write {key} = {value}, without quotes"
+            case int() | float() if kind is str and not isinstance(value, bool):
+                return f'put it in quotes: {key} = "{value}"'
+            case dict() if kind is list:
+                return f"write [[{dotted((*self.path, key))}]]"
+            case dict() if kind is not dict:
+                return f"write {key} = … in place of the table [{dotted((*self.path, key))}]"
+            case _:
+                return "correct the value"
 
     def _in_range(self, key: str, value: float, low: float, high: float) -> bool:
         if math.isfinite(value) and low <= value <= high:

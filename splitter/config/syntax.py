@@ -12,6 +12,9 @@ _PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 _SECRET = re.compile(r"(?s)(password|ha1|sha256|secret).*")
 _QUOTES = re.compile("[“”„‟«»‘’‚]")
 _WORD = re.compile(r"""\s*[\w."-]+\s*=\s*([A-Za-z_/][^"'#]*?)\s*(#.*)?""")
+_COLON = re.compile(r"""\s*([\w.-]+)\s*:.*""")
+_UNIT = re.compile(r"\s*([\w.-]+)\s*=\s*([0-9][0-9.]*\s*([A-Za-z%]*))\s*(#.*)?")
+_FLAGS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?")
 
 
@@ -48,8 +51,21 @@ def _told(message: str, line: str, column: int, before: list[str]) -> tuple[str,
         return f"the quotes before column {column} are not closed", "close them in the same line"
     if message == "Invalid value" and (word := _WORD.fullmatch(line)) and word[1].lower() in ("true", "false"):
         return f"{word[1]} is written in small letters", "correct this line"
+    if message == "Invalid value" and (word := _WORD.fullmatch(line)) and word[1].lower() in _FLAGS:
+        return f"{word[1]} is no value", f"write {_FLAGS[word[1].lower()]}"
     if message == "Invalid value" and _WORD.fullmatch(line):
         return f"a text without quotes at column {column}", "put it in quotes"
+    if message == "Invalid value" and line.rstrip().endswith("="):
+        return "there is no value behind the =", "write one, or take the line out"
+    if message.startswith("Expected '='") and (pair := _COLON.fullmatch(line)):
+        return "a key is followed by =, not by :", f"write {pair[1]} = …"
+    if message.startswith("Expected newline") and (number := _UNIT.fullmatch(line)):
+        what = f"{number[2]} has a unit" if number[3] else f"{number[2]} begins with a zero"
+        return what, f"write {number[1]} = {number[2].rstrip(number[3]).lstrip('0') or '0'}"
+    if message.startswith("Expected ']'"):
+        return f"the bracket of {line.strip()} is not closed", "write ] behind the name, and ]] behind that of a list"
+    if message.startswith("Unclosed array"):
+        return f"the list is not closed before column {column}", "put commas between its elements, and ] behind them"
     if message.startswith("Invalid statement") and line.lstrip().startswith((";", "//")):
         return "comments begin with #", "correct this line"
     return f"{message} at column {column}", "correct this line"

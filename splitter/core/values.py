@@ -16,6 +16,9 @@ def parse_host(text: str) -> str:
     try:
         return str(ip_address(text.removeprefix("[").removesuffix("]")))
     except ValueError:
+        if re.fullmatch(r"[\d.]+\.\*", text):
+            remedy = 'write the network with the length of its prefix, such as "10.0.0.0/24"'
+            raise ValueProblem(f'"{text}" is not an IP address', remedy) from None
         raise ValueProblem(
             f'"{text}" is not an IP address', "names are not looked up here: write the address"
         ) from None

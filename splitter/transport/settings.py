@@ -36,6 +36,8 @@ def default_port(transport: str) -> int:
 def parse_listener(text: str) -> ListenPoint:
     """Read a listener such as "udp:10.0.0.5:5060"."""
     transport, _, address = text.partition(":")
+    if transport.lower() in TRANSPORTS and address and transport not in TRANSPORTS:
+        raise ValueProblem(f'"{transport}" is written in small letters', f'write "{transport.lower()}:{address}"')
     if transport not in TRANSPORTS or not address:
         raise ValueProblem(
             f'"{text}" names no transport',

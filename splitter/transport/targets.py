@@ -58,6 +58,9 @@ def parse_target(text: str, port: int) -> Address | HostName:
         except ValueProblem as error:
             if "port" in error.what:
                 raise
+            bare = re.sub(r"^[a-z]+:(//)?", "", text)
+            if bare != text and re.fullmatch(r"[\w.-]+(:\d+)?", bare):
+                raise ValueProblem(f'"{text}" is a URI, and not an address', f'write "{bare}"') from None
             raise ValueProblem(
                 f'"{text}" is not an IP address, and not a host name',
                 'write such as "10.0.0.5:5060", "[2001:db8::5]:5060" or "pbx.example.com"',

@@ -56,7 +56,9 @@ class TestInit:
         assert not set(trunks["sbc"].peers) & set(trunks["pbx"].peers)
 
     def test_ipv6(self, tmp_path: Path) -> None:
-        result = splitter("init", str(tmp_path / "s.toml"), "--sbc", "[::1]:5070", "--centre", "::1", "--agent", "8001")
+        result = splitter(
+            "init", str(tmp_path / "s.toml"), "--sbc", "[::1]:5070", "--centre", "[::1]:5090", "--agent", "8001"
+        )
         assert result.exit_code == 0, result.stderr
         settings = load(tmp_path / "s.toml")
         assert settings.api.listen == (Address("::1", 8443),)

@@ -139,7 +139,7 @@ class TestWhatIsWrong:
             ("must", "bad", '"bad" is bad; write a good one'),
             ("words[2]", ["one", "tow"], '"tow" is not possible here; did you mean "two"?'),
             ("colours[1]", ["rod"], '"rod" is not possible here; did you mean "red"?'),
-            ("texts", "a", 'must be a list of texts, such as ["…", "…"], not the text "a"; correct the value'),
+            ("texts", "a", 'must be a list of texts, such as ["…", "…"], not the text "a"; write texts = ["a"]'),
         ],
     )
     def test_is_told_and_the_rest_is_read(self, name: str, written: object, problem: str) -> None:
