@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from splitter.calls.asks import Desk, Holder, Remove
 from splitter.calls.desks import Desks
-from splitter.calls.logins.access import Scope, Token
+from splitter.calls.logins.access import AccountRole, Scope, Token
 from splitter.calls.logins.accounts import Account
 from splitter.web.access.bearer import ID_LETTERS, Bearer, configured_bearer, id_of, login_mark, mint, read
 from splitter.web.access.revocations import KEPT_S, Revocations
@@ -204,6 +204,19 @@ class TestAnotherConfiguration:
         assert revoked.holds(bearer), "there is no such account"
         revoked.adopt((), {"8001": mark})
         assert not revoked.holds(bearer)
+
+    def test_an_accounts_mark_is_that_of_every_version_before(self) -> None:
+        """Else an upgrade would end all logins, and agents their video. The one here was made before argon2 and TOTP."""
+        account = Account("8001", "red", extension="501", may=frozenset({Scope.READ}))
+        assert login_mark(b"0123456789abcdef", account) == "e435cff7d0fad2e0"
+        more = [
+            replace(account, argon2="$argon2id$…", totp="A"),
+            replace(account, totp="A"),
+            replace(account, totp="B"),
+        ]
+        more += [replace(account, role=role) for role in AccountRole]
+        marks = {login_mark(SECRET, one) for one in (*more, account)}
+        assert len(marks) == 3 + len(AccountRole), "an agent is what an account is by itself"
 
     def test_what_was_made_for_others_by_a_program_is_no_login(self) -> None:
         made = Bearer("8001", frozenset({Scope.DESK}), "501", made_at=1.0)

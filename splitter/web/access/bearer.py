@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from splitter.calls.browsers.customer import NOBODY, Customer
-from splitter.calls.logins.access import Scope, Token
+from splitter.calls.logins.access import AccountRole, Scope, Token
 from splitter.calls.logins.accounts import Account
 from splitter.calls.view import CallView
 from splitter.web.access.sealed import seal, unseal
@@ -145,11 +145,15 @@ def configured_bearer(token: Token, certified: bool = False) -> Bearer:
 def login_mark(secret: bytes, account: Account) -> str:
     """What logins by an account carry: another one once its password, or what it may do, is changed.
 
-    It says nothing of the password to those who do not have the secret.
+    It says nothing of the password to those who do not have the secret. It is the same in every version, so that nobody
+    has to log in anew after an upgrade: what accounts get later has a part in it where it is set.
     """
-    ha1, may = sorted(account.ha1.items()), sorted(account.scopes)
-    proof = (account.password, account.argon2, account.totp, ha1)
-    said = msgspec.json.encode((account.user, proof, account.extension, may))
+    ha1, may = sorted(account.ha1.items()), sorted(account.may)
+    first = (account.user, account.password, ha1, account.extension, may)
+    role = () if account.role is AccountRole.AGENT else (account.role, *sorted(account.scopes))
+    later = {"argon2": account.argon2, "totp": account.totp, "role": role}
+    set_later = {name: value for name, value in later.items() if value}
+    said = msgspec.json.encode((*first, set_later) if set_later else first)
     return hmac.digest(secret, said, hashlib.sha256).hex()[:ID_LETTERS]
 
 
