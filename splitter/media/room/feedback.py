@@ -26,6 +26,7 @@ _SAME_REQUEST_S = 2.0
 _LIMIT_GAP_S = 0.25  # between two limits that are told; viewers may change their minds as often as they like
 _OVERHEAD_BYTES = 40  # of a packet in TMMBR: RTP, UDP and IPv4 (RFC 5104 §4.2.1.2)
 _REPORTS_KEPT = 4
+_EARLY = 0.5  # of the interval: two that are drawn at the same time are sent at the same time
 _LONGEST_JITTER = 1 << 20  # timestamp units; whoever says more is not believed
 
 
@@ -212,12 +213,17 @@ class Feedback:
         """When to call `on_timeout`."""
         return min(self.report_at, self._limit_at)
 
-    def on_timeout(self, now: float) -> None:
-        """Send what is due: NACKs, the broker's request, limits, a report."""
+    def on_timeout(self, now: float, others_report: bool = False) -> None:
+        """Send what is due: NACKs, the broker's request, limits, a report.
+
+        Args:
+            others_report: a report of another leg is due; one of ours that is due soon does not wake us again.
+        """
         if self._stream.alive:
             self._ask(now)
-        if now >= self.report_at:
-            times, ids = self._around.times, self._around.ids
+        times = self._around.times
+        if self.report_at <= now + (_EARLY * times.report_interval_s if others_report else 0.0):
+            ids = self._around.ids
             self.report_at = now + times.report_interval_s * (0.75 + ids.number(500) / 1000)
             self._report(now)
             self._view.out.rotate()

@@ -248,10 +248,14 @@ class Participant:
                 due = at
         return due
 
-    def on_timeout(self, now: float) -> None:
-        """Do what is due: the slate's next picture, requests to the source, a report."""
+    def reports(self, now: float) -> bool:
+        """Whether a report to it is due."""
+        return self._feedback.report_at <= now
+
+    def on_timeout(self, now: float, others_report: bool) -> None:
+        """Do what is due: the slate's next picture, requests to the source, a report; see `Feedback.on_timeout`."""
         self.view.on_timeout(now)
-        self._feedback.on_timeout(now)
+        self._feedback.on_timeout(now, others_report)
 
     # ---- what happened --------------------------------------------------------------------------------------------
 

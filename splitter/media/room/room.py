@@ -349,11 +349,13 @@ class Room:
     def _on_timer(self) -> None:
         self._timer, self._timer_at = None, _NEVER
         now = self._loop.now()
+        participants = list(self._participants.values())
+        reporting = any(one.reports(now) for one in participants)
         try:
-            for participant in list(self._participants.values()):
+            for participant in participants:
                 if participant.stream.silent(now, self._times):
                     participant.stopped(f"no packet for {now - participant.stream.coming.last_at:.0f} s")
-                participant.on_timeout(now)
+                participant.on_timeout(now, reporting)
         finally:
             self._arm()
 

@@ -114,6 +114,19 @@ class TestKeyFrameRequests:
 class TestReports:
     """RFC 3550 §6."""
 
+    def test_both_legs_are_reported_to_at_the_same_moment(self) -> None:
+        stage = Stage()
+        peers = [stage.join("caller"), stage.join("seat-1")]
+        stage.loop.advance(3)
+        moments: list[list[int]] = []
+        told = [len(peer.told(SenderReport)) for peer in peers]
+        for _ in range(240):
+            stage.loop.advance(0.05)
+            before, told = told, [len(peer.told(SenderReport)) for peer in peers]
+            moments.append([now - then for now, then in zip(told, before, strict=True)])
+        assert {tuple(one) for one in moments} == {(0, 0), (1, 1)}
+        assert 7 <= moments.count([1, 1]) <= 10  # in twelve seconds
+
     def test_every_compound_begins_with_a_report_and_the_calls_cname(self) -> None:
         stage = Stage()
         caller, seat = stage.join("caller", Camera(90)), stage.join("seat-1", Camera(200))
