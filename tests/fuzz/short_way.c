@@ -226,7 +226,8 @@ static int expected(int end, uint8_t *packet)
 static void turn(void)
 {
     double now = 1000;
-    for (int event = fast_begin(engine, 1 + (byte() & 3)); event != FAST_DONE; event = fast_next(engine)) {
+    int first = byte() & 1 ? fast_begin(engine, 1 + (byte() & 3)) : fast_wait(engine, -1, (byte() & 3) * 1e-5);
+    for (int event = first; event != FAST_DONE; event = fast_next(engine)) {
         struct told *told = fast_engine_told(engine);
         if (event == FAST_READABLE)
             continue;

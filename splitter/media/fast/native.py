@@ -230,6 +230,7 @@ class NativeEngine:
         self._begin: Callable[[Any, int], int] = form.lib.fast_begin
         self._drain: Callable[[Any, int], int] = form.lib.fast_drain
         self._next: Callable[[Any], int] = form.lib.fast_next
+        self._wait: Callable[[Any, int, float], int] = form.lib.fast_wait
 
     def line(self) -> Any:
         """Make the record of a short cut."""
@@ -263,6 +264,15 @@ class NativeEngine:
     def drain(self, fd: int) -> int:
         """Begin a turn over one socket. As `next`."""
         return self._drain(self._engine, fd)
+
+    def wait(self, others_fd: int, timeout_s: float) -> int:
+        """Begin a turn that waits for what comes, as `ShortCuts.wait` says. As `next`."""
+        return self._wait(self._engine, others_fd, timeout_s)
+
+    @property
+    def busy(self) -> bool:
+        """Whether packets are so many that they are looked for every now and then."""
+        return bool(self._form.lib.fast_busy(self._engine))
 
     def next(self) -> int:
         """Go on with the turn, until something is for Python."""

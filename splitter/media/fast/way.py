@@ -238,6 +238,18 @@ class ShortCuts(Protocol):
 
     def drain(self, fd: int) -> int: ...
 
+    def wait(self, others_fd: int, timeout_s: float) -> int:
+        """Wait for packets until one is for Python, or a time is over, or another file can be read.
+
+        Args:
+            others_fd: that file, which is watched as well.
+            timeout_s: negative: there is no limit.
+        """
+        ...
+
+    @property
+    def busy(self) -> bool: ...
+
     def next(self) -> int: ...
 
     def close(self) -> None: ...

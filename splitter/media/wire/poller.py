@@ -1,12 +1,14 @@
-"""Readiness of media sockets: one epoll of their own, nested in the event loop's. Does I/O.
+"""Readiness of media sockets: one epoll of their own, nested in the event loop's, or the other way round. Does I/O.
 
 The event loop sees a single descriptor, however many sockets there are, and runs one callback per batch of packets
-instead of one per packet.
+instead of one per packet. Where the short way is native, and the loop is one whose waiting can be lent (`waiting.py`),
+even that callback is saved: the library waits, and the loop is the one that is nested.
 
 Where packets are many, waking up for each costs more than forwarding it. So the poller has two gears, as network cards
 do: *quiet*, woken by the first packet, adds no delay; *busy* (from about a thousand wake-ups per second) looks every
 other millisecond and finds several packets at a time. Busy costs a packet one millisecond on average, of the five that
-a worker may take, and saves a third of the CPU.
+a worker may take, and saves a third of the CPU. The library has the same gears, and changes later, since its wake-ups
+cost less (`native/wait.c`).
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any
 import structlog
 
 from splitter.media.fast.way import OPENED, READABLE, Form, ShortCuts
+from splitter.media.wire.waiting import waiting_of
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +59,12 @@ class Poller:
         self._ticks = 0
         self._ticked_packets = 0
         self._timer: asyncio.TimerHandle | None = None
-        loop.add_reader(self._epoll.fileno(), self._on_readable)
+        self._lent = waiting_of(loop) if self.short_cuts is not None else None
+        if self._lent is not None:
+            self._epoll.register(self._lent.fileno(), select.EPOLLIN)
+            self._lent.waiter = self._wait
+        else:
+            loop.add_reader(self._epoll.fileno(), self._on_readable)
 
     def __len__(self) -> int:
         return len(self._handlers)
@@ -64,7 +72,7 @@ class Poller:
     @property
     def busy(self) -> bool:
         """Which gear is in."""
-        return self._timer is not None
+        return self._timer is not None or (self.short_cuts is not None and self.short_cuts.busy)
 
     def watch(self, fd: int, handler: Callable[[], None], on_fault: Callable[[Exception], None]) -> None:
         """Call `handler` once per turn for as long as packets wait on `fd`."""
@@ -88,7 +96,9 @@ class Poller:
             self.short_cuts.forget(fd)
 
     def close(self) -> None:
-        if self._timer is not None:
+        if self._lent is not None:
+            self._lent.waiter = None
+        elif self._timer is not None:
             self._timer.cancel()
         else:
             self._loop.remove_reader(self._epoll.fileno())
@@ -115,6 +125,12 @@ class Poller:
                 except Exception as fault:
                     self._on_fault(fd, fault)
         return total
+
+    def _wait(self, timeout_s: float) -> bool:
+        """Handle what comes, in the event loop's place. Returns: whether other files of the loop can be read."""
+        assert self.short_cuts is not None and self._lent is not None
+        self._hand_out(self.short_cuts, self.short_cuts.wait(self._lent.fileno(), timeout_s))
+        return bool(self.short_cuts.told.others)
 
     def drain(self, fd: int, times: int) -> None:
         """Deal with what waits on a short cut, before it is given up. Not to be called while a packet is in hand."""

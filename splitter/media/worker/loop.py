@@ -37,6 +37,8 @@ DSCP_AF41 = 34 << 2
 DATAGRAM_LIMIT = 65_536
 RECEIVE_BUFFER_BYTES = 1 << 18  # an IDR comes as a burst of some dozens of packets
 SLOW_THREADS = 2  # for pictures: one that is long must not hold up all others
+FAR_S = 0.2  # a timer that is due then, or later, may wait for others:
+TOGETHER_S = 0.04  # at so many seconds' distance they come
 BIND_ATTEMPTS = 64  # foreign programs may sit on ports of our range
 
 OnFault = Callable[[Exception], None]
@@ -146,9 +148,12 @@ class PacketHost:
     def call_later(self, delay_s: float, fn: Callable[[], None]) -> asyncio.TimerHandle:
         """Arm a timer that is not early: whoever comes before anything is due has to come again.
 
-        uvloop counts in milliseconds, from one that has begun already, and rounds.
+        Those that are far off come a little later and together: each wake-up finds the caches cold, and packets have
+        their turn between two of them.
         """
-        return self._loop.call_later((math.ceil(1000 * delay_s) + 1) / 1000 if delay_s > 0 else 0, fn)
+        if delay_s >= FAR_S:
+            return self._loop.call_at(math.ceil((self._loop.time() + delay_s) / TOGETHER_S) * TOGETHER_S, fn)
+        return self._loop.call_later(delay_s, fn)
 
     def in_thread(self, work: Callable[[], T]) -> asyncio.Future[T]:
         """Do slow work in one of few threads."""

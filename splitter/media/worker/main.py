@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
-import uvloop
 from msgspec.structs import replace
 
 from splitter.core.errors import LocalError
@@ -33,6 +32,7 @@ from splitter.media.offload.kernel import open_offload
 from splitter.media.ports.events import MediaEvent
 from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortPairs
+from splitter.media.wire.waiting import PacketLoop
 from splitter.media.worker.control import Control
 from splitter.media.worker.dispatch import Answer, Dispatcher
 from splitter.media.worker.entrance import EntranceSettings, TcpEntrance
@@ -47,7 +47,7 @@ from splitter.telemetry.settings import TelemetrySettings
 if TYPE_CHECKING:
     from splitter.media.slate.slate import Slate
 
-CALLERS_LIMIT = 8  # connections that have not said Hello
+CALLERS_LIMIT = 128  # connections that have not said Hello; asyncio accepts a hundred before it reads any
 HELLO_LIMIT_S = 10.0  # and how long each may take
 
 FLOWS_AT_LEAST = 64  # that the kernel has room for; else one per port, twice as many as the relays here can have
@@ -329,7 +329,7 @@ def main(arguments: list[str] | None = None) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, hard), hard))
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the gateway's affair; it says Shutdown
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=PacketLoop) as runner:
         try:
             runner.run(serve(options.socket, options.grace, options.stay))
         except LocalError as error:

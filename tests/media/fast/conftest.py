@@ -1,4 +1,4 @@
-"""The native form, where it was built."""
+"""The native form, where it was built, and the loop of the worker."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import pytest
 
 from splitter.media.fast.form import choose_form
 from splitter.media.fast.native import NativeForm
+from tests.media.wire.conftest import runner
+
+__all__ = ["native", "runner"]
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,17 @@
-"""Asynchronous tests run on uvloop, as the worker does."""
+"""Asynchronous tests run on the loop of the worker."""
 
 from __future__ import annotations
 
-from tests.media.worker.conftest import runner
+from collections.abc import Iterator
 
-__all__ = ["runner"]
+import pytest
+
+from splitter.media.wire.waiting import PacketLoop
+from tests.conftest import Runner, strict
+
+
+@pytest.fixture
+def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
+    """The loop of this test; a parameter is what makes another one."""
+    with strict(getattr(request, "param", PacketLoop)) as runner:
+        yield runner

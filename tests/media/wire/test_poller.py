@@ -6,7 +6,12 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+import pytest
+import uvloop
+
+from splitter.media.fast.form import choose_form
 from splitter.media.wire.poller import Poller
+from splitter.media.wire.waiting import PacketLoop
 from tests.patience import PATIENCE_S, until
 
 
@@ -31,6 +36,16 @@ class Sink:
             raise self.fault
 
 
+BOTH_LOOPS = pytest.mark.parametrize(
+    "runner", [asyncio.new_event_loop, PacketLoop], ids=["nested", "lent"], indirect=True
+)
+
+
+def poller_of_this_loop() -> Poller:
+    return Poller(asyncio.get_running_loop(), choose_form())
+
+
+@pytest.mark.parametrize("runner", [asyncio.new_event_loop, uvloop.new_event_loop], indirect=True)
 class TestGears:
     async def test_busy_while_packets_are_many_and_quiet_again_after(self) -> None:
         poller = Poller(asyncio.get_running_loop())
@@ -56,9 +71,10 @@ class TestGears:
         theirs.close()
 
 
+@BOTH_LOOPS
 class TestFaults:
     async def test_of_one_handler_go_to_its_owner_and_touch_no_other(self) -> None:
-        poller = Poller(asyncio.get_running_loop())
+        poller = poller_of_this_loop()
         (bad_sock, to_bad), (good_sock, to_good) = pair(), pair()
         bad, good = Sink(bad_sock), Sink(good_sock)
         bad.fault = ValueError("broken on purpose")
@@ -74,7 +90,7 @@ class TestFaults:
             sock.close()
 
     async def test_of_the_fault_handler_itself_end_the_watching_of_that_socket(self) -> None:
-        poller = Poller(asyncio.get_running_loop())
+        poller = poller_of_this_loop()
         ours, theirs = pair()
         sink = Sink(ours)
         sink.fault = ValueError("broken on purpose")
@@ -86,7 +102,7 @@ class TestFaults:
         theirs.close()
 
     async def test_a_socket_closed_by_an_earlier_handler_of_the_batch_is_passed_over(self) -> None:
-        poller = Poller(asyncio.get_running_loop())
+        poller = poller_of_this_loop()
         pairs = [pair(), pair()]
         seen: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Asynchronous tests run on uvloop, as the gateway does."""
+"""Asynchronous tests run on uvloop, as the gateway does; those of a worker's own parts on its loop, LOOP of their module."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
     if "shared" in request.fixturenames:
         yield request.getfixturevalue("running").runner
     else:
-        with strict(uvloop.new_event_loop) as runner:
+        with strict(getattr(request.module, "LOOP", uvloop.new_event_loop)) as runner:
             yield runner
 
 

@@ -21,6 +21,7 @@ from splitter.media.ports.voice import RelayReport
 from splitter.media.wire.host import Host
 from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortPairs
+from splitter.media.wire.waiting import PacketLoop
 from splitter.media.worker.dispatch import Dispatcher
 from splitter.media.worker.loop import PacketHost
 from splitter.media.worker.verbs.close_relay import CloseRelay
@@ -38,6 +39,8 @@ from splitter.media.worker.verbs.take_snapshot import SnapshotTaken, TakeRoomSna
 from splitter.media.worker.verbs.verb import Done, Failed
 from tests.media.worker.stand import FIRST_PORT, Peer, receive, rtp
 from tests.patience import until
+
+LOOP = PacketLoop
 
 HOST = "127.0.0.1"
 BOTH = ("caller", HOST), ("centre", HOST)

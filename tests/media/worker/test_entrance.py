@@ -16,12 +16,15 @@ import pytest
 from splitter.media.wire.frames import framed
 from splitter.media.wire.generation import Generation
 from splitter.media.wire.pairs import PortPairs
+from splitter.media.wire.waiting import PacketLoop
 from splitter.media.worker.entrance import SPEECHLESS_LIMIT, SPEECHLESS_OF_A_SOURCE, EntranceSettings, TcpEntrance
 from splitter.media.worker.loop import PacketHost, RoomLoop
 from tests.garbage import no_rings
 from tests.media.wire.test_frames import request
 from tests.media.worker.stand import FIRST_PORT
 from tests.patience import PATIENCE_S, until
+
+LOOP = PacketLoop
 
 HOST = "127.0.0.1"
 

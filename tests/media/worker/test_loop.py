@@ -14,9 +14,12 @@ import pytest
 from splitter.core.errors import MediaUnavailable
 from splitter.core.net import Address
 from splitter.media.wire.pairs import PortPairs
+from splitter.media.wire.waiting import PacketLoop
 from splitter.media.worker.loop import DSCP_AF41, DSCP_EF, PacketHost, RoomLoop
 from tests.media.worker.stand import FIRST_PORT, Peer, address, receive
 from tests.patience import until
+
+LOOP = PacketLoop
 
 HOST = "127.0.0.1"
 
@@ -68,6 +71,15 @@ class TestTimers:
             await until(lambda: not left)
             assert not early
             loop.close()
+
+    async def test_that_are_far_off_come_together_and_not_early(self) -> None:
+        async with packet_host() as host:
+            now = asyncio.get_running_loop().time()
+            timers = [host.call_later(0.25 + 0.001 * number, nothing) for number in range(30)]
+            assert len({timer.when() for timer in timers}) <= 3
+            for number, timer in enumerate(timers):
+                assert timer.when() >= now + 0.25 + 0.001 * number
+                timer.cancel()
 
 
 class TestRoomLoop:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from splitter.media.slate.slate import Slate
+from splitter.media.wire.waiting import PacketLoop
 from splitter.media.worker import main
 from splitter.media.worker.main import Worker
 from splitter.media.worker.protocol import VerbCall
@@ -19,6 +20,8 @@ from splitter.media.worker.verbs.process import PROTOCOL, AwaitVideo, DrawSlate,
 from splitter.media.worker.verbs.verb import Done, Failed, Message, Verb
 from tests.media.worker.stand import FIRST_PORT, LIMIT_S
 from tests.patience import until
+
+LOOP = PacketLoop
 
 
 class Gateway:

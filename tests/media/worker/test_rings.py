@@ -16,6 +16,7 @@ from splitter.media.voice.mode import RelayMode
 from splitter.media.wire.dtls import certificate
 from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortPairs
+from splitter.media.wire.waiting import PacketLoop
 from splitter.media.worker.dispatch import Dispatcher
 from splitter.media.worker.loop import PacketHost
 from splitter.rtp.telephone_event import Digit
@@ -29,6 +30,8 @@ from tests.media.room.kit import SLATE
 from tests.media.wire.virtual import link
 from tests.media.worker.stand import FIRST_PORT, rtp
 from tests.patience import until
+
+LOOP = PacketLoop
 
 HOST = "127.0.0.1"
 H264 = VideoFormat(payload_type=96)

@@ -1,4 +1,4 @@
-/* The engine, to those parts of the library that do I/O: turn.c receives, depart.c sends, play.c plays stills. */
+/* The engine, to those parts of the library that do I/O: wait.c waits, turn.c receives, depart.c sends, play.c plays stills. */
 #ifndef SPLITTER_ENGINE_H
 #define SPLITTER_ENGINE_H
 
@@ -19,6 +19,17 @@
 #define DEPARTING (PACKET_LIMIT + TRAILER_LIMIT)
 #define REPLAY_FAIL 9    /* srtp_err_status_replay_fail */
 #define REPLAY_OLD 10    /* srtp_err_status_replay_old */
+#define FOREVER 1e15     /* no time that comes */
+
+/* How often to look for packets. */
+struct pace {
+    bool busy;          /* every now and then; else as soon as one comes */
+    int looks;          /* since `since` */
+    int handed;         /* so many of them ended in Python */
+    double since;
+    uint64_t came;      /* datagrams, and sockets that Python reads */
+    uint64_t came_then; /* the same when `looks` was 0 */
+};
 
 struct engine {
     int epoll_fd;
@@ -32,6 +43,14 @@ struct engine {
     int rounds, event, events_count;
     bool more; /* something may be left of what was readable in this round */
     struct epoll_event events[EVENTS];
+
+    /* Waiting for what comes next, in this turn. */
+    bool waits;      /* it does */
+    bool looked;     /* has looked at least once */
+    bool handed;     /* Python has got something, and may have changed for what and how long is to be waited */
+    double until;
+    int others_fd;   /* readable when Python has to look at other files; -1: there are none */
+    struct pace pace;
 
     /* The socket in hand and what was read of it. */
     int fd; /* -1: none */
@@ -60,6 +79,18 @@ struct engine {
 };
 
 double fast_monotonic(void);
+
+/* Begin a turn: so many rounds over what is readable. */
+void fast_turn(struct engine *engine, int rounds);
+
+/* Go through these events next; fewer than one are none. */
+void fast_events(struct engine *engine, int count);
+
+/* Wait for the next events. Returns: false where the turn is over. */
+bool fast_pause(struct engine *engine);
+
+/* Let the timer tell at this time, or before. Returns: false where there is none. */
+bool fast_alarm(struct engine *engine, double at);
 
 /* Room for one packet that goes by this line; what waits for another one is sent first. */
 uint8_t *fast_room(struct engine *engine, struct line *line);

@@ -161,7 +161,8 @@ struct told {
     int64_t at;      /* of the packet in the receive buffer */
     double now;
     int64_t total;   /* packets and events of this turn */
-    uint64_t taken, raw, opened, sends, segments, received, coalesced, played; /* since the start */
+    _Bool others;    /* other files than the sockets are to be looked at, since `fast_wait` */
+    uint64_t taken, raw, opened, sends, segments, received, coalesced, played, waits; /* since the start */
 };
 
 struct engine *fast_engine_new(int epoll_fd, srtp_fn protect, srtp_fn unprotect);
@@ -174,6 +175,13 @@ void fast_forget(struct engine *engine, int fd);
 int fast_begin(struct engine *engine, int rounds); /* a turn: so many rounds over what is readable. As `fast_next`. */
 int fast_drain(struct engine *engine, int fd);     /* a turn over this socket alone. As `fast_next`. */
 int fast_next(struct engine *engine);
+
+/* ---- waiting (wait.c) ---- */
+
+/* A turn that waits for what comes, until Python gets something, so many seconds have passed (negative: for ever), or
+ * `others_fd` can be read, which is in the epoll as well; -1: there is none. As `fast_next`. */
+int fast_wait(struct engine *engine, int others_fd, double timeout_s);
+_Bool fast_busy(const struct engine *engine); /* its gear */
 
 /* ---- stills (play.c) ---- */
 

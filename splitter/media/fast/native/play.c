@@ -1,4 +1,4 @@
-/* Stills that are played here, to viewers who have a short cut: one timer for all of them. Does I/O.
+/* Stills that are played here, to viewers who have a short cut: one timer for all of them, and for wait.c. Does I/O.
  *
  * Python enlists a viewer when a still is shown to it, and takes it off the list before its record is freed. Those who
  * cannot be served here for now (their stream is recorded, they moved) are passed over: Python plays to them.
@@ -15,7 +15,6 @@
 #define GRID_S 0.01   /* what is due within one grid is played at one wake-up, up to half of it early */
 #define AT_A_TIME 128 /* packets; voice has its turn before more of them */
 #define SOON_S 0.001
-#define FOREVER 1e15  /* no time that comes */
 
 int fast_plays(const struct going *going)
 {
@@ -45,19 +44,20 @@ void fast_players_close(struct engine *engine)
     free(engine->players);
 }
 
-/* Let the timer tell at this time, if it would not tell before. */
-static void arm(struct engine *engine, double at)
+bool fast_alarm(struct engine *engine, double at)
 {
-    if (!(at < engine->timer_at))
-        return;
+    if (engine->timer_fd < 0 || !(at < engine->timer_at))
+        return engine->timer_fd >= 0;
     struct itimerspec spec;
     memset(&spec, 0, sizeof spec);
     spec.it_value.tv_sec = (time_t)at;
     spec.it_value.tv_nsec = (long)((at - (double)spec.it_value.tv_sec) * 1e9);
     if (spec.it_value.tv_sec == 0 && spec.it_value.tv_nsec == 0)
         spec.it_value.tv_nsec = 1; /* zero would disarm it */
-    if (timerfd_settime(engine->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL) == 0)
-        engine->timer_at = at;
+    if (timerfd_settime(engine->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL))
+        return false;
+    engine->timer_at = at;
+    return true;
 }
 
 /* The line of the grid that is nearest. */
@@ -84,7 +84,7 @@ int fast_players_add(struct engine *engine, struct going *going)
         engine->players[engine->players_count++] = going;
     }
     if (fast_plays(going))
-        arm(engine, grid(going->playing.due));
+        fast_alarm(engine, grid(going->playing.due));
     return 0;
 }
 
@@ -116,7 +116,7 @@ int fast_play(struct engine *engine, struct going *going, double now)
         return 0;
     play(engine, going, now);
     fast_flush(engine);
-    arm(engine, grid(going->playing.due));
+    fast_alarm(engine, grid(going->playing.due));
     return 1;
 }
 
@@ -139,5 +139,5 @@ void fast_players_due(struct engine *engine)
             next = at;
     }
     fast_flush(engine);
-    arm(engine, next);
+    fast_alarm(engine, next);
 }

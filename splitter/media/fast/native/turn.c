@@ -41,7 +41,7 @@ struct engine *fast_engine_new(int epoll_fd, srtp_fn protect, srtp_fn unprotect)
     engine->epoll_fd = epoll_fd;
     engine->protect = protect;
     engine->unprotect = unprotect;
-    engine->fd = -1;
+    engine->fd = engine->others_fd = -1;
     for (int i = 0; i < DATAGRAMS; i++) {
         engine->pieces[i].iov_base = engine->received + (size_t)i * DATAGRAM;
         engine->pieces[i].iov_len = DATAGRAM;
@@ -202,6 +202,7 @@ static void receive(struct engine *engine, int fd)
     int count = recvmmsg(fd, engine->messages, DATAGRAMS, MSG_DONTWAIT, NULL);
     engine->told.now = fast_monotonic();
     engine->datagram = engine->at = 0;
+    engine->pace.came += count > 0 ? (uint64_t)count : 0;
     engine->datagrams = count > 0 ? count : 0; /* an old ICMP error, or a packet that failed its checksum: nothing */
     engine->fd = count > 0 ? fd : -1;
     engine->more = engine->more || count == DATAGRAMS;
@@ -232,7 +233,7 @@ static bool next_packet(struct engine *engine, uint8_t **packet, int *size)
 
 /* ---- a turn ---- */
 
-static void begin(struct engine *engine, int rounds)
+void fast_turn(struct engine *engine, int rounds)
 {
     engine->turn++;
     engine->rounds = rounds;
@@ -240,17 +241,37 @@ static void begin(struct engine *engine, int rounds)
     engine->more = true;
     engine->told.total = 0;
     engine->fd = -1;
+    engine->waits = engine->looked = engine->handed = false;
+}
+
+void fast_events(struct engine *engine, int count)
+{
+    engine->event = 0;
+    engine->events_count = count > 0 ? count : 0;
+    engine->more = count == EVENTS;
+}
+
+/* Find the next events. Returns: false where the turn is over. */
+static bool find_events(struct engine *engine)
+{
+    if (engine->rounds > 0 && engine->more) {
+        engine->rounds--;
+        fast_events(engine, epoll_wait(engine->epoll_fd, engine->events, EVENTS, 0));
+        if (engine->events_count > 0)
+            return true;
+    }
+    return engine->waits && fast_pause(engine);
 }
 
 int fast_begin(struct engine *engine, int rounds)
 {
-    begin(engine, rounds);
+    fast_turn(engine, rounds);
     return fast_next(engine);
 }
 
 int fast_drain(struct engine *engine, int fd)
 {
-    begin(engine, 0);
+    fast_turn(engine, 0);
     if (line_of(engine, fd) != NULL)
         receive(engine, fd);
     return fast_next(engine);
@@ -275,6 +296,7 @@ int fast_next(struct engine *engine)
             else
                 told->raw++;
             fast_flush(engine);
+            engine->handed = true;
             told->fd = engine->fd;
             told->at = packet - engine->received;
             told->size = size;
@@ -288,8 +310,14 @@ int fast_next(struct engine *engine)
                 fast_players_due(engine);
                 continue;
             }
+            if (fd == engine->others_fd) {
+                told->others = engine->handed = true;
+                continue;
+            }
             if (line_of(engine, fd) == NULL) {
                 told->total++;
+                engine->pace.came++;
+                engine->handed = true;
                 told->fd = fd;
                 engine->more = true;
                 return FAST_READABLE;
@@ -297,17 +325,8 @@ int fast_next(struct engine *engine)
             receive(engine, fd);
             continue;
         }
-        if (engine->rounds <= 0 || !engine->more)
+        if (!find_events(engine))
             return FAST_DONE;
-        engine->rounds--;
-        engine->event = 0;
-        engine->more = false;
-        engine->events_count = epoll_wait(engine->epoll_fd, engine->events, EVENTS, 0);
-        if (engine->events_count <= 0) {
-            engine->events_count = 0;
-            return FAST_DONE;
-        }
-        engine->more = engine->events_count == EVENTS;
     }
 }
 
