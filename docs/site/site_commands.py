@@ -31,6 +31,8 @@ def _command(command: click.Command, name: str, context: click.Context, words: W
     options = _options(command, context, words)
     parts += [_head(words("option"), words), *options, ""] if options else []
     for inner, one in below.items():
+        if one.hidden:
+            continue
         parts += _command(one, f"{name} {inner}", click.Context(one, info_name=inner, parent=context), words)
     return parts
 

@@ -69,11 +69,13 @@ def _made(part: str, folder: str) -> str:
     if part in MAKERS:
         return MAKERS[part]()
     text = TRANSLATED[part](site_words.chinese(part) if folder else site_words.english)
-    return _NAMED.sub(lambda page: f"[{_title(folder + page[1])}](/{folder}{page[1]})", text)
+    return _NAMED.sub(lambda page: _link(page[1], folder), text)
 
 
-def _title(page: str) -> str:
-    return (DOCS / page).read_text(encoding="utf-8").split("\n", 1)[0].removeprefix("# ")
+def _link(page: str, folder: str) -> str:
+    """A page that a text names, by its title, in the language of the text where it is there."""
+    path = folder + page if (DOCS / folder / page).exists() else page
+    return f"[{(DOCS / path).read_text(encoding='utf-8').partition(chr(10))[0].removeprefix('# ')}](/{path})"
 
 
 def _made_anew(app: Sphinx, env: object, added: set[str], changed: set[str], removed: set[str]) -> list[str]:

@@ -117,5 +117,7 @@ def _block(block: str, words: Words) -> str:
     if lines[0].startswith("|"):
         return "\n".join(line if re.fullmatch(r"[|\s:-]+", line) else words(line) for line in lines)
     if heading := re.fullmatch(r"(#+ )(.+)", lines[0]):
-        return heading[1] + words(heading[2])
-    return words(" ".join(lines))
+        rest = "\n".join(lines[1:])
+        return heading[1] + words(heading[2]) + (f"\n{_block(rest, words)}" if rest else "")
+    items = re.split(r"\n(?=(?:[-*]|\d+\.) )", "\n".join(lines))  # of a list; of all else there is one
+    return "\n".join(words(" ".join(item.split())) for item in items)

@@ -18,7 +18,6 @@ _SECTION = re.compile(r"^Attributes:\n((?:    .*\n?|\n)*)", re.M)
 _ENTRY = re.compile(r"^    (\w+(?:, \w+)*): (.*(?:\n        .*)*)", re.M)
 # "`a`, `b`: what they are"; at the beginning of a clause without a colon too.
 _SENTENCE = re.compile(r"(?:(?<=^)|(?<=[.,:;] )|(?=`\w+`(?:(?:, | and )`\w+`)*: ))((?:`\w+`(?:, | and )?)+):? ")
-_NEXT = re.compile(r"[.;] ([a-z]\w*(?:, [a-z]\w*)*): ")
 _NAME = re.compile(r"`(\w+)`")
 _TIME = "Unix seconds"
 
@@ -287,7 +286,7 @@ def words_of(kind: type) -> dict[str, str]:
     told: dict[str, str] = {}
     for one in reversed(kind.__mro__):
         text = inspect.cleandoc(one.__dict__.get("__doc__") or "")
-        told |= dict(_sentences(text)) | dict(_entries(text))
+        told |= dict(_sentences(text)) | dict(_entries(text, inspect.get_annotations(one)))
     return {name: in_json(re.sub(r"^(?:is|are) ", "", words)) for name, words in told.items()}
 
 
@@ -296,15 +295,16 @@ def in_json(words: str) -> str:
     return re.sub(r"\bNone\b", "null", words)
 
 
-def _entries(text: str) -> Iterator[tuple[str, str]]:
+def _entries(text: str, fields: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Those of "Attributes:"; a line may tell of several fields."""
+    name = f"(?:{'|'.join(fields)})"
+    following = re.compile(rf"[.;] ({name}(?:, {name})*): ")
     if section := _SECTION.search(text):
         for entry in _ENTRY.finditer(section[1]):
-            names, words = entry[1].split(", "), " ".join(entry[2].split())
-            parts = _NEXT.split(words)
-            for which, what in zip([names, *(one.split(", ") for one in parts[1::2])], parts[::2], strict=True):
-                for name in which:
-                    yield name, what.rstrip(".;")
+            parts = following.split(" ".join(entry[2].split()))
+            for names, words in zip([entry[1], *parts[1::2]], parts[::2], strict=True):
+                for one in names.split(", "):
+                    yield one, words.rstrip(".;")
 
 
 def _sentences(text: str) -> Iterator[tuple[str, str]]:

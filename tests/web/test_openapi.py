@@ -190,14 +190,18 @@ class TestTheDocument:
             """What is told. `first`: give it as `other` next time; None for none. `second` is the one after.
 
             Attributes:
-                third: what it is. fourth, fifth: what they
+                third: what it is; empty: none. fourth, fifth: what they
                     are.
             """
+
+            third: str
+            fourth: str
+            fifth: str
 
         told = {
             "first": "give it as `other` next time; null for none",
             "second": "the one after",
-            "third": "what it is",
+            "third": "what it is; empty: none",
         }
         assert words_of(Told) == told | dict.fromkeys(("fourth", "fifth"), "what they are")
 
