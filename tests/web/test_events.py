@@ -60,7 +60,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 
 
 async def frame(opened: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
-    return json.loads((await opened.receive(5.0)).data)  # type: ignore[no-any-return]
+    return json.loads((await opened.receive(PATIENCE_S)).data)  # type: ignore[no-any-return]
 
 
 def closed(reason: str) -> float:
@@ -171,7 +171,7 @@ class TestPresence:
             await frame(old)
             async with scene.listening("desk", "?client=tab-1") as new:
                 await frame(new), await frame(old)
-                assert (await old.receive(5.0)).type is aiohttp.WSMsgType.CLOSE and old.close_code == 4009
+                assert (await old.receive(PATIENCE_S)).type is aiohttp.WSMsgType.CLOSE and old.close_code == 4009
                 await until(lambda: len(scene.hub) == 1)
                 assert [c.client for c in scene.desks.view("501").clients] == ["tab-1"]
 
@@ -191,14 +191,14 @@ class TestEnding:
         async with scene.listening(mint(SECRET, wang, scene.clock.wall() + 1.4)) as opened:
             await frame(opened), await frame(opened)
             scene.clock.time += 2
-            message = await opened.receive(5.0)
+            message = await opened.receive(PATIENCE_S)
             assert (message.type, opened.close_code) == (aiohttp.WSMsgType.CLOSE, 4001)
 
     async def test_when_the_gateway_ends(self, scene: Scene) -> None:
         async with scene.listening() as opened:
             await frame(opened), await frame(opened)
             scene.hub.close()
-            assert (await opened.receive(5.0)).type is aiohttp.WSMsgType.CLOSE
+            assert (await opened.receive(PATIENCE_S)).type is aiohttp.WSMsgType.CLOSE
             assert opened.close_code == 1001
 
     async def test_a_listener_that_reads_nothing(self, monkeypatch: pytest.MonkeyPatch, scene: Scene) -> None:
