@@ -65,6 +65,7 @@ class WorkerClient(asyncio.Protocol):
 
     Attributes:
         lost: set when the connection is gone.
+        replies: to requests, so far.
         pid, uid: the process and user at the other end.
     """
 
@@ -75,7 +76,7 @@ class WorkerClient(asyncio.Protocol):
         self._waiting: dict[int, _Waiting] = {}
         self._sweeping = False
         self._unsent: list[bytes] = []
-        self._last_id = 0
+        self._last_id = self.replies = 0
         self.lost = asyncio.Event()
         self.pid = self.uid = -1
 
@@ -184,6 +185,7 @@ class WorkerClient(asyncio.Protocol):
             log.error("message of a media worker dropped", reason=str(error))
 
     def _settle(self, reply: VerbReply) -> None:
+        self.replies += 1
         waiting = self._waiting.get(reply.id)
         if waiting is not None and not waiting.future.done():
             waiting.future.set_result(read_answer(reply))

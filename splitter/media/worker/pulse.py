@@ -20,6 +20,8 @@ from pathlib import Path
 _TICKS_PER_S = sysconf("SC_CLK_TCK")
 _LATE = 1.5  # a look counts as at most so many times the interval
 _THREADS_LOOKED_AT = 64
+COUNTS_S = 0.5
+"""So old may be what a worker has told of itself: to ask one that talks with calls costs as much as their requests."""
 
 
 class Doing(StrEnum):
@@ -103,6 +105,33 @@ class Pulse:
         if self._slow_s >= self.patience.slow_s:
             return f"it did not answer, busy with something else for {self._slow_s:.1f} s"
         return ""
+
+
+class Inquiry:
+    """Decides when a worker is asked how it is: one that has just answered a call lives, and is asked for its counts.
+
+    Attributes:
+        spoke: it has answered others since the last look.
+    """
+
+    def __init__(self) -> None:
+        self.spoke = False
+        self._replies = 0
+        self._told_at = float("-inf")
+
+    def look(self, now: float, replies: int, told: bool) -> None:
+        """Note what came since the last look.
+
+        Args:
+            replies: all that it has given so far. told: one of them says how it is.
+        """
+        self.spoke, self._replies = replies - self._replies > told, replies
+        if told:
+            self._told_at = now
+
+    def due(self, now: float) -> bool:
+        """Whether it is to be asked now."""
+        return not self.spoke or now - self._told_at >= COUNTS_S
 
 
 def look(pid: int) -> Look:

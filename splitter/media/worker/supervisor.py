@@ -30,7 +30,7 @@ from splitter.media.worker.arrival import ENDING_S, LONG_S, Arrival, Site
 from splitter.media.worker.client import WorkerClient
 from splitter.media.worker.place import socket_of
 from splitter.media.worker.process import WorkerProcess
-from splitter.media.worker.pulse import Patience, Pulse, look
+from splitter.media.worker.pulse import Inquiry, Patience, Pulse, look
 from splitter.media.worker.status import count_since
 from splitter.media.worker.verbs.inventory import Carried
 from splitter.media.worker.verbs.process import AwaitVideo, Hello, Ping, Renew, Shutdown, Status
@@ -296,14 +296,20 @@ class Supervisor:
         pulse = Pulse(Patience(timers.start_limit_s, timers.start_limit_s), timers.heartbeat_s)
         video = asyncio.create_task(self._await_video(client, pid))
         ping: asyncio.Task[Status] | None = None
+        inquiry = Inquiry()
+        pulse.heard(time.monotonic())
         try:
             while not await self._lost(client):
+                now = time.monotonic()
                 if video.done():  # while it loads and draws, a slow disk may well hold it up
                     pulse.patience = Patience(timers.hang_limit_s, timers.slow_limit_s)
-                if ping is None or self._answered(ping):
-                    pulse.heard(time.monotonic())
-                else:
-                    pulse.silent(time.monotonic(), look(pid))
+                told = ping is not None and self._answered(ping)
+                inquiry.look(now, client.replies, told)
+                if told or (ping is None and inquiry.spoke):
+                    pulse.heard(now)
+                    ping = None
+                elif ping is not None:
+                    pulse.silent(now, look(pid))
                     self._judge(pulse)
                 if pulse.hangs:
                     return pulse.hangs
@@ -312,7 +318,8 @@ class Supervisor:
                     self._emptied = True
                     client.tell(Shutdown())
                     return "it had other settings, and carries nothing"
-                if ping is None or ping.done():
+                wanted = inquiry.due(now) or self.state is not WorkerState.READY
+                if wanted and (ping is None or ping.done()):
                     ping = asyncio.create_task(client.ask(Ping(), LONG_S))
                     ping.add_done_callback(_retrieve)
             return "its control connection closed"
