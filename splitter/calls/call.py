@@ -195,8 +195,8 @@ class Call:
         while True:
             if not self._inbox.unread:
                 self.catch_up()
-                answered = self.talk.state is CallState.CONNECTED
-                self.services.records.touch(self.talk.call_id, self, answered)
+                talk = self.talk
+                self.services.records.touch(talk.call_id, self, talk.state is CallState.CONNECTED)
             event = await self._inbox.next()
             if not isinstance(event, LegEvent | SeatArrived | SeatPlaced) or event.leg in self.legs.all:
                 return event
@@ -271,16 +271,17 @@ class Call:
 
     def record(self) -> tuple[bytes | None, bool]:
         """The call as it is to be written down now, and whether it is at rest so; see `Recorded.record`."""
-        arrived = self.legs.all.get(self.talk.near)
-        if arrived is None and self.talk.answered_at is None:
-            placed = placed_of(self.talk, self.legs.all)
+        talk, legs = self.talk, self.legs
+        arrived = legs.all.get(talk.near)
+        if arrived is None and talk.answered_at is None:
+            placed = placed_of(talk, legs.all)
             return placed, placed is not None
         if at_rest := self.at_rest:
-            return record_of(self.value(), self.legs.all), at_rest
-        if arrived is not None and (left := unfinished_of(self.talk.call_id, arrived, self.legs.dialled)) is not None:
+            return record_of(self.value(), legs.all), at_rest
+        if arrived is not None and (left := unfinished_of(talk.call_id, arrived, legs.dialled)) is not None:
             return left, True
         confirmed = all(leg.state is LegState.CONFIRMED for leg in self.live.sides)
-        return (record_of(self.value(), self.legs.all) if confirmed else None), False
+        return (record_of(self.value(), legs.all) if confirmed else None), False
 
     def write_down(self) -> None:
         """Write down now what has changed: the next process is to know it, too."""
