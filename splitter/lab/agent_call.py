@@ -6,6 +6,7 @@ It knows nothing of media: a `CallMedia` writes and reads the session descriptio
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +31,7 @@ from splitter.sip.multipart import find_part
 
 SDP = "application/sdp"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+_GLARE_S = (2.1, 4.0)  # the wait of who has made the call (RFC 3261 §14.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,14 @@ class AgentCall:
         finally:
             self._offering = False
 
+    async def change(self) -> Outcome:
+        """`reoffer`, and again where both sides have asked at once (RFC 3261 §14.1)."""
+        while True:
+            outcome = await self.reoffer()
+            if outcome.status != 491:
+                return outcome
+            await asyncio.sleep(random.uniform(*_GLARE_S))
+
     async def inform(self, content_type: str, body: bytes, limit_s: float = 60.0) -> Outcome:
         """Send INFO (RFC 6086)."""
         return await self._ask("INFO", body, content_type, limit_s)
@@ -124,6 +134,11 @@ class AgentCall:
         if self._invite_txn is not None and not self._answered.done():
             self._cancelled = True
             self._agent.driver.cancel(self._invite_txn)
+
+    def decide(self, answer: Reaction) -> None:
+        """Answer for a user who is still being asked for video."""
+        if self._pondered is not None:
+            self._decide(self._pondered[0], answer)
 
     def ring(self, status: int = 180) -> None:
         """Answer an incoming INVITE provisionally."""

@@ -111,23 +111,23 @@ class Handset:
     async def hold(self) -> Outcome:
         """Put both lines on hold."""
         self.party.held = True
-        return await self.call.reoffer()
+        return await self.call.change()
 
     async def resume(self) -> Outcome:
         """Take the call back."""
         self.party.held = False
-        return await self.call.reoffer()
+        return await self.call.change()
 
     async def drop_video(self) -> Outcome:
         """Go on with voice: the video line gets port 0."""
         self.party.with_video = False
         self.video.disconnect()
-        return await self.call.reoffer()
+        return await self.call.change()
 
     async def add_video(self) -> Outcome:
         """Offer video in the slot that has port 0."""
         self.party.with_video = True
-        return await self.call.reoffer()
+        return await self.call.change()
 
     async def hang_up(self) -> Outcome | None:
         """BYE or CANCEL, whichever fits; the media stop with it."""

@@ -11,6 +11,7 @@ from splitter.core.net import Address
 OnPacket = Callable[[bytes, Address], None]
 
 _ATTEMPTS = 50
+_RECEIVE_BYTES = 1 << 20  # what comes while this process has no time, at a picture of some megabits: a second and more
 
 
 class _Receiver(asyncio.DatagramProtocol):
@@ -72,8 +73,9 @@ def _bound_pair(host: str) -> tuple[socket.socket | None, socket.socket | None]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     first, second = (socket.socket(family, socket.SOCK_DGRAM) for _ in range(2))
     try:
-        first.setblocking(False)
-        second.setblocking(False)
+        for one in (first, second):
+            one.setblocking(False)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
         first.bind((host, 0))
         port = first.getsockname()[1]
         if port % 2 == 0:

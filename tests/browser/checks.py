@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from math import inf
 from statistics import median
 
 import numpy as np
@@ -70,10 +71,20 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong. `kind`: black, flat, unreadable, frozen, backward, rotated, foreign, torn, late or skewed."""
+    """What is wrong. `kind`: black, flat, unreadable, frozen, backward, rotated, foreign, torn, late or skewed.
+
+    A busy machine alone may make a picture late, and its voice, and have one missing; it makes nothing else of it.
+    `over`: so many times the limit, where there is one.
+    """
 
     kind: str
     text: str
+    over: float = inf
+
+    @property
+    def is_of_time(self) -> bool:
+        """Whether a machine that is busy for a moment may make it."""
+        return self.kind in ("frozen", "late", "skewed")
 
 
 def judge(
@@ -142,7 +153,11 @@ def frozen(frames: Sequence[Seen], wanted: Wanted, start_ms: float, end_ms: floa
         last, counter, limit = at_ms, now, wanted.gap_ms
     if longest:
         faults.append(
-            Fault("frozen", f"no new picture for {longest:.0f} ms, {where - start_ms:.0f} ms after the start")
+            Fault(
+                "frozen",
+                f"no new picture for {longest:.0f} ms, {where - start_ms:.0f} ms after the start",
+                longest / wanted.gap_ms,
+            )
         )
     return faults
 
@@ -161,7 +176,7 @@ def late(frames: Sequence[Seen], direct: Mapping[int, float] | None, limit_ms: f
         return [Fault("late", "no frame was seen at both ends")]
     worst = float(np.quantile(delays, _LATE_SHARE))
     words = f"one of ten of {len(delays)} frames is {worst:.0f} ms old and more, half of them {median(delays):.0f} ms"
-    return [Fault("late", words)] if worst > limit_ms else []
+    return [Fault("late", words, worst / limit_ms)] if worst > limit_ms else []
 
 
 def skewed(video_ms: Sequence[float], voice_ms: Sequence[float], limit_ms: float = 250.0) -> list[Fault]:
@@ -170,7 +185,7 @@ def skewed(video_ms: Sequence[float], voice_ms: Sequence[float], limit_ms: float
         return [Fault("skewed", f"nothing to compare: {len(video_ms)} pictures, {len(voice_ms)} sounds")]
     skew = median(video_ms) - median(voice_ms)
     who = "the picture" if skew > 0 else "the voice"
-    return [Fault("skewed", f"{who} is {abs(skew):.0f} ms late")] if abs(skew) > limit_ms else []
+    return [Fault("skewed", f"{who} is {abs(skew):.0f} ms late", abs(skew) / limit_ms)] if abs(skew) > limit_ms else []
 
 
 def delays_ms(frames: Sequence[Seen], direct: Mapping[int, float] | None = None) -> list[float]:

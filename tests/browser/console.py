@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from playwright.async_api import BrowserContext, Page, expect
@@ -9,7 +10,14 @@ from playwright.async_api import BrowserContext, Page, expect
 from tests.browser.desk import Desk
 from tests.browser.eyes import Eye
 from tests.browser.gateway import PASSWORD
-from tests.patience import patient
+from tests.patience import PATIENCE_S, patient
+
+_WATCH = """selector => {
+  const element = document.querySelector(selector);
+  window.said = [element.textContent];
+  new MutationObserver(() => said.push(element.textContent))
+    .observe(element, { childList: true, characterData: true, subtree: true });
+}"""
 
 
 class Console:
@@ -56,6 +64,16 @@ class Console:
         if why:
             await expect(self.page.locator("#why")).to_contain_text(why)
 
+    async def watch(self, selector: str) -> None:
+        """Note whatever an element says from now on, be it for a moment."""
+        await self.page.evaluate(_WATCH, selector)
+
+    async def has_said(self, words: str) -> None:
+        """Wait until the element that is watched has said so."""
+        async with asyncio.timeout(PATIENCE_S):
+            while words not in await self.page.evaluate("said"):  # noqa: ASYNC110 — it is the page that changes
+                await asyncio.sleep(0.1)
+
     async def show_picture(self, file: Path) -> None:
         """Upload a still and show it."""
         await self.do("picture")
@@ -66,8 +84,7 @@ class Console:
         before = await self.page.locator("#stills button").count()
         await self.do("snapshot")
         await expect(self.page.locator("#stills button")).to_have_count(before + 1)
-        if not await self.page.locator("#dialog[open] a[download]").count():
-            await self.page.locator("#stills button").first.click()
+        await self.page.locator("#stills button").first.click()
         async with self.page.expect_download() as download:
             await self.page.locator("#dialog[open] a[download]").click()
         loaded = await download.value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,13 +18,15 @@ from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.offers import VideoLine
 from splitter.lab.party import Dialect
 from splitter.lab.seat import Seat, SeatSettings
+from splitter.lab.sight import STILL, Sight
 from splitter.lab.video import VideoSettings
+from tests.browser.camera import FRAMES, SENDER
 from tests.browser.centre import AGENT_HZ, CALLER_HZ, Centre
-from tests.browser.checks import Seen, Wanted, in_words, judge
+from tests.browser.checks import Fault, Seen, Wanted, first_seen, judge
 from tests.browser.chromium import fresh
-from tests.browser.eyes import Eye, Log
+from tests.browser.eyes import Eye, Log, flawless
 from tests.browser.gateway import Gateway
-from tests.patience import patient
+from tests.patience import PATIENCE_S, patient
 
 CALLED, CALLER = "12345", 1
 SHAPE = VideoShape(480, 640, 15, 500)
@@ -111,7 +113,7 @@ class Desk:
     async def call(self, *, video: bool = True, **who: Any) -> tuple[Handset, str]:
         """A new call that the agent has picked up, and the gateway's id of it."""
         handset = await self.handset(video=video, **who)
-        outcome = await handset.dial(CALLED, self.gateway.access).answered(5.0)
+        outcome = await handset.dial(CALLED, self.gateway.access).answered(PATIENCE_S)
         assert outcome.accepted, f"{outcome.status} {outcome.reason}"
         return handset, self.centre.call_id()
 
@@ -171,12 +173,14 @@ class Desk:
         return new[first:]
 
     async def must_see(self, eye: Eye | Log, wanted: Wanted, for_s: float = 2.0) -> None:
-        """Look for so long from now on; there may be no fault."""
-        start = time.time() * 1000
-        await asyncio.sleep(for_s + 0.3)
-        end = start + for_s * 1000
-        faults = judge(eye.seen, wanted, start, end)
-        assert not faults, in_words(faults)
+        """Look for so long; there may be no fault."""
+
+        async def look() -> tuple[Sequence[Seen], float, float]:
+            start = time.time() * 1000
+            await asyncio.sleep(for_s + 0.3)
+            return eye.seen, start, start + for_s * 1000
+
+        await flawless(look, lambda seen: judge(seen[0], wanted, *seen[1:]))
 
     async def voice_goes_on(self, handset: Handset) -> None:
         """The caller hears the agent from now on."""
@@ -206,6 +210,27 @@ class Desk:
                     await self.show(page, what)
                 except Exception as error:  # it is a help for people, and the page may be gone
                     print(f"no picture of {page.url}: {error}")
+
+
+async def phone_sees(desk: Desk, own: Eye, handset: Handset, frames: int) -> None:
+    """The phone shows the film without a fault. `own`: the picture at the place where it is taken."""
+
+    def faults(seen: Sequence[Seen]) -> list[Fault]:
+        direct = first_seen(own.since(seen[0].at_ms - 2000))  # a camera that was opened anew begins its film anew
+        return judge(seen, Wanted(SENDER, direct, FRAMES, torn_db=0))
+
+    async def look() -> Sequence[Seen]:
+        seen = await desk.caller_sees(handset, SENDER, frames)
+        await own.rising(SENDER, 5)  # now what was sent is known
+        return seen
+
+    await flawless(look, faults)
+
+
+def saw_nothing_but(sight: Sight, *senders: int) -> None:
+    """The slate first, then these senders alone: never black. Where a camera's pictures are late the slate comes again."""
+    scenes = [scene.what for scene in sight.scenes]
+    assert scenes[0] == STILL and set(scenes) == {STILL, *(f"sender {sender}" for sender in senders)}, scenes
 
 
 def sight_of(handset: Handset) -> Log:

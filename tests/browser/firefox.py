@@ -13,9 +13,11 @@ from typing import Any
 
 import aiohttp
 
+from tests.patience import PATIENCE_S
+
 PROGRAM = "firefox-esr"
 _START_LIMIT_S = 60.0
-_ANSWER_LIMIT_S = 30.0
+_ANSWER_LIMIT_S = PATIENCE_S
 _LISTENS = "WebDriver BiDi listening on "
 _PREFERENCES = {
     "media.navigator.streams.fake": True,
@@ -90,7 +92,7 @@ class Firefox:
         assert found["type"] == "success", found
         return json.loads(found["result"]["value"])
 
-    async def until(self, script: str, limit_s: float = 20.0) -> None:
+    async def until(self, script: str, limit_s: float = PATIENCE_S) -> None:
         """Wait until the value of an expression in the page is true."""
         end = time.monotonic() + limit_s
         while not await self.run(script):

@@ -11,6 +11,7 @@ import aiohttp
 
 from splitter.core.net import Address
 from splitter.lab.gateway import GatewayProcess
+from tests.patience import PATIENCE_S
 from tests.transport.pki import paper
 
 PASSWORD = "open sesame"
@@ -143,7 +144,7 @@ class Gateway(GatewayProcess):
         """Ask the API as another program does; status, body (JSON decoded) and headers."""
         headers = {"Authorization": f"Bearer {token}", **more.pop("headers", {})}
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as http,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_S)) as http,
             http.request(method, self.api + path, headers=headers, ssl=False, **more) as response,
         ):
             body = await response.json() if response.content_type == "application/json" else await response.read()

@@ -70,7 +70,7 @@ class Peer:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/sdp"}
         request = urllib.request.Request(self._url, offer.encode(), headers)
         try:
-            with urllib.request.urlopen(request, timeout=10, context=ssl._create_unverified_context()) as response:
+            with urllib.request.urlopen(request, timeout=60, context=ssl._create_unverified_context()) as response:
                 answer = response.read().decode()
         except urllib.error.HTTPError as error:
             self._tell(state="refused", offer=offer, error=error.read().decode())

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.browser.chromium import PROGRAM
+from tests.patience import PATIENCE_S
 
 
 class Network:
@@ -112,10 +113,10 @@ class Network:
     def _remove(self) -> None:
         """The cables go with their hosts."""
         for name in (self._there, self._router):
-            subprocess.run(("ip", "netns", "delete", name), capture_output=True, timeout=10, check=False)
+            subprocess.run(("ip", "netns", "delete", name), capture_output=True, timeout=PATIENCE_S, check=False)
         self._folder.cleanup()
 
 
 def _ip(*words: str) -> None:
-    done = subprocess.run(("ip", *words), capture_output=True, text=True, timeout=10, check=False)
+    done = subprocess.run(("ip", *words), capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, f"ip {' '.join(words)}: {done.stderr.strip()}"

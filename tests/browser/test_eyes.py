@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page
 from tests.browser.camera import FRAMES, HEIGHT, SENDER, WIDTH
 from tests.browser.checks import Fault, Wanted, first_seen, in_words, judge
 from tests.browser.chromium import fresh
-from tests.browser.eyes import Eye
+from tests.browser.eyes import Eye, flawless
 from tests.patience import PATIENCE_S
 
 _PAGE = """<!doctype html><title>Loop</title>
@@ -57,10 +57,10 @@ async def test_the_camera_through_h264(stack: AsyncExitStack, browser: Browser) 
     page = await loop(stack, browser, "camera")
     taken, sent = await eye(stack, page, "#taken"), await eye(stack, page, "#sent")
     await sent.rising(SENDER, 20)
-    seen = await sent.rising(SENDER, 40)
-    wanted = Wanted(SENDER, direct=first_seen(taken.seen), film=FRAMES)
-    faults = judge(seen, wanted)
-    assert not faults, in_words(faults)
+    await flawless(
+        lambda: sent.rising(SENDER, 40),
+        lambda seen: judge(seen, Wanted(SENDER, direct=first_seen(taken.seen), film=FRAMES)),
+    )
     assert taken.seen[-1].size == (WIDTH, HEIGHT)
 
 
@@ -68,9 +68,7 @@ async def test_pictures_that_the_page_draws(stack: AsyncExitStack, browser: Brow
     page = await loop(stack, browser, "canvas")
     sent = await eye(stack, page, "#sent")
     await sent.rising(5, 10)
-    seen = await sent.rising(5, 20)
-    faults = judge(seen, Wanted(5, torn_db=0))
-    assert not faults, in_words(faults)
+    seen = await flawless(lambda: sent.rising(5, 20), lambda seen: judge(seen, Wanted(5, torn_db=0)))
     assert seen[-1].size == (480, 640)
 
 

@@ -10,8 +10,9 @@ from playwright.async_api import BrowserContext, Page, Playwright, expect
 
 from tests.browser import chromium, sdk
 from tests.browser.camera import FRAMES, SENDER
-from tests.browser.checks import Wanted, in_words, judge
+from tests.browser.checks import Wanted, judge
 from tests.browser.desk import Desk
+from tests.browser.eyes import flawless
 from tests.patience import patient
 
 
@@ -47,9 +48,8 @@ async def test_the_guest_is_seen_and_sees_while_the_voice_stays_on_the_phone(mak
             await expect(guest.locator("#agent")).to_have_js_property(side, 480)
         await agent.bring_to_front()  # pages in the background are not drawn
         await caller.rising(SENDER, 10)
-        seen = await caller.rising(SENDER, 30)
-        faults = judge(seen, Wanted(SENDER, film=FRAMES, late_ms=0, torn_db=0))
-        assert not faults, in_words(faults)
+        wanted = Wanted(SENDER, film=FRAMES, late_ms=0, torn_db=0)
+        await flawless(lambda: caller.rising(SENDER, 30), lambda seen: judge(seen, wanted))
         await desk.voice_goes_on(handset)
         view = await desk.gateway.call(call_id)
         assert states(view) == [("desk-1", "connected"), ("guest-1", "connected")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -50,10 +51,10 @@ async def test_the_company_login(make_desk: Callable[..., Desk], issuer: str) ->
         await through(page, "bob")
         await expect(page.locator("#login-fault")).to_contain_text("none of its groups may use this desk")
         await desk.show(page, "no-role")
-        assert "code=" not in page.url, "nobody else reads it in the address"
+        await expect(page).not_to_have_url(re.compile("code="))  # nobody else reads it in the address
         await through(page, "ann")
         await expect(page.locator("#link-text")).to_have_text("Online")
         await expect(page.locator("#who")).to_have_text("Desk 2001")
-        assert page.url == console
+        await expect(page).to_have_url(console)
         await page.reload()
         await expect(page.locator("#link-text")).to_have_text("Online")

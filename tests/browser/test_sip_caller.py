@@ -11,7 +11,7 @@ from tests.browser.camera import SENDER
 from tests.browser.centre import AGENT_HZ, CALLER_HZ
 from tests.browser.desk import CALLED, Desk
 from tests.browser.test_soft_client import jssip, until_told
-from tests.browser.test_web_caller import heard_at_the_centre, seen_at_the_desk, until
+from tests.browser.test_web_caller import ANYBODY, ends_with_its_page, heard_at_the_centre, seen_at_the_desk, until
 
 _PAGE = """<!doctype html><title>A shop with a SIP client</title>
 <video id="own" autoplay muted playsinline></video><video id="remote" autoplay playsinline></video>
@@ -39,13 +39,16 @@ window.ring = async (number, video) => {{
       window.camera = null;
     }}
   }});
+  window.change = what => new Promise(done => {{ // "hold" or "unhold", once nothing else is under way
+    const ask = () => session[what]({{}}, done) || setTimeout(ask, 100);
+    ask();
+  }});
   session.connection.addEventListener("track", e => {{
     remote.srcObject = remote.srcObject ?? new MediaStream();
     remote.srcObject.addTrack(e.track);
   }});
 }};
 </script>"""
-ANYBODY = "anonymous = true\nreturn_limit_s = 4"
 
 
 async def shop(desk: Desk) -> Page:
@@ -80,7 +83,7 @@ async def test_is_heard_by_the_centre_and_seen_at_the_desk(make_desk: Callable[.
         await until(lambda: 5 in desk.centre.voices[-1].counts.events, "the digit at the centre")
 
         for change in ("hold", "unhold"):
-            await page.evaluate("change => new Promise(done => session[change]({}, done))", change)
+            await page.evaluate("what => change(what)", change)
         await heard_at_the_centre(desk)
         await eye.rising(SENDER, 10)
 
@@ -105,12 +108,12 @@ async def test_a_voice_call_is_raised_and_outlives_the_gateway_but_not_its_page(
         await desk.gateway.start()
         await heard_at_the_centre(desk, 1.0)
         await page.wait_for_function("told.filter(one => one[0] === 'connected').length > 1")
-        await page.evaluate("new Promise(done => session.hold({}, done))")  # and so its new connection is known
+        await page.evaluate("change('hold')")  # and so its new connection is known
         await desk.centre.calls[-1].hang_up()
         await until_told(page, "ended")
 
-        await page.evaluate("number => { told.length = 0; return ring(number, false); }", CALLED)
-        await until_told(page, "confirmed")
-        await heard_at_the_centre(desk)
-        await page.context.close()
-        await until(lambda: desk.centre.calls[-1].state == "ended", "the call of a closed page ends by itself", 20)
+        async def calls() -> None:
+            await page.evaluate("number => { told.length = 0; return ring(number, false); }", CALLED)
+            await until_told(page, "confirmed")
+
+        await ends_with_its_page(desk, page, calls)

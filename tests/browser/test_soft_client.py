@@ -9,9 +9,10 @@ from typing import Any
 
 from playwright.async_api import Page
 
-from tests.browser.camera import FRAMES, SENDER
-from tests.browser.checks import Wanted, first_seen, in_words, judge
-from tests.browser.desk import CALLER, Desk, sight_of
+from tests.browser.camera import SENDER
+from tests.browser.checks import Wanted, judge
+from tests.browser.desk import CALLER, Desk, phone_sees, sight_of
+from tests.browser.eyes import flawless
 from tests.browser.gateway import PASSWORD
 
 _PAGE = """<!doctype html><title>Soft client</title>
@@ -70,15 +71,9 @@ async def test_registers_joins_and_leaves(make_desk: Callable[..., Desk]) -> Non
         await page.evaluate("target => join(target)", call_id)
         await until_told(page, "confirmed")
         await caller.rising(CALLER, 10)
-        seen = await caller.rising(CALLER, 30)
-        faults = judge(seen, Wanted(CALLER))
-        assert not faults, in_words(faults)
+        await flawless(lambda: caller.rising(CALLER, 30), lambda seen: judge(seen, Wanted(CALLER)))
         await desk.caller_sees(handset, SENDER, 5)
-        seen = await desk.caller_sees(handset, SENDER, 40)
-        await own.rising(SENDER, 5)  # now what was sent is known
-        sent = Wanted(SENDER, first_seen(own.seen), FRAMES, torn_db=0)
-        faults = judge(seen, sent)
-        assert not faults, in_words(faults)
+        await phone_sees(desk, own, handset, 40)
 
         view: dict[str, Any] = await desk.gateway.call(call_id)
         assert [(party["extension"], party["state"]) for party in view["parties"]] == [("2001", "connected")]

@@ -88,7 +88,7 @@ async def test_a_browser_goes_through_ivr_and_queue_to_an_agent_who_sees_it(brow
         spoken = agent.calls[-1]
         for held, heard in ((True, MUSIC_TONE), (False, AGENT_HZ)):
             spoken.party.held = held  # type: ignore[attr-defined]
-            assert (await spoken.reoffer()).accepted
+            assert (await spoken.change()).accepted
             await hears(page, heard)
 
         await spoken.hang_up()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from splitter.lab.sight import STILL
 from tests.browser import whip
-from tests.browser.camera import FRAMES, SENDER
-from tests.browser.checks import Wanted, first_seen, in_words, judge
-from tests.browser.desk import CALLER, Desk, sight_of
+from tests.browser.camera import SENDER
+from tests.browser.checks import Wanted, judge
+from tests.browser.desk import CALLER, Desk, phone_sees, saw_nothing_but, sight_of
+from tests.browser.eyes import flawless
 
 
 async def test_pictures_both_ways(make_desk: Callable[..., Desk]) -> None:
@@ -22,17 +22,10 @@ async def test_pictures_both_ways(make_desk: Callable[..., Desk]) -> None:
         assert answer["limits"] and "width=480;height=640" in answer["limits"]
 
         await caller.rising(CALLER, 10)
-        seen = await caller.rising(CALLER, 30)
-        faults = judge(seen, Wanted(CALLER))
-        assert not faults, in_words(faults)
+        await flawless(lambda: caller.rising(CALLER, 30), lambda seen: judge(seen, Wanted(CALLER)))
         await desk.caller_sees(handset, SENDER, 10)
-        seen = await desk.caller_sees(handset, SENDER, 40)
-        await own.rising(SENDER, 5)  # now what was sent is known
-        wanted = Wanted(SENDER, direct=first_seen(own.seen), film=FRAMES, torn_db=0)
-        faults = judge(seen, wanted)
-        assert not faults, in_words(faults)
-        scenes = [scene.what for scene in sight_of(handset).scenes]
-        assert scenes == [STILL, f"sender {SENDER}"], "the slate first, never black"
+        await phone_sees(desk, own, handset, 40)
+        saw_nothing_but(sight_of(handset), SENDER)
         assert len(handset.video.counts.sources) == 1, "one source on the phone's wire"
         assert not handset.video.counts.backward and not handset.video.counts.lost
         await desk.voice_goes_on(handset)

@@ -9,6 +9,7 @@ import numpy as np
 
 from splitter.lab.tone import FRAME_SAMPLES, Hearing, Samples, Tone, silence
 from tests.browser.centre import CALLER_HZ, Centre
+from tests.patience import PATIENCE_S
 
 _FRAMES_ON, _FRAMES_OFF = 10, 15  # half a second from beep to beep
 _LOUD_RMS = 1000.0
@@ -64,7 +65,7 @@ class Ear(Hearing):
 
 async def listen(centre: Centre) -> list[float]:
     """Listen to the caller in the centre's newest call; the list fills with the times (Unix ms) at which beeps began."""
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(PATIENCE_S):
         while not centre.voices:  # noqa: ASYNC110 — the call comes by the network
             await asyncio.sleep(0.02)
     ear = Ear((CALLER_HZ,))

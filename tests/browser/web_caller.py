@@ -22,7 +22,7 @@ HEARD = """async (hz) => {
   const context = new AudioContext(), ear = new AnalyserNode(context, { fftSize: 8192 });
   context.createMediaStreamSource(new MediaStream(stream.getAudioTracks())).connect(ear);
   const bins = new Float32Array(ear.frequencyBinCount), width = context.sampleRate / ear.fftSize;
-  for (let tries = 0; tries < 300; tries++) {
+  for (let tries = 0; tries < 600; tries++) {
     await new Promise((done) => setTimeout(done, 100));
     ear.getFloatFrequencyData(bins);
     const loudest = bins.indexOf(Math.max(...bins)) * width;
@@ -30,7 +30,7 @@ HEARD = """async (hz) => {
   }
   return false;
 }"""
-"""Wait until the page plays this tone: true, or false after half a minute."""
+"""Wait until the page plays this tone: true, or false after a minute."""
 
 
 async def open_page(context: BrowserContext, api: str, called: str, more: str = "", hz: float = CALLER_HZ) -> Page:

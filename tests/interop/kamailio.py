@@ -94,7 +94,7 @@ class Kamailio:
         silence_s: after so long without an answer it tries another one.
     """
 
-    def __init__(self, desk: Desk, gateways: list[str], transport: str = "udp", silence_s: int = SILENT_S) -> None:
+    def __init__(self, desk: Desk, gateways: list[str], transport: str = "udp", silence_s: int = 2) -> None:
         self.operator_side, self.gateway_side = desk.host(5), desk.host(6)
         self._desk, self._gateways, self._transport = desk, gateways, transport
         self._silence = {"define SILENCE_MS 2000": f"define SILENCE_MS {silence_s}000"}
