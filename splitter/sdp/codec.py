@@ -34,6 +34,9 @@ _STATIC = {
     "34": ("H263", 90000, 1),
 }
 
+_LONGEST, _MOST = 4096, 128
+"""Characters, and descriptions, of a line that is kept."""
+
 
 class Codec(NamedTuple):
     """One format of an RTP m-line, resolved. `name` as spelled; compare with `.key`. `fmtp` is "" where absent."""
@@ -63,12 +66,15 @@ class Codec(NamedTuple):
 def read_codecs(formats: tuple[str, ...], attributes: Iterable[tuple[str, str | None]]) -> tuple[Codec, ...]:
     """The codecs of a line, in the order of its formats; one that cannot be understood is left out.
 
-    Kept for the lines that came last: all phones of a kind, and all calls to a centre, say the same.
+    Kept for the lines that came last: all phones of a kind, and all calls to a centre, say the same. A line that is
+    longer than theirs is not kept; otherwise a peer could fill our memory.
     """
-    return _codecs_of(formats, tuple([one for one in attributes if one[0] == "rtpmap" or one[0] == "fmtp"]))
+    described = tuple([one for one in attributes if one[0] == "rtpmap" or one[0] == "fmtp"])
+    length = sum(map(len, formats)) + sum([len(value or "") for _, value in described])
+    long = length > _LONGEST or len(described) > _MOST
+    return (_codecs_of if long else _kept)(formats, described)
 
 
-@lru_cache(maxsize=256)
 def _codecs_of(formats: tuple[str, ...], described: tuple[tuple[str, str | None], ...]) -> tuple[Codec, ...]:
     maps: dict[str, str] = {}
     parameters: dict[str, str] = {}
@@ -85,6 +91,9 @@ def _codecs_of(formats: tuple[str, ...], described: tuple[tuple[str, str | None]
         if encoding and payload_type.isascii() and payload_type.isdigit() and len(payload_type) <= 3:
             found.append(Codec(int(payload_type), *encoding, parameters.get(payload_type, "")))
     return tuple(found)
+
+
+_kept = lru_cache(maxsize=256)(_codecs_of)
 
 
 def _encoding(text: str) -> tuple[str, int, int] | None:

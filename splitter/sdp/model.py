@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import NamedTuple, Protocol
 
+from splitter.core.net import numeric
 from splitter.sdp.codec import Codec, read_codecs
 from splitter.sdp.srtp import StreamKeys
 
@@ -20,6 +20,9 @@ DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 NOWHERE = frozenset({"0.0.0.0", "::", "0:0:0:0:0:0:0:0"})
 """Addresses that mean "send me nothing" (RFC 3264 §8.4, as RFC 2543 put a call on hold)."""
+
+_LONGEST = 64
+"""Characters of an address that is remembered, which is longer than any that can be used."""
 
 _ON_HOLD = {"sendrecv": "sendonly", "recvonly": "inactive"}
 
@@ -263,7 +266,9 @@ class Session:
     def is_hold(self, index: int) -> bool:
         """True if nothing may be sent to this m-line: its address is null or no IP address, or it has none."""
         connection = self.media[index].connection or self.connection
-        return connection is None or not _hears(connection)
+        if connection is None:
+            return True
+        return not (_kept if len(connection.address) <= _LONGEST else _hears)(connection)
 
     def address_fault(self, index: int, ours: str = "") -> str:
         """Why an m-line's address cannot be used, in plain words; "" if it can (null and inactive lines can).
@@ -309,18 +314,19 @@ def shown(text: str, limit: int = 60) -> str:
     return ascii(text[:limit])[1:-1]
 
 
-@lru_cache(maxsize=256)
 def _hears(connection: Connection) -> bool:
     """False for an address that nothing may be sent to: a null one, or none of IP."""
-    return not connection.is_null and connection.is_literal
+    return not connection.is_null and _is_literal(connection.host)
 
 
-@lru_cache(maxsize=256)
+_kept = lru_cache(maxsize=256)(_hears)
+
+
 def _is_literal(host: str) -> bool:
-    if not host.isascii() or "%" in host:  # a scope means nothing on another host (RFC 4007 §6)
+    if "%" in host or len(host) > _LONGEST:  # a scope means nothing on another host (RFC 4007 §6)
         return False
     try:
-        ip_address(host)
+        numeric(host)
     except ValueError:
         return False
     return True

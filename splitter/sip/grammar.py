@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from ipaddress import IPv6Address
 from typing import TypeVar
 
 from splitter.core.errors import PeerError
+from splitter.core.net import numeric
 
 T = TypeVar("T")
 
@@ -19,6 +19,7 @@ BLANK = " \t\r\n"
 TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _UNQUOTED_STOP = {separator: re.compile(f'[{separator}"<]') for separator in ",;"}
 _DIGITS = re.compile("[0-9]+")
+_LONGEST_IPV6 = 45  # characters, with an IPv4 address at its end (RFC 4291 §2.2)
 _QUOTED_STOP = re.compile(r'["\\]')
 
 
@@ -150,15 +151,14 @@ def split_host(text: str, what: str) -> tuple[str, int | None]:
     return host, integer(port, f"port of {what}", 65535) if colon == ":" else None
 
 
-@lru_cache(maxsize=1024)
 def _is_ipv6(host: str) -> bool:
-    if host.strip("0123456789abcdefABCDEF:."):  # among them a zone, which means nothing to anybody else (RFC 4007 §11)
+    # What is left of it may be a zone, which means nothing to anybody else (RFC 4007 §11).
+    if len(host) > _LONGEST_IPV6 or host.strip("0123456789abcdefABCDEF:."):
         return False
     try:
-        IPv6Address(host)
+        return numeric(host).version == 6
     except ValueError:
         return False
-    return True
 
 
 def write_host(host: str, port: int | None) -> str:

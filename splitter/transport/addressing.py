@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Mapping
-from functools import lru_cache
-from ipaddress import ip_address
 
 from splitter.core.errors import LocalError, PeerError
-from splitter.core.net import Address, Flow
+from splitter.core.net import Address, Flow, numeric
 from splitter.sip.uri import SipUri, parse_uri
 from splitter.transport.settings import WEB, ListenPoint, Network
 
@@ -152,10 +150,9 @@ def _host(uri: SipUri) -> str:
     return (uri.params.get("maddr") or uri.host).strip("[]")
 
 
-@lru_cache(maxsize=1024)
 def _numeric(host: str) -> bool:
     try:
-        ip_address(host)
+        numeric(host)
     except ValueError:
         return False
     return True
