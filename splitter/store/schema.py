@@ -214,7 +214,17 @@ def _prepare(db: sqlite3.Connection, max_size_bytes: int) -> None:
         db.executescript(f"BEGIN; {TABLES} {outbox.TABLE} PRAGMA user_version = {VERSION}; COMMIT;")
     for older in range(version or VERSION, VERSION):
         db.executescript(f"BEGIN; {_FROM_VERSION[older]} PRAGMA user_version = {older + 1}; COMMIT;")
-    db.executescript(f"BEGIN; {_LATER_INDEXES} COMMIT;")
+    _index(db)
+
+
+def _index(db: sqlite3.Connection) -> None:
+    """Make the indexes that the file has not. Without them searches take longer; so one that has no room for them, or
+    that somebody reads just now, gets them at another start."""
+    try:
+        db.executescript(f"BEGIN; {_LATER_INDEXES} COMMIT;")
+    except sqlite3.OperationalError:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
 
 
 def bound(db: sqlite3.Connection, max_size_bytes: int) -> None:

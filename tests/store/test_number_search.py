@@ -73,3 +73,25 @@ async def test_takes_an_index_in_its_order_in_files_of_before_as_well(tmp_path: 
         assert db.execute("PRAGMA user_version").fetchone() == (3,)
     db.close()
     assert "calls_by_caller_end" in plan and "calls_by_called_end" in plan and "SCAN" not in plan and "TEMP" not in plan
+
+
+async def test_a_file_that_has_no_room_for_the_index_is_used_without(tmp_path: Path) -> None:
+    """As one is whose limit was lowered: it has to be opened, or nothing would ever be taken out of it."""
+    path = tmp_path / "calls.db"
+    with sqlite3.connect(path) as db:
+        db.executescript(f"{schema.TABLES} {outbox.TABLE} PRAGMA user_version = {schema.VERSION};")
+        rows = [(f"c{at:05}", "", at, at + 5, f"1380{at:07}", "95588", b"{}" + b" " * 400) for at in range(6000)]
+        db.executemany("INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    db.close()
+    assert path.stat().st_size > 3_000_000
+    async with opened(path, max_size_mb=1) as store:
+        store.save_call(CallRow("new", 1e9, 1e9, "13800138000", "95588", b"{}"))
+        assert await store.flush()
+        assert store.alarm == ""
+        assert await store.search("38000") == [b"{}"]
+    async with opened(path, max_size_mb=10) as store:
+        assert await store.flush()
+    with sqlite3.connect(path) as db:
+        names = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+    db.close()
+    assert {"calls_by_caller_end", "calls_by_called_end"} <= names
