@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
 
 import click
@@ -82,12 +82,12 @@ class Door:
             RefusedByGateway: the gateway answered with an error.
         """
         with closing(self._connect(self._limit_s)) as connection:
-            return self._send(connection, method, parts, query).read()
+            return self._whole(self._send(connection, method, parts, query))
 
     def send(self, method: str, body: object, *parts: str) -> bytes:
         """Send one request with a body in JSON, and return the bytes of its answer. Raises as `read`."""
         with closing(self._connect(self._limit_s)) as connection:
-            return self._send(connection, method, parts, {}, msgspec.json.encode(body)).read()
+            return self._whole(self._send(connection, method, parts, {}, msgspec.json.encode(body)))
 
     def save(self, file: Path, *parts: str, **query: str | int | None) -> None:
         """GET /v1/PARTS into a file that nobody else may read, however large. Raises as `read`, and OSError."""
@@ -135,10 +135,19 @@ class Door:
             connection.request(method, f"{path}?{asked}" if asked else path, body, headers)
             response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
-            fail(f"splitter does not answer on {self.path}: {error or type(error).__name__}", NOT_RUNNING)
+            self._fail(error)
         if response.status >= 400:
-            raise _refusal(response)
+            raise _refusal(response.status, self._whole(response))
         return response
+
+    def _whole(self, response: http.client.HTTPResponse) -> bytes:
+        try:
+            return response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> NoReturn:
+        fail(f"splitter does not answer on {self.path}: {error or type(error).__name__}", NOT_RUNNING)
 
     def _line(self, response: http.client.HTTPResponse) -> bytes:
         try:
@@ -147,15 +156,12 @@ class Door:
             fail(f"the trace broke off: {error or type(error).__name__}", NOT_RUNNING)
 
 
-def _refusal(response: http.client.HTTPResponse) -> RefusedByGateway:
-    body = response.read()
+def _refusal(status: int, body: bytes) -> RefusedByGateway:
     try:
         error = json.loads(body)["error"]
-        return RefusedByGateway(response.status, error["code"], error["message"])
+        return RefusedByGateway(status, error["code"], error["message"])
     except (ValueError, KeyError, TypeError):
-        return RefusedByGateway(
-            response.status, "error", f"HTTP {response.status}: {body[:200].decode(errors='replace')}"
-        )
+        return RefusedByGateway(status, "error", f"HTTP {status}: {body[:200].decode(errors='replace')}")
 
 
 def open_door(ctx: click.Context) -> Door:
