@@ -167,6 +167,27 @@ class TestHowMuch:
         assert [call["call_id"] for call in frames[2]["unbound"]["calls"]] == [CALL.call_id]
         assert paused == [pause_s(1)]
 
+    async def test_a_fault_costs_one_round(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        stand = Stand()
+        wang = stand.hub.attach(WANG)
+        hello, ready = [await wang.next(PATIENCE_S) for _ in range(2)]
+        assert hello and ready and wang.idle
+        hear = stand.hub.refresh_unbound
+
+        def fail() -> None:
+            hear()
+            raise ValueError("a fault")
+
+        rounds = [hear, fail]
+        monkeypatch.setattr(hub_module, "pause_s", lambda listeners: 0.0)
+        monkeypatch.setattr(stand.hub, "refresh_unbound", lambda: rounds.pop()())
+        telling = asyncio.create_task(stand.hub.tell_unbound())
+        for number in (1, 2):
+            stand.hub.call(replace(CALL, call_id=f"c{number}"))
+            frame = json.loads(await wang.next(PATIENCE_S) or "{}")
+            assert frame["unbound"]["count"] == number
+        telling.cancel()
+
     def test_many_desks_hear_it_less_often(self) -> None:
         assert pause_s(1) == 1.0 and pause_s(10 * DESKS_PER_S) == 10.0
 

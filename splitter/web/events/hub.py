@@ -257,7 +257,10 @@ class Hub:
         while True:
             await self._unbound.changed.wait()
             await sleep(pause_s(len(self)))
-            self.refresh_unbound()
+            try:
+                self.refresh_unbound()
+            except Exception:  # the next change may fare better, and without it desks see no such call any more
+                log.exception("desks could not be told which calls nobody has")
 
     def refresh_unbound(self) -> None:
         """Tell desks which calls nobody has, where that is not what they know."""

@@ -1,8 +1,8 @@
 """The calls that nobody has, as desks are shown them so that one of them takes it. asyncio, no I/O.
 
-Each frame has all of them: how it is now, not news. So nothing of it is kept or resumed, frames that are late are
-dropped for the one that follows, and whoever may see them no longer is told of none. They are told at most once a
-second, and more slowly where many desks listen: calls go before.
+Each frame has all of them: how it is now, not news. So nothing of it is kept or resumed, what changes within a moment
+is told once, and whoever may see them no longer is told of none. They are told at most once a second, and more slowly
+where many desks listen: calls go before.
 """
 
 from __future__ import annotations
