@@ -8,6 +8,15 @@ from playwright.async_api import expect
 
 from tests.browser.console import Console
 from tests.browser.desk import CALLER, Desk
+from tests.browser.gateway import PASSWORD
+
+READS_ALL = f"""
+[[account]]
+user = "2009"
+password = "{PASSWORD}"
+extension = "2009"
+may = ["calls:read"]
+"""
 
 
 async def asked(desk: Desk, code: str) -> tuple[Console, Console]:
@@ -25,19 +34,19 @@ async def asked(desk: Desk, code: str) -> tuple[Console, Console]:
 
 class TestACallThatNobodyHas:
     async def test_is_shown_to_idle_desks_until_one_takes_it(self, make_desk: Callable[..., Desk]) -> None:
-        async with make_desk() as desk:
-            first, second = await Console.open(desk), await Console.open(desk, user="2002")
+        async with make_desk(routes=READS_ALL) as desk:
+            first, second = await Console.open(desk), await Console.open(desk, user="2009")
             desk.centre.extension = "acd"  # which is nobody's
             _, call_id = await desk.call()
             for console in (first, second):
                 row = console.page.locator("#others-list li")
                 await expect(row).to_contain_text("13800000001")
-                await expect(row).to_contain_text("No desk for 0:0")
+                await expect(row).to_contain_text("No desk, answered 0:0")
             await second.page.locator("#others-list button").click()
             await second.says("Video both ways")
             await second.caller.rising(CALLER, 10)
             await expect(first.page.locator("#others")).to_be_hidden()
-            assert (await desk.gateway.call(call_id))["extension"] == "2002"
+            assert (await desk.gateway.call(call_id))["extension"] == "2009"
 
 
 class TestAskingToJoin:

@@ -67,7 +67,7 @@ export const CHINESE = {
   "calls.take": "接入",
   "calls.open": "打开",
   "calls.unknown": "号码已隐藏",
-  "calls.nobody": "无坐席接入 {time}",
+  "calls.nobody": "无坐席，已接通 {time}",
   "calls.more": "另有 {count} 通无坐席接入",
   "recent.title": "最近的通话",
   "recent.video": "视频",

@@ -67,7 +67,7 @@ export const ENGLISH = {
   "calls.take": "Take",
   "calls.open": "Open",
   "calls.unknown": "Number hidden",
-  "calls.nobody": "No desk for {time}",
+  "calls.nobody": "No desk, answered {time} ago",
   "calls.more": "And {count} more that no desk has",
   "recent.title": "Recent calls",
   "recent.video": "Video",

@@ -7,7 +7,7 @@ import { duration, t } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").CallView} CallView */
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
-/** @typedef {{id: string, who: string, since: number, view: CallView|null}} Row  `since`: for how long nobody has it; 0: it is somebody's */
+/** @typedef {{id: string, who: string, since: number, view: CallView|null}} Row  `since`: when it was answered, and nobody has it; 0: it is somebody's */
 
 /**
  * @param {Splitter} splitter
@@ -18,14 +18,14 @@ export function renderOthers(splitter, known, open) {
   const rows = rowsOf(splitter).filter((row) => !known(row.id));
   const more = splitter.unbound.more;
   byId("others").hidden = rows.length === 0;
-  fill(byId("others-list"), [rows.map(({ id, who, view }) => [id, who, view?.state, view?.extension]), more], () => [
+  fill(byId("others-list"), [rows.map(({ id, who, since, view }) => [id, who, since, view?.state, view?.extension]), more], () => [
     ...rows.map((row) => line(row, Boolean(splitter.me?.extension), open)),
     ...(more > 0 ? [make("li", { class: "muted", text: t("calls.more", { count: more }) })] : []),
   ]);
   countOthers(splitter);
 }
 
-/** Each second: how long nobody has had them. @param {Splitter} splitter */
+/** Each second: how long ago they were answered. @param {Splitter} splitter */
 export function countOthers(splitter) {
   for (const cell of byId("others-list").querySelectorAll("[data-since]")) {
     const time = duration(splitter.now() - Number(/** @type {HTMLElement} */ (cell).dataset.since));
