@@ -1,6 +1,6 @@
 """Pages looked at in each of their states: by axe, by whether they fit, and by people. Does I/O.
 
-Pictures go to build/browser; `make sights` takes every size and both themes, and puts them where SPLITTER_SIGHTS says.
+`make sights` takes a picture of each, in every size and both themes, and puts them where SPLITTER_SIGHTS says.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import NamedTuple
 from playwright.async_api import Page
 
 from tests.browser.axe import THEMES, findings
-from tests.browser.desk import Desk
 
 
 class Size(NamedTuple):
@@ -30,13 +29,6 @@ DESK, LARGE = Size("1366", 1366, 768), Size("1920", 1920, 1080)
 ZOOM_150, ZOOM_200 = Size("zoom-150", 911, 512), Size("zoom-200", 683, 384)
 """A window of 1366 by 768 whose page is zoomed."""
 
-IN_SIGHT = """(part) => {
-  const { left, top, width, height } = part.getBoundingClientRect();
-  const found = document.elementFromPoint(left + Math.min(width / 2, 20), top + Math.min(height / 2, 8));
-  return found !== null && (part.contains(found) || found.contains(part));
-}"""
-"""True of an element that stands in the window, with nothing over it."""
-
 _FOLDER = os.environ.get("SPLITTER_SIGHTS", "")
 
 
@@ -48,10 +40,7 @@ class Sights:
         axe: the sizes in which axe is asked, and in which each run sees whether it fits.
     """
 
-    def __init__(
-        self, desk: Desk, page: str, locale: str, sizes: Sequence[Size], axe: Collection[Size] | None = None
-    ) -> None:
-        self._desk = desk
+    def __init__(self, page: str, locale: str, sizes: Sequence[Size], axe: Collection[Size] | None = None) -> None:
         self._name = f"{page}-{locale[:2]}"
         self._sizes = sizes
         self._axe = sizes[:1] if axe is None else axe
@@ -61,7 +50,6 @@ class Sights:
     async def look(self, page: Page, state: str) -> None:
         """Look at it as it is; a page that scrolls to the side is no page."""
         self._looked += 1
-        await self._desk.show(page, f"{self._name}-{self._looked:02}-{state}")
         for size in self._sizes if _FOLDER else [*self._axe]:
             await page.set_viewport_size({"width": size.width, "height": size.height})
             await self._keep(page, f"{size.name}-{self._looked:02}-{state}")

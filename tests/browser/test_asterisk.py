@@ -21,15 +21,14 @@ from splitter.lab.codec import VideoShape
 from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.offers import VideoLine
 from splitter.lab.party import Dialect
-from splitter.lab.sight import STILL
 from splitter.lab.tone import Hearing, Samples
 from splitter.lab.video import VideoSettings
 from tests.browser import chromium, sdk
 from tests.browser.camera import SENDER, film
-from tests.browser.checks import Wanted, in_words, judge
+from tests.browser.checks import Wanted, judge
 from tests.browser.chromium import fresh
-from tests.browser.desk import SIGHTS
-from tests.browser.eyes import Eye, Log
+from tests.browser.desk import SIGHTS, saw_nothing_but
+from tests.browser.eyes import Eye, Log, flawless
 from tests.browser.gateway import PASSWORD
 from tests.interop.addresses import Desk
 from tests.interop.asterisk import CONFIGURATION, Asterisk
@@ -37,10 +36,10 @@ from tests.interop.baresip import HANDSET_TONE, Baresip
 from tests.interop.baresip import SENDER as PHONE
 from tests.interop.gateway import Gateway
 from tests.interop.process import eventually
-from tests.interop.scene import CENTRE_PORT, Scene, until
-from tests.interop.sipp import Sipp
+from tests.interop.scene import CENTRE_PORT, Scene, pick_up, until
+from tests.interop.sipp import TOLD, Sipp
 from tests.interop.voice import levels_db
-from tests.patience import patient
+from tests.patience import PATIENCE_S, patient
 
 CALLED, CALLER, EXPERT = "12345", 1, 9
 OUTSIDE, OUTSIDE_NUMBER = 11, "013900000002"
@@ -192,15 +191,14 @@ async def test_the_agent_who_picks_up_in_the_queue_has_the_picture(browser: Brow
     async with centre(browser, tmp_path) as here:
         (other_page, other), (page, caller) = await here.page("8001"), await here.page("8002")
         rings_only = here.phone("8001", "centre-is-given-up", ring_ms=100)
-        picks_up = here.phone("8002", "centre-answers", ring_ms=1500)
-        outcome = await here.handset.dial(CALLED, Address(here.scene.desk.access, 5060)).answered(5.0)
+        picks_up = here.phone("8002", "centre-answers", ring_ms=TOLD)
+        outcome = await here.handset.dial(CALLED, Address(here.scene.desk.access, 5060)).answered(PATIENCE_S)
         assert outcome.accepted
+        await asyncio.to_thread(pick_up, picks_up)
         await asyncio.to_thread(until, picks_up, "ACK")
         picked_up = time.time()
-        seen = await caller.rising(CALLER, 30)
-        assert caller.seen[0].at_ms / 1000 - picked_up < PICTURE_WITHIN_S
-        faults = judge(seen, Wanted(CALLER))
-        assert not faults, in_words(faults)
+        await flawless(lambda: caller.rising(CALLER, 30), lambda seen: judge(seen, Wanted(CALLER)))
+        assert caller.seen[0].at_ms / 1000 - picked_up < patient(PICTURE_WITHIN_S)
         await here.sees(SENDER)
         [call] = here.gateway.calls()
         assert (call["extension"], call["showing"]) == ("8002", "desk-1")
@@ -211,7 +209,9 @@ async def test_the_agent_who_picks_up_in_the_queue_has_the_picture(browser: Brow
         await sdk.until_told(page, "call", "ended")
         for phone in (picks_up, rings_only):
             await asyncio.to_thread(phone.finish)
-        eventually(lambda: here.asterisk.channels() == 0, "Asterisk holds no channel", 5, here.asterisk.log)
+        await asyncio.to_thread(
+            eventually, lambda: here.asterisk.channels() == 0, "Asterisk holds no channel", 5, here.asterisk.log
+        )
 
 
 class Ear(Hearing):
@@ -266,7 +266,7 @@ async def test_an_outside_video_phone_and_an_expert_are_invited(
         agent, voice = here.phone("8002", "centre-answers"), here.scene.voice(desk.colleague, CENTRE_PORT, AGENT_TONE)
         page = await here.console("8002")
         here.handset.audio.hearing = ear
-        outcome = await here.handset.dial(CALLED, Address(desk.access, 5060)).answered(5.0)
+        outcome = await here.handset.dial(CALLED, Address(desk.access, 5060)).answered(PATIENCE_S)
         assert outcome.accepted
         voice.talk_to((await asyncio.to_thread(until, agent, "INVITE")).sdp.address_of(0))
         await here.sees(SENDER, _LONG)
@@ -321,7 +321,9 @@ async def test_an_outside_video_phone_and_an_expert_are_invited(
         assert [one["outcome"] for one in call["phones"]] == ["promoted"]
         await here.handset.hang_up()
         await asyncio.to_thread(eventually, lambda: not here.gateway.calls(), "nothing is left", 8)
-        eventually(lambda: here.asterisk.channels() == 0, "Asterisk holds no channel", 5, here.asterisk.log)
+        await asyncio.to_thread(
+            eventually, lambda: here.asterisk.channels() == 0, "Asterisk holds no channel", 5, here.asterisk.log
+        )
 
 
 async def test_a_transfer_takes_the_picture_along(browser: Browser, tmp_path: Path) -> None:
@@ -329,22 +331,28 @@ async def test_a_transfer_takes_the_picture_along(browser: Browser, tmp_path: Pa
         here.asterisk.command("queue remove member Local/8002@agents/n from support")
         (first_page, first), (page, second) = await here.page("8001"), await here.page("8002")
         colleague = here.phone("8002", "centre-answers")
-        agent = here.phone("8001", "agent-transfers", held_ms=5000, refer_to=f"sip:8002@{here.scene.desk.centre}")
-        outcome = await here.handset.dial(CALLED, Address(here.scene.desk.access, 5060)).answered(5.0)
+        agent = here.phone("8001", "agent-transfers", held_ms=TOLD, refer_to=f"sip:8002@{here.scene.desk.centre}")
+        outcome = await here.handset.dial(CALLED, Address(here.scene.desk.access, 5060)).answered(PATIENCE_S)
         assert outcome.accepted
         await first.rising(CALLER, 10)
+        agent.go_on(await asyncio.to_thread(until, agent, "ACK"))
         await asyncio.to_thread(until, colleague, "ACK")
         await second.rising(CALLER, 10)
         await here.sees(SENDER)
-        [call] = here.gateway.calls()
-        there = [party["extension"] for party in call["parties"] if party["state"] != "left"]
-        assert (call["extension"], there) == ("8002", ["8002"])
-        assert "party-removed" in await sdk.told(first_page, "notice")
-        assert await first_page.evaluate("splitter.calls.size") == 0, "the first desk has it no more"
-        scenes = {scene.what for scene in here.handset.video.sight.scenes}
-        assert scenes == {STILL, f"sender {SENDER}"}, "never black, and never anybody else"
+
+        def theirs() -> bool:
+            [call] = here.gateway.calls()
+            there = [party["extension"] for party in call["parties"] if party["state"] != "left"]
+            return (call["extension"], there) == ("8002", ["8002"])
+
+        await asyncio.to_thread(eventually, theirs, "the colleague has the call, and nobody else")
+        await sdk.until_told(first_page, "notice", "party-removed")
+        await first_page.wait_for_function("splitter.calls.size === 0")  # the first desk has it no more
+        saw_nothing_but(here.handset.video.sight, SENDER)
         await here.handset.hang_up()
         await sdk.until_told(page, "call", "ended")
         for phone in (agent, colleague):
             await asyncio.to_thread(phone.finish)
-        eventually(lambda: here.asterisk.channels() == 0, "Asterisk holds no channel", 5, here.asterisk.log)
+        await asyncio.to_thread(
+            eventually, lambda: here.asterisk.channels() == 0, "Asterisk holds no channel", 5, here.asterisk.log
+        )

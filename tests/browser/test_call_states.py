@@ -178,11 +178,11 @@ async def _interrupted(desk: Desk, page: Page, sight: Sights) -> None:
     state = page.locator("body")
     spoken = desk.centre.calls[-1]
     spoken.party.held = True  # type: ignore[attr-defined]
-    assert (await spoken.reoffer()).accepted
+    assert (await spoken.change()).accepted
     await expect(state).to_have_attribute("data-tone", "")
     await sight.look(page, "held")
     spoken.party.held = False  # type: ignore[attr-defined]
-    assert (await spoken.reoffer()).accepted
+    assert (await spoken.change()).accepted
     await expect(state).to_have_attribute("data-tone", "good")
     await page.evaluate(_CUT)
     await expect(state).to_have_attribute("data-tone", "warn")
@@ -196,7 +196,7 @@ async def test_states_are_for_everybody(make_desk: Callable[..., Desk], locale: 
     routes = RECORDING.replace("{folder}", str(tmp_path / "recordings"))
     async with make_desk(callers=ANYBODY, routes=routes) as desk:
         axe = {UPRIGHT} if locale == "zh-CN" else {UPRIGHT, LYING}
-        sight = Sights(desk, "call", locale, (UPRIGHT, LYING), axe)
+        sight = Sights("call", locale, (UPRIGHT, LYING), axe)
         await _strangers(desk, sight, locale)
         agent = await sdk.open_desk(await desk.context(), desk.gateway)
         page = await caller_page(desk, locale)

@@ -16,7 +16,7 @@ from splitter.lab.video import VideoSettings
 from tests.browser.console import Console
 from tests.browser.desk import CALLED, CALLER, SHAPE, Desk
 from tests.browser.gateway import PASSWORD
-from tests.browser.sights import DESK, IN_SIGHT, LARGE, UPRIGHT, ZOOM_150, ZOOM_200, Sights
+from tests.browser.sights import DESK, LARGE, UPRIGHT, ZOOM_150, ZOOM_200, Sights
 from tests.patience import patient
 
 _RECORDING = """
@@ -66,21 +66,23 @@ async def _windows(page: Page, sights: Sights) -> None:
 async def _in_video(desk: Desk, console: Console, sights: Sights) -> Handset:
     """From the first ring to a call in which much has happened."""
     page = console.page
-    desk.centre.ring_s = 4.0
+    desk.centre.by_hand = True
     handset = await desk.handset()
     call = handset.dial(CALLED, desk.gateway.access)
+    await desk.until(lambda: bool(desk.centre.calls), "the centre is called")
+    desk.centre.calls[-1].ring()
     await expect(page.locator("#stage")).to_have_attribute("data-busy", "true")
     await sights.look(page, "ringing")
-    assert (await call.answered(patient(8))).accepted
-    desk.centre.ring_s = 0.0
+    desk.centre.calls[-1].accept()
+    assert (await call.answered()).accepted
+    desk.centre.by_hand, desk.centre.ring_s = False, 0.0
     call_id = desk.centre.call_id()
     await _tone(page, "good")
     await console.caller.rising(CALLER, 5)
     await sights.look(page, "video")
     await console.do("snapshot")
     await expect(page.locator("#stills button")).to_have_count(1)
-    if not await page.locator("#dialog[open]").count():
-        await page.locator("#stills button").click()
+    await page.locator("#stills button").click()
     await sights.look(page, "window-still")
     await page.keyboard.press("Escape")
     await page.click("#recording button")
@@ -95,7 +97,7 @@ async def _in_video(desk: Desk, console: Console, sights: Sights) -> Handset:
     await expect(page.locator("[data-asking='2002']")).to_be_visible()
     await sights.look(page, "asked-to-join")
     await page.locator("[data-asking='2002'] .primary").click()
-    assert (await joining.answered(patient(8))).accepted
+    assert (await joining.answered()).accepted
     await expect(page.locator("#strip button")).to_have_count(1)
     await sights.look(page, "three")
     await _every_part_is_reached(page, sights)
@@ -104,10 +106,10 @@ async def _in_video(desk: Desk, console: Console, sights: Sights) -> Handset:
     await page.click("[data-confirm=remove]")
     await expect(page.locator("#strip")).to_be_hidden()
     await _windows(page, sights)
-    await handset.hold()
+    assert (await handset.hold()).accepted
     await _tone(page, "warn")
     await sights.look(page, "hold")
-    await handset.resume()
+    assert (await handset.resume()).accepted
     await _tone(page, "good")
     await console.do("camera")
     await _tone(page, "calm")
@@ -124,22 +126,30 @@ async def _every_part_is_reached(page: Page, sights: Sights) -> None:
         for part in ("#s-caller", "#s-parties", "#s-quality", "#s-stills", "#s-log", "#log li"):
             shown = page.locator(part).first
             await shown.evaluate("(part) => part.scrollIntoView({ block: 'nearest' })")
-            if not await shown.evaluate(IN_SIGHT):
+            if not await shown.evaluate(_IN_SIGHT):
                 sights.faults.append(f"{part} cannot be reached at {size.name}")
         await page.evaluate("document.getElementById('now').scrollIntoView()")
     await page.set_viewport_size({"width": DESK.width, "height": DESK.height})
+
+
+_IN_SIGHT = """(part) => {
+  const { left, top, width, height } = part.getBoundingClientRect();
+  const found = document.elementFromPoint(left + Math.min(width / 2, 20), top + Math.min(height / 2, 8));
+  return found !== null && (part.contains(found) || found.contains(part));
+}"""
 
 
 async def _by_voice(desk: Desk, console: Console, sights: Sights) -> None:
     """Voice only, the question to the caller, and a caller who says no."""
     page = console.page
     handset, _ = await desk.call(video=False, number="13800000002")
-    handset.consent = Consent(Reaction.REFUSE, 5.0)
+    handset.consent = Consent(Reaction.IGNORE)
     await _tone(page, "calm")
     await sights.look(page, "voice")
     await console.do("ask")
     await _tone(page, "busy")
     await sights.look(page, "asking")
+    handset.call.decide(Reaction.REFUSE)
     await _tone(page, "warn")
     await sights.look(page, "refused")
     await handset.hang_up()
@@ -150,7 +160,7 @@ async def _by_voice(desk: Desk, console: Console, sights: Sights) -> None:
 async def test_states_are_for_everybody(make_desk: Callable[..., Desk], locale: str, tmp_path: Path) -> None:
     async with make_desk(routes=_RECORDING.replace("{folder}", str(tmp_path / "recordings"))) as desk:
         axe = {DESK, UPRIGHT} if locale == "en-US" else {DESK}  # words alone are others in Chinese
-        sights = Sights(desk, "console", locale, (DESK, UPRIGHT, ZOOM_200, LARGE), axe)
+        sights = Sights("console", locale, (DESK, UPRIGHT, ZOOM_200, LARGE), axe)
         desk.gateway.configure(("guest_url =", 'dispositions = ["Solved", "Call back"]\nguest_url ='))
         await desk.gateway.post("/v1/reload")
         console = await _signing_in(desk, sights, locale)
