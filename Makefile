@@ -21,7 +21,7 @@ LOCKED := install --require-hashes --only-binary :all: -r
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: deb image integrator wheelhouse docs translations help demo test check unit real lint format sim chaos bench lipsync fuzz lock install venv peers clean
+.PHONY: deb image integrator upgrade wheelhouse docs translations help demo test check unit real lint format sim chaos bench lipsync fuzz lock install venv peers clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -117,6 +117,9 @@ deb:  ## build a Debian package for this machine's release, or RELEASE=trixie, n
 
 integrator: peers  ## play the integrator: a fresh system, the package, Asterisk, a first call with picture; prints the time
 	@$(BIN)/python -m tests.interop.integrator $(RELEASE)
+
+upgrade: peers  ## play an upgrade from an older version (FROM=COMMIT), back, and forward again, with calls; prints the time
+	@$(BIN)/python -m tests.interop.upgrade $(FROM)
 
 image:  ## build a container image with podman, buildah or docker: splitter:VERSION
 	@for tool in podman buildah docker; do if command -v $$tool >/dev/null; then break; fi; tool=; done

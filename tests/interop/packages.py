@@ -62,7 +62,10 @@ def former(commit: str) -> Path | None:
     def build(folder: Path) -> None:
         with tempfile.TemporaryDirectory() as tree:
             subprocess.run(["tar", "-x", "-C", tree], input=archive.stdout, check=True)
-            subprocess.run(["sh", f"{tree}/systemd/debian/build-deb", str(folder)], check=True, timeout=_BUILD_LIMIT_S)
+            script = Path(tree) / "systemd/debian/build-deb"
+            quick = script.read_text().replace("-Zxz -z1", "-Zzstd -z1")  # half a minute less, and the same in it
+            script.write_text(quick)
+            subprocess.run(["sh", str(script), str(folder)], check=True, timeout=_BUILD_LIMIT_S)
 
     return _kept(f"own-{hashlib.sha256(archive.stdout).hexdigest()[:16]}", build)
 
