@@ -21,10 +21,10 @@ from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortPairs
 from splitter.media.wire.waiting import PacketLoop
 from splitter.media.worker.loop import PacketHost, RoomLoop
+from tests.media.worker.stand import FIRST_PORT
 from tests.patience import PATIENCE_S, until
 
 HOST = "127.0.0.1"
-FIRST_PORT = 47_300
 
 
 class Voice:
@@ -79,7 +79,7 @@ class Voice:
 async def voice(form: NativeForm) -> AsyncIterator[tuple[Voice, PacketLoop]]:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, PacketLoop)
-    host = PacketHost(loop, PortPairs(FIRST_PORT, FIRST_PORT + 39, 0.0, random.Random(1)), form=form)
+    host = PacketHost(loop, PortPairs(FIRST_PORT + 350, FIRST_PORT + 389, 0.0, random.Random(1)), form=form)
     made = Voice(host)
     try:
         await made.settle()

@@ -24,8 +24,28 @@ from splitter.media.worker.supervisor import SupervisorTimers
 from tests.patience import PATIENCE_S, until
 
 LIMIT_S = PATIENCE_S
-FIRST_PORT = 20_000 + 500 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-"""Of the media ports; test processes that run side by side have ports of their own, and gateways of the lab have others."""
+_BLOCK = 500
+_CLAIMS: list[socket.socket] = []
+
+
+def _first_port() -> int:
+    """The first of the ports that this process has as long as it lives; see `splitter.lab.places`, whose are others."""
+    mine = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    blocks = [20_000 + _BLOCK * number for number in range(8)]
+    for first in blocks[mine:] + blocks[:mine]:
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0splitter-media-{first}")
+        except (OSError, ValueError):
+            claim.close()
+            continue
+        _CLAIMS.append(claim)
+        return first
+    return 20_000 + _BLOCK * mine
+
+
+FIRST_PORT = _first_port()
+"""Of the media ports; test processes that run side by side, of one run or several, have ports of their own."""
 T = TypeVar("T")
 BOTH = ("caller", "127.0.0.1"), ("centre", "127.0.0.1")
 """The sides of a relay as a worker is told them."""
