@@ -61,8 +61,8 @@ class AdapterStream:
 
     def close(self) -> None:
         """Give the ports back, leave the bundle, and let go of all that knows it: it is freed at once."""
-        self._remote = None
-        self._pair.close(())  # who comes next looks at the source of each packet itself
+        remote, self._remote = self._remote, None
+        self._pair.close((remote.rtp, remote.rtcp) if remote is not None else ())
         self._strand.close()
         del self._strand, self._wire
 

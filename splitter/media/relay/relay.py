@@ -115,7 +115,7 @@ class Relay:
                 self.sides[number] = self._open(number, *side, ports[number] if ports else 0)
             except Exception:
                 for opened in self.sides.values():
-                    opened.pair.close(opened.pair.late.sources)
+                    opened.pair.close(())
                 raise
         self._copy()
 

@@ -90,6 +90,7 @@ class Latch:
         "_candidate",
         "_deadline",
         "_heard",
+        "_last",
         "_late",
         "_returning",
         "_row",
@@ -114,6 +115,7 @@ class Latch:
         self._again = False  # the same was named again: even `named` may be left
         self._heard = False  # and `current` has spoken since
         self._late = RESTED
+        self._last: Address | None = None  # accepted, whatever was named since
 
     @property
     def destination(self) -> Address | None:
@@ -146,7 +148,7 @@ class Latch:
     @property
     def speakers(self) -> frozenset[Address]:
         """Addresses that may still send to our port when we have closed it."""
-        known = (self.current, self.named, self._before)
+        known = (self.current, self.named, self._before, self._last)
         return frozenset(address for address in known if address is not None)
 
     def believe(self, host: str) -> None:
@@ -177,7 +179,7 @@ class Latch:
             return Verdict.ACCEPT
         if mark is None or not self._may_be(source.host):
             return Verdict.REJECT
-        if source in self._late.sources and now < self._late.until:
+        if self._late.may_be(source, now):
             return Verdict.REJECT
         return self._learn(source, mark)
 
@@ -209,6 +211,6 @@ class Latch:
         return Verdict.ACCEPT
 
     def _take(self, source: Address, settled: bool) -> None:
-        self.current, self.settled = source, settled
+        self.current, self._last, self.settled = source, source, settled
         self._before = self._candidate = None
         self._row = 0

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from splitter.core.errors import MediaUnavailable, NoPorts
@@ -19,10 +19,13 @@ from splitter.core.net import Address
 
 @dataclass(frozen=True, slots=True)
 class Stragglers:
-    """Peers that may still send to a pair that has not rested, and how long that may be."""
+    """Peers, of its last user and those before, that may still send to a pair that has not rested; each until then."""
 
-    sources: frozenset[Address] = frozenset()
-    until: float = float("-inf")
+    until: Mapping[Address, float] = field(default_factory=dict)
+
+    def may_be(self, source: Address, now: float) -> bool:
+        """Whether this is one of them, for all that is known."""
+        return now < self.until.get(source, float("-inf"))
 
 
 RESTED = Stragglers()
@@ -50,7 +53,9 @@ class PortPairs:
         self._free = deque(pairs)
         self._quarantine_s = quarantine_s
         self._resting: dict[int, float] = {}  # port → when it may be used again; in the order of closing
-        self._late: dict[int, Stragglers] = {}  # of ports that rest, where they are known
+        self._late: dict[
+            int, Stragglers
+        ] = {}  # of ports that rest, or were taken before they had; where they are known
         self._most_of_pictures = len(pairs) - min(reserved, len(pairs) // 2)
         self._pictures: set[int] = set()  # ports in use
         self.hurried = 0
@@ -83,7 +88,7 @@ class PortPairs:
 
     def late(self, port: int) -> Stragglers:
         """Peers that are not to be believed on a pair that was just taken."""
-        return self._late.pop(port, RESTED)
+        return self._late.get(port, RESTED)
 
     def take_again(self, port: int, picture: bool = False) -> None:
         """Take this very pair, also while it rests: it is what used it before that comes back.
@@ -108,14 +113,16 @@ class PortPairs:
         """Put a pair that was taken to rest; another worker's is forgotten.
 
         Args:
-            late: who may still send to it; None where that is not known: it rests for as long as is due.
+            late: who may still send to it, those of before aside; None where that is not known: it rests for as long as
+                is due.
         """
         self._pictures.discard(port)
         if port in self._slice:
             self._resting[port] = until = now + self._quarantine_s
-            self._late.pop(port, None)
+            before = self._late.pop(port, RESTED).until
             if late is not None:
-                self._late[port] = Stragglers(frozenset(late), until)
+                known = {one: at for one, at in before.items() if at > now}
+                self._late[port] = Stragglers(known | dict.fromkeys(late, until))
 
     def withhold(self, resting: Iterable[tuple[int, float]], now: float) -> None:
         """Put free pairs to rest that were in use before our time, each for so many seconds; before any is taken."""

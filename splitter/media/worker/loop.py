@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
-from splitter.core.errors import MediaUnavailable
+from splitter.core.errors import MediaUnavailable, NoPorts
 from splitter.core.freebind import bind_anywhere
 from splitter.core.net import Address
 from splitter.media.fast.plain import PlainForm
@@ -97,13 +97,19 @@ class PacketHost:
         return self._bind(host, tos, 1, picture)[0]
 
     def _bind(self, host: str, tos: int, count: int, picture: bool) -> list[socket.socket]:
-        for _ in range(BIND_ATTEMPTS):
-            port = self.ports.take(time.monotonic(), picture)
+        for others in range(BIND_ATTEMPTS):
+            try:
+                port = self.ports.take(time.monotonic(), picture)
+            except NoPorts as none:
+                if not others:
+                    raise
+                raise NoPorts(f"{none}; another program has {others} of them", none.retry_after_s) from none
             try:
                 return self._open(host, port, tos, count)
             except OSError as error:
-                self.ports.rest(port, time.monotonic())
-                if error.errno != errno.EADDRINUSE:
+                taken = error.errno == errno.EADDRINUSE
+                self.ports.rest(port, time.monotonic(), None if taken else ())  # nobody has sent to it
+                if not taken:
                     raise MediaUnavailable(f"cannot bind {host}:{port}: {error.strerror or error}") from error
         raise MediaUnavailable(f"the media ports of {host} are taken by another program")
 

@@ -71,17 +71,19 @@ class RoomPort:
         send: the line's own.
     """
 
-    __slots__ = ("_loop", "_sock", "closed", "line", "number", "send")
+    __slots__ = ("_loop", "_peers", "_sock", "closed", "line", "number", "send")
 
     def __init__(self, loop: RoomLoop, line: Line, sock: socket.socket) -> None:
         self._loop = loop
         self.line, self._sock = line, sock
+        self._peers: set[Address] = set()
         self.send = line.send
         self.number = line.port
         self.closed = False
 
     def settle(self, peer: Address) -> None:
         """Have the packets of `peer` come by a short cut."""
+        self._peers.add(peer)
         self._loop.settle(self.line, peer)
 
     def carry(self, way: Rider | None, on_opened: OpenedHandler | None = None) -> None:
@@ -93,4 +95,4 @@ class RoomPort:
         if not self.closed:
             self.closed = True
             self.line.close()
-            self._loop.release(self, self._sock, late=())  # ICE tells late packets from new ones
+            self._loop.release(self, self._sock, late=self._peers)  # the next user may be without ICE

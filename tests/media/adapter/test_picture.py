@@ -31,6 +31,8 @@ class Wire:
 
     def serve(self, end: object) -> None: ...
 
+    def close(self) -> None: ...
+
 
 class WebCaller:
     """A caller in a room, whose picture comes by an adapter."""
@@ -53,6 +55,15 @@ class WebCaller:
 
     def told(self, kind: type) -> list[Any]:
         return [one for one in self.wire.told if isinstance(one, kind)]
+
+
+def test_who_sent_to_its_ports_is_told_as_they_are_given_back() -> None:
+    """The next one who has them may learn from where its peer sends, and must not learn these."""
+    caller = WebCaller(Stage())
+    late: list[Any] = []
+    caller.pair.close = late.append  # type: ignore[method-assign, assignment]
+    caller.picture.close()
+    assert [set(one) for one in late] == [{INSIDE.rtp, INSIDE.rtcp}]
 
 
 def test_the_least_that_viewers_can_take_is_told_by_remb_again_and_again_and_anew() -> None:

@@ -65,7 +65,7 @@ class TestAPortThatWasAnothersJustNow:
 
     @pytest.fixture(autouse=True)
     def late(self, latch: Latch) -> None:
-        latch.one.doubt(Stragglers(frozenset((NEIGHBOUR,)), until=latch.now + 20))
+        latch.one.doubt(Stragglers({NEIGHBOUR: latch.now + 20}))
 
     def test_its_late_packets_are_not_learned(self, latch: Latch) -> None:
         assert learn(latch, NEIGHBOUR, OTHER_SSRC, 20) == [False] * 20
@@ -84,6 +84,11 @@ class TestAPortThatWasAnothersJustNow:
         assert latch.one.speakers == {SIGNALLED}
         learn(latch, BEHIND_NAT)
         assert latch.one.speakers == {SIGNALLED, BEHIND_NAT}
+
+    def test_so_is_who_sent_before_the_call_was_held(self, latch: Latch) -> None:
+        learn(latch, BEHIND_NAT)
+        latch.signal(None)
+        assert latch.one.speakers == {BEHIND_NAT}
 
 
 class TestBeforeSignalling:

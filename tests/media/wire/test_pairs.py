@@ -78,9 +78,18 @@ class TestUnderPressure:
         port = ports.take(0)
         assert ports.late(port) == RESTED
         ports.rest(port, 100, [PEER, OTHER])
-        assert ports.late(ports.take(110)) == Stragglers(frozenset((PEER, OTHER)), 130)
+        assert ports.late(ports.take(110)) == Stragglers({PEER: 130, OTHER: 130})
         ports.rest(port, 200, [PEER])
         assert ports.late(ports.take(230)) == RESTED
+
+    def test_those_before_its_last_user_are_told_as_well_and_not_for_ever(self) -> None:
+        ports = pairs(30_000, 30_001)
+        ports.rest(port := ports.take(0), 100, [PEER])
+        ports.rest(ports.take(110), 120, [OTHER])
+        late = ports.late(ports.take(121))
+        assert [late.may_be(PEER, now) for now in (121, 130)] == [True, False] and late.may_be(OTHER, 149)
+        ports.rest(port, 140, [])
+        assert ports.late(ports.take(141)) == Stragglers({OTHER: 150}), "what is over is forgotten"
 
     def test_what_nobody_knows_the_last_user_of_rests_to_the_end(self) -> None:
         """A worker died, or a room broke: who sends to its ports is not known."""

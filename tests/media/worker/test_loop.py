@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import socket
 from collections.abc import AsyncIterator
@@ -11,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from splitter.core.errors import MediaUnavailable
+from splitter.core.errors import MediaUnavailable, NoPorts
 from splitter.core.net import Address
 from splitter.media.wire.pairs import PortPairs
 from splitter.media.wire.waiting import PacketLoop
@@ -49,6 +50,33 @@ class TestSockets:
         async with packet_host() as host:
             with pytest.raises(MediaUnavailable, match=r"cannot bind 192\.0\.2\.1"):
                 host.bind("192.0.2.1", DSCP_EF)
+
+    async def test_that_could_not_be_had_cost_nobody_else_their_ports(self) -> None:
+        async with packet_host() as host:
+            for _ in range(20):
+                with pytest.raises(MediaUnavailable, match="cannot bind"):
+                    host.bind("192.0.2.1", DSCP_EF)
+            host.release(*host.bind(HOST, DSCP_EF))
+
+    async def test_it_is_said_where_another_program_has_them(self) -> None:
+        async with packet_host() as host:
+            with contextlib.ExitStack() as others:
+                for port in range(FIRST_PORT + 220, FIRST_PORT + 240):
+                    others.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind((HOST, port))
+                with pytest.raises(NoPorts, match="no free media ports; another program has 10 of them"):
+                    host.bind(HOST, DSCP_EF)
+
+    async def test_of_a_browser_are_not_believed_by_their_next_user(self) -> None:
+        """Who is closed while it sends goes on for a while, and whoever has the port next may have no ICE."""
+        async with packet_host() as host:
+            loop, browser = RoomLoop(host, nothing), Address(HOST, 4000)
+            port = loop.open_port(HOST, nothing)
+            port.settle(browser)
+            port.close()
+            pairs = [loop.open_pair(HOST, nothing, nothing) for _ in range(10)]
+            late = next(pair.late for pair in pairs if pair.rtp_port == port.number)
+            assert late.may_be(browser, loop.now())
+            loop.close()
 
 
 class TestTimers:
