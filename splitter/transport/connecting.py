@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 
 from splitter.transport.acceptor import prepare
@@ -34,6 +35,8 @@ async def connect(stream: TcpConnection, credentials: TlsIdentities, limit_s: fl
             sock.bind((flow.local.host, 0))
         async with asyncio.timeout(limit_s):
             await loop.sock_connect(sock, tuple(flow.remote))
+        if sock.getsockname() == sock.getpeername():  # where nobody listens, and our own port happens to be that one
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "nobody listens there: the connection led to itself")
     except TimeoutError as error:
         sock.close()
         raise OSError(f"nobody answered within {limit_s:g} s") from error

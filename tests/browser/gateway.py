@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import aiohttp
 
 from splitter.core.net import Address
 from splitter.lab.gateway import GatewayProcess
+from splitter.lab.places import free_ports
 from tests.patience import PATIENCE_S
 from tests.transport.pki import paper
 
@@ -109,7 +109,7 @@ class Gateway(GatewayProcess):
         tcp: bool = False,
     ) -> None:
         super().__init__(directory, centre, called)
-        self.soft, api, self.pages = (Address(web_host, port) for port in _free(web_host, 3))
+        self.soft, api, self.pages = (Address(web_host, port) for port in free_ports(web_host, 3))
         tls, net = "", f"{web_host}/24".replace(".1/24", ".0/24")
         if web_host != "127.0.0.1":  # then it needs TLS: a camera is for secure pages alone
             mine = paper(f"IP:{web_host}")
@@ -133,7 +133,7 @@ class Gateway(GatewayProcess):
             more += _CLUSTER.format(node=node, valkey=valkey, url=self.api)
         accounts = (_ACCOUNT.format(extension=extension, password=PASSWORD) for extension in SEATS)
         if tcp:
-            port = _free(web_host, 1)[0]
+            port = free_ports(web_host, 1)[0]
             written = self.configuration.read_text()
             assert "[media]\n" in written
             self.configuration.write_text(written.replace("[media]\n", f"[media]\ntcp_port = {port}\n"))
@@ -158,15 +158,3 @@ class Gateway(GatewayProcess):
     def log(self) -> str:
         """What it has said so far."""
         return self.log_file.read_text(errors="replace")
-
-
-def _free(host: str, count: int) -> list[int]:
-    """TCP ports that are free now."""
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for one in held:
-            one.bind((host, 0))
-        return [int(one.getsockname()[1]) for one in held]
-    finally:
-        for one in held:
-            one.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +20,7 @@ from splitter.lab.codec import VideoShape
 from splitter.lab.handset import Handset, HandsetSettings
 from splitter.lab.offers import VideoLine
 from splitter.lab.party import Dialect
+from splitter.lab.places import free_ports
 from splitter.lab.tone import Hearing, Samples
 from splitter.lab.video import VideoSettings
 from tests.browser import chromium, sdk
@@ -156,9 +156,7 @@ async def centre(
         more: of the configuration, with {outside} for a phone's host.
         dial_plan: what Asterisk has beside ours.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    [port] = free_ports("127.0.0.1", 1)
     async with AsyncExitStack() as stack:
         desk = stack.enter_context(Desk())
         scene = Scene(desk, folder)

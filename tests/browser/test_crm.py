@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import aiohttp
 from playwright.async_api import expect
 
+from splitter.lab.places import free_ports
 from tests.browser.camera import SENDER
 from tests.browser.desk import CALLER, Desk
 from tests.browser.gateway import CRM_TOKEN
@@ -31,9 +31,7 @@ async def _until_it_answers(url: str) -> None:
 
 
 async def test_the_sample_shows_the_caller_and_opens_the_customer_once(make_desk: Callable[..., Desk]) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    [port] = free_ports("127.0.0.1", 1)
     site = f"http://127.0.0.1:{port}"
     async with make_desk() as desk:
         desk.gateway.configure(('web_origins = ["http://localhost"]', f'web_origins = ["{site}"]'))

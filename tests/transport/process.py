@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from splitter.core.net import Address
@@ -157,5 +158,5 @@ def _ready(running: Gateway) -> bool:
     assert running.process.poll() is None, running.log.read_text()
     try:
         return running.counts("splitter_ready").get("", 0.0) == 1.0
-    except OSError:
+    except (OSError, HTTPException):  # another's port, or one that is connected with itself
         return False

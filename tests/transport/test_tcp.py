@@ -7,14 +7,17 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from splitter.core.net import Address
+from splitter.lab.places import free_ports
 from splitter.sip.events import CancelArrived, RequestFailed
 from splitter.sip.message import Request, Response
+from splitter.transport import connecting
 from splitter.transport.settings import TransportSettings
 from tests.patience import PATIENCE_S, until
 from tests.transport.scene import HOST, LeapingClock, TcpListener, TcpPeer, bound, ok, outgoing, scene, soon, wire
@@ -246,6 +249,23 @@ class TestFailures:
             assert str(flow.remote) in event.reason
             assert set(stage.driver.sizes().values()) == {0}
             sock.close()
+
+    async def test_a_connection_that_leads_to_itself_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where nobody listens at a port that the system gives out, TCP can connect a socket with itself (RFC 9293
+        §3.5); our own OPTIONS would come back, and a dead neighbour would be alive."""
+        [port] = free_ports(HOST, 1)
+
+        class Own(socket.socket):
+            def bind(self, address: Any) -> None:
+                super().bind((address[0], port))
+
+        names = {name: getattr(socket, name) for name in ("AF_INET", "AF_INET6", "SOCK_STREAM")}
+        monkeypatch.setattr(connecting, "socket", SimpleNamespace(socket=Own, **names))
+        async with scene() as stage:
+            stage.driver.request(outgoing(), stage.flow(Address(HOST, port), "tcp"), stage.listen)
+            event = await soon(stage.events)
+            assert isinstance(event, RequestFailed)
+            assert event.status == 503 and "led to itself" in event.reason
 
     async def test_nobody_accepts_in_time(self) -> None:
         settings = TransportSettings(tcp_connect_limit_s=0.1)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from splitter.core.net import Address
+from splitter.lab.places import free_ports
 from splitter.media.ng.bencode import decode, encode
 from splitter.media.ng.settings import RtpengineSettings
 from tests.patience import PATIENCE_S, wait
@@ -36,7 +37,7 @@ class Rtpengine:
 
     def __init__(self, name: str, ports: tuple[int, int], log: Path, interfaces: tuple[str, ...] = INTERFACES) -> None:
         self.name, self.log = name, log
-        self.address = Address("127.0.0.1", _free_port())
+        self.address = Address("127.0.0.1", *free_ports("127.0.0.1", 1))
         self._ports, self._interfaces = ports, interfaces
         self._cookie = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -124,9 +125,3 @@ def rtpengines(*names: str, first_port: int, interfaces: tuple[str, ...] = INTER
             for one in made:
                 one.kill(signal.SIGCONT)
                 one.kill()
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
