@@ -124,6 +124,7 @@ class Video:
         Args:
             secure: it speaks WebRTC.
         """
+        self.state.lack = Lack.MEDIA  # what stood in the way of another place says nothing of this one
         what = f"ports for the video of {name}"
         async with self._opening:
             if self.state.room is None and not self._closed and not secure:
@@ -149,6 +150,7 @@ class Video:
 
     async def add_beside(self, name: str, other: str) -> bool:
         """Give a further stream of a WebRTC member its place, on that one's transport; False where it cannot be had."""
+        self.state.lack = Lack.MEDIA
         member = self.state.members.get(other)
         if member is None or not member.secure:
             return False

@@ -438,6 +438,10 @@ class TestDenied:
         world.engine.fault = lambda what, call: NoPorts("no free media ports") if what == "open_room" else None
         assert denied(world, caller, RAISE) == (503, "no-ports")
         world.engine.fault = lambda what, call: None
+        world.engine.stuck = {"open_room"}
+        assert denied(world, caller, RAISE) == (503, "no-media"), "nobody has said yet that there are none again"
+        world.engine.stuck = set()
+        world.run(2)
         stands(world, caller, centre)
 
     def test_while_it_is_asked_and_once_it_is_on(self, world: World) -> None:
