@@ -253,7 +253,7 @@ class Lane:
 
     def _refuse(self, source: Address, now: float, mark: int | None) -> None:
         self.rejected += 1
-        if not self.rtp or mark is None or self.latch.named is None:
+        if not self.rtp or mark is None or self.latch.named is None or self.latch.is_late(source, now):
             return
         told = self._strangers.refused(source, self.packets, now)
         if told is not None:

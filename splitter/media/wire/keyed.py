@@ -158,7 +158,7 @@ class KeyedPair:
             size = unprotect(opener, data)
         if size:
             self._opened += 1
-        elif not self._opened:
+        elif not self._opened and not self.late.may_be(source, now):
             self._failed += 1
             if self._failed == DOUBTED:
                 self._on_doubt(source)

@@ -145,6 +145,10 @@ class Latch:
         """Learn none of these: they may still speak to whoever had our port before. One that is named is believed."""
         self._late = late
 
+    def is_late(self, source: Address, now: float) -> bool:
+        """Whether this is whoever spoke to another one at our port before: no stranger, nor anything to be told."""
+        return source != self.named and self._late.may_be(source, now)
+
     @property
     def speakers(self) -> frozenset[Address]:
         """Addresses that may still send to our port when we have closed it."""
@@ -179,7 +183,7 @@ class Latch:
             return Verdict.ACCEPT
         if mark is None or not self._may_be(source.host):
             return Verdict.REJECT
-        if self._late.may_be(source, now):
+        if self.is_late(source, now):
             return Verdict.REJECT
         return self._learn(source, mark)
 

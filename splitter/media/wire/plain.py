@@ -171,6 +171,8 @@ class PlainWire:
     def _refuse(self, source: Address, now: float) -> None:
         """Count a packet of somebody else's stream; where nothing but that comes, it is told."""
         self._refused += 1
+        if self._latch.is_late(source, now):
+            return
         if self._strangers is not None and (told := self._strangers.refused(source, self._end.taken, now)):
             stranger, packets = told
             self._end.on_stranger(Address(*stranger), packets)

@@ -11,11 +11,13 @@ from splitter.core.net import Address
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import KeysDoubted, MediaStarted
 from splitter.media.wire.keyed import DOUBTED, FORMER_S
+from splitter.media.wire.pairs import Stragglers
 from splitter.rtp import rtcp
 from splitter.sdp.srtp import StreamKeys, Suite
 from tests.media.relay.kit import ALAW, CALLER, CENTRE, Call, rtp
 from tests.media.secured import SecurePeer, keys_of
 
+FORMER = Address(CALLER.host, 4004)
 REPORT = rtcp.build([rtcp.ReceiverReport(1)])
 
 
@@ -182,6 +184,14 @@ class TestStrangers:
         assert call.relay.report().sides[0].rejected == DOUBTED + 5
         call.say(0, call.phone.seal(rtp(1, 1)))
         assert call.got(1) == [rtp(1, 1)]
+
+    def test_who_had_our_port_before_are_no_reason_to_doubt_the_keys(self) -> None:
+        call = SecureCall(keys_of())
+        former = SecurePeer(keys_of(theirs=9))
+        call.relay.sides[0].pair.late = Stragglers({FORMER: call.host.time + 20})
+        for number in range(DOUBTED + 5):
+            call.host.pairs[0].on_rtp(bytearray(former.seal(rtp(number, 1))), FORMER, call.host.time)
+        assert not [event for event in call.events if isinstance(event, KeysDoubted)]
 
     def test_that_repeat_a_packet_are_counted(self) -> None:
         call = SecureCall(keys_of())

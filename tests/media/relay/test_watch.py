@@ -7,8 +7,9 @@ from itertools import pairwise
 import pytest
 
 from splitter.core.net import Address
-from splitter.media.ports.events import PeerClaim, VoiceMissed, VoiceReturned
+from splitter.media.ports.events import PeerClaim, StrangerHeard, VoiceMissed, VoiceReturned
 from splitter.media.relay.watch import AGAIN_S, FIRST_S, LOOK_S
+from splitter.media.wire.pairs import Stragglers
 from splitter.rtp.rtcp import ReceiverReport, RtcpPacket, SenderReport, build
 from tests.media.relay.kit import CENTRE, PACKET_S, Call, rtp
 
@@ -33,6 +34,22 @@ def reported(call: Call, message: RtcpPacket) -> None:
 @pytest.fixture
 def call() -> Call:
     return Call()
+
+
+class TestWhoHadOurPortBefore:
+    """They may go on for a while; see `PortPairs`."""
+
+    @pytest.mark.parametrize("late", [True, False])
+    def test_are_no_strangers(self, call: Call, late: bool) -> None:
+        former = Address(CENTRE.host, 7000)
+        call.relay.sides[1].rtp.latch.doubt(Stragglers({former: call.host.time + 30} if late else {}))
+        call.host.pass_time(call.host.time + 6)  # nor learned: the window is over
+        for number in range(200):
+            call.host.pass_time(call.host.time + PACKET_S)
+            call.host.pairs[1].on_rtp(bytearray(rtp(number, 3)), former, call.host.time)
+        told = [event.source for event in call.events if isinstance(event, StrangerHeard)]
+        assert told == ([] if late else [former])
+        assert call.relay.sides[1].rejected == 200
 
 
 class TestASideThatIsNeverHeard:

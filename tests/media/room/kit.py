@@ -87,6 +87,7 @@ class Loop:
         self.time = 1000.0
         self.pairs: list[Pair] = []
         self.thread_s = 0.05  # what slow work takes
+        self.late = RESTED  # who may still send to the next pair
         self._timers: list[tuple[float, int, Timer, Callable[[], None]]] = []
         self._order = count()
 
@@ -96,7 +97,7 @@ class Loop:
         return pair
 
     def open_pair(self, network_host: str, on_rtp: PacketHandler, on_rtcp: PacketHandler) -> Pair:
-        self.pairs.append(Pair(self, 30_000 + 2 * len(self.pairs), on_rtp, on_rtcp))
+        self.pairs.append(Pair(self, 30_000 + 2 * len(self.pairs), on_rtp, on_rtcp, late=self.late))
         return self.pairs[-1]
 
     def call_later(self, delay_s: float, fn: Callable[[], None]) -> Timer:

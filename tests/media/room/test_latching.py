@@ -12,6 +12,7 @@ from splitter.core.net import Address
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaStarted, StrangerHeard
 from splitter.media.wire.latch import Latch, LatchRules, Verdict
+from splitter.media.wire.pairs import Stragglers
 from splitter.rtp import rtcp
 from splitter.rtp.feedback import Pli
 from splitter.rtp.packet import Packet, build
@@ -348,6 +349,15 @@ class TestStrangers:
         caller.rtp = Address(caller.rtp.host, 61_000)
         caller.show(50)
         assert [told.source for told in stage.of(StrangerHeard)] == [caller.rtp]
+
+    def test_nobody_is_told_of_whoever_had_our_port_before(self) -> None:
+        former = Address("203.0.113.9", 40_000)
+        stage = Stage()
+        stage.loop.late = Stragglers({former: stage.loop.time + 30})
+        caller = stage.join("caller", Camera(90))
+        caller.rtp = former
+        caller.show(55)
+        assert not stage.of(StrangerHeard)
 
     def test_nobody_is_told_while_the_caller_is_seen(self) -> None:
         stage, caller, _ = caller_and_seat()
