@@ -147,6 +147,11 @@ class TestServices:
             "sms.smpp smsc": ("smpp.example.com:2775", False),
         }
 
+    async def test_whose_port_is_none_are_a_fault(self) -> None:
+        hook = '[[webhook]]\nname = "crm"\nurl = "https://127.0.0.1:99999/"\nsecret = "a secret of sixteen letters"\n'
+        [found] = await examine_outsiders(parse(GOOD + hook))
+        assert (found.subject, found.grade) == ("webhook crm", Grade.BAD) and "port" in found.what
+
     async def test_are_connected_to_and_told_nothing(self) -> None:
         heard: list[bytes] = []
 

@@ -13,7 +13,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from aioice import stun, turn
 
@@ -96,6 +96,7 @@ class Service:
 
     Attributes:
         key: where the configuration names it.
+        port: -1 where what it names is none.
     """
 
     key: str
@@ -119,12 +120,21 @@ def services(settings: Settings) -> Iterator[Service]:
         parts = urlsplit(url)
         if parts.hostname and "{" not in parts.hostname:
             tls = parts.scheme in ("https", "wss")
-            yield Service(key, parts.hostname, parts.port or (443 if tls else 80), tls)
+            yield Service(key, parts.hostname, _port_of(parts, 443 if tls else 80), tls)
     for smpp in settings.sms.smpp:
         yield Service(f"sms.smpp {smpp.name}", smpp.host, smpp.port, smpp.tls)
 
 
+def _port_of(parts: SplitResult, usual: int) -> int:
+    try:
+        return parts.port or usual
+    except ValueError:
+        return -1
+
+
 async def _service(one: Service) -> Observation:
+    if one.port < 0:
+        return bad(one.key, f"the port of its address on {one.host} is none", "write one from 1 to 65535")
     context = ssl.create_default_context() if one.tls else None
     try:
         async with asyncio.timeout(LIMIT_S):
