@@ -36,6 +36,31 @@ def aligned(offer: Session, answer: Session) -> Session:
     return replace(answer, media=tuple(lines))
 
 
+def described(offer: Session, answer: Session) -> Session:
+    """The answer with what its numbers stand for, where it leaves that out: what they were offered for (RFC 3264 §6.1).
+
+    Returns: the same session where each format is described, or is known without.
+    """
+    lines = [_described(asked, given) for asked, given in zip(offer.media, answer.media, strict=False)]
+    if all(one is other for one, other in zip(lines, answer.media, strict=False)):
+        return answer
+    return replace(answer, media=(*lines, *answer.media[len(lines) :]))
+
+
+def _described(offered: Media, answered: Media) -> Media:
+    known = {str(codec.payload_type) for codec in answered.codecs}
+    bare = {number for number in answered.formats if number not in known}
+    if not answered.port or bare.isdisjoint(offered.formats):
+        return answered
+    mapped, spoken = (
+        {(value or "").partition(" ")[0] for name, value in answered.attributes if name in names}
+        for names in (("rtpmap",), ("rtpmap", "fmtp"))
+    )
+    missing = {"rtpmap": bare - mapped, "fmtp": bare - spoken}
+    added = [item for item in offered.attributes if (item.value or "").partition(" ")[0] in missing.get(item.name, ())]
+    return answered.with_(attributes=(*answered.attributes, *added)) if added else answered
+
+
 def without_foreign_video(offer: Session, answer: Session) -> Session:
     """The answer without pictures in formats that were not offered: nothing could be made of them (RFC 3264 §6.1).
 

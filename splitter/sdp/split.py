@@ -63,20 +63,35 @@ def plan(offer: Session, previous: Plan | None = None, ours: str = "") -> Plan:
 
 
 def audio_line(session: Session) -> int:
-    """The index of a session's audio line: the first with a port, else the first.
+    """The index of a session's audio line: the first that is on and over RTP, else the first that is on, or is there.
 
     Raises:
         PeerError: status 488 if it has none.
     """
-    closed = None
+    best, known = -1, 0
     for index, media in enumerate(session.media):
         if media.kind == "audio":
-            if media.port:
+            if media.port and media.proto.upper() in AUDIO_PROTOS:
                 return index
-            closed = index if closed is None else closed
-    if closed is None:
+            if (rank := 2 if media.port else 1) > known:
+                best, known = index, rank
+    if best < 0:
         raise PeerError("no m=audio line", 488)
-    return closed
+    return best
+
+
+def check_audio(offer: Session, index: int, ours: str = "") -> None:
+    """Find out whether an offered audio line can be used: with anything else the voice that stands goes on (§8).
+
+    Args:
+        ours: the address of our media on this leg.
+    Raises:
+        PeerError: status 488 and the reason; 400 if its address is missing.
+    """
+    if fault := _audio_fault(offer.media[index]):
+        raise PeerError(fault, 488)
+    if fault := offer.address_fault(index, ours):
+        raise PeerError(f"audio: {fault}", 488 if offer.connection_of(index) else 400)
 
 
 def centre_offer(
@@ -108,8 +123,7 @@ def _choose_audio(offer: Session, preferred: int | None, ours: str) -> int:
     for i in lines:
         fault = _audio_fault(offer.media[i])
         if not fault:
-            if address_fault := offer.address_fault(i, ours):
-                raise PeerError(f"audio: {address_fault}", 488 if offer.connection_of(i) else 400)
+            check_audio(offer, i, ours)
             return i
         faults.append(fault)
     raise PeerError(faults[0] if faults else "no m=audio line", 488)

@@ -55,7 +55,7 @@ from splitter.sdp.merge import (
 from splitter.sdp.mixed import mixed_answer, mixed_line
 from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import check_answer
-from splitter.sdp.split import Plan, audio_line, centre_offer, plan
+from splitter.sdp.split import Plan, audio_line, centre_offer, check_audio, plan
 from splitter.sdp.video import refuse
 
 _REFRESH_AGAIN_S = 5.0
@@ -226,6 +226,7 @@ class Reoffers:
         index = audio_line(offer)
         if not offer.media[index].port:
             raise PeerError("the voice cannot be removed from a call", 488)
+        check_audio(offer, index, call.talk.voice.ours(Side.CENTRE).host)
         old = audio_line(leg.terms.theirs)
         change = _change(leg.terms.theirs, old, offer, index)
         if change is not Change.MATERIAL or _only_says_ready(leg, old, offer, index):
@@ -259,13 +260,14 @@ class Reoffers:
     def _from_newcomer(self, event: Offered) -> Steps[None]:
         """The centre takes the call over from itself (RFC 3891); the caller is asked where it must be."""
         call, offer, before = self._call, event.session, self._call.centre_leg
+        index = audio_line(offer) if offer is not None else 0
+        if offer is not None:
+            check_audio(offer, index, call.talk.voice.ours(Side.CENTRE).host)
         if offer is None:
             session = self._agreement.asked_for(before)
             voice = (session.media[audio_line(session)],)
             origin = yield from origin_of(call.leg_of(event))
             yield from install(call, self._agreement, event, replace(session, origin=origin, media=voice), None)
-        elif not offer.media[index := audio_line(offer)].port:
-            raise PeerError("the voice cannot be removed from a call", 488)
         elif call.talk.bridge is Bridge.MIX:
             origin = yield from origin_of(call.leg_of(event))
             here = call.talk.voice.ours(Side.CENTRE)

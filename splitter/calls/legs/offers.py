@@ -34,7 +34,7 @@ from splitter.calls.states import LegState
 from splitter.calls.talk.unfinished import Waiting
 from splitter.core.errors import LocalError, PeerError
 from splitter.core.pauses import retry_after_s
-from splitter.sdp.align import aligned, lengthened, shortened
+from splitter.sdp.align import aligned, described, lengthened, shortened
 from splitter.sdp.model import Session
 from splitter.sdp.precondition import with_preconditions
 from splitter.sip import events as sip
@@ -339,7 +339,9 @@ class Offers:
             kinds = " and ".join(" ".join(line.kind for line in one.media) for one in (said, offer))
             words = f"its m-lines are not those of our offer (RFC 3264 §6), told by kind: {kinds}"
             self._post(Overlooked(self._context.key, words[:200]))
-        return session
+        if (whole := described(offer, session)) is not session:
+            self._post(Overlooked(self._context.key, "formats of its answer without a=rtpmap (RFC 8866 §6.6)"))
+        return whole
 
     def _answer_of(self, message: Message, offer: Session) -> tuple[Session | None, str]:
         """The answer to an offer of ours, and why it cannot be read; nobody can be told so any more."""

@@ -24,7 +24,7 @@ from splitter.sdp.align import without_foreign_video
 from splitter.sdp.merge import caller_offer, centre_answer
 from splitter.sdp.model import Media, Session
 from splitter.sdp.offer_answer import check_answer, check_peer_answer
-from splitter.sdp.split import Plan, audio_line, plan
+from splitter.sdp.split import Plan, audio_line, check_audio, plan
 from splitter.sdp.upgrade import without_refused
 from splitter.sdp.video import offer_video
 
@@ -55,6 +55,7 @@ async def offer_to_near_side(call: Call, leg: DialledLeg, said: Session, branch:
         PeerError: the offer, or its answer, cannot be used.
     """
     near, talk = call.arrived, call.talk
+    check_audio(said, audio_line(said), call.audio.local(talk.far).host)
     near.accept(await _offer(call, said), branch)
     session = await _answer(call, leg)
     if session is None:

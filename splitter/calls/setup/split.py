@@ -41,7 +41,7 @@ from splitter.core.pauses import retry_after_s
 from splitter.sdp.merge import centre_answer
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import check_answer
-from splitter.sdp.split import Plan, audio_line, centre_offer
+from splitter.sdp.split import Plan, audio_line, centre_offer, check_audio
 from splitter.sip.message import Headers, Response
 from splitter.sip.uri import NameAddr
 from splitter.telemetry import metrics
@@ -326,6 +326,7 @@ class Setup:
         if before is None or leg.terms.local is None:
             raise PeerError("our own offer has no answer yet", 491)
         index = audio_line(offer)
+        check_audio(offer, index, self.call.audio.local(self.call.talk.far).host)
         answer = early_answer(leg, before, audio_line(before), offer, index)
         if not carry_out(self.call, answer_offer(leg, event, answer)):
             return
