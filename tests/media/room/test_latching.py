@@ -147,6 +147,19 @@ class TestLatching:
         assert len(caller.got()) == sent > before
         assert stage.room.report().participants[0].stream.rejected == 1
 
+    def test_rtcp_of_whoever_had_our_port_before_is_rejected(self) -> None:
+        stage = Stage()
+        former = Address("127.0.0.1", 61_001)
+        stage.loop.late = Stragglers({former: stage.loop.time + 30})
+        caller = stage.join("caller", Camera(90))
+        assert caller.rtp.host == former.host, "the same SBC"
+        stage.loop.advance(0.9)
+        sent = len(caller.got())
+        caller.feed(Pli(1, caller.got()[0].ssrc), source=former)
+        assert len(caller.got()) == sent and stage.room.report().participants[0].stream.rejected == 1
+        caller.feed(Pli(1, caller.got()[0].ssrc), source=Address(former.host, 61_003))
+        assert len(caller.got()) > sent
+
     def test_rtcp_on_the_rtp_port_is_understood(self) -> None:
         stage, caller, _ = caller_and_seat()
         stage.loop.advance(0.9)
