@@ -20,6 +20,7 @@ class AlarmKind(StrEnum):
     CONSENT = "the caller has not consented in time"
     ASK_AGAIN = "the caller may be asked for video again"
     ROOM = "the room is not ready in time"
+    PICTURE = "no picture of the caller's has come in time"
     REJOIN = "the party has not come back in time"  # subject: the party
     ADMISSION = "nobody has answered whether a desk may join"  # subject: its extension
     DIGITS = "digits have waited for the answer for too long"

@@ -8,12 +8,21 @@ import pytest
 
 from splitter.calls.after.diagnosis import why
 from splitter.core.net import Address
-from splitter.media.ports.events import MediaStarted, PeerClaim, StrangerHeard, VoiceMissed, VoiceReturned
+from splitter.media.ports.events import (
+    MediaStarted,
+    PeerClaim,
+    PictureStopped,
+    StrangerHeard,
+    VoiceMissed,
+    VoiceReturned,
+)
 from splitter.sdp.model import Session
 from splitter.telemetry import quality_counts
 from tests.calls.kit import connected, ringing
 from tests.counted import value
 from tests.world import PeerCall, World
+
+NONE, SOURCE = "no video comes", Address("203.0.113.9", 4000)
 
 
 def missed(
@@ -180,3 +189,50 @@ class TestACodecThatPauses:
 def _speaking(session: Session, formats: str) -> Session:
     voice, *rest = session.media
     return replace(session, media=(voice.with_(formats=tuple(formats.split())), *rest))
+
+
+class TestAPictureThatNeverComes:
+    """Video that was agreed on, and of which nothing came."""
+
+    def tell(self, world: World, caller: PeerCall, event: MediaStarted | StrangerHeard | PictureStopped) -> None:
+        room = world.engine.room_of(world.call_of(caller).talk.call_id)
+        assert room is not None
+        world.engine.tell(room, event)
+        world.run(0.01)
+
+    def said(self, world: World, caller: PeerCall) -> list[str]:
+        """What the trace says of it, once more than the time has gone by."""
+        world.run(6)
+        found = [line.partition("no video comes")[2] for line in world.ladder(caller).split("\n") if NONE in line]
+        over(world, caller)
+        return found
+
+    def test_is_told_after_five_seconds(self, world: World) -> None:
+        caller, _ = connected(world)
+        world.run(4)
+        assert NONE not in world.ladder(caller)
+        words = " from the caller since it was agreed on, for 5 s: its SDP says that it sends"
+        assert self.said(world, caller) == [words]
+
+    def test_with_where_something_comes_from(self, world: World) -> None:
+        caller, _ = connected(world)
+        self.tell(world, caller, StrangerHeard("", "video", "caller", SOURCE, 101))
+        [words] = self.said(world, caller)
+        assert "for 5 s: packets come from an address that its SDP does not name" in words
+
+    def test_and_comes_in_time_is_no_fault(self, world: World) -> None:
+        caller, _ = connected(world)
+        self.tell(world, caller, MediaStarted("", "video", "caller", SOURCE))
+        assert self.said(world, caller) == []
+
+    def test_nor_is_one_that_has_stopped_again(self, world: World) -> None:
+        caller, _ = connected(world)
+        self.tell(world, caller, MediaStarted("", "video", "caller", SOURCE))
+        self.tell(world, caller, PictureStopped("", "caller", "the phone says goodbye"))
+        assert self.said(world, caller) == []
+
+    @pytest.mark.parametrize("direction", ["recvonly", "inactive"])
+    def test_nor_one_that_is_not_to_come(self, world: World, direction: str) -> None:
+        caller, _ = connected(world)
+        caller.reinvite(video=direction)
+        assert self.said(world, caller) == []

@@ -158,9 +158,8 @@ class _Call:
             yield _Claim(f"the caller's video cannot be used: {video.fault}", (_says(video.fault),))
         if any(leg.name == Side.CALLER and leg.video for leg in self._view.legs):
             words = "video was agreed on, but no packet of the caller's came"
-            yield self._strange(
-                words, Side.CALLER, VIDEO, _message(Side.CALLER, "200"), _says("video: 0 packets from it")
-            )
+            counted = (_says("no video comes from the caller"), _says("video: 0 packets from it"))
+            yield self._strange(words, Side.CALLER, VIDEO, _message(Side.CALLER, "200"), *counted)
         yield _Claim(f"{self._begun()}, and nobody has asked for video", (_says(" calls "),))
 
     def _begun(self) -> str:

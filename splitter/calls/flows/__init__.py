@@ -22,7 +22,7 @@ presence    who in the room is connected, sends, sees what; the time that an int
 binding     the centre names the agent who has the call
 belonging   whose call it is, and what follows when that changes
 consent     a desk asks to be let into another desk's call
-silences    a voice that does not come though it should
+silences    a voice, or the picture of the caller, that does not come though it should
 strangers   media come from a host that no description named
 digits      a digit in INFO is passed on, as INFO or in the voice
 """

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.states import Side, VideoState
-from splitter.calls.talk.commands import Steps, Tell
+from splitter.calls.talk.commands import SetAlarm, Steps, Tell
 from splitter.calls.talk.live import LiveCall
 from splitter.core.errors import PeerError
 from splitter.sdp.model import Media
 from splitter.sdp.upgrade import new_line, video_slot
 from splitter.sdp.video import offer_video
+
+PICTURE_S = 5.0  # video that was agreed on should come within
+PICTURE_LATE = Alarm(AlarmKind.PICTURE)
 
 
 def video_runs(call: LiveCall) -> bool:
@@ -66,4 +70,6 @@ def show_video(
     )
     if after != before:
         call.talk.video.view = after
+        if state is VideoState.ON and before.state is not VideoState.ON and not call.talk.video.sends:
+            yield SetAlarm(PICTURE_S, PICTURE_LATE)
         yield Tell()

@@ -50,7 +50,7 @@ from splitter.calls.flows.phones import on_phone
 from splitter.calls.flows.presence import on_room, on_window
 from splitter.calls.flows.recording import on_recorder, on_tap_again
 from splitter.calls.flows.seats import join_seat, on_seat, on_seat_placed, on_seat_restarted
-from splitter.calls.flows.silences import on_missed, on_returned
+from splitter.calls.flows.silences import on_missed, on_picture_late, on_returned
 from splitter.calls.flows.strangers import on_doubted_keys
 from splitter.calls.flows.streams import on_streams_opened
 from splitter.calls.flows.transfers import note_named, on_referred, on_successor, on_transfer_late
@@ -225,6 +225,8 @@ def _on_time_up(call: LiveCall, event: TimeUp) -> Steps[None]:
             yield from on_alarm(call, event.alarm.subject)
         case AlarmKind.TRANSFER:
             yield from on_transfer_late(call)
+        case AlarmKind.PICTURE:
+            yield from on_picture_late(call)
         case AlarmKind.TAP:
             yield from on_tap_again(call)
         case _:

@@ -7,6 +7,7 @@ Pure.
 from __future__ import annotations
 
 from splitter.calls.alarms import Alarm, AlarmKind
+from splitter.calls.flows.caller_video import PICTURE_LATE
 from splitter.calls.flows.mosaic import on_mosaic_lost, on_mosaic_started
 from splitter.calls.flows.seats import forget_party, leave_call
 from splitter.calls.flows.silences import on_started
@@ -57,6 +58,7 @@ def on_room(call: LiveCall, event: RoomEvent) -> Steps[None]:
         case PictureStopped():
             yield Note(f"its picture has stopped: {event.reason}", event.participant, "media")
             if event.participant == Side.CALLER:
+                yield StopAlarm(PICTURE_LATE)  # it has come
                 yield Notify("caller-picture-stopped", f"the caller's picture has stopped: {event.reason}", Side.CALLER)
             yield from _sends(call, event.participant, False)
         case StrangerHeard():

@@ -1,4 +1,4 @@
-"""A voice that does not come though it should: noticed while the call lives, and told. Pure.
+"""A voice, or the caller's picture, that does not come though it should: noticed while the call lives, and told. Pure.
 
 Who is on hold, or sends no voice by its own word (its RTCP), is silent for a reason; so is a codec that may pause for
 as long as nobody speaks. The engine tells of a silence again as it lasts, so what could not be judged when it began is
@@ -7,11 +7,12 @@ judged later.
 
 from __future__ import annotations
 
-from splitter.calls.states import Side
+from splitter.calls.flows.caller_video import PICTURE_S
+from splitter.calls.states import Side, VideoState
 from splitter.calls.talk.commands import Count, Counted, Note, Notify, Steps, Tell
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
-from splitter.calls.view import SilenceView
+from splitter.calls.view import SilenceView, StrangerView
 from splitter.media.ports.events import MediaStarted, PeerClaim, VoiceMissed, VoiceReturned
 from splitter.sdp.model import Media, Session
 
@@ -70,6 +71,18 @@ def reconsider(call: LiveCall) -> Steps[None]:
             yield Tell()
 
 
+def on_picture_late(call: LiveCall) -> Steps[None]:
+    """Video was agreed on a moment ago: see whether some should have come. A page tells of its camera itself."""
+    leg, video = call.caller, call.talk.video
+    if video.view.state is not VideoState.ON or video.sends or leg.record.by_page or not _is_to_send(leg, "video"):
+        return
+    stranger = call.talk.strangers.get((Side.CALLER, "video"))
+    why = _from_a_stranger(stranger) if stranger is not None else "its SDP says that it sends"
+    yield Note(
+        f"no video comes from the caller since it was agreed on, for {PICTURE_S:.0f} s: {why}", Side.CALLER, "alarm"
+    )
+
+
 def _is_missed(leg: LegFacts, event: VoiceMissed) -> bool:
     """Whether this silence is a fault."""
     if not _is_to_send(leg) or event.claim is PeerClaim.QUIET:
@@ -79,7 +92,7 @@ def _is_missed(leg: LegFacts, event: VoiceMissed) -> bool:
 
 def _why(call: LiveCall, event: VoiceMissed) -> str:
     if (stranger := call.talk.strangers.get((event.end, "audio"))) is not None:
-        return f"packets come from an address that its SDP does not name ({stranger.packets} so far)"
+        return _from_a_stranger(stranger)
     if event.claim is PeerClaim.SENDS:
         return "by its RTCP it sends, so it is lost on the way: a firewall or a wrong address"
     other = next((side for side in Side if side != event.end and call.talk.silence_of(side) is not None), None)
@@ -88,13 +101,17 @@ def _why(call: LiveCall, event: VoiceMissed) -> str:
     return "neither RTP nor RTCP arrives"
 
 
+def _from_a_stranger(stranger: StrangerView) -> str:
+    return f"packets come from an address that its SDP does not name ({stranger.packets} so far)"
+
+
 # ---- whether a side is to send -----------------------------------------------------------------------------------
 
 
-def _is_to_send(leg: LegFacts) -> bool:
-    """Whether both descriptions in force say that voice comes from it (RFC 3264 §6.1)."""
+def _is_to_send(leg: LegFacts, kind: str = "audio") -> bool:
+    """Whether both descriptions in force say that voice, or video, comes from it (RFC 3264 §6.1)."""
     ours, theirs = leg.terms.local, leg.terms.remote
-    at = _voice_line(ours)
+    at = _line(ours, kind)
     if ours is None or theirs is None or at is None or at >= len(theirs.media) or not theirs.media[at].port:
         return False
     return ours.direction_of(at) in ("sendrecv", "recvonly") and theirs.flow_of(at) in ("sendrecv", "sendonly")
@@ -103,7 +120,7 @@ def _is_to_send(leg: LegFacts) -> bool:
 def _may_pause(leg: LegFacts) -> bool:
     """Whether what was agreed on may send nothing while nobody speaks: comfort noise (RFC 3389), or a codec's own."""
     ours, theirs = leg.terms.local, leg.terms.remote
-    at = _voice_line(ours)
+    at = _line(ours, "audio")
     if ours is None or theirs is None or at is None or at >= len(theirs.media):
         return False
     agreed = set(ours.media[at].formats)
@@ -111,6 +128,6 @@ def _may_pause(leg: LegFacts) -> bool:
     return _COMFORT_NOISE in names or any(name.startswith(_PAUSING) for name in names[:1])
 
 
-def _voice_line(session: Session | None) -> int | None:
+def _line(session: Session | None, kind: str) -> int | None:
     lines: tuple[Media, ...] = session.media if session is not None else ()
-    return next((at for at, line in enumerate(lines) if line.kind == "audio" and line.port), None)
+    return next((at for at, line in enumerate(lines) if line.kind == kind and line.port), None)

@@ -45,9 +45,10 @@ CONSENT, AGAIN, LIMIT = Alarm(AlarmKind.CONSENT), Alarm(AlarmKind.ASK_AGAIN), Al
 ASKING = Notify("asking", "the caller is being asked for video on the phone")
 
 
-def concluded(outcome: str, reason: str) -> tuple[StopAlarm, Count, Notify]:
-    """The question has its outcome."""
-    return StopAlarm(AGAIN), Count(Counted.VIDEO_QUESTIONS, outcome), Notify(f"video-{outcome}", reason)
+def concluded(outcome: str, reason: str) -> tuple[StopAlarm | Count | SetAlarm | Notify, ...]:
+    """The question has its outcome; video that was agreed on should come soon."""
+    late = (SetAlarm(5.0, Alarm(AlarmKind.PICTURE)),) if outcome == "accepted" else ()
+    return StopAlarm(AGAIN), Count(Counted.VIDEO_QUESTIONS, outcome), *late, Notify(f"video-{outcome}", reason)
 
 
 def wanted(ask: RaiseVideo | DropVideo) -> Asked:
