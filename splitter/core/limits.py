@@ -1,7 +1,7 @@
 """How often something may happen: a bucket of tokens, alone or one for each key. Pure: time is an argument.
 
-How much may be under way at a time is another question (`web.turns`), how much of the event loop (`web.turnstile`) and
-how many log lines of a kind, with a count of those held back (`transport.quiet`), two more.
+How much may be under way at a time is another question (`web.http.turns`), how much of the event loop
+(`web.door.turnstile`) and how many log lines of a kind, with a count of those held back (`transport.quiet`), two more.
 """
 
 from __future__ import annotations

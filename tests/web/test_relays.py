@@ -50,6 +50,7 @@ API = '[api]\nlisten = ["127.0.0.1:8443"]\n'
         ('turn_servers = ["turn:t.example"]', "api.turn_secret: is missing"),
         ('turn_secret = "x"', "api.turn_servers: is missing"),
         ('turn_servers = ["stun:t.example"]\nturn_secret = "x"', 'api.turn_servers[1]: "stun:t.example" is no TURN'),
+        ('turn_servers = ["turn:t.example:70000"]\nturn_secret = "x"', "is no TURN server"),
         ('turn_servers = ["turn:t.example?transport=sctp"]\nturn_secret = "x"', "api.turn_servers[1]"),
     ],
 )

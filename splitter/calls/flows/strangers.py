@@ -30,7 +30,7 @@ def on_stranger(call: LiveCall, event: StrangerHeard) -> Steps[None]:
         f'("{trunk.media_sources}") does not allow',
         event.end,
     )
-    # Addresses of the network are no business of desks; see `web.privacy`.
+    # Addresses of the network are no business of desks; see `web.access.privacy`.
     yield Notify("media-from-stranger", f"{what} comes from where its SDP does not say, and is not taken", event.end)
     yield Tell()
     yield WarnOfStranger(trunk.name, source, named)

@@ -166,7 +166,10 @@ class Token:
 
 def _parse_turn(text: str) -> str:
     """The URL of a TURN server (RFC 7065)."""
-    if not re.fullmatch(r"turns?:(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?(\?transport=(udp|tcp))?", text):
+    found = re.fullmatch(
+        r"turns?:(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:(?P<port>[0-9]{1,5}))?(\?transport=(udp|tcp))?", text
+    )
+    if found is None or not 0 < int(found["port"] or 3478) < 65_536:
         raise ValueProblem(
             f'"{text[:80]}" is no TURN server', 'write it such as "turns:turn.example.org:443?transport=tcp"'
         )
