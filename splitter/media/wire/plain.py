@@ -181,10 +181,8 @@ class PlainWire:
         if not self._open or source[0] not in self._hosts or len(data) > RTCP_BYTES or not self._rtcp_pace.permit(now):
             self._refused += 1
             return
-        if self._latch.is_late(source, now) and self._rtcp_latch.is_late(
-            source, now
-        ):  # REMB names nobody in particular
-            self._refused += 1
+        if self._latch.is_late(source, now) and self._rtcp_latch.is_late(source, now):
+            self._refused += 1  # REMB names nobody in particular
             return
         try:
             messages = rtcp.parse(data)

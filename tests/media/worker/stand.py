@@ -30,9 +30,9 @@ _CLAIMS: list[socket.socket] = []
 
 def _first_port() -> int:
     """The first of the ports that this process has as long as it lives; see `splitter.lab.places`, whose are others."""
-    mine = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    blocks = [20_000 + _BLOCK * number for number in range(8)]
-    for first in blocks[mine:] + blocks[:mine]:
+    mine = 20_000 + _BLOCK * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    blocks: list[int] = [mine, *range(20_000, 24_000, _BLOCK)]
+    for first in blocks:
         claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             claim.bind(f"\0splitter-media-{first}")
@@ -41,7 +41,7 @@ def _first_port() -> int:
             continue
         _CLAIMS.append(claim)
         return first
-    return 20_000 + _BLOCK * mine
+    return mine
 
 
 FIRST_PORT = _first_port()
