@@ -36,6 +36,7 @@ from bench.relay import HOST, Network, cpu_s
 from bench.report import Report
 from bench.secure import end
 from splitter.core.net import Address
+from splitter.lab.places import free_ports
 from splitter.media.ports.adapters import AdapterSetting
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import TransportChanged
@@ -185,14 +186,12 @@ class RelayedIce(Ice):
 @asynccontextmanager
 async def coturn() -> AsyncIterator[tuple[int, tuple[str, int]]]:
     """A TURN server with one thread. Yields: its process, and where it is."""
-    with socket.socket() as free, tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        [port] = free_ports(HOST, 1)
         words = ["-n", "--no-tls", "--no-dtls", "--no-cli", "--lt-cred-mech", f"--user={USER}:{PASSWORD}"]
         words += ["--realm=bench", f"--listening-ip={HOST}", f"--relay-ip={HOST}", f"--listening-port={port}"]
         words += ["--allow-loopback-peers", "--min-port=46000", "--max-port=46999", "--relay-threads=1"]
         words += ["--log-file=stdout", "--simple-log", f"--pidfile={folder}/pid", f"--userdb={folder}/none"]
-        free.close()
         process = subprocess.Popen([COTURN, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
         try:
             await _listens(port)

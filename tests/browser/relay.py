@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 from types import TracebackType
 
+from splitter.lab.places import free_ports
 from tests.interop.process import Process, eventually
 from tests.transport.pki import Paper
 
@@ -24,9 +25,7 @@ class Relay:
         self._host = host
         self._folder = folder
         self._paper = paper
-        with socket.socket() as end:
-            end.bind((host, 0))
-            self._port = end.getsockname()[1]
+        [self._port] = free_ports(host, 1)
         self.url = f"{'turns' if paper else 'turn'}:{host}:{self._port}?transport=tcp"
 
     def __enter__(self) -> Relay:

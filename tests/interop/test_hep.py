@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from splitter.core.net import Address
 from splitter.lab.gateway import GatewayProcess
+from splitter.lab.places import free_ports
 from tests.chaos.crowd import CALLED, HOST, Town
 from tests.interop.process import Process
 from tests.patience import PATIENCE_S, until
@@ -46,9 +46,7 @@ class Collector:
     """A Kamailio that takes HEP alone."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-            free.bind((HOST, 0))
-            self.address = Address(*free.getsockname())
+        self.address = Address(HOST, *free_ports(HOST, 1))
         self._logs = folder / "logs_capture"
         self._logs.write_text(_LOGS)
         (folder / "version").write_text("table_name(string) table_version(int)\nlogs_capture:4\n")
