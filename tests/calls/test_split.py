@@ -325,6 +325,20 @@ class TestRoomTrouble:
         assert "video is refused: no media ports are left" in found.proof[0].text
         ended(world, caller, centre)
 
+    def test_what_it_was_refused_for_is_still_known_after_an_update(self, world: World) -> None:
+        """Handsets of IMS send one in each call, once their network has reserved its resources (RFC 3312)."""
+        world.engine.fault = lambda what, call: NoPorts("no free media ports") if what == "open_room" else None
+        caller, centre = arrived(world, reliable="supported")
+        centre.ring(183, media=True)
+        caller.expect("183")
+        world.run(1)
+        caller.update(caller.terminal.sent)
+        assert [media.port > 0 for media in sdp(caller.expect("200 UPDATE")).media] == [True, False]
+        assert world.call_of(caller).view().video.fault == Lack.PORTS.words
+        picked_up(caller, centre)
+        assert world.call_of(caller).view().video.fault == Lack.PORTS.words
+        ended(world, caller, centre)
+
     @pytest.mark.parametrize("stuck", ["open_room", "join", "set_participant"])
     def test_a_room_that_hangs_does_not_delay_the_voice(self, stuck: str, world: World) -> None:
         world.engine.stuck = {stuck}

@@ -34,7 +34,7 @@ class ArrivedSide:
         self._call, self._leg = call, call.arrived
         self._origin = call.origin(self._leg.flow.network, self._leg.flow.transport)
         self._video_line: Media | None = None
-        self._video_decided = False
+        self._video_decided, self._video_fault = False, ""
         self._moves = 0
         self._told: dict[str, Session] = {}  # what the other side said, as this one was told it, by its dialogs
 
@@ -117,7 +117,8 @@ class ArrivedSide:
             call.live.owe(leg)  # hears what the other side uses when the call is answered
         self.offer, self.plan = offer, chosen if self._is_caller else Plan(audio=chosen.audio)
         if self._is_caller:
-            call.talk.plan = chosen
+            refused = self._video_fault if chosen.video is not None else ""
+            call.talk.plan = replace(chosen, video_fault=chosen.video_fault or refused)
             carry_out(call, SettleVideo("caller", offer, answer, chosen.video))
         return True
 
@@ -137,9 +138,9 @@ class ArrivedSide:
             if await call.video.ready():
                 self._video_line = self._line_in_answer(self.offered, index, wanted)
             elif call.talk.plan is not None:
-                fault = call.talk.room.lack.words
-                call.talk.plan = replace(call.talk.plan, video_fault=fault)
-                call.note(f"its video is refused: {fault}", self._leg.name)
+                self._video_fault = call.talk.room.lack.words
+                call.talk.plan = replace(call.talk.plan, video_fault=self._video_fault)
+                call.note(f"its video is refused: {self._video_fault}", self._leg.name)
         return self._video_line
 
     def _line_in_answer(self, offer: Session, index: int, wanted: VideoFormat) -> Media | None:
