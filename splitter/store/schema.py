@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+import structlog
+
 from splitter.core.errors import SplitterError
 from splitter.core.number_search import index_of
 from splitter.core.tenancy import Tenancy
@@ -20,6 +22,8 @@ from splitter.store.outbox import Delivered, Delivery
 from splitter.store.packing import Packer, unpacked
 from splitter.store.settings import StoreSettings
 from splitter.telemetry.trace import TraceEvent
+
+log = structlog.get_logger(__name__)
 
 VERSION = 3
 BUSY_S = 5.0
@@ -222,9 +226,10 @@ def _index(db: sqlite3.Connection) -> None:
     that somebody reads just now, gets them at another start."""
     try:
         db.executescript(f"BEGIN; {_LATER_INDEXES} COMMIT;")
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
         if db.in_transaction:
             db.execute("ROLLBACK")
+        log.warning("searches for a number take longer: their index could not be made", error=str(error))
 
 
 def bound(db: sqlite3.Connection, max_size_bytes: int) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from splitter.core.numbers import WantedNumber
 from splitter.store import outbox, schema, sqlite
@@ -84,11 +85,13 @@ async def test_a_file_that_has_no_room_for_the_index_is_used_without(tmp_path: P
         db.executemany("INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     db.close()
     assert path.stat().st_size > 3_000_000
-    async with opened(path, max_size_mb=1) as store:
-        store.save_call(CallRow("new", 1e9, 1e9, "13800138000", "95588", b"{}"))
-        assert await store.flush()
-        assert store.alarm == ""
-        assert await store.search("38000") == [b"{}"]
+    with capture_logs() as logs:
+        async with opened(path, max_size_mb=1) as store:
+            store.save_call(CallRow("new", 1e9, 1e9, "13800138000", "95588", b"{}"))
+            assert await store.flush()
+            assert store.alarm == ""
+            assert await store.search("38000") == [b"{}"]
+    assert [entry["error"] for entry in logs] == ["database or disk is full"]
     async with opened(path, max_size_mb=10) as store:
         assert await store.flush()
     with sqlite3.connect(path) as db:
