@@ -192,7 +192,7 @@ SHAPES = {
     **{f"sdp: {name}": make for name, make in SDP.items()},
     **{f"rtp: {name}": make for name, make in RTP.items()},
 }
-SIZES = (50, 100, 200)
+SIZES = (200, 400, 800)  # longer than what a parser remembers
 
 
 @pytest.mark.parametrize("name", SHAPES)
