@@ -81,7 +81,11 @@ def _codecs_of(formats: tuple[str, ...], described: tuple[tuple[str, str | None]
     for name, value in described:
         if value:
             payload_type, _, rest = value.partition(" ")
-            (maps if name == "rtpmap" else parameters).setdefault(payload_type, rest.strip())
+            if name == "rtpmap":
+                maps.setdefault(payload_type, rest.strip())
+            else:  # one line each, but there are browsers' pages that add another (RFC 8866 §6.15, rtpengine#1017)
+                before = parameters.get(payload_type)
+                parameters[payload_type] = f"{before};{rest.strip()}" if before else rest.strip()
     found = []
     for payload_type in dict.fromkeys(formats):
         encoding = _encoding(maps[payload_type]) if payload_type in maps else None

@@ -9,7 +9,7 @@ from splitter.sdp.careless import NOTES
 from splitter.sdp.model import Attribute, Bandwidth, Connection
 from splitter.sdp.parse import parse
 from splitter.sdp.split import plan
-from splitter.sdp.video import refuse
+from splitter.sdp.video import choose_video, refuse
 from splitter.sdp.write import write
 
 HEAD = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
@@ -276,6 +276,16 @@ class TestAttributes:
     def test_a_static_type_is_known_without_its_clock_rate(self, value: str) -> None:
         session = parse(f"{HEAD}m=audio 4000 RTP/AVP 8\r\na=rtpmap:{value}\r\n")
         assert [codec.key for codec in session.media[0].codecs] == [("pcma", 8000, 1)]
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_parameters_on_two_lines(self, order: int) -> None:
+        """Pages add a rate of their own by a further line, before or after that of the browser."""
+        lines = ["packetization-mode=1;profile-level-id=42e01f", "x-google-start-bitrate=800"][::order]
+        video = "m=video 4002 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r\n"
+        session = parse(WHOLE + video + "".join(f"a=fmtp:99 {line}\r\n" for line in lines))
+        found = choose_video(session.media[1])
+        assert found is not None and (found.packetization_mode, found.profile_level_id) == (1, "42e01f")
+        assert session.media[1].codecs[0].parameters["x-google-start-bitrate"] == "800"
 
     def test_but_not_under_another_name(self) -> None:
         assert parse(f"{HEAD}m=audio 4000 RTP/AVP 8\r\na=rtpmap:8 AMR\r\n").media[0].codecs == ()
