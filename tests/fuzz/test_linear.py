@@ -136,7 +136,8 @@ SIP: dict[str, Callable[[int], Callable[[], object]]] = {
     "at signs": lambda n: sip(b"To: <sip:" + b"a@" * n + b"h>"),
     "escapes": lambda n: lambda: NameAddr.parse("<sip:" + "%41" * n + "@h>").user,
     "digits": lambda n: sip(b"CSeq: " + b"0" * n + b"1 OPTIONS"),
-    "colons in a reference": lambda n: lambda: refused(lambda: SipUri.parse("sip:[" + ":" * n + "]")),
+    # longer than any literal that is kept: the cost of the cache is no part of the length's
+    "colons in a reference": lambda n: lambda: refused(lambda: SipUri.parse("sip:[" + ":" * (n + 64) + "]")),
     "blanks in a Via": lambda n: lambda: refused(lambda: Via.parse("SIP" + " " * n + "/ 2.0 /UDP h")),
     "delimiters": lambda n: multipart(b"--b\r\n" * n),
     "near delimiters": lambda n: multipart(b"--b\r\n\r\n" + b"\r\n--bx" * n + b"\r\n--b--"),
