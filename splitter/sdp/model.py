@@ -21,6 +21,7 @@ DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 NOWHERE = frozenset({"0.0.0.0", "::", "0:0:0:0:0:0:0:0"})
 """Addresses that mean "send me nothing" (RFC 3264 §8.4, as RFC 2543 put a call on hold)."""
 
+_EVERYBODY = "255.255.255.255"
 _LONGEST = 64
 """Characters of an address that is remembered, which is longer than any that can be used."""
 
@@ -64,7 +65,7 @@ class Connection(NamedTuple):
 
     @property
     def is_literal(self) -> bool:
-        """True for an IP address; a host name would have to be looked up while media wait, so it is not used."""
+        """True for the IP address of one host: groups are no party to a call, and a name would have to be looked up."""
         return _is_literal(self.host)
 
     @classmethod
@@ -282,7 +283,8 @@ class Session:
         if connection.is_null:
             return ""
         if not connection.is_literal:
-            return f"c= names a host ({shown(connection.address)}); only IP addresses are used"
+            what = "a group of hosts" if _is_group(connection.host) else "a host"
+            return f"c= names {what} ({shown(connection.address)}); only IP addresses of one host are used"
         if ours and (":" in ours) != (":" in connection.host):
             theirs, mine = ("IPv6", "IPv4") if ":" in connection.host else ("IPv4", "IPv6")
             return f"its media are {theirs} ({shown(connection.host)}), ours {mine} ({ours})"
@@ -329,7 +331,15 @@ def _is_literal(host: str) -> bool:
         numeric(host)
     except ValueError:
         return False
-    return True
+    return not _is_group(host)
+
+
+def _is_group(host: str) -> bool:
+    """True for an address that many listen to: one packet would reach all of a network (RFC 5771, RFC 919)."""
+    try:
+        return host == _EVERYBODY or numeric(host).is_multicast
+    except ValueError:
+        return False
 
 
 def _direction(attributes: tuple[Attribute, ...]) -> str | None:

@@ -28,6 +28,7 @@ def without_address(text: str) -> str:
 UNUSABLE: dict[str, tuple[Spoil, str]] = {
     "a host name": (lambda text: text.replace("c=IN IP4 10.2.0.5", "c=IN IP4 pbx.example"), "488"),
     "zeros before the digits": (lambda text: text.replace("c=IN IP4 10.2.0.5", "c=IN IP4 010.002.000.005"), "488"),
+    "a group of hosts": (lambda text: text.replace("c=IN IP4 10.2.0.5", "c=IN IP4 239.1.1.1"), "488"),
     "another family": (lambda text: text.replace("c=IN IP4 10.2.0.5", "c=IN IP6 2001:db8::5"), "488"),
     "no address": (without_address, "400"),
     "keys": (lambda text: text.replace("RTP/AVP", "RTP/SAVP") + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n", "488"),

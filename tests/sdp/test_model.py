@@ -110,14 +110,14 @@ class TestAddress:
         ("address", "sent"),
         [
             ("IP4 192.0.2.1", True),
-            ("IP4 233.252.0.1/127", True),
+            ("IP4 233.252.0.1/127", False),
             ("IP6 2001:db8::1", True),
             ("IP4 media.example.com", False),
             ("IP4 999.0.2.1", False),
             ("IP4 0.0.0.0", False),
         ],
     )
-    def test_only_ip_addresses_are_sent_to(self, address: str, sent: bool) -> None:
+    def test_only_addresses_of_one_host_are_sent_to(self, address: str, sent: bool) -> None:
         session = parse(f"{HEAD}m=audio 4000 RTP/AVP 0\nc=IN {address}\n")
         assert session.is_hold(0) is not sent
 

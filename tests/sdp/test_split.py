@@ -89,6 +89,16 @@ class TestPlan:
             plan(parse(BARE + "c=IN IP4 media.example.com\n" + G711))
         assert caught.value.status == 488
 
+    @pytest.mark.parametrize("group", ["IP4 224.2.1.1/127", "IP4 239.0.0.1", "IP4 255.255.255.255", "IP6 ff15::101/3"])
+    def test_a_group_of_hosts_is_488_and_off(self, group: str) -> None:
+        """A call has two ends; what is sent to a group reaches everybody in our own network."""
+        with pytest.raises(PeerError, match="names a group of hosts") as caught:
+            plan(parse(BARE + f"c=IN {group}\n" + G711))
+        assert caught.value.status == 488
+        chosen = plan(parse(HEAD + G711 + H264 + f"c=IN {group}\n"))
+        assert chosen.video is None and "a group of hosts" in chosen.video_fault
+        assert parse(BARE + f"c=IN {group}\n" + G711).is_hold(0)
+
 
 class TestBadVideoNeverCostsTheAudio:
     @pytest.mark.parametrize(
