@@ -305,9 +305,10 @@ class Supervisor:
                     pulse.patience = Patience(timers.hang_limit_s, timers.slow_limit_s)
                 told = ping is not None and self._answered(ping)
                 inquiry.look(now, client.replies, told)
-                if told or (ping is None and inquiry.spoke):
-                    pulse.heard(now)
+                if told:
                     ping = None
+                if told or inquiry.spoke:  # what it is asked may wait behind much that it works through
+                    pulse.heard(now)
                 elif ping is not None:
                     pulse.silent(now, look(pid))
                     self._judge(pulse)
