@@ -53,12 +53,15 @@ class TurnServer(asyncio.DatagramProtocol):
     def __init__(self, secret: str, refusal: tuple[int, str] | None = None) -> None:
         self.secret, self.refusal = secret, refusal
         self.lifetimes: list[int] = []
+        self.keeps = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         asked = stun.parse_message(data)
+        if self.keeps and asked.message_method is stun.Method.REFRESH:
+            return
         answer = stun.Message(asked.message_method, stun.Class.ERROR, asked.transaction_id)
         user, key = str(asked.attributes.get("USERNAME", "")), b""
         if user:
@@ -104,6 +107,13 @@ class TestRelays:
             f"relay {url}", Grade.GOOD, "it takes our passwords, and relays from 192.0.2.9:50000"
         )
         assert len(server.lifetimes) == 2 and server.lifetimes[1] == 0
+
+    async def test_that_do_not_take_it_back_work_all_the_same(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("splitter.cli.examination.outsiders._BACK_S", 0.01)
+        async with turn_server(SECRET) as (server, url):
+            server.keeps = True
+            [found] = await examine_outsiders(settings(url))
+        assert found.grade is Grade.GOOD and server.lifetimes == [60]
 
     async def test_with_another_secret_are_a_fault(self) -> None:
         async with turn_server("another") as (_, url):

@@ -12,6 +12,7 @@ import re
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
@@ -23,6 +24,7 @@ from splitter.config.model import Settings
 from splitter.web.relays import relays_for
 
 LIMIT_S = 6.0
+_BACK_S = 2.0  # that giving it back may take
 _ASKED_S = 60  # that the allocation would last
 _URL = re.compile(r"(?P<scheme>turns?):(?P<host>\[[^]]+\]|[^:?]+)(:(?P<port>\d+))?(\?transport=(?P<transport>\w+))?")
 _SECRET = "make api.turn_secret and the static-auth-secret of the server the same (coturn: use-auth-secret as well)"
@@ -76,7 +78,9 @@ async def _allocated(server: tuple[str, int], api: ApiSettings, transport: str, 
     )
     host, port = there.get_extra_info("sockname")
     there.close()
-    await given.back.wait()
+    with suppress(TimeoutError):  # it ends by itself soon, and works for all that
+        async with asyncio.timeout(_BACK_S):
+            await given.back.wait()
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
