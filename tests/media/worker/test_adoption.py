@@ -26,6 +26,7 @@ from splitter.media.ports.rooms import CarriedRoom
 from splitter.media.ports.survivors import Inventory
 from splitter.media.ports.voice import CarriedRelay
 from splitter.media.worker.client import RefusedByWorker, WorkerClient
+from splitter.media.worker.main import CALLERS_LIMIT
 from splitter.media.worker.place import socket_of
 from splitter.media.worker.supervisor import SupervisorTimers
 from splitter.media.worker.verbs.process import PROTOCOL, Hello, Ping, Shutdown
@@ -35,7 +36,7 @@ from tests.media.room.kit import Camera
 from tests.media.worker.owner import Written
 from tests.media.worker.stand import FIRST_PORT, LIMIT_S, NETWORKS, Events, Peer, gateway, rtp, runs, sides, worker_pid
 from tests.media.worker.stand import waiting as arrived
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 from tests.rtp.payloads import packetise
 
 pytestmark = pytest.mark.slow
@@ -305,8 +306,8 @@ class TestWhoeverElseConnects:
         await made.start()
         await made.open("call-1", sides(), print)
         pid = worker_pid(made)
-        many = [await connect(folder) for _ in range(12)]
-        await until(lambda: sum(one.lost.is_set() for one in many) == 4)  # eight may wait
+        many = [await connect_when_taken(folder) for _ in range(CALLERS_LIMIT + 4)]
+        await until(lambda: sum(one.lost.is_set() for one in many) == 4)
         await made.abandon()
         await until(lambda: _ended(pid))
         for one in many:
@@ -485,6 +486,16 @@ class TestAWorkerWithAUnitOfItsOwn:
         assert process.returncode == 1
         await made.close(await made.open("call-1", sides(), print))
         await made.stop()
+
+
+async def connect_when_taken(folder: str) -> WorkerClient:
+    """A connection, where more may come than the system queues at a time."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                return await connect(folder)
+            except BlockingIOError:
+                await asyncio.sleep(0.01)
 
 
 async def connect(folder: str) -> WorkerClient:

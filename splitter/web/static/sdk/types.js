@@ -15,7 +15,7 @@
 /** @typedef {{name: string, kind: "caller"|"host"|"desk"|"guest"|"expert"|"onlooker"|"phone", extension: string, title: string, sends: boolean,
  *   own: boolean}} Person  Somebody in the video. host: the desk that has the call; `own`: this desk itself. */
 /** @typedef {{state: "off"|"asking"|"on"|"dropping", outcome: string, reason: string, supported: boolean|null,
- *   limits: Limits|null, sends: boolean}} VideoView */
+ *   limits: Limits|null, sends: boolean, fault?: string}} VideoView  `fault`: what kept the picture out, "no-ports" or "no-media"; "" for nothing. */
 /** @typedef {{access_network: string, latitude: number|null, longitude: number|null, radius_m: number|null,
  *   civic_address: string, charging_id: string, location_uri: string, video_capable: boolean|null,
  *   private: boolean}} CallerFacts */
