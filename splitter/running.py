@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import threading
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -28,6 +29,7 @@ _YOUNG = 5000  # new objects for the garbage collector to look at: a few millise
 _FEW_CALLS = 20  # among so many, it may look at everything
 _HANDING_S = 1.0  # the voice goes on here until the address has moved
 _ANSWER_S = 0.2  # for the answer to whoever asked for a restart
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Ending(Enum):
@@ -83,8 +85,14 @@ class _Orders:
         self._given.clear()
         return self._ending
 
+    @property
+    def stop_waits(self) -> bool:
+        """It was told to stop, and has not been asked since."""
+        return self._given.is_set() and self._ending is Ending.STOPPED
+
     def _give(self, ending: Ending) -> None:
-        self._ending = ending
+        if not self.stop_waits:
+            self._ending = ending
         self._given.set()
 
 
@@ -105,15 +113,38 @@ async def run(
     reloads = Tasks()
     Collector(_YOUNG, FullLook(_FEW_CALLS), lambda: len(gateway.floor.calls)).start()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _STOPS:
         loop.add_signal_handler(number, orders.stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)  # one may wait since the process before this one: see _hand_on
     loop.add_signal_handler(signal.SIGUSR1, orders.leave)
     loop.add_signal_handler(signal.SIGHUP, lambda: reloads.start(_reload(gateway), "reload"))
     if membership is None:
-        return await _serve(gateway, orders, lambda: ready(f"{len(settings.trunks)} trunks"))
-    ending = await _stand_by(gateway, membership, orders, ready)
-    if ending is not None:
-        return ending
+        ending = await _serve(gateway, orders, lambda: ready(f"{len(settings.trunks)} trunks"))
+    else:
+        ending = await _be_a_node(settings, gateway, membership, orders, ready)
+    if ending not in (Ending.STOPPED, Ending.LEFT):
+        await _hand_on(orders)
+    return ending
+
+
+async def _hand_on(orders: _Orders) -> None:
+    """Let a signal to stop, from here on or while the calls were left, wait for what this process becomes.
+
+    A blocked signal that waits is still there after execve (signal(7)); a handled one would be lost.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    await asyncio.sleep(0.01)  # what has come already is heard by the loop
+    if orders.stop_waits:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+
+async def _be_a_node(
+    settings: Settings, gateway: Gateway, membership: Membership, orders: _Orders, ready: Callable[[str], None]
+) -> Ending:
+    """Run as one of a cluster: as a standby, and then as the node."""
+    told = await _stand_by(gateway, membership, orders, ready)
+    if told is not None:
+        return told
     obeying = asyncio.create_task(orders.obey(membership), name="lease")
     try:
         ending = await _serve(gateway, orders, lambda: ready(f"node {settings.cluster.node}, active"))

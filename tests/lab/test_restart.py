@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from splitter.core.net import Address
 from splitter.lab.gateway import GatewayProcess
+from splitter.lab.places import free_ports
 from tests.lab.test_through_gateway import Scene, conversation
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 pytestmark = pytest.mark.interop
 
@@ -119,3 +122,11 @@ async def heard(events: aiohttp.ClientWebSocketResponse, last: Callable[[Any], b
 def audio_of(frame: Any) -> str:
     """Our audio towards the centre, or from it: "" where there is none."""
     return " ".join(leg["audio"] for leg in frame["call"]["legs"])
+
+
+async def test_a_stop_in_the_middle_of_it_is_obeyed_by_what_comes_after(tmp_path: Path) -> None:
+    gateway = GatewayProcess(tmp_path, Address("127.0.0.1", free_ports("127.0.0.1", 1)[0]), "12345", "127.0.0.1")
+    await gateway.start()
+    await gateway.post("/v1/restart")
+    await until(lambda: "leaving the calls" in gateway.log_file.read_text())
+    assert await gateway.stop() == 0
