@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 
@@ -47,19 +47,31 @@ def free_ports(host: str, count: int) -> list[int]:
     return ports
 
 
+def claim(kind: str, firsts: Iterable[int]) -> int | None:
+    """Claim a block of ports for as long as this process lives.
+
+    Args:
+        kind: of block; another kind has other claims.
+        firsts: the first ports of the blocks, in the order in which they are tried.
+
+    Returns: the first port of the block that is ours; None where others have them all. A claim is a socket in Linux's
+        abstract namespace, which ends with its process (unix(7)).
+    """
+    for first in firsts:
+        mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            mark.bind(f"\0splitter-{kind}-{first}")
+        except (OSError, ValueError):
+            mark.close()
+            continue
+        _CLAIMS.append(mark)
+        return first
+    return None
+
+
 @cache
 def _places() -> Iterator[int]:
-    """The ports of this process, one after the other, again and again. The first block that nobody has claimed is ours
-    as long as we live: a claim is a socket in Linux's abstract namespace, which ends with its process (unix(7))."""
-    blocks = list(range(24_000, 32_000, _BLOCK))
-    for first in blocks:
-        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        try:
-            claim.bind(f"\0splitter-lab-{first}")
-        except (OSError, ValueError):
-            claim.close()
-            continue
-        _CLAIMS.append(claim)
-        return itertools.cycle(range(first, first + _BLOCK))
-    first = random.choice(blocks)  # another system, or very many at once
+    """The ports of this process, one after the other, again and again."""
+    blocks = range(24_000, 32_000, _BLOCK)
+    first = claim("lab", blocks) or random.choice(blocks)  # another system, or very many at once
     return itertools.cycle(range(first, first + _BLOCK))

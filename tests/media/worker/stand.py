@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from splitter.core.net import Address
+from splitter.lab.places import claim
 from splitter.media.ports.ends import LocalEnd, RemoteEnd
 from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.voice import RelayHandle, SideSpec
@@ -25,23 +26,12 @@ from tests.patience import PATIENCE_S, until
 
 LIMIT_S = PATIENCE_S
 _BLOCK = 500
-_CLAIMS: list[socket.socket] = []
 
 
 def _first_port() -> int:
     """The first of the ports that this process has as long as it lives; see `splitter.lab.places`, whose are others."""
     mine = 20_000 + _BLOCK * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    blocks: list[int] = [mine, *range(20_000, 24_000, _BLOCK)]
-    for first in blocks:
-        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        try:
-            claim.bind(f"\0splitter-media-{first}")
-        except (OSError, ValueError):
-            claim.close()
-            continue
-        _CLAIMS.append(claim)
-        return first
-    return mine
+    return claim("media", [mine, *range(20_000, 24_000, _BLOCK)]) or mine
 
 
 FIRST_PORT = _first_port()
