@@ -6,12 +6,13 @@ import base64
 import binascii
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from splitter.sdp.carry import moved, with_rtcp
 from splitter.sdp.codec import Codec
 from splitter.sdp.h264 import DEFAULT_PROFILE_LEVEL_ID, Level, family_of, level_of
-from splitter.sdp.model import Attribute, Bandwidth, Connection, LocalPort, Media, shown
+from splitter.sdp.model import DIRECTIONS, Attribute, Bandwidth, Connection, LocalPort, Media, shown
+from splitter.sdp.offer_answer import answer_direction
 
 ORIENTATION = "urn:3gpp:video-orientation"
 """The header extension that says how a picture is turned (TS 26.114 §7.4.5)."""
@@ -57,6 +58,7 @@ class VideoFormat:
         feedback: those of "nack", "nack pli", "ccm fir", "ccm tmmbr" (of a browser "goog-remb") that it understands.
         avpf: the feedback profile is in force or can be had (RTP/AVPF, UDP/TLS/RTP/SAVPF, or tcap/pcfg of RFC 5939).
         orientation_id: id of the header extension urn:3gpp:video-orientation (RFC 8285), None if not offered.
+        orientation_flow: which way the peer would have that go, as a direction in SDP.
         mid_id, mid: id of the header extension that names the m-line (RFC 8843 §15) and its name; None and "" where
             a peer does not want it.
     """
@@ -73,8 +75,19 @@ class VideoFormat:
     feedback: frozenset[str] = frozenset(FEEDBACK)
     avpf: bool = True
     orientation_id: int | None = None
+    orientation_flow: str = "sendrecv"
     mid_id: int | None = None
     mid: str = ""
+
+    @property
+    def to_peer(self) -> VideoFormat:
+        """The format as what goes to the peer has it: without the orientation where the peer would not have that."""
+        return self if self.orientation_flow in ("sendrecv", "recvonly") else replace(self, orientation_id=None)
+
+    @property
+    def from_peer(self) -> VideoFormat:
+        """The same of what comes from it."""
+        return self if self.orientation_flow in ("sendrecv", "sendonly") else replace(self, orientation_id=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +214,7 @@ def answer_video(
             target = "*" if f"* {feedback}" in _feedback_lines(offered) else payload_type
             attributes.append(Attribute("rtcp-fb", f"{target} {feedback}"))
     if chosen.orientation_id is not None:
-        attributes.append(Attribute("extmap", f"{chosen.orientation_id} {ORIENTATION}"))
+        attributes.append(_answered_orientation(chosen.orientation_id, chosen.orientation_flow))
     attributes.append(Attribute(direction))
     return with_rtcp(
         Media(
@@ -278,6 +291,7 @@ def _format(media: Media, codec: Codec, identity: str, session_attributes: Attri
     feedback = {item for item in understood if f"* {item}" in offered or f"{payload_type} {item}" in offered}
     avpf = proto == "RTP/AVPF" or proto in SECURE or _feedback_configuration(media, session_attributes) is not None
     mid_id = mid_extension(media) if proto in SECURE else None
+    orientation_id, orientation_flow = _orientation((*media.attributes, *session_attributes))
     asked = media.bandwidth("AS") or (media.bandwidth("TIAS") or 0) // 1000
     return VideoFormat(
         payload_type=codec.payload_type,
@@ -292,7 +306,8 @@ def _format(media: Media, codec: Codec, identity: str, session_attributes: Attri
         parameter_sets=_parameter_sets(parameters.get("sprop-parameter-sets", "")),
         feedback=frozenset(feedback),
         avpf=avpf,
-        orientation_id=_orientation_id((*media.attributes, *session_attributes)),
+        orientation_id=orientation_id,
+        orientation_flow=orientation_flow,
         mid_id=mid_id,
         mid=media.get("mid") or "" if mid_id is not None else "",
     )
@@ -361,16 +376,26 @@ def _parameter_sets(value: str) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-def _orientation_id(attributes: Attributes) -> int | None:
-    """The id of the orientation extension (RFC 8285 §5); ids over 255 are placeholders that we do not map."""
+def _orientation(attributes: Attributes) -> tuple[int | None, str]:
+    """The id and the direction of the orientation extension (RFC 8285 §5).
+
+    Ids over 255 are placeholders that we do not map.
+    """
     for name, value in attributes:
         if name == "extmap" and value:
             words = value.split()
             if len(words) >= 2 and words[1] == ORIENTATION:
-                number = _number(words[0].partition("/")[0])
-                if 0 < number < 256 and number != 15:
-                    return number
-    return None
+                digits, _, flow = words[0].lower().partition("/")
+                number, flow = _number(digits), flow or "sendrecv"
+                if 0 < number < 256 and number != 15 and flow in DIRECTIONS:
+                    return number, flow
+    return None, "sendrecv"
+
+
+def _answered_orientation(number: int, flow: str) -> Attribute:
+    """Our a=extmap for theirs: its direction is seen from our side (RFC 8285 §6)."""
+    ours = "" if flow == "sendrecv" else f"/{answer_direction(flow, 'sendrecv')}"
+    return Attribute("extmap", f"{number}{ours} {ORIENTATION}")
 
 
 def mid_extension(media: Media) -> int | None:

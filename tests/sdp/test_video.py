@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from splitter.sdp.model import Attribute, Connection, Media, MediaPort
 from splitter.sdp.parse import parse
 from splitter.sdp.video import (
+    ORIENTATION,
     Limits,
     VideoFormat,
     answer_video,
@@ -198,6 +199,33 @@ class TestOrientation:
     )
     def test_header_extension(self, value: str, number: int | None) -> None:
         assert chosen(h264("", more=(f"extmap:{value}",))).orientation_id == number
+
+    @pytest.mark.parametrize(
+        ("offered", "answered"),
+        [
+            ("7", "7"),
+            ("7/sendrecv", "7"),
+            ("7/sendonly", "7/recvonly"),
+            ("7/recvonly", "7/sendonly"),
+            ("7/INACTIVE", "7/inactive"),
+        ],
+    )
+    def test_direction_is_mirrored(self, offered: str, answered: str) -> None:
+        """RFC 8285 §6: the answer to sendonly is recvonly, and the other way round."""
+        media = h264("", more=(f"extmap:{offered} {ORIENTATION}",))
+        answer = answer_video(media, chosen(media), ROOM, "sendrecv", 500)
+        assert answer.get_all("extmap") == [f"{answered} {ORIENTATION}"]
+
+    @pytest.mark.parametrize(
+        ("flow", "to_peer", "from_peer"),
+        [("sendrecv", 7, 7), ("sendonly", None, 7), ("recvonly", 7, None), ("inactive", None, None)],
+    )
+    def test_it_goes_no_other_way(self, flow: str, to_peer: int | None, from_peer: int | None) -> None:
+        found = chosen(h264("", more=(f"extmap:7/{flow} {ORIENTATION}",)))
+        assert (found.to_peer.orientation_id, found.from_peer.orientation_id) == (to_peer, from_peer)
+
+    def test_without_a_direction_that_is_one_it_is_left_out(self) -> None:
+        assert chosen(h264("", more=(f"extmap:7/up {ORIENTATION}",))).orientation_id is None
 
 
 class TestAnswer:
