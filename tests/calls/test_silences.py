@@ -211,7 +211,7 @@ class TestAPictureThatNeverComes:
         caller, _ = connected(world)
         world.run(4)
         assert NONE not in world.ladder(caller)
-        words = " from the caller since it was agreed on, for 5 s: its SDP says that it sends"
+        words = " from the caller though it was to come, for 5 s: its SDP says that it sends"
         assert self.said(world, caller) == [words]
 
     def test_with_where_something_comes_from(self, world: World) -> None:
@@ -235,4 +235,24 @@ class TestAPictureThatNeverComes:
     def test_nor_one_that_is_not_to_come(self, world: World, direction: str) -> None:
         caller, _ = connected(world)
         caller.reinvite(video=direction)
+        assert self.said(world, caller) == []
+
+    @pytest.mark.parametrize("direction", ["recvonly", "inactive"])
+    def test_is_waited_for_anew_once_it_is_to_come_again(self, world: World, direction: str) -> None:
+        caller, _ = connected(world)
+        caller.reinvite(video=direction)
+        world.run(20)
+        assert NONE not in world.ladder(caller)
+        caller.reinvite(video="sendrecv")
+        world.run(4)
+        assert NONE not in world.ladder(caller)
+        assert len(self.said(world, caller)) == 1
+
+    def test_and_comes_after_a_hold_is_no_fault(self, world: World) -> None:
+        caller, _ = connected(world)
+        caller.reinvite(video="inactive")
+        world.run(20)
+        caller.reinvite(video="sendrecv")
+        world.run(1)
+        self.tell(world, caller, MediaStarted("", "video", "caller", SOURCE))
         assert self.said(world, caller) == []

@@ -85,7 +85,7 @@ def _on_shown(call: LiveCall, event: SourceShown) -> Steps[None]:
 def _sends(call: LiveCall, name: str, sends: bool) -> Steps[None]:
     party = call.talk.parties.get(name)
     if name == Side.CALLER:
-        call.talk.video.sends = sends
+        call.talk.video.sends, call.talk.video.excused = sends, False
     elif party is not None:
         party.sends = sends
     if not sends:

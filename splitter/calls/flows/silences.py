@@ -7,9 +7,9 @@ judged later.
 
 from __future__ import annotations
 
-from splitter.calls.flows.caller_video import PICTURE_S
+from splitter.calls.flows.caller_video import PICTURE_LATE, PICTURE_S
 from splitter.calls.states import Side, VideoState
-from splitter.calls.talk.commands import Count, Counted, Note, Notify, Steps, Tell
+from splitter.calls.talk.commands import Count, Counted, Note, Notify, SetAlarm, Steps, Tell
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
 from splitter.calls.view import SilenceView, StrangerView
@@ -62,24 +62,32 @@ def on_started(call: LiveCall, event: MediaStarted) -> Steps[None]:
 
 
 def reconsider(call: LiveCall) -> Steps[None]:
-    """Forget the silence of a side that is not to send any more, as one that was put on hold."""
+    """Forget the silence of a side that is not to send any more, and wait for a picture that is to come again."""
     for silence in [one for one in call.talk.silences if one.until is None]:
         leg = call.voice(silence.leg)
         if leg is None or not _is_to_send(leg):
             call.talk.silences = [one for one in call.talk.silences if one is not silence]
             yield Note(f"the {silence.leg} is to send no voice now: its silence is no fault", silence.leg, "media")
             yield Tell()
+    video = call.talk.video
+    if video.excused and (video.view.state is not VideoState.ON or _is_to_send(call.caller, "video")):
+        video.excused = False
+        if video.view.state is VideoState.ON:
+            yield SetAlarm(PICTURE_S, PICTURE_LATE)
 
 
 def on_picture_late(call: LiveCall) -> Steps[None]:
-    """Video was agreed on a moment ago: see whether some should have come. A page tells of its camera itself."""
+    """Video was to come for a moment now: see whether some should have. A page tells of its camera itself."""
     leg, video = call.caller, call.talk.video
-    if video.view.state is not VideoState.ON or video.sends or leg.record.by_page or not _is_to_send(leg, "video"):
+    if video.view.state is not VideoState.ON or video.sends or leg.record.by_page:
+        return
+    if not _is_to_send(leg, "video"):
+        video.excused = True
         return
     stranger = call.talk.strangers.get((Side.CALLER, "video"))
     why = _from_a_stranger(stranger) if stranger is not None else "its SDP says that it sends"
     yield Note(
-        f"no video comes from the caller since it was agreed on, for {PICTURE_S:.0f} s: {why}", Side.CALLER, "alarm"
+        f"no video comes from the caller though it was to come, for {PICTURE_S:.0f} s: {why}", Side.CALLER, "alarm"
     )
 
 

@@ -58,6 +58,7 @@ class CallerVideo:
         refused: it is being dropped: what the caller offers meanwhile is answered with port 0.
         line, index: ours, as it was last offered or agreed on: its payload types keep their meaning.
         begun: what the call's first answer said of it has been looked at.
+        excused: it was not to come when it was waited for, as on hold: it is waited for once more when it is.
     """
 
     view: VideoView = field(default_factory=VideoView)
@@ -68,6 +69,7 @@ class CallerVideo:
     line: Media | None = None
     index: int | None = None
     begun: bool = False
+    excused: bool = False
 
 
 @dataclass(slots=True)
