@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from splitter.calls.logins import limits
-from splitter.calls.logins.access import AccountRole, ApiSettings
+from splitter.calls.logins.access import GRANTED, AccountRole, ApiSettings, Scope
 from splitter.calls.logins.accounts import Account
 from splitter.calls.logins.hashes import hash_of
 from splitter.calls.logins.passwords import Passwords
@@ -112,6 +112,12 @@ class TestMaking:
         assert (status, made["expires_at"]) == (201, int(parts.clock.wall()) + 600)
         _, me = await outside.ask("GET", "/v1/me", made["token"])
         assert (me["extension"], me["scopes"], me["name"]) == ("501", ["desk"], "501")
+
+    async def test_may_be_for_all_that_can_be_granted(self, outside: Web) -> None:
+        scopes = sorted(set(GRANTED) - {Scope.ADMIN})
+        status, made = await outside.ask("POST", "/v1/tokens", "admin", **say(scopes=scopes, extension="501"))
+        _, me = await outside.ask("GET", "/v1/me", made["token"])
+        assert (status, me["scopes"]) == (201, scopes)
 
     async def test_lasts_no_longer_than_a_login(self, parts: Gateway, outside: Web) -> None:
         wish = say(scopes=["calls:read"], expires_in_s=2_000_000)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from splitter.calls.logins.access import GRANTED
 from splitter.web.shapes import IceServer, Name
 
 
@@ -51,7 +52,7 @@ class TokenWish(Struct, forbid_unknown_fields=True):
     """A wish for a token: for whom, and for how long at most."""
 
     extension: Name = ""
-    scopes: Annotated[tuple[str, ...], Meta(min_length=1, max_length=8)] = ("desk",)
+    scopes: Annotated[tuple[str, ...], Meta(min_length=1, max_length=len(GRANTED))] = ("desk",)
     expires_in_s: Annotated[int, Meta(ge=1, le=2_592_000)] = 3600
     name: Name = ""
 
