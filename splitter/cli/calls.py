@@ -23,7 +23,7 @@ from splitter.calls.view import (
 from splitter.cli.completing import all_calls, live_calls
 from splitter.cli.door import RefusedByGateway, open_door
 from splitter.cli.records import moment, print_ended
-from splitter.cli.text import clock, fail, fitted, plain, say, say_json, span, table
+from splitter.cli.text import clock, fail, fitted, plain, say, say_json, source_words, span, table
 from splitter.web.calls.shapes import CarriedShown
 
 _MEDIA = (
@@ -150,7 +150,7 @@ def _facts(view: CallView) -> list[tuple[str, str]]:
         ("centre", view.route or "-"),
         ("agent", f"{view.extension}  (by {view.bound_by})" if view.extension else "-"),
         ("video", _video(view.video)),
-        ("caller sees", view.showing),
+        ("caller sees", source_words(view.showing)),
         *([("mosaic", _mosaic(view.mosaic))] if view.mosaic is not None else []),
         *(("not taken", _stranger(stranger)) for stranger in view.strangers),
         *(("no voice", _silence(silence)) for silence in view.silences),

@@ -56,6 +56,11 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
+def source_words(source: str) -> str:
+    """What somebody is shown, by its name as a source and in the words that documents have for it."""
+    return "slate (the waiting picture)" if source == "slate" else source
+
+
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Left-aligned columns, two spaces apart; the cells are harmless."""
     return _aligned([titles, *([plain(cell) for cell in row] for row in rows)])

@@ -10,7 +10,7 @@ import msgspec
 from splitter.calls.view import CallView
 from splitter.cli.completing import live_calls
 from splitter.cli.door import Door, RefusedByGateway, open_door
-from splitter.cli.text import fail, say
+from splitter.cli.text import fail, say, source_words
 
 CALL = click.argument("reference", metavar="CALL", shell_complete=live_calls)
 
@@ -85,7 +85,7 @@ def show(ctx: click.Context, reference: str, source: str, viewer: str, of: tuple
         open_door(ctx).send("PUT", wish, "calls", reference, "display")
     except RefusedByGateway as error:
         fail(str(error))
-    say(f"{viewer} is shown {source}")
+    say(f"{viewer} is shown {source_words(source)}")
 
 
 @click.command()

@@ -107,7 +107,7 @@ SIP_MALFORMED = Counter(
 )
 SIP_UNKNOWN_SOURCE = Counter(
     "splitter_sip_unknown_source_total",
-    "Datagrams and connections from a source that no trunk names; they got silence.",
+    "Datagrams that were dropped unanswered and connections that were closed, from a source that no trunk names.",
     ["network", "transport"],
     registry=REGISTRY,
 )

@@ -149,7 +149,7 @@ class TestCall:
         parts.calls.add(CALL)
         text = (await command("call", "4711")).stdout
         assert "call        7kq2m0000000  (short code 4711)" in text
-        assert "caller sees slate" in text
+        assert "caller sees slate (the waiting picture)" in text
         assert "ended" not in text
         legs = text.split("\n\n")[1].splitlines()
         assert legs[1].split()[:4] == ["caller", "confirmed", "sbc", "10.0.0.1:5060"]
