@@ -18,7 +18,7 @@ from splitter.calls.leg_events import (
 )
 from splitter.calls.parties import Party
 from splitter.calls.peers.binding import Named, Unclear
-from splitter.calls.states import RecordingState, Side
+from splitter.calls.states import Lack, RecordingState, Side
 from splitter.core.errors import PeerError
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaEvent
@@ -190,10 +190,10 @@ class SeatPlaced:
 
 @dataclass(frozen=True, slots=True)
 class PhonePlaced:
-    """A phone that was invited has its place in the room; `ok`: or cannot have one."""
+    """A phone that was invited has its place in the room; `lack`: why it cannot have one."""
 
     name: str
-    ok: bool
+    lack: Lack | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from splitter.calls.events import (
     VideoCarriedOut,
 )
 from splitter.calls.jobs import FAULT
-from splitter.calls.states import Side
+from splitter.calls.states import Lack, Side
 from splitter.calls.stream_jobs import open_streams
 from splitter.calls.talk import media_commands as c
 from splitter.calls.video_lines import answer_to_party
@@ -73,7 +73,7 @@ def carry_out_in_room(command: c.RoomCommand, call: Call) -> None:
             failed = SeatPlaced(leg, party, offer, PeerError(FAULT, 500))
             start(party.name, partial(_place_seat, call, command), failed)
         case c.PlacePhone(name=name):
-            start(name, partial(_place_phone, call, command), PhonePlaced(name, ok=False))
+            start(name, partial(_place_phone, call, command), PhonePlaced(name, Lack.MEDIA))
         case c.PlaceClient(asked=asked, party=party):
             denied = ClientPlaced(asked, party, Denial(500, "fault", FAULT))
             start(party.name, partial(_place_client, call, command), denied)
@@ -119,8 +119,9 @@ async def _place_seat(call: Call, command: c.PlaceSeat) -> SeatPlaced:
     video, party, offer, name = call.video, command.party, command.offer, command.party.name
     leg = call.live.legs[command.leg]
     await video.ready()
-    if not await video.add(name, leg.flow.network, secure=party.remote is not None):
-        return SeatPlaced(command.leg, party, offer, PeerError(call.talk.room.lack.words, 503))
+    lack = await video.add(name, leg.flow.network, secure=party.remote is not None)
+    if lack is not None:
+        return SeatPlaced(command.leg, party, offer, PeerError(lack.words, 503))
     try:
         answer, index = answer_to_party(call.talk.room, name, offer, command.origin, call.live.settings.bitrate_kbps)
     except PeerError as error:
@@ -141,8 +142,8 @@ async def _place_client(call: Call, command: c.PlaceClient) -> ClientPlaced:
 async def _answer_client(call: Call, command: c.PlaceClient) -> Session | Denial:
     video, room, name, offer = call.video, call.talk.room, command.party.name, command.offer
     await video.remove(name)
-    if not await video.add(name, command.network, secure=True):
-        return Denial(503, room.lack.code, room.lack.words)
+    if (lack := await video.add(name, command.network, secure=True)) is not None:
+        return Denial(503, lack.code, lack.words)
     if (here := room.ours(name)) is None:
         return Denial(503, "no-media", "the media worker was lost meanwhile")
     origin = Origin.of(here.host, call.services.ids.number(2**31))

@@ -20,8 +20,9 @@ async def open_streams(call: Call, command: OpenStreams) -> StreamsOpened:
         if stream not in wanted:
             await video.remove(stream)
     for stream in wanted:
-        if stream not in room.members and not await video.add_beside(stream, party.name):
-            return _denied(command, Denial(503, room.lack.code, room.lack.words))
+        lack = await video.add_beside(stream, party.name) if stream not in room.members else None
+        if lack is not None:
+            return _denied(command, Denial(503, lack.code, lack.words))
     if (here := room.ours(party.name)) is None:
         return _denied(command, Denial(409, "media-lost", f"{party.name} has no transport: join again"))
     origin = party.origin.next() if party.origin else Origin.of(here.host, call.services.ids.number(2**31))

@@ -99,7 +99,7 @@ class Video:
         for name, network in tuple(self.state.homeless.items()):
             if name not in self.state.homeless:
                 continue  # it left meanwhile
-            if not await self.add(name, network):
+            if await self.add(name, network) is not None:
                 break  # nor will the next one find a place
             if self.state.homeless.pop(name, None) is not None:
                 placed.append(name)
@@ -118,48 +118,60 @@ class Video:
 
     # ---- members ----
 
-    async def add(self, name: str, network: str, *, secure: bool = False) -> bool:
-        """Give a participant its ports; False where it cannot be had.
+    async def add(self, name: str, network: str, *, secure: bool = False) -> Lack | None:
+        """Give a participant its ports.
 
         Args:
             secure: it speaks WebRTC.
+        Returns: why it cannot have them; None where it has them.
         """
-        self.state.lack = Lack.MEDIA  # what stood in the way of another place says nothing of this one
+        if name != Side.CALLER:
+            return await self._add(name, network, secure)
+        self.state.lack = Lack.MEDIA  # as long as nobody has said more
+        lack = await self._add(name, network, secure)
+        self.state.lack = lack or Lack.MEDIA
+        return lack
+
+    async def _add(self, name: str, network: str, secure: bool) -> Lack | None:
         what = f"ports for the video of {name}"
         async with self._opening:
             if self.state.room is None and not self._closed and not secure:
                 beginning = self._engine.begin_room(self._call_id, name, network, self._post)
-                handle = await self._guarded(beginning, "opening the video room")
-                self.state.room = handle.room if handle is not None else None
+                handle = await self._place(beginning, "opening the video room")
+                self.state.room = handle.room if not isinstance(handle, Lack) else None
                 return self._placed(name, network, handle)
             if self.state.room is None and not self._closed:
-                self.state.room = await self._guarded(
-                    self._engine.open_room(self._call_id, self._post), "opening the video room"
-                )
+                opening = self._engine.open_room(self._call_id, self._post)
+                opened = await self._place(opening, "opening the video room")
+                if isinstance(opened, Lack):
+                    return opened
+                self.state.room = opened
         room = self.state.room
         if room is None:
-            return False
+            return Lack.MEDIA
         join = self._engine.join_secure if secure else self._engine.join
-        return self._placed(name, network, await self._guarded(join(room, name, network), what))
+        return self._placed(name, network, await self._place(join(room, name, network), what))
 
-    def _placed(self, name: str, network: str, handle: ParticipantHandle | None) -> bool:
-        if handle is None or handle.room != self.state.room:  # it was lost meanwhile, and those ports with it
-            return False
+    def _placed(self, name: str, network: str, handle: ParticipantHandle | Lack) -> Lack | None:
+        if isinstance(handle, Lack):
+            return handle
+        if handle.room != self.state.room:  # it was lost meanwhile, and those ports with it
+            return Lack.MEDIA
         self.state.members[name] = Member(network, handle)
-        return True
+        return None
 
-    async def add_beside(self, name: str, other: str) -> bool:
-        """Give a further stream of a WebRTC member its place, on that one's transport; False where it cannot be had."""
-        self.state.lack = Lack.MEDIA
+    async def add_beside(self, name: str, other: str) -> Lack | None:
+        """Give a further stream of a WebRTC member its place, on that one's transport; see `add`."""
         member = self.state.members.get(other)
         if member is None or not member.secure:
-            return False
-        joining = self._engine.join_beside(member.handle, name)
-        handle = await self._guarded(joining, f"a further stream of {other}")
-        if handle is None or self.state.members.get(other) is not member:
-            return False
+            return Lack.MEDIA
+        handle = await self._place(self._engine.join_beside(member.handle, name), f"a further stream of {other}")
+        if isinstance(handle, Lack):
+            return handle
+        if self.state.members.get(other) is not member:
+            return Lack.MEDIA
         self.state.members[name] = Member(member.network, handle)
-        return True
+        return None
 
     async def carry_out(
         self,
@@ -290,8 +302,15 @@ class Video:
             self._failed(what, error)
             return None
 
+    async def _place(self, request: Awaitable[T], what: str) -> T | Lack:
+        """Ask for a place, or for the room itself. Returns: what it is, or why it cannot be had."""
+        try:
+            return await request
+        except MediaError as error:
+            self._failed(what, error)
+            return Lack.PORTS if isinstance(error, NoPorts) else Lack.MEDIA
+
     def _failed(self, what: str, error: MediaError) -> None:
-        self.state.lack = Lack.PORTS if isinstance(error, NoPorts) else Lack.MEDIA
         self._note("media", f"{what} failed: {error}; the voice is not concerned")
 
 
@@ -307,8 +326,8 @@ def _media(peer: Session, ours: Session, index: int, sources: tuple[str, ...]) -
     return ParticipantMedia(
         remote=remote,
         secure=secure,
-        send_format=wanted,
-        receive_format=wanted,
+        send_format=wanted.to_peer,
+        receive_format=wanted.from_peer,
         sending=direction in ("sendrecv", "sendonly"),
         receiving=direction in ("sendrecv", "recvonly"),
     )

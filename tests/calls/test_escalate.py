@@ -9,8 +9,9 @@ import pytest
 
 from splitter.calls.asks import DropVideo, RaiseVideo
 from splitter.calls.settings import CallSettings
+from splitter.calls.states import Lack
 from splitter.calls.view import VideoView
-from splitter.core.errors import NoPorts
+from splitter.core.errors import MediaError, MediaUnavailable, NoPorts
 from splitter.lab.offers import VideoLine
 from splitter.sip.message import Request
 from tests.calls.kit import connected, denied, ended, header, joined, ringing, sdp, told
@@ -442,6 +443,22 @@ class TestDenied:
         assert denied(world, caller, RAISE) == (503, "no-media"), "nobody has said yet that there are none again"
         world.engine.stuck = set()
         world.run(2)
+        stands(world, caller, centre)
+
+    def test_for_what_keeps_the_caller_out_not_for_what_keeps_a_desk(self, world: World) -> None:
+        caller, centre = voice_call(world)
+        video = world.call_of(caller).video
+
+        def added(name: str, fault: MediaError) -> Lack | None:
+            world.engine.fault = lambda what, call: fault
+            task = world.loop.create_task(video.add(name, "access"))
+            world.run_until(task.done)
+            return task.result()
+
+        assert added("caller", NoPorts("no free media ports")) is Lack.PORTS
+        assert added("desk-1", MediaUnavailable("full")) is Lack.MEDIA
+        assert video.state.lack is Lack.PORTS
+        world.engine.fault = lambda what, call: None
         stands(world, caller, centre)
 
     def test_while_it_is_asked_and_once_it_is_on(self, world: World) -> None:

@@ -20,7 +20,10 @@ async def test_each_command_asks_what_it_says(tmp_path: Path) -> None:
         assert "goes back to voice" in (await command("drop", "4711")).stdout
         assert (await command("bind", "4711", "8002")).exit_code == 0
         assert "no desk's" in (await command("bind", "4711", "--off")).stdout
-        assert "desk-2 is shown slate (the waiting picture)" in (await command("show", "4711", "slate", "--to", "desk-2")).stdout
+        assert (
+            "desk-2 is shown slate (the waiting picture)"
+            in (await command("show", "4711", "slate", "--to", "desk-2")).stdout
+        )
         assert "caller is shown auto" in (await command("show", "4711", "auto")).stdout
         file = tmp_path / "shot.png"
         assert f"{file}: 3 bytes" in (await command("snapshot", "4711", "-o", str(file))).stdout

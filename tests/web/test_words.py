@@ -21,7 +21,6 @@ _REFUSALS = {"ApiError": 1, "Denial": 1, "deny": 1, "DenyAsk": 2}  # which argum
 _NAMED: dict[str, set[str]] = {"UNSUPPORTED": {UNSUPPORTED}}
 _COMPUTED: dict[str, set[str]] = {
     "lack.code": {str(lack) for lack in Lack},
-    "room.lack.code": {str(lack) for lack in Lack},
     "view.state": {str(state) for state in VideoState if state is not VideoState.OFF},
     "f'video-{outcome}'": {
         f"video-{word}" for word in ("accepted", "no-answer", FAILED, REFUSED, UNSUPPORTED, WITHDRAWN)

@@ -14,7 +14,7 @@ from splitter.calls.asks import Desk
 from splitter.calls.flows.belonging import rank_newcomer
 from splitter.calls.flows.seats import admit_party, forget_party
 from splitter.calls.parties import Party
-from splitter.calls.states import PartyKind, PartyState, Side, VideoState
+from splitter.calls.states import Lack, PartyKind, PartyState, Side, VideoState
 from splitter.calls.talk.commands import JudgeLoad, Notify, Steps, StopAlarm, Tell
 from splitter.calls.talk.legs import LegFacts
 from splitter.calls.talk.live import LiveCall
@@ -77,7 +77,7 @@ def line_for(call: LiveCall, phone: Phone, index: int, leg: LegFacts | None = No
     """Our line for the picture of a phone, in an offer. Raises PeerError where it has no place, or no number."""
     here = call.talk.room.ours(phone.name)
     if here is None:
-        raise PeerError(call.talk.room.lack.words, 503)
+        raise PeerError(Lack.MEDIA.words, 503)
     if phone.line is not None and phone.line[0] == index:
         return offer_video(phone.line[1], here)
     histories = (leg.terms.history, leg.terms.heard) if leg is not None else ()

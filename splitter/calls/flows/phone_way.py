@@ -103,8 +103,8 @@ def on_phone_placed(call: LiveCall, event: PhonePlaced) -> Steps[None]:
     if phone is None or event.name not in call.pending.placing:
         return
     call.pending.placing.discard(event.name)
-    if not event.ok:
-        yield from give_up_video(call, phone, call.talk.room.lack.words)
+    if event.lack is not None:
+        yield from give_up_video(call, phone, event.lack.words)
     if phone.name in call.pending.calling and not phone.leg and call.talk.voice.number(phone.name) >= 0:
         yield from _dial(call, phone)
 

@@ -87,7 +87,7 @@ class RoomState:
         images: uploaded ones that the room has, the oldest first.
         mosaic: several pictures in one.
         past: what those have sent and got who are no longer in it.
-        lack: why the last one that sought a place in it found none, where it found none.
+        lack: why the caller has no place in it, where it has none.
     """
 
     room: RoomHandle | None = None

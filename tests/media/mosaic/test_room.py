@@ -48,7 +48,7 @@ class Scene:
 
     async def place(self, name: str, one: Filmed | Watcher) -> int:
         """Give somebody its place in the room, and say which port that is."""
-        assert await self.video.add(name, "access")
+        assert await self.video.add(name, "access") is None
         handle, local = self.video.state.members[name].handle, one.pair.local
         remote = RemoteEnd(Address("127.0.0.1", local.rtp_port), Address("127.0.0.1", local.rtcp_port))
         films = isinstance(one, Filmed)
