@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from splitter.calls.call import Call
 from splitter.calls.events import CallEvent, DigitPassed
-from splitter.calls.flows import converse as flow
+from splitter.calls.flows.converse import Conversation
 from splitter.calls.leg_events import DigitPressed
 from splitter.calls.legs.kinds import AnyLeg
 from splitter.calls.legs.leg import SipLeg
@@ -35,12 +35,13 @@ async def converse(call: Call, *, answered: bool = True) -> None:
     Args:
         answered: it has been answered just now; False for one that goes on, such as after a restart.
     """
+    conversation = Conversation(call.live)
     if answered:
-        carry_out(call, flow.begin(call.live))
-    carry_out(call, flow.carry_on(call.live))
-    while not call.live.over:
-        carry_out(call, flow.step(call.live, await call.next()))
-    carry_out(call, flow.finish(call.live))
+        carry_out(call, conversation.begin())
+    carry_out(call, conversation.carry_on())
+    while not call.talk.end_reason:
+        carry_out(call, conversation.step(await call.next()))
+    carry_out(call, conversation.finish())
 
 
 def carry_out(call: Call, steps: c.Steps[R] | c.Command[R]) -> R:

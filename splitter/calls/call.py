@@ -32,11 +32,10 @@ from splitter.calls.states import CallState, Direction, LegState, PhoneOutcome, 
 from splitter.calls.talk.browser import BrowserRecord
 from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.outstanding import Outstanding
-from splitter.calls.talk.pending import Pending
 from splitter.calls.talk.shown import in_words, view_of
 from splitter.calls.talk.state import CallerVideo, Talk
 from splitter.calls.video import Video
-from splitter.calls.view import CallView, CarriedView, VideoView
+from splitter.calls.view import CallEnded, CallView, CarriedView, VideoView
 from splitter.media.ports.rooms import RoomReport
 from splitter.media.ports.voice import RelayReport
 from splitter.sdp.model import Origin
@@ -51,7 +50,8 @@ class Call:
     """A call and everything that belongs to it.
 
     Attributes:
-        live: its value and what is under way, as steps see it. legs: those of it.
+        live: the call as steps see it. legs: those of it.
+        talk: its value, all that is needed to carry it on. pending: what is under way.
         post: puts an event into the inbox.
         after, stop_timer: set and stop an alarm; see `Inbox`.
         audio, video: what is asked of the media engine for the voice and for the picture.
@@ -66,6 +66,7 @@ class Call:
         self.after, self.stop_timer = self._inbox.set_alarm, self._inbox.stop_alarm
         self.legs = CallLegs(services, talk, self.post, self.after, self.stop_timer)
         self.live = self.legs.live
+        self.talk, self.pending = talk, self.live.pending
         self.jobs = Jobs(talk.call_id, self.post)
         self._asked: dict[Reply, Asked] = {}
         self.live.abilities = self.audio = Audio(services.voice, talk.call_id, talk.voice, self.post, self.jobs)
@@ -74,7 +75,7 @@ class Call:
             services.mosaics,
             talk.call_id,
             talk.room,
-            self.live.pending,
+            self.pending,
             self.post,
             self._note_in_video(),
         )
@@ -173,16 +174,6 @@ class Call:
             left_s = max(0.0, left_s) if leg is None else leg.timer.bounded_s(due.kind, left_s)
             call.after(left_s, Alarm(due.kind, due.subject))
         return call
-
-    @property
-    def talk(self) -> Talk:
-        """All that is known of the call and needed to carry it on."""
-        return self.live.talk
-
-    @property
-    def pending(self) -> Pending:
-        """Everything that is under way."""
-        return self.live.pending
 
     def adopt(self, settings: CallSettings) -> None:
         """Go by these bounds from now on; what was agreed with peers stays."""
@@ -297,6 +288,7 @@ class Call:
 
         Alarms and media stay as they are; legs are made anew.
         """
+        self.talk = talk
         self.legs.take_up(talk)
         self.audio.state, self.video.state = talk.voice, talk.room
 
@@ -363,6 +355,7 @@ class Call:
         self.legs.dialling.close()
         self.talk.ended_at = self.services.clock.wall()
         self.enter(CallState.ENDED, self.talk.end_reason)
+        self.services.bus.publish(CallEnded(self.talk.call_id))
         self.services.records.finish(self.talk.call_id)
         self.services.recorder.unbind(self.talk.call_id)
 

@@ -62,7 +62,8 @@ class CallLegs:
     ) -> None:
         settings = services.settings
         self.all: dict[str, AnyLeg] = {}
-        self.live = LiveCall(talk, Pending(), settings, self.all)
+        self._talk, self._pending = talk, Pending()
+        self.live = LiveCall(talk, self._pending, settings, self.all, recorded=services.recordings.settings)
         self.dialling = Dialling(services, self.live)
         self._services = services
         self._context = LegContext(
@@ -79,17 +80,9 @@ class CallLegs:
         )
         self._make()
 
-    @property
-    def _talk(self) -> Talk:
-        return self.live.talk
-
-    @property
-    def _pending(self) -> Pending:
-        return self.live.pending
-
     def take_up(self, talk: Talk) -> None:
         """Go on with the legs of this value, made anew."""
-        self.live.talk = talk
+        self._talk = self.live.talk = talk
         self._context = replace(self._context, session=talk.session)
         self._make()
         for record in talk.legs.values():

@@ -342,6 +342,13 @@ class CallView:
 
 
 @dataclass(frozen=True, slots=True)
+class CallEnded:
+    """A call is over; its last view has been told."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class TargetView:
     """One server of a trunk: its address, its state and since when, and how quickly it answers; None: not measured."""
 

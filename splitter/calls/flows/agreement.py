@@ -136,18 +136,28 @@ class Agreement:
         Each is told once: an offer that it refuses is repeated by `own_offers`. The centre comes first, for what it
         answers may be news to the caller.
         """
-        told = self._call.talk.exchange.told
-        for leg in (self._call.centre, self._call.caller):
+        call, told = self._call, self._call.talk.exchange.told
+        caller, centre = call.caller, call.centre
+        stands = self._what_stands(caller, centre)
+        if stands == call.settled:
+            return None
+        for leg in (centre, caller):
             if leg is None or (local := leg.terms.local) is None or (remote := leg.terms.remote) is None:
                 continue
             wanted, ours = self.agreed(leg), local.direction_of(self._index(leg, local))
-            stands = answer_direction(remote.flow_of(self._index(leg, remote)), ours)
-            if wanted in (stands, ours):
+            if wanted in (ours, answer_direction(remote.flow_of(self._index(leg, remote)), ours)):
                 told.pop(leg.name, None)
             elif told.get(leg.name) != wanted:
                 told[leg.name] = wanted
                 return leg
+        call.settled = stands
         return None
+
+    def _what_stands(self, caller: LegFacts, centre: LegFacts | None) -> tuple[object, ...]:
+        """All that `unsettled` depends on: as long as it is the same, nobody has to be told anything new."""
+        talk, ours, its = self._call.talk, caller.terms, centre.terms if centre is not None else None
+        wants = (talk.plan, bool(talk.phones), talk.exchange.wishes.copy(), talk.exchange.told.copy())
+        return centre, ours.local, ours.remote, its and its.local, its and its.remote, *wants
 
     def agreed(self, leg: LegFacts) -> str:
         """The direction of an offer that is to change nothing: what both sides want."""

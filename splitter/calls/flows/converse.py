@@ -1,6 +1,6 @@
 """The answered call: it ends when the caller or the centre hangs up, or an operator asks; nothing else ends it.
 
-`begin`, `step` for each event until `talk.end_reason` says why it is over, and `finish`: see `actor.converse`. Pure.
+See `actor.converse`, which runs its steps. Pure.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from splitter.calls.events import CallEvent, HangupAsked, TimeUp, VoiceCounted, 
 from splitter.calls.flows.digits import pass_waiting
 from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.mixing import advance
-from splitter.calls.flows.mosaic import follow_mosaic
+from splitter.calls.flows.mosaic import follow_mosaic, has_mosaic
 from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.flows.phone_questions import ask_phones
 from splitter.calls.flows.phones import hand_over, heir_of, lose_phone
 from splitter.calls.flows.recording import advance as record
+from splitter.calls.flows.recording import may_record
 from splitter.calls.flows.reoffer import ReofferEvent, Reoffers, refresh_later
 from splitter.calls.flows.seats import leave_call
 from splitter.calls.flows.silences import reconsider
@@ -45,80 +46,58 @@ from splitter.calls.talk.phones import Phone
 _REFRESH_AGAIN_S = 30.0
 
 
-def begin(call: LiveCall) -> Steps[None]:
-    """The call was answered."""
-    yield from Reoffers(call).begin()
+class Conversation:
+    """The steps of one answered call."""
 
-
-def carry_on(call: LiveCall, reoffers: Reoffers | None = None) -> Steps[None]:
-    """Do what has waited: after the answer, and after each event."""
-    yield from pass_waiting(call)
-    if not call.over:
-        yield from reconsider(call)
-        yield from _settle_transfer(call)
-        yield from _connect_voices(call)
-        yield from _record(call)
-        yield from (reoffers or Reoffers(call)).pump()
-        yield from _ask_phones(call)
-        yield from _follow_mosaic(call)
-
-
-def _settle_transfer(call: LiveCall) -> Steps[None]:
-    try:
-        yield from settle_transfer(call)
-    except Exception as error:  # the two go on as they are
-        call.pending.transfer = None
-        yield Log("a call could not be handed on", {}, error)
-
-
-def _connect_voices(call: LiveCall) -> Steps[None]:
-    try:
-        yield from advance(call)
-    except Exception as error:  # what goes wrong with a third party must not end the call of the two
-        yield Log("the voices could not be connected", {}, error)
-
-
-def _ask_phones(call: LiveCall) -> Steps[None]:
-    try:
-        yield from ask_phones(call)
-    except Exception as error:  # of a picture alone
-        yield Log("a phone could not be asked for video", {}, error)
-
-
-def _follow_mosaic(call: LiveCall) -> Steps[None]:
-    try:
-        yield from follow_mosaic(call)
-    except Exception as error:  # nor does what goes wrong with a picture
-        yield Log("the mosaic could not be followed", {}, error)
-
-
-def _record(call: LiveCall) -> Steps[None]:
-    try:
-        yield from record(call)
-    except Exception as error:  # nor must a recording
-        yield Log("the recording could not go on", {}, error)
-
-
-def step(call: LiveCall, event: CallEvent) -> Steps[None]:
-    """Take in one event of the answered call."""
-    reoffers = Reoffers(call)
-    yield from _Step(call, reoffers).on_event(event)
-    yield from carry_on(call, reoffers)
-
-
-def finish(call: LiveCall) -> Steps[None]:
-    """The call is over."""
-    yield from Reoffers(call).escalation.close()
-
-
-class _Step:
-    """One step of the answered call."""
-
-    def __init__(self, call: LiveCall, reoffers: Reoffers) -> None:
+    def __init__(self, call: LiveCall) -> None:
         self._call = call
-        self._reoffers = reoffers
+        self._reoffers = Reoffers(call)
 
-    def on_event(self, event: CallEvent) -> Steps[None]:
+    def begin(self) -> Steps[None]:
+        """The call was answered."""
+        yield from self._reoffers.begin()
+
+    def step(self, event: CallEvent) -> Steps[None]:
+        """Take in one event of the answered call."""
+        yield from self._on_event(event)
+        yield from self.carry_on()
+
+    def finish(self) -> Steps[None]:
+        """The call is over."""
+        yield from self._reoffers.escalation.close()
+
+    def carry_on(self) -> Steps[None]:
+        """Do what has waited: after the answer, and after each event.
+
+        What goes wrong with somebody or something beside the two that talk must not end their call.
+        """
+        call = self._call
+        if call.pending.digits:
+            yield from pass_waiting(call)
+        if call.over:
+            return
+        if call.talk.silences:
+            yield from reconsider(call)
+        if call.pending.transfer is not None:
+            yield from self._settle_transfer()
+        if call.talk.phones or call.talk.voice.hearing:
+            yield from _guarded(advance(call), "the voices could not be connected")
+        if may_record(call):
+            yield from _guarded(record(call), "the recording could not go on")
+        yield from self._reoffers.pump()
+        if call.pending.asked_phones:
+            yield from _guarded(ask_phones(call), "a phone could not be asked for video")
+        if has_mosaic(call):
+            yield from _guarded(follow_mosaic(call), "the mosaic could not be followed")
+
+    def _settle_transfer(self) -> Steps[None]:
+        try:
+            yield from settle_transfer(self._call)
+        except Exception as error:  # the two go on as they are
+            self._call.pending.transfer = None
+            yield Log("a call could not be handed on", {}, error)
+
+    def _on_event(self, event: CallEvent) -> Steps[None]:
         call = self._call
         if isinstance(event, LegEvent) and not self._concerns(call.leg_of(event)):
             return
@@ -277,3 +256,10 @@ class _Step:
         leg, words = self._call.leg_of(event), f"session refresh failed ({event.status} {event.reason}); voice goes on"
         yield Note(words, leg.name, "alarm")
         yield from refresh_later(leg, _REFRESH_AGAIN_S)
+
+
+def _guarded(steps: Steps[None], words: str) -> Steps[None]:
+    try:
+        yield from steps
+    except Exception as error:
+        yield Log(words, {}, error)

@@ -169,7 +169,8 @@ class Escalation:
 
     def pump(self, free: bool) -> Steps[None]:
         """Ask, if somebody wants it and nothing of the voice is under way (`free`)."""
-        yield from self.begin()
+        if not self._call.talk.video.begun:
+            yield from self.begin()
         if (asked := self._call.pending.raising) is not None:
             yield from self._border(asked, self._prepare())
         wish = self._call.talk.video.wish

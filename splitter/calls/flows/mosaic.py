@@ -39,6 +39,12 @@ class _Seen(NamedTuple):
     first: bool
 
 
+def has_mosaic(call: LiveCall) -> bool:
+    """Whether there is one, or somebody wants it, or was told why there is none."""
+    room = call.talk.room
+    return room.mosaic.open or bool(room.mosaic.reason) or MOSAIC in room.choices.values()
+
+
 def follow_mosaic(call: LiveCall) -> Steps[None]:
     """Begin, change or end the mosaic as those who are to see it and those who send want it; after each event."""
     mosaic, viewers = call.talk.room.mosaic, call.talk.room.viewers_of(MOSAIC)

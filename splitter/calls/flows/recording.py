@@ -101,6 +101,13 @@ def _wanted(call: LiveCall) -> RecordedAs:
     return recording.id_for(call.talk.call_id), recording.state, recording.nothing_of
 
 
+def may_record(call: LiveCall) -> bool:
+    """False where nothing is to be recorded or left out, nor ever was: then there is nothing to advance."""
+    recording, pending = call.talk.recording, call.pending
+    asked = recording.number or recording.left_out or recording.nothing_of
+    return bool(call.recorded.possible or asked or pending.tapped or pending.leaving_out)
+
+
 def advance(call: LiveCall) -> Steps[None]:
     """Ask for what is wanted and not so yet."""
     recording, pending = call.talk.recording, call.pending

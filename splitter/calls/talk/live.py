@@ -64,6 +64,7 @@ class LiveCall:
         now: the clock's time of the event that is looked at.
         abilities: what can be done with its voice.
         recorded: what the operator has set about recording.
+        settled: what stood between caller and centre when neither had to be told anything; see `Agreement.unsettled`.
     """
 
     talk: Talk
@@ -73,6 +74,7 @@ class LiveCall:
     now: float = 0.0
     abilities: VoiceAbilities = field(default_factory=NoAbilities)
     recorded: RecordingSettings = field(default_factory=RecordingSettings)
+    settled: tuple[object, ...] = ()
 
     # ---- its legs ----
 

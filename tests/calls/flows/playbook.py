@@ -16,7 +16,7 @@ from typing import Any
 
 from splitter.calls.asks import Answer, Denial
 from splitter.calls.events import CallEvent
-from splitter.calls.flows.converse import begin, carry_on, finish, step
+from splitter.calls.flows.converse import Conversation
 from splitter.calls.leg_events import OfferAccepted, Offered, OfferRefused
 from splitter.calls.peers.facts import CallerFacts
 from splitter.calls.peers.identity import Identity
@@ -184,8 +184,9 @@ class Playbook:
             talk.room.members["caller"] = Member("access", handle)
         self.legs = {CALLER: caller, CENTRE: centre}
         self.call = LiveCall(talk, Pending(), CallSettings(), self.legs)
-        self._run(begin(self.call))
-        self._run(carry_on(self.call))
+        self.conversation = Conversation(self.call)
+        self._run(self.conversation.begin())
+        self._run(self.conversation.carry_on())
         self.done.clear()
 
     @property
@@ -215,7 +216,7 @@ class Playbook:
         assert self.done == [], f"nobody expected {self.done}"
         self.notes.clear()
         self._before(event)
-        self._run(step(self.call, event))
+        self._run(self.conversation.step(event))
 
     def happens_quietly(self, event: CallEvent) -> None:
         """Let one event happen, whatever was done and is done."""
@@ -225,7 +226,7 @@ class Playbook:
 
     def finish(self) -> None:
         """The call is over."""
-        self._run(finish(self.call))
+        self._run(self.conversation.finish())
 
     def does(self, *expected: c.Command[Any]) -> None:
         """What was done since: these commands, in this order, and no others."""
