@@ -16,7 +16,7 @@ from splitter.calls.browsers.path_checks import PathChecks
 from splitter.calls.browsers.sip_door import SipDoor
 from splitter.calls.bus import Bus
 from splitter.calls.desks import DeskView
-from splitter.calls.view import CallView, LinkWanted, Notice, lost
+from splitter.calls.view import CallEnded, CallView, LinkWanted, Notice, lost
 from splitter.cluster.cabinet import SharedCabinet
 from splitter.cluster.directory import ValkeyDirectory
 from splitter.cluster.membership import Membership
@@ -262,9 +262,9 @@ class Doors:
         tell("desks", CallView, floor.desks.on_call)
         tell("webhooks", CallView, self.webhooks.call)
         tell("messages", CallView, self.messaging.on_call)
-        tell("album", CallView, self.album.on_call)
-        tell("pictures", CallView, self.leftovers.on_call)
-        tell("photos", CallView, lambda view: self.photos.ended(view.call_id) if view.state == "ended" else None)
+        tell("album", CallEnded, lambda ended: self.album.ended(ended.call_id))
+        tell("pictures", CallEnded, lambda ended: self.leftovers.clear(ended.call_id))
+        tell("photos", CallEnded, lambda ended: self.photos.ended(ended.call_id))
         if floor.recordings is not None:
             recordings = floor.recordings
             tell("recordings", CallView, recordings.on_call)
@@ -324,6 +324,7 @@ class Doors:
         live = {view.call_id for view in self._floor.calls.list()}
         for view in self.hub.missing(live):
             self._bus.publish(lost(view, self._clock.wall()))
+            self._bus.publish(CallEnded(view.call_id))
 
     def tell_state(self, state: GatewayState) -> None:
         """Show it on the board, and at the desks."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class AlarmKind(StrEnum):
@@ -34,8 +35,7 @@ class AlarmKind(StrEnum):
     TAP = "what is not recorded is to be tried again"
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
+class Alarm(NamedTuple):
     """One alarm: of a kind and, where there may be several, of a leg or party by name."""
 
     kind: AlarmKind
@@ -64,40 +64,47 @@ class Due:
     at: float
 
 
-@dataclass(slots=True)
 class Alarms:
-    """The deadlines that are set.
+    """The deadlines that are set, in seconds of the caller's clock.
 
     Attributes:
-        deadlines: in seconds of the caller's clock, by alarm.
+        next_at: when the first one rings; None where none is set.
     """
 
-    _deadlines: dict[Alarm, float] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._deadlines: dict[Alarm, float] = {}
+        self.next_at: float | None = None
 
     @property
     def deadlines(self) -> Mapping[Alarm, float]:
+        """Each alarm that is set, and when it rings."""
         return self._deadlines
 
     def set(self, alarm: Alarm, at: float) -> None:
         """Ring at this time; the same alarm is set anew."""
         self._deadlines[alarm] = at
+        self._look()
 
     def stop(self, alarm: Alarm) -> bool:
         """Take an alarm back. Returns: whether it was set."""
-        return bool(self._deadlines) and self._deadlines.pop(alarm, None) is not None
-
-    def next_at(self) -> float | None:
-        """When the first one rings; None where none is set."""
-        return min(self._deadlines.values(), default=None)
+        if alarm not in self._deadlines:
+            return False
+        del self._deadlines[alarm]
+        self._look()
+        return True
 
     def ring(self, now: float) -> Alarm | None:
         """The alarm that is due and was set for the earliest time, which is no longer set then; None if none is due."""
-        alarm = min(self._deadlines, key=self._deadlines.__getitem__, default=None)
-        if alarm is None or self._deadlines[alarm] > now:
+        if self.next_at is None or self.next_at > now:
             return None
-        del self._deadlines[alarm]
+        alarm = min(self._deadlines, key=self._deadlines.__getitem__)
+        self.stop(alarm)
         return alarm
 
     def clear(self) -> None:
         """Take all of them back."""
         self._deadlines.clear()
+        self.next_at = None
+
+    def _look(self) -> None:
+        self.next_at = min(self._deadlines.values(), default=None)

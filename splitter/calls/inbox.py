@@ -44,7 +44,7 @@ class Inbox:
 
     def stop_alarm(self, alarm: Alarm) -> None:
         """Take an alarm back; harmless where it is not set."""
-        if self._alarms.stop(alarm) and not self._alarms.deadlines:
+        if self._alarms.stop(alarm) and self._alarms.next_at is None:
             self._arm()
 
     def alarms(self) -> tuple[tuple[Alarm, float], ...]:
@@ -78,7 +78,7 @@ class Inbox:
 
     def _arm(self) -> None:
         """Have the reader woken for the first alarm; a timer that is armed for an earlier time stays."""
-        at = self._alarms.next_at()
+        at = self._alarms.next_at
         if self._timer is not None and (at is None or at < self._timer_at):
             self._timer.cancel()
             self._timer = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from splitter.calls.asks import Desk, Limits
 from splitter.calls.states import CameraState, PartyKind, PartyState
@@ -147,8 +148,9 @@ def owner_of(participant: str) -> str:
     return participant.partition(".")[0]
 
 
+@lru_cache(maxsize=256)
 def limits_for(received: VideoFormat | None, bitrate_kbps: int) -> Limits:
-    """What may be sent to the caller, who receives this format; None where that is not known yet.
+    """What may be sent to the caller, who receives this format; None where that is not known yet. Kept, as views ask.
 
     Args:
         bitrate_kbps: what we ask for at most.

@@ -51,9 +51,9 @@ class TestDeadlines:
         alarms = Alarms()
         alarms.set(B, 2.0)
         alarms.set(A, 1.0)
-        assert alarms.next_at() == 1.0
+        assert alarms.next_at == 1.0
         assert [alarms.ring(0.9), alarms.ring(2.0), alarms.ring(2.0), alarms.ring(9.0)] == [None, A, B, None]
-        assert alarms.next_at() is None
+        assert alarms.next_at is None
 
     def test_of_the_same_alarm_replace_each_other(self) -> None:
         alarms = Alarms()

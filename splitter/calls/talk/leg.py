@@ -76,15 +76,8 @@ class CredentialState:
 class _Shown(NamedTuple):
     """The view of a leg that operators see, and what it was made of."""
 
-    local: Session | None
-    remote: Session | None
-    flow: Flow
-    view: LegView
-
-    def is_of(self, leg: LegRecord) -> bool:
-        """Whether a leg is still so."""
-        same = self.local is leg.terms.local and self.remote is leg.terms.remote and self.flow is leg.flow
-        return same and self.view.state is leg.state
+    of: tuple[LegState, Flow, Session | None, Session | None] | None = None
+    view: LegView | None = None
 
 
 class _Unwritten:
@@ -93,9 +86,11 @@ class _Unwritten:
     __slots__ = ("_shown",)
     _shown: _Shown
 
-    def _remember(self, shown: _Shown) -> LegView:
+    def __post_init__(self) -> None:
+        self._shown = _Shown()
+
+    def _remember(self, shown: _Shown) -> None:
         self._shown = shown
-        return shown.view
 
 
 @dataclass(slots=True)
@@ -156,11 +151,13 @@ class LegRecord(_Unwritten):
     def view(self) -> LegView:
         """The leg as operators see it; made anew where something of it has changed: a call is told of many times."""
         local, remote = self.terms.local, self.terms.remote
-        shown: _Shown | None = getattr(self, "_shown", None)
-        if shown is None or not shown.is_of(self):
-            audio, video = (in_use(local, remote, kind) for kind in ("audio", "video"))
-            if self.browser is not None and local is not None and self.browser.transcodes(local):
-                audio = f"opus/48000 as {audio}"
-            view = LegView(self.name, self.trunk, str(self.flow), self.sip_call_id, self.state, audio, video)
-            return self._remember(_Shown(local, remote, self.flow, view))
-        return shown.view
+        of = (self.state, self.flow, local, remote)
+        made_of, view = self._shown
+        if view is not None and of == made_of:
+            return view
+        audio, video = in_use(local, remote, "audio"), in_use(local, remote, "video")
+        if self.browser is not None and local is not None and self.browser.transcodes(local):
+            audio = f"opus/48000 as {audio}"
+        view = LegView(self.name, self.trunk, str(self.flow), self.sip_call_id, self.state, audio, video)
+        self._remember(_Shown(of, view))
+        return view

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from splitter.calls.asks import Limits
 from splitter.calls.parties import limits_for
 from splitter.calls.states import CallState, Side
 from splitter.calls.talk.phones import Phone
 from splitter.calls.talk.room import MOSAIC, RoomState
 from splitter.calls.talk.state import Talk
-from splitter.calls.view import CallView, LegView, MosaicView
+from splitter.calls.view import CallView, LegView, MosaicView, VideoView
 from splitter.core.text import plain
 from splitter.media.ports.rooms import ParticipantReport
 from splitter.media.ports.voice import RelayReport
@@ -52,12 +51,7 @@ def view_of(
         legs=(*talk.past_legs, *legs),
         facts=talk.facts,
         parties=talk.parties.views(),
-        video=replace(
-            talk.video.view,
-            limits=limits,
-            sends=talk.video.sends,
-            fault=plain(talk.plan.video_fault) if talk.plan is not None else "",
-        ),
+        video=_video_of(talk, limits),
         extension=talk.extension,
         bound_by=talk.bound_by,
         asking=asking,
@@ -84,6 +78,11 @@ def view_of(
         web=(near := talk.legs.get(talk.near)) is not None and near.by_page,
         test=talk.test,
     )
+
+
+def _video_of(talk: Talk, limits: Limits | None) -> VideoView:
+    asked, fault = talk.video.view, plain(talk.plan.video_fault) if talk.plan is not None else ""
+    return VideoView(asked.state, asked.outcome, asked.reason, asked.supported, limits, talk.video.sends, fault)
 
 
 def _mosaic_of(room: RoomState) -> MosaicView | None:

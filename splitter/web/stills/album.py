@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
-from splitter.calls.view import CallView
 from splitter.media.ports.rooms import Snapshot
 from splitter.store.screenshots import ScreenshotFiles, ShotFile
 
@@ -77,11 +76,6 @@ class Album:
     def get(self, call_id: str, number: int) -> Snapshot | None:
         """The screenshot of that number, while it is kept."""
         return self._kept.get((call_id, number))
-
-    def on_call(self, view: CallView) -> None:
-        """A call changed; once it has ended, its snapshots are for a while yet."""
-        if view.state == "ended":
-            self.ended(view.call_id)
 
     def ended(self, call_id: str) -> None:
         """The call is over: its snapshots are for a while yet."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from splitter.calls.view import CallView
 from splitter.store.pictures import PictureLibrary
 
 
@@ -15,11 +14,11 @@ class Leftovers:
         self._pictures = pictures
         self._clearing: set[asyncio.Task[None]] = set()
 
-    def on_call(self, view: CallView) -> None:
-        """A call changed; once it has ended, its pictures go."""
-        if view.state != "ended" or not any(picture.call_id for picture in self._pictures.all(view.call_id)):
+    def clear(self, call_id: str) -> None:
+        """A call is over: its pictures go."""
+        if not any(picture.call_id for picture in self._pictures.all(call_id)):
             return
-        task = asyncio.create_task(self._pictures.forget_call(view.call_id), name="forget pictures")
+        task = asyncio.create_task(self._pictures.forget_call(call_id), name="forget pictures")
         self._clearing.add(task)
         task.add_done_callback(self._clearing.discard)
 
