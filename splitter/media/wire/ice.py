@@ -8,6 +8,7 @@ closing: a browser that was cut off for a while comes back on the same credentia
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
@@ -20,13 +21,14 @@ from aioice.ice import CandidatePair, Connection, StunProtocol
 from aioice.utils import random_string
 
 from splitter.core.net import Address
+from splitter.media.wire.binding import TRANSACTION_BYTES, RepeatedCheck, answers, is_sealed, seal
 from splitter.media.wire.frames import StreamAddress
-from splitter.media.wire.host import Datagram, Host, TcpDoor
+from splitter.media.wire.host import Datagram, Host, TcpDoor, Timer
 
 REMOTE_CANDIDATES_LIMIT = 20  # that the peer may name; a browser with several networks has about ten
 PAIRS_LIMIT = 40  # with those learned from its checks
 CONSENT_INTERVAL_S = 5.0  # RFC 7675 §5.1
-_CONSENT_REPEATS = 2  # within 3.5 s: a single lost packet is no lost consent
+_CONSENT_WAITS_S = (0.5, 1.0, 2.0)  # for the answer to each repetition: a single lost packet is no lost consent
 _TCP_PREFERENCE = 90 << 24 | ((4 << 13) + (1 << 13) - 1) << 8 | 255  # RFC 6544 §4.2: a type behind UDP's, passive
 _UFRAG_CHARACTERS, _PASSWORD_CHARACTERS = 8, 24  # RFC 8445 §5.3: 24 and 128 bits of randomness at least
 
@@ -120,8 +122,11 @@ class Agent(Connection):
         self._relays: set[tuple[str, int]] = set()  # of the peer's candidates
         self._on_path = on_path
         self._on_heard = on_heard
-        self._loop = loop
-        self._consenting: asyncio.Task[None] | None = None
+        self._loop, self._send = loop, send
+        self._consenting: Timer | None = None
+        self._transaction = self._question = b""  # of consent
+        self._asked, self._asked_at = 0, 0.0  # how often, and when first
+        self._repeated: RepeatedCheck | None = None  # by the peer, on the path
         self._shut = False
         self._protocol = _Stun(self, send, Address, _udp_candidate(advertised, port))
         # What gather_candidates() would do, had it not its own sockets: there is nothing to wait for.
@@ -163,13 +168,29 @@ class Agent(Connection):
 
     def receive(self, data: bytes, source: Address) -> None:
         """Take a STUN message."""
-        protocol = self._by_tcp if isinstance(source, StreamAddress) else self._protocol
+        if self._asked and answers(data, self._transaction):
+            if is_sealed(data, self._remote_key) or _is_signed(data, self._remote_key):
+                self._on_consent()
+        elif self._repeated is not None and source == self.path and (answer := self._repeated.answer(data)) is not None:
+            self.checks += 1
+            self._send(answer, source)
+            self._on_heard()
+        else:
+            self._receive_other(data, source)
+
+    def _receive_other(self, data: bytes, source: Address) -> None:
+        """Take a message by aioice, and know it again if the peer may repeat it."""
+        checks, protocol = self.checks, self._by_tcp if isinstance(source, StreamAddress) else self._protocol
         try:
             if protocol is not None:
                 protocol.datagram_received(data, source)
         except Exception:  # the border of one datagram: aioice lets several kinds through for broken attributes
             self.malformed += 1
             log.debug("STUN message dropped", source=str(source), exc_info=True)
+        if self.checks > checks and source == self.path:
+            pair = self._nominated.get(1)
+            idle = pair is not None and pair.state is CandidatePair.State.SUCCEEDED and pair.task is None
+            self._repeated = RepeatedCheck(data, source, self.local_password.encode()) if idle else None
 
     def shut(self) -> None:
         """End it at once: nothing is sent, no task goes on. (`close` would wait for sockets that it does not have.)
@@ -190,7 +211,9 @@ class Agent(Connection):
                 protocol.receiver = cast(Connection, None)
                 protocol.transport.close()
         self._on_path = self._on_heard = _nothing
-        self.path = None
+        self._send = _nowhere
+        self.path = self._repeated = None
+        self._asked = 0
 
     def lose(self, source: StreamAddress) -> None:
         """Know that this connection is gone, and the path with it if it was that."""
@@ -275,30 +298,49 @@ class Agent(Connection):
         else:
             super().respond_error(request, addr, protocol, error_code)
 
+    def switch_role(self, ice_controlling: bool) -> None:
+        """Control, or be controlled, from now on: what the peer repeats is judged anew."""
+        self._repeated = None
+        super().switch_role(ice_controlling)
+
     async def query_consent(self) -> None:
         """Begin to ask whether the peer still wants our packets: there is a path."""
         if not self._shut:
-            self._consenting = self._loop.spawn(self._ask_consent())
+            self._ask_later()
 
-    async def _ask_consent(self) -> None:
+    @property
+    def _remote_key(self) -> bytes:
+        return cast(str, self.remote_password).encode()
+
+    def _ask_later(self) -> None:
         """Ask again and again (RFC 7675 §5.1)."""
-        while True:
-            await asyncio.sleep(CONSENT_INTERVAL_S * (0.8 + 0.4 * random.random()))
-            pair = self._nominated.get(1)
-            if pair is None:
-                continue
-            asked_at = self._loop.now()
-            try:
-                await pair.protocol.request(
-                    self.build_request(pair, nominate=False),
-                    pair.remote_addr,
-                    integrity_key=cast(str, self.remote_password).encode(),
-                    retransmissions=_CONSENT_REPEATS,
-                )
-            except stun.TransactionError:
-                continue
-            self.consent_at = max(self.consent_at, asked_at)
-            self._tell_heard()
+        self._asked = 0
+        self._consenting = self._loop.call_later(CONSENT_INTERVAL_S * (0.8 + 0.4 * random.random()), self._ask_consent)
+
+    def _ask_consent(self) -> None:
+        """Ask, or repeat the question until it has been asked often enough."""
+        pair = self._nominated.get(1)
+        if pair is None or self.path is None or self._asked == len(_CONSENT_WAITS_S):
+            self._ask_later()
+            return
+        if not self._asked:
+            self._asked_at, self._transaction = self._loop.now(), os.urandom(TRANSACTION_BYTES)
+            self._question = self._make_question(pair)
+        self._consenting = self._loop.call_later(_CONSENT_WAITS_S[self._asked], self._ask_consent)
+        self._asked += 1
+        self._send(self._question, self.path)
+
+    def _make_question(self, pair: CandidatePair) -> bytes:
+        request = self.build_request(pair, nominate=False)
+        request.transaction_id = self._transaction
+        return seal(bytes(request), self._remote_key)
+
+    def _on_consent(self) -> None:
+        if self._consenting is not None:
+            self._consenting.cancel()
+        self._ask_later()
+        self.consent_at = max(self.consent_at, self._asked_at)
+        self._on_heard()
 
     def data_received(self, data: bytes, component: int) -> None:
         """Count what looked like STUN and is none."""
@@ -312,6 +354,14 @@ def _nothing(*what: object) -> None:
 def _nowhere(data: Datagram, to: Address) -> bool:
     """Lose a packet: there is no port any more."""
     return False
+
+
+def _is_signed(data: bytes, key: bytes) -> bool:
+    """Whether a message is authentic, though it may end otherwise than ours do (RFC 8489 §9.1.4)."""
+    try:
+        return stun.parse_message(data).check_message_integrity(key)
+    except Exception:  # aioice lets several kinds through for broken attributes
+        return False
 
 
 def _source(pair: CandidatePair) -> Address:

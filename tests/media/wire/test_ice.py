@@ -126,6 +126,108 @@ class TestChecksFromManyPorts:
         agent.shut()
 
 
+class TestARepeatedCheck:
+    """What a browser sends every few seconds is dealt with as bytes once it has been judged in full."""
+
+    async def test_is_counted_answered_and_heard_as_the_first_was(self) -> None:
+        agent, port = await connected()
+        agent.receive(check(agent, nominates=True), HOME)
+        parsed: list[object] = []
+        agent.request_received = lambda *request: parsed.append(request)  # type: ignore[method-assign]
+        checks, sent = agent.checks, port.sent
+        for _ in range(3):
+            agent.receive(check(agent, nominates=True), HOME)
+        assert (agent.checks, port.sent, parsed) == (checks + 3, sent + 3, [])
+        agent.shut()
+
+    async def test_from_elsewhere_or_with_other_words_is_judged_in_full(self) -> None:
+        agent, _ = await connected()
+        agent.receive(check(agent, nominates=True), HOME)
+        elsewhere = Address(HOME.host, HOME.port + 1)
+        agent.receive(check(agent, nominates=True), elsewhere)
+        assert elsewhere in agent.known
+        rejected = agent.rejected
+        forged = check(agent, nominates=True)
+        agent.receive(forged[:-32] + b"\x00\x08\x00\x14" + bytes(20) + forged[-8:], HOME)
+        assert agent.malformed == 1 and agent.rejected == rejected, "the fingerprint is wrong: no message at all"
+        agent.shut()
+
+    async def test_after_a_change_of_role_is_judged_in_full(self) -> None:
+        agent, _ = await connected()
+        agent.receive(check(agent, nominates=True), HOME)
+        agent.switch_role(True)
+        checks = agent.checks
+        agent.receive(check(agent, nominates=True), HOME)
+        assert agent.checks == checks, "both say that they control: it is told so (RFC 8445 §7.3.1.1)"
+        agent.shut()
+
+
+class TestConsent:
+    """RFC 7675 §5.1: asked for every five seconds or so, and twice more where no answer comes."""
+
+    async def asked(self) -> tuple[Agent, list[bytes]]:
+        """An agent that has just asked, and what it sends; nobody answers."""
+        agent, _ = await connected()
+        questions: list[bytes] = []
+        agent._send = lambda data, to: not questions.append(bytes(data))
+        agent._ask_consent()
+        agent.consent_at = 0.0
+        return agent, questions
+
+    def answer(self, question: bytes, password: str = PASSWORD, kind: stun.Class = stun.Class.RESPONSE) -> stun.Message:
+        told = stun.Message(stun.Method.BINDING, kind, question[8:20])
+        told.attributes["XOR-MAPPED-ADDRESS"] = ("127.0.0.1", 40_000)
+        told.add_message_integrity(password.encode())
+        return told
+
+    async def test_the_question_is_one_of_ours(self) -> None:
+        agent, (question,) = await self.asked()
+        read = stun.parse_message(question)
+        assert read.message_class is stun.Class.REQUEST and read.check_message_integrity(PASSWORD.encode())
+        assert read.attributes["USERNAME"] == f"{UFRAG}:{agent.local_username}"
+        assert {"PRIORITY", "ICE-CONTROLLED"} <= read.attributes.keys() and "USE-CANDIDATE" not in read.attributes
+        agent.shut()
+
+    async def test_an_authentic_answer_is_consent(self) -> None:
+        agent, (question,) = await self.asked()
+        asked_at = agent._asked_at
+        agent.receive(bytes(self.answer(question)), HOME)
+        assert agent.consent_at == asked_at
+        agent.consent_at = 0.0
+        agent.receive(bytes(self.answer(question)), HOME)
+        assert agent.consent_at == 0.0, "one question, one answer"
+        agent.shut()
+
+    async def test_so_is_one_without_a_fingerprint(self) -> None:
+        agent, (question,) = await self.asked()
+        told = self.answer(question)
+        del told.attributes["FINGERPRINT"]
+        agent.receive(bytes(told), HOME)
+        assert agent.consent_at == agent._asked_at
+        agent.shut()
+
+    async def test_no_other_is(self) -> None:
+        agent, (question,) = await self.asked()
+        agent.receive(bytes(self.answer(question, "x" * 24)), HOME)
+        agent.receive(bytes(self.answer(question, kind=stun.Class.ERROR)), HOME)
+        agent.receive(bytes(self.answer(bytes(20))), HOME)
+        agent.receive(bytes(self.answer(question))[:-40], HOME)
+        assert agent.consent_at == 0.0
+        agent.receive(bytes(self.answer(question)), HOME)
+        assert agent.consent_at, "and the right one still counts"
+        agent.shut()
+
+    async def test_it_is_asked_three_times_with_the_same_words_then_anew(self) -> None:
+        agent, questions = await self.asked()
+        agent._ask_consent()
+        agent._ask_consent()
+        assert len(set(questions)) == 1 and len(questions) == 3
+        agent._ask_consent()  # given up
+        agent._ask_consent()
+        assert len(questions) == 4 and questions[3] != questions[0]
+        agent.shut()
+
+
 PRIVATE: dict[str, type] = {
     "_add_remote_candidate": MethodType,  # `add_remote_candidate` is a coroutine, for the sake of names
     "_check_list": list,
