@@ -34,12 +34,22 @@ _STATIC = {
     "34": ("H263", 90000, 1),
 }
 
+_SAME_AS = {"g729a": "g729", "g729b": "g729", "g729ab": "g729", "g723.1": "g723"}
+"""One bit stream under several names (RFC 4856 §2.1.9)."""
+
+_RATES = {"G722": (8000, 1), "OPUS": (48000, 2)}
+"""Clock and channels whatever a peer writes: many give G.722 its 16000 samples (RFC 3551 §4.5.2), and Opus one channel
+where it is to have two (RFC 7587 §7)."""
+
 _LONGEST, _MOST = 4096, 128
 """Characters, and descriptions, of a line that is kept."""
 
 
 class Codec(NamedTuple):
-    """One format of an RTP m-line, resolved. `name` as spelled; compare with `.key`. `fmtp` is "" where absent."""
+    """One format of an RTP m-line, resolved. `name` as spelled; compare with `.key`. `fmtp` is "" where absent.
+
+    `clock` and `channels` are those of the packets, should the line say otherwise.
+    """
 
     payload_type: int
     name: str
@@ -50,7 +60,8 @@ class Codec(NamedTuple):
     @property
     def key(self) -> tuple[str, int, int]:
         """What the payload type stands for: (name in lower case, clock rate, channels)."""
-        return (self.name.lower(), self.clock, self.channels)
+        name = self.name.lower()
+        return (_SAME_AS.get(name, name), self.clock, self.channels)
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -108,4 +119,4 @@ def _encoding(text: str) -> tuple[str, int, int] | None:
     for number in (clock, channels):
         if not (number.isascii() and number.isdigit() and len(number) <= 9):
             return None
-    return (name, int(clock), int(channels)) if name else None
+    return (name, *_RATES.get(name.upper(), (int(clock), int(channels)))) if name else None

@@ -214,7 +214,7 @@ def _audio_answer(offer: Session, index: int, source: Session, source_index: int
         raise PeerError("the answer has none of the offered audio codecs (RFC 3264 §6.1)", 488)
     direction = answer_direction(offer.direction_of(index), source.flow_of(source_index))
     line = carried(source, source_index, local, offered.proto, direction)
-    return narrowed(_digits_as_known(line, known), formats)
+    return _spelled_as_offered(offered, narrowed(_digits_as_known(line, known), formats))
 
 
 def _digits_as_known(media: Media, known: Mapping[int, CodecKey]) -> Media:
@@ -238,6 +238,27 @@ def _digits_as_known(media: Media, known: Mapping[int, CodecKey]) -> Media:
         for name, value in media.attributes
     )
     return media.with_(attributes=attributes)
+
+
+def _spelled_as_offered(offered: Media, answered: Media) -> Media:
+    """The line with its formats in the words of the offer, where the other side has others for them: "G722/16000"."""
+    meant = {codec.payload_type: codec for codec in offered.codecs}
+    maps = {(value or "").partition(" ")[0]: value or "" for name, value in offered.attributes if name == "rtpmap"}
+    words = {}
+    for codec in answered.codecs:
+        number, known = str(codec.payload_type), meant.get(codec.payload_type)
+        if known is not None and known.key == codec.key:
+            words[number] = maps.get(number, f"{number} {known.name}/{known.clock}")
+    attributes = []
+    for name, value in answered.attributes:
+        wanted = words.get((value or "").partition(" ")[0]) if name == "rtpmap" else None
+        differs = wanted is not None and _plain(wanted) != _plain(value or "")
+        attributes.append(Attribute(name, wanted if differs else value))
+    return answered.with_(attributes=tuple(attributes))
+
+
+def _plain(rtpmap: str) -> str:
+    return rtpmap.upper().removesuffix("/1")
 
 
 def _accepted(offered: Media, answered: Media) -> tuple[str, ...]:

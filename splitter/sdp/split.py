@@ -119,14 +119,15 @@ def centre_offer(
 def _choose_audio(offer: Session, preferred: int | None, ours: str) -> int:
     lines = [i for i, media in enumerate(offer.media) if media.kind == "audio"]
     lines.sort(key=lambda i: i != preferred)
-    faults = []
+    first: PeerError | None = None
     for i in lines:
-        fault = _audio_fault(offer.media[i])
-        if not fault:
+        try:
             check_audio(offer, i, ours)
+        except PeerError as error:  # another line may do: hosts of two families offer one of each (RFC 4091)
+            first = first or error
+        else:
             return i
-        faults.append(fault)
-    raise PeerError(faults[0] if faults else "no m=audio line", 488)
+    raise first or PeerError("no m=audio line", 488)
 
 
 def _audio_fault(media: Media) -> str:

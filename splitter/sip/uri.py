@@ -30,6 +30,12 @@ _NAME_ADDR = re.compile(  # possessive quantifiers: nothing is tried twice. RFC 
          < [ \t]*+ ({_URI_TEXT}) [ \t]*+ > [ \t]*+ (?: ; (.*+) )?""",
     re.VERBOSE | re.DOTALL,
 )
+# Marks within the quotes that nobody escaped: "John "Johnny" Doe" <sip:…>, and ""unknown"" of older Cisco phones.
+_UNESCAPED = re.compile(
+    rf"""" ([^<>]*) " [ \t]*+ < [ \t]*+ ({_URI_TEXT}) [ \t]*+ > [ \t]*+ (?: ; (.*+) )?""", re.VERBOSE | re.DOTALL
+)
+_QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_MARKS = frozenset('"<>')
 _SEPARATORS = str.maketrans("", "", "-.() ")
 _NUMBER = re.compile(r"\+?[0-9*#().-]+")
 
@@ -184,6 +190,9 @@ class NameAddr(_Tagged):
 def parse_name_addr(text: str) -> NameAddr:
     """Read a name-addr or an addr-spec with header parameters; see `NameAddr.parse`."""
     match = _NAME_ADDR.fullmatch(text)
+    if match is None and (match := _UNESCAPED.fullmatch(text)):
+        display, uri, params = match.groups()
+        return NameAddr(display, uri, parse_params(params) if params else {})
     if match is None:
         return _parse_addr_spec(text)
     quoted, tokens, uri, params = match.groups()
@@ -193,10 +202,10 @@ def parse_name_addr(text: str) -> NameAddr:
 
 def _parse_addr_spec(text: str) -> NameAddr:
     """The form without brackets: what follows the semicolon belongs to the header, not to the URI (§20.10)."""
-    if '"' in text or "<" in text:
-        raise PeerError(f"not an address: {shown(text)}: {_fault(text)}")
     uri, _, params = text.partition(";")
     uri = uri.rstrip(BLANK)
+    if not _MARKS.isdisjoint(uri + _QUOTED_STRING.sub("", params)):  # but ;+sip.instance="<urn:uuid:…>"
+        raise PeerError(f"not an address: {shown(text)}: {_fault(text)}")
     if uri == "*":
         return NameAddr("", uri, parse_params(params))
     if "?" in uri:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ from splitter.calls.after.diagnosis import why
 from splitter.calls.states import Lack
 from splitter.core.errors import MediaUnavailable, NoPorts
 from splitter.lab.offers import VideoLine, Voice
+from splitter.sdp.model import Connection
 from splitter.sip.message import Request
-from tests.calls.kit import arrived, connected, ended, line, picked_up, relay_target, ringing, sdp
+from tests.calls.kit import arrived, connected, ended, header, line, picked_up, relay_target, ringing, sdp
 from tests.world import World
+
+ELSEWHERE = Connection.to("2001:db8::5")
 
 
 class TestPlainCall:
@@ -204,6 +208,14 @@ class TestEarlyMedia:
         picked_up(caller, centre)
         ended(world, caller, centre)
 
+    def test_early_media_that_cannot_be_reached_rings_all_the_same(self, world: World) -> None:
+        caller, centre = arrived(world)
+        centre.ring(183, replace(centre.terminal.answer(centre.offered_session()), connection=ELSEWHERE))
+        assert caller.expect("183").session is None
+        centre.early_answers.clear()
+        picked_up(caller, centre)
+        ended(world, caller, centre)
+
 
 class TestFailover:
     @pytest.mark.parametrize("status", [500, 503, 504])
@@ -271,6 +283,15 @@ class TestAnswersThatCannotBeUsed:
         caller, centre = arrived(world)
         centre.answer(audio="off")
         caller.expect("480")
+        world.run(0.1)
+        assert sorted(centre.heard) == ["ACK", "BYE", "INVITE"]
+        world.settle()
+
+    def test_audio_that_cannot_be_reached(self, world: World) -> None:
+        """RFC 6157: a centre that has gone over to IPv6 hears nothing of ours, and says nothing that reaches us."""
+        caller, centre = arrived(world)
+        centre.answer(replace(centre.terminal.answer(centre.offered_session()), connection=ELSEWHERE))
+        assert "IPv6" in (header(caller.expect("480").message, "warning") or "")
         world.run(0.1)
         assert sorted(centre.heard) == ["ACK", "BYE", "INVITE"]
         world.settle()

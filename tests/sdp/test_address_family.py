@@ -58,6 +58,17 @@ class TestWhatOurMediaCannotReach:
         assert (chosen.audio, chosen.video) == (0, None)
         assert "its media are IPv6" in chosen.video_fault
 
+    @pytest.mark.parametrize("why", [f"c=IN IP6 {SIX}\n", "c=IN IP4 sbc.example\n", "c=IN IP4 239.1.2.3\n"])
+    def test_a_reachable_audio_line_is_taken_instead(self, why: str) -> None:
+        """RFC 4091: one line of each family, the preferred one first."""
+        offer = session(FOUR, AUDIO.replace("a=rtpmap", f"{why}a=rtpmap") + AUDIO)
+        assert plan(offer, ours=FOUR).audio == 1
+
+    def test_without_any_the_first_one_says_why(self) -> None:
+        offer = session(SIX, AUDIO + AUDIO.replace("RTP/AVP", "RTP/SAVP"))
+        with pytest.raises(PeerError, match="its media are IPv6"):
+            plan(offer, ours=FOUR)
+
     def test_a_reachable_video_line_is_taken_instead(self) -> None:
         offer = session(FOUR, AUDIO + VIDEO.replace("a=rtpmap", f"c=IN IP6 {SIX}\na=rtpmap") + VIDEO)
         assert plan(offer, ours=FOUR).video == 2

@@ -160,6 +160,40 @@ class TestDigitsUnderAnotherClockRate:
         assert line.get_all("rtpmap") == ["107 AMR-WB/16000", "101 telephone-event/16000"]
 
 
+class TestACodecOfAnotherSpelling:
+    """The answer names an offered codec as its own vendor does: it is that codec, and goes back as it was offered."""
+
+    @pytest.mark.parametrize(
+        ("number", "offers", "answers"),
+        [
+            ("9", "G722/8000", "G722/16000"),
+            ("9", "G722/16000", "G722/8000"),
+            ("9", "G722/8000", "g722/16000/1"),
+            ("18", "G729/8000", "G729A/8000"),
+            ("4", "G723/8000", "G723.1/8000"),
+            ("111", "opus/48000/2", "opus/48000"),
+            ("111", "opus/48000", "OPUS/48000/2"),
+        ],
+    )
+    def test_is_the_one_that_was_offered(self, number: str, offers: str, answers: str) -> None:
+        offer = parse(
+            f"{HEAD}m=audio 4000 RTP/AVP {number} 101\na=rtpmap:{number} {offers}\na=rtpmap:101 telephone-event/8000\n"
+        )
+        said = centre(f"{number} 101", f"rtpmap:{number} {answers}", "rtpmap:101 telephone-event/8000")
+        line = answered(said, offer).media[0]
+        assert line.formats == (number, "101")
+        assert line.get_all("rtpmap")[0] == f"{number} {offers}"
+
+    def test_is_known_though_it_was_offered_without_a_name(self) -> None:
+        offer = parse(f"{HEAD}m=audio 4000 RTP/AVP 9\n")
+        assert answered(centre("9", "rtpmap:9 G722/16000"), offer).media[0].get_all("rtpmap") == ["9 G722/8000"]
+
+    def test_another_codec_is_another(self) -> None:
+        offer = parse(f"{HEAD}m=audio 4000 RTP/AVP 96\na=rtpmap:96 G726-32/8000\n")
+        with pytest.raises(PeerError, match="none of the offered"):
+            answered(centre("96", "rtpmap:96 AAL2-G726-32/8000"), offer)
+
+
 class TestHold:
     """Either side holds; the other is told, video stays as it is."""
 

@@ -34,6 +34,15 @@ class TestCodecs:
         assert one.key == other.key
 
     @pytest.mark.parametrize(
+        ("rtpmap", "clock", "channels"),
+        [("G722/16000", 8000, 1), ("g722/8000/1", 8000, 1), ("opus/48000", 48000, 2), ("OPUS/48000/1", 48000, 2)],
+    )
+    def test_clock_and_channels_are_those_of_the_packets(self, rtpmap: str, clock: int, channels: int) -> None:
+        """RFC 3551 §4.5.2, RFC 7587 §7: whatever a peer writes."""
+        codec = audio(f"rtpmap:98 {rtpmap}", formats="98").codecs[0]
+        assert (codec.clock, codec.channels) == (clock, channels)
+
+    @pytest.mark.parametrize(
         "rtpmap", ["98", "98 AMR", "98 AMR/x", "98 AMR/8000/²", "98 /8000", "98 AMR/" + "9" * 5000]
     )
     def test_what_cannot_be_read_is_left_out(self, rtpmap: str) -> None:

@@ -112,6 +112,26 @@ class TestNameAddr:
         assert address.params == {"tag": "1", "x": None}
         assert str(address) == "<sip:b@h:5060>;tag=1;x"
 
+    def test_without_brackets_the_parameters_may_be_quoted(self) -> None:
+        """RFC 3261 §20.10, RFC 3840 §9: features of a phone, and the name of its instance."""
+        address = NameAddr.parse('sip:b@h;+sip.instance="<urn:uuid:1>";+g.3gpp.icsi-ref="a,b;c";q=1')
+        assert address.uri == "sip:b@h"
+        assert address.params == {"+sip.instance": '"<urn:uuid:1>"', "+g.3gpp.icsi-ref": '"a,b;c"', "q": "1"}
+
+    @pytest.mark.parametrize(
+        ("text", "display"),
+        [
+            ('"John "Johnny" Doe" <sip:b@h>;tag=1', 'John "Johnny" Doe'),
+            ('""unknown"" <sip:b@h>;tag=1', '"unknown"'),
+            ('"""<sip:b@h>;tag=1', '"'),
+            ('"DOMAIN\\" <sip:b@h>;tag=1', "DOMAIN\\"),
+        ],
+    )
+    def test_marks_within_a_display_name_that_nobody_escaped(self, text: str, display: str) -> None:
+        address = NameAddr.parse(text)
+        assert (address.display, address.uri, address.tag) == (display, "sip:b@h", "1")
+        assert NameAddr.parse(str(address)) == address
+
     def test_white_space_where_the_grammar_has_it(self) -> None:
         address = NameAddr.parse('"J"   < sip:b@h >  ;  tag  =  1 ;a')
         assert (address.display, address.uri, address.tag) == ("J", "sip:b@h", "1")
@@ -163,7 +183,8 @@ class TestNameAddr:
             "sip:j@example.org?Route=%3Csip:x%3E",
             'a"b"<sip:j@example.org>',
             '"a" b <sip:j@example.org>',
-            '"a\\" <sip:j@example.org>',
+            "sip:j@example.org;<x>",
+            'sip:j@example.org;x="1',
             "<<sip:j@example.org>>",
             "<sip:j@example.org>\r\n",
         ],

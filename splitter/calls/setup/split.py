@@ -202,6 +202,7 @@ class Setup:
         answer, word = None, self._gate.hear_response(branch, event.response, leg.trunk)
         if event.session is not None and leg.terms.local is not None:
             try:
+                self._judge_reach(event.session)
                 self._connect_voice(leg, event.session, relearn=False)
                 answer = await self._near.answer(event.session, self._near.dialog(branch))
                 self._early[branch] = event.session
@@ -227,6 +228,7 @@ class Setup:
                 raise PeerError(f"the {leg.name} answered without a session description", 488)
             if self._near.offer is None:
                 return await self._on_answer_with_offer(leg, session, event.response)
+            self._judge_reach(session)
             if leg.terms.local is None:
                 answer_far_side(call, leg, session, self._near.offer, self._near.lines)
                 if call.talk.far is Side.CALLER:  # the lines of a phone that offers are in its own order
@@ -335,6 +337,12 @@ class Setup:
         leg.terms.note_remote(offer)
         self._updated.add(branch)
         self._point(self.call.talk.far, offer, index)
+
+    def _judge_reach(self, said: Session) -> None:
+        """Raise where ours cannot reach the media of the far side: the voice would go into nothing."""
+        here = self.call.audio.local(self.call.talk.far).host
+        if fault := said.address_fault(audio_line(said), here):
+            raise PeerError(f"audio: {fault}", 488)
 
     def _connect_voice(self, leg: Leg, said: Session, relearn: bool = True) -> None:
         """Let voice flow; before anything of video, which may take its time. `relearn`: see `Audio.point`."""
