@@ -137,7 +137,7 @@ class Reload(Generic[P]):
         needs = [one.key for one in done.changes] if done.refused else restarts(done.changes)
         self._fault, self._pending = "", tuple(needs)
         self._measure("refused" if done.refused else "done")
-        metrics.CONFIG_PENDING.set(len(self._pending))
+        metrics.gateway.CONFIG_PENDING.set(len(self._pending))
         told = {"by": by, "taken": [] if done.refused else live, "needs_restart": list(needs)}
         if done.refused:
             log.warning("configuration not reloaded: it takes a restart", reason="; ".join(done.refused), **told)
@@ -152,6 +152,6 @@ class Reload(Generic[P]):
         log.error("configuration not reloaded: nothing has changed", by=by, problems=problems)
 
     def _measure(self, result: str) -> None:
-        metrics.CONFIG_RELOADS.labels(result).inc()
-        metrics.CONFIG_RELOADED_AT.set(self._clock.wall())
-        metrics.CONFIG_RELOAD_OK.set(result == "done")
+        metrics.gateway.CONFIG_RELOADS.labels(result).inc()
+        metrics.gateway.CONFIG_RELOADED_AT.set(self._clock.wall())
+        metrics.gateway.CONFIG_RELOAD_OK.set(result == "done")

@@ -19,7 +19,7 @@ from prometheus_client import Counter
 
 from splitter.core.clock import Clock
 from splitter.telemetry import metrics
-from splitter.telemetry.tally import Tally
+from splitter.telemetry.metrics.tally import Tally
 from splitter.transport.quiet import Quiet
 
 SLOW_S = 0.05  # longer, and calls hear it
@@ -54,8 +54,8 @@ class Bus:
         Args:
             name: of the subscriber, for the log and the metrics; one name may hear of several classes.
         """
-        failures = metrics.SUBSCRIBER_FAILURES.labels(name)  # seen before the first
-        subscriber = _Subscriber(name, handler, failures, metrics.SUBSCRIBER_SECONDS.of(name))
+        failures = metrics.gateway.SUBSCRIBER_FAILURES.labels(name)  # seen before the first
+        subscriber = _Subscriber(name, handler, failures, metrics.gateway.SUBSCRIBER_SECONDS.of(name))
         self._subscribers.setdefault(kind, []).append(subscriber)
 
     def publish(self, happening: object) -> None:

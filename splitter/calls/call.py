@@ -168,7 +168,7 @@ class Call:
         talk.room.mosaic.begin_anew()
         call = cls(services, talk)
         call.legs.resume(cseq_gap)
-        metrics.SEATS_JOINED.inc(len(talk.parties.all()))
+        metrics.calls.SEATS_JOINED.inc(len(talk.parties.all()))
         for due in talk.alarms:
             left_s, leg = services.epochs.left_s(due.at, talk.epoch), talk.legs.get(due.subject)
             left_s = max(0.0, left_s) if leg is None else leg.timer.bounded_s(due.kind, left_s)
@@ -345,7 +345,7 @@ class Call:
         self.talk.carried = self._carried(report, room)
         for party in self.talk.parties.all():
             self.talk.parties.remove(party.name)
-            metrics.SEATS_JOINED.dec()
+            metrics.calls.SEATS_JOINED.dec()
         for seat in self.legs.seats.values():
             self.talk.remember(seat.record)
         self.talk.seats.clear()

@@ -182,7 +182,7 @@ class Calls:
         limit = self.services.settings.max_calls
         if self._draining or len(self._calls) >= limit:
             why, reason = ("draining", "draining") if self._draining else ("limit", f"{limit} calls are running")
-            metrics.CALLS_REJECTED.labels(why).inc()
+            metrics.calls.REJECTED.labels(why).inc()
             raise Refusal(503, reason, RETRY_AFTER)
         permit = self.admitted(trunk)
         try:
@@ -190,7 +190,7 @@ class Calls:
             call = Call.begun(self.services, trunk, call_id, self._new_short_code(), event, browser, said)
         except PeerError:
             permit.release()
-            metrics.CALLS_REJECTED.labels("bad-request").inc()
+            metrics.calls.REJECTED.labels("bad-request").inc()
             raise
         except BaseException:
             permit.release()
@@ -245,7 +245,7 @@ class Calls:
     def _begin(self, call: Call, flow: Coroutine[None, None, None]) -> None:
         self._short_codes.add(call.talk.short_code)
         self._calls[call.talk.call_id] = call
-        metrics.CALLS_ACTIVE.set(len(self._calls))
+        metrics.calls.ACTIVE.set(len(self._calls))
         task = asyncio.create_task(self._run(call, flow), name=f"call {call.talk.call_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -255,7 +255,7 @@ class Calls:
         services = self.services
         permit = services.admission.admit(trunk, services.clock.now())
         if isinstance(permit, Denied):
-            metrics.CALLS_REJECTED.labels(permit.why).inc()
+            metrics.calls.REJECTED.labels(permit.why).inc()
             raise Refusal(503, permit.reason, retry_after_headers(permit.retry_after_s))
         return permit
 
@@ -293,11 +293,11 @@ class Calls:
             )
 
     def _count(self, call: Call) -> None:
-        metrics.CALLS_ACTIVE.set(len(self._calls))
+        metrics.calls.ACTIVE.set(len(self._calls))
         answered = call.talk.answered_at is not None
-        metrics.CALLS.labels("answered" if answered else outcome(call.talk.end_status)).inc()
+        metrics.calls.ENDED.labels("answered" if answered else outcome(call.talk.end_status)).inc()
         if call.talk.answered_at is not None and call.talk.ended_at is not None:
-            metrics.CALL_SECONDS.observe(call.talk.ended_at - call.talk.answered_at)
+            metrics.calls.SECONDS.observe(call.talk.ended_at - call.talk.answered_at)
         if answered:
             observe(call.talk.carried, call.caller.trunk.role)
 

@@ -8,16 +8,16 @@ from splitter.calls.call import Call
 from splitter.calls.talk import commands as c
 from splitter.calls.view import LinkWanted, Notice
 from splitter.core.text import plain
-from splitter.telemetry import metrics, quality_counts
+from splitter.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
 _COUNTERS = {
-    c.Counted.BINDINGS: metrics.BINDINGS,
-    c.Counted.WEBRTC_JOINS: metrics.WEBRTC_JOINS,
-    c.Counted.VIDEO_QUESTIONS: metrics.VIDEO_QUESTIONS,
-    c.Counted.VOICES_MISSED: quality_counts.VOICES_MISSED,
-    c.Counted.TRANSFERS: metrics.TRANSFERS,
+    c.Counted.BINDINGS: metrics.calls.BINDINGS,
+    c.Counted.WEBRTC_JOINS: metrics.calls.WEBRTC_JOINS,
+    c.Counted.VIDEO_QUESTIONS: metrics.calls.VIDEO_QUESTIONS,
+    c.Counted.VOICES_MISSED: metrics.quality.VOICES_MISSED,
+    c.Counted.TRANSFERS: metrics.calls.TRANSFERS,
 }
 
 
@@ -59,9 +59,9 @@ def _notify(command: c.Notify, call: Call) -> None:
 
 def _count(command: c.Count) -> None:
     if command.what is c.Counted.SEATS_JOINED:
-        metrics.SEATS_JOINED.inc(command.by)
+        metrics.calls.SEATS_JOINED.inc(command.by)
     elif command.what is c.Counted.RECORDINGS_STOPPED:
-        metrics.RECORDINGS_STOPPED.inc(command.by)
+        metrics.recordings.STOPPED.inc(command.by)
     else:
         _COUNTERS[command.what].labels(command.label).inc(command.by)
 

@@ -32,7 +32,7 @@ from splitter.cluster.tenure import (
     step,
 )
 from splitter.cluster.valkey import ValkeyError
-from splitter.telemetry import record_counts
+from splitter.telemetry import metrics
 
 _TRACKED = {NodeStanding.ACTIVE: "2", NodeStanding.ALONE: "1"}
 
@@ -162,7 +162,7 @@ class Keeper:
         if isinstance(event, LeaseSight):
             self._standbys.heard(event.waiting, time.monotonic())
         else:
-            record_counts.LEASE_SILENCES.inc()
+            metrics.records.LEASE_SILENCES.inc()
             known = self._resumed(known)
         self._enter(known)
 
@@ -235,7 +235,7 @@ class Keeper:
 def _show(now: NodeStanding) -> None:
     """Let the metric say so."""
     for standing in NodeStanding:
-        record_counts.NODE_STANDING.labels(standing).set(standing is now)
+        metrics.records.NODE_STANDING.labels(standing).set(standing is now)
 
 
 def machine(folder: Path) -> str:

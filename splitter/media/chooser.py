@@ -25,7 +25,7 @@ from splitter.media.ports.voice import (
 )
 from splitter.rtp.telephone_event import Digit
 from splitter.sdp.voice import VoiceFormat
-from splitter.telemetry import rtpengine_counts
+from splitter.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +64,7 @@ class EngineChooser:
             try:
                 return self._held(self._preferred, await self._preferred.open(call_id, sides, on_event, needs))
             except MediaError as error:
-                rtpengine_counts.RTPENGINE_PASSED_OVER.inc()
+                metrics.rtpengine.PASSED_OVER.inc()
                 log.warning("voice engine passed over", call=call_id, reason=str(error))
                 on_event(EnginePassedOver(call_id, str(error)))
         return self._held(self._otherwise, await self._otherwise.open(call_id, sides, on_event, needs))

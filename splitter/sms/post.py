@@ -30,7 +30,7 @@ from splitter.sms.message import (
     TryAgain,
 )
 from splitter.sms.queue import SmsQueue, SmsRules
-from splitter.telemetry import sms_counts as counts
+from splitter.telemetry import metrics
 from splitter.telemetry.masking import masked_number
 
 FINISH_S = 3.0
@@ -150,7 +150,7 @@ class SmsPost:
         known = self._queue.get(receipt.id)
         changed = self._queue.receive(receipt, self._clock.wall())
         kind = "news" if changed else "known" if known else "stray"
-        counts.SMS_RECEIPTS.labels(carrier, kind).inc()
+        metrics.sms.RECEIPTS.labels(carrier, kind).inc()
         if changed is not None:
             self._keep_later(changed)
 
@@ -193,8 +193,8 @@ class SmsPost:
             if wall >= tidy_at:
                 tidy_at = wall + TIDY_S
                 await self._tidy(wall)
-            counts.SMS_WAITING.set(len(self._queue))
-            counts.SMS_OLDEST_S.set(self._queue.oldest_s(wall))
+            metrics.sms.WAITING.set(len(self._queue))
+            metrics.sms.OLDEST_S.set(self._queue.oldest_s(wall))
             at = self._queue.next_at()
             await self._until(tidy_at if at is None else min(tidy_at, at))
 
@@ -213,7 +213,7 @@ class SmsPost:
         outcome: Attempted = TryAgain(_UNKEPT, all=True)
         if await self._write(sms):
             outcome = await self._carrier.send(sms)
-        counts.SMS_ATTEMPTS.labels(self._carrier.name, _kind(outcome)).inc()
+        metrics.sms.ATTEMPTS.labels(self._carrier.name, _kind(outcome)).inc()
         chance = self._ids.number(1000) / 1000
         await self._keep(self._queue.end(sms.id, outcome, self._clock.wall(), chance))
 
@@ -238,7 +238,7 @@ class SmsPost:
         """Keep it as it is now, and tell everybody."""
         if not await self._write(sms) and sms.state is SmsState.QUEUED and not sms.attempts:
             sms = self._queue.cancel(sms.id, _UNKEPT, self._clock.wall()) or sms
-        counts.SMS_MESSAGES.labels(self._carrier.name, sms.state).inc()
+        metrics.sms.MESSAGES.labels(self._carrier.name, sms.state).inc()
         level = log.warning if sms.state in (SmsState.FAILED, SmsState.UNKNOWN) else log.info
         told = {"call_id": sms.call_id, "carrier": self._carrier.name, "number": masked_number(sms.number)}
         level(f"SMS {sms.state}", invitation=sms.id, attempts=sms.attempts, reason=sms.reason, **told)

@@ -82,7 +82,7 @@ class Cabinet:
             self._db = self._db or self._open()
             return work(self._db)
         except (sqlite3.Error, OSError) as error:
-            metrics.STORE_ALARMS.labels(kind_of(error)).inc()
+            metrics.store.ALARMS.labels(kind_of(error)).inc()
             if self._db is not None:
                 with suppress(sqlite3.Error):
                     self._db.close()

@@ -18,7 +18,7 @@ import structlog
 from splitter.core.errors import SplitterError
 from splitter.store.rows import Batch, LiveRow, Mark, RecordChange, ShelfContent
 from splitter.store.write_ahead import WriteAheadLog
-from splitter.telemetry import record_counts
+from splitter.telemetry import metrics
 
 GATHER_S = 0.05  # a call that changes twice in a moment is written once
 GATHER_AHEAD_S = 0.25  # the same where the write-ahead log has it meanwhile: only the death of the host would lose it
@@ -264,9 +264,9 @@ class Gatherer:
             return True
 
     def _works(self, shelf: RecordShelf, batch: Batch, began: float | None) -> None:
-        record_counts.RECORDS_WRITTEN.labels(shelf.name).inc(len(batch.changes))
+        metrics.records.RECORDS_WRITTEN.labels(shelf.name).inc(len(batch.changes))
         if began is not None:
-            record_counts.RECORD_SECONDS.labels(shelf.name).observe(time.monotonic() - began)
+            metrics.records.RECORD_SECONDS.labels(shelf.name).observe(time.monotonic() - began)
         if self._alarm:
             log.info("records of live calls are written again", store=shelf.name)
         self._alarm = ""
@@ -290,7 +290,7 @@ class Gatherer:
     def _failed(self, fault: ShelfFault) -> None:
         first, self._alarm = not self._alarm, str(fault)
         assert self._shelf is not None
-        record_counts.RECORD_ALARMS.labels(self._shelf.name, fault.kind).inc()
+        metrics.records.RECORD_ALARMS.labels(self._shelf.name, fault.kind).inc()
         if first:
             log.error("records of live calls cannot be written", store=self._shelf.name, reason=str(fault))
         if fault.lost:

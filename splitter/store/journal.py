@@ -178,7 +178,7 @@ class Journal:
 
     def _give_up(self, reason: str) -> None:
         """What is not whole would be worse than nothing: a successor must not believe it."""
-        metrics.STORE_ALARMS.labels("events").inc()
+        metrics.store.ALARMS.labels("events").inc()
         log.error("what event sockets were told is no longer kept", path=str(self._path), reason=reason)
         self.alarm = f"event sockets would begin anew after a restart: {self._path}: {reason}"
         self._discard()

@@ -60,7 +60,7 @@ class KeptScreenshots:
             done, _ = await asyncio.wait({writing}, timeout=PATIENCE_S)
             if done:
                 return writing.result()
-        metrics.STORE_ALARMS.labels("screenshots").inc()
+        metrics.store.ALARMS.labels("screenshots").inc()
         log.error("screenshots cannot be kept with their call in time", call_id=shots[0].call_id)
         return ()
 
@@ -93,7 +93,7 @@ def _write(folder: Path, shots: Sequence[ShotFile]) -> tuple[int, ...]:
         try:
             write_whole(folder / shot.name, shot.png)
         except OSError as error:
-            metrics.STORE_ALARMS.labels("screenshots").inc()
+            metrics.store.ALARMS.labels("screenshots").inc()
             log.error("a screenshot cannot be kept with its call", call_id=shot.call_id, reason=str(error))
         else:
             kept.append(shot.number)

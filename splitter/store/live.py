@@ -126,7 +126,7 @@ class LiveFile:
 
     def _fault(self, error: Exception) -> ShelfFault:
         kind = kind_of(error)
-        metrics.STORE_ALARMS.labels(kind).inc()
+        metrics.store.ALARMS.labels(kind).inc()
         self.close()
         text = f"records of live calls cannot be written: {error} ({self._path}); a restart would lose these calls"
         return ShelfFault(kind, text, lost=kind == "corrupt" and self._move_aside())

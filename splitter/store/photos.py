@@ -112,7 +112,7 @@ class Photos:
             try:
                 file, size = await asyncio.to_thread(_to_keep, data, kind)
             except PeerError:
-                metrics.PICTURES_REFUSED.labels("picture" if kind is UploadKind.PHOTO else "pdf").inc()
+                metrics.store.PICTURES_REFUSED.labels("picture" if kind is UploadKind.PHOTO else "pdf").inc()
                 raise
             self._check_room(call_id, len(file))
             number = 1 + max((photo.number for photo in self.of_call(call_id)), default=0)
@@ -156,7 +156,7 @@ class Photos:
     def _check_room(self, call_id: str, size_bytes: int) -> None:
         full = sum(photo.size_bytes for photo in self._kept.values()) + size_bytes > MOST_BYTES
         if full or len(self.of_call(call_id)) >= MOST_OF_CALL:
-            metrics.PICTURES_REFUSED.labels("full").inc()
+            metrics.store.PICTURES_REFUSED.labels("full").inc()
             raise NoRoomForPhotos(
                 "no more files can be kept" if full else f"a call sends {MOST_OF_CALL} photos and files at most"
             )

@@ -131,7 +131,7 @@ class PictureLibrary:
         try:
             return await self._add(data, name, call_id)
         except (PeerError, LibraryFull) as refused:
-            metrics.PICTURES_REFUSED.labels("full" if isinstance(refused, LibraryFull) else "picture").inc()
+            metrics.store.PICTURES_REFUSED.labels("full" if isinstance(refused, LibraryFull) else "picture").inc()
             log.warning("a picture was refused", reason=str(refused), size_bytes=len(data), call=call_id)
             raise
 

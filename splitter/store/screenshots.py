@@ -102,7 +102,7 @@ class ScreenshotFiles:
     def _do(self, work: Callable[[], object]) -> Future[None] | None:
         """Do it on the thread; None where a disk that hangs holds up too much already."""
         if self._waiting >= MOST_WAITING:
-            metrics.STORE_ALARMS.labels("screenshots").inc()
+            metrics.store.ALARMS.labels("screenshots").inc()
             return None
         self._waiting += 1
         done = self._thread.submit(_guarded, work)
@@ -122,7 +122,7 @@ def _guarded(work: Callable[[], object]) -> None:
     try:
         work()
     except OSError as error:
-        metrics.STORE_ALARMS.labels("screenshots").inc()
+        metrics.store.ALARMS.labels("screenshots").inc()
         log.error("a screenshot's file cannot be changed: it would be lost at a restart", reason=str(error))
 
 

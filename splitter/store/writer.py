@@ -111,7 +111,7 @@ class Writer(threading.Thread):
         room, size_bytes = (1, len(row.data)) if isinstance(row, TraceEvent) else (2, schema.size(row))
         full = len(self._queue) >= QUEUE_ROWS * room or self._bytes_in - self._bytes_out > QUEUE_BYTES * room
         if full or self._stopping:
-            metrics.TRACE_DROPPED.inc()
+            metrics.store.TRACE_DROPPED.inc()
             return False
         self._bytes_in += size_bytes
         self._rows_in += 1
@@ -167,7 +167,7 @@ class Writer(threading.Thread):
             works = self._step()
         lost = self._waiting()
         if lost:
-            metrics.TRACE_DROPPED.inc(lost)
+            metrics.store.TRACE_DROPPED.inc(lost)
             log.error("store closed with rows that could not be written", path=self._settings.path, lost=lost)
         self._close()
 
@@ -191,7 +191,7 @@ class Writer(threading.Thread):
             self._failed("corrupt" if self._suspect else kind_of(error), str(error))
             return False
         self._works()
-        metrics.STORE_QUEUE.set(self._waiting())
+        metrics.store.QUEUE.set(self._waiting())
         return True
 
     def _works(self) -> None:
@@ -199,7 +199,7 @@ class Writer(threading.Thread):
             log.info("store works again", path=self._settings.path, queued=self._waiting())
         self._failures = 0
         self.alarm = ""
-        metrics.STORE_UP.set(1)
+        metrics.store.UP.set(1)
 
     def _waiting(self) -> int:
         return len(self._queue) + len(self._batch)
@@ -223,7 +223,7 @@ class Writer(threading.Thread):
             try:
                 schema.insert(db, [schema.clean(row)])
             except UNSTORABLE as error:
-                metrics.TRACE_DROPPED.inc()
+                metrics.store.TRACE_DROPPED.inc()
                 log.error("row cannot be kept", row=schema.name(row), error=str(error))
 
     def _open(self) -> sqlite3.Connection:
@@ -253,16 +253,16 @@ class Writer(threading.Thread):
         pruned = schema.CALLS_PRUNED
         while pruned == schema.CALLS_PRUNED and time.monotonic() < deadline:
             pruned = schema.prune_age(db, before)
-            metrics.STORE_PRUNED.labels("age").inc(pruned)
+            metrics.store.PRUNED.labels("age").inc(pruned)
         used, more = schema.used_bytes(db), True
         while used > self._max_bytes * 0.95 and more and time.monotonic() < deadline:
-            metrics.STORE_PRUNED.labels("size").inc(schema.prune_size(db))
+            metrics.store.PRUNED.labels("size").inc(schema.prune_size(db))
             used_before, used = used, schema.used_bytes(db)
             more = used < used_before
         if time.monotonic() >= deadline:
             self._tidy_at = 0.0
         schema.give_back(db)
-        metrics.STORE_BYTES.set(used)
+        metrics.store.BYTES.set(used)
         if self._inode != self._inode_now():
             log.warning("store file was replaced or deleted under us; a new one is begun", path=self._settings.path)
             self._close()
@@ -281,9 +281,9 @@ class Writer(threading.Thread):
         """Alarm, and get ready for the next try."""
         self._failures += 1
         self.alarm = f"store {kind}: {error} ({self._settings.path})"
-        metrics.STORE_UP.set(0)
-        metrics.STORE_ALARMS.labels(kind).inc()
-        metrics.STORE_QUEUE.set(self._waiting())
+        metrics.store.UP.set(0)
+        metrics.store.ALARMS.labels(kind).inc()
+        metrics.store.QUEUE.set(self._waiting())
         now = time.monotonic()
         if self._failures == 1 or now >= self._alarmed_at + ALARM_EVERY_S:
             self._alarmed_at = now
@@ -305,7 +305,7 @@ class Writer(threading.Thread):
     def _make_room(self, db: sqlite3.Connection) -> None:
         """The file reached its own limit: the oldest calls give way. On a full disk this fails as well, and we wait."""
         try:
-            metrics.STORE_PRUNED.labels("size").inc(schema.prune_size(db))
+            metrics.store.PRUNED.labels("size").inc(schema.prune_size(db))
         except sqlite3.Error:
             self._close()
 

@@ -6,7 +6,7 @@ Layout:
     ladder.py    a trace as a ladder of text, one line per event (pure)
     golden.py    a trace as a file that people read and tests replay (pure)
     summary.py   a SIP message and its SDP in plain words, for the ladder (pure)
-    metrics.py   every Prometheus metric, in one registry
+    metrics/     every Prometheus metric, in one registry
     log.py       structlog, set up once
     notify.py    sd_notify: ready, stopping, watchdog
 

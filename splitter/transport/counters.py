@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from splitter.telemetry import metrics
-from splitter.telemetry.sip_counts import count_message
+from splitter.telemetry.metrics.sip import count_message
 
 
 class TransportCounters(Protocol):
@@ -59,28 +59,28 @@ class PrometheusCounters:
         count_message(network, direction, kind)
 
     def malformed(self, network: str, transport: str) -> None:
-        metrics.SIP_MALFORMED.labels(network, transport).inc()
+        metrics.sip.MALFORMED.labels(network, transport).inc()
 
     def unknown_source(self, network: str, transport: str) -> None:
-        metrics.SIP_UNKNOWN_SOURCE.labels(network, transport).inc()
+        metrics.sip.UNKNOWN_SOURCE.labels(network, transport).inc()
 
     def connections(self, network: str, count: int) -> None:
-        metrics.TCP_CONNECTIONS.labels(network).set(count)
+        metrics.sip.TCP_CONNECTIONS.labels(network).set(count)
 
     def connection_refused(self, network: str, reason: str) -> None:
-        metrics.TCP_REFUSED.labels(network, reason).inc()
+        metrics.sip.TCP_REFUSED.labels(network, reason).inc()
 
     def abuse(self, network: str, transport: str, reason: str) -> None:
-        metrics.SIP_ABUSE.labels(network, transport, reason).inc()
+        metrics.sip.ABUSE.labels(network, transport, reason).inc()
 
     def banned(self, count: int) -> None:
-        metrics.SIP_BANNED.set(count)
+        metrics.sip.BANNED.set(count)
 
     def banned_drop(self, network: str, transport: str) -> None:
-        metrics.SIP_BANNED_DROPS.labels(network, transport).inc()
+        metrics.sip.BANNED_DROPS.labels(network, transport).inc()
 
     def transactions(self, count: int) -> None:
-        metrics.SIP_TRANSACTIONS.set(count)
+        metrics.sip.TRANSACTIONS.set(count)
 
     def unanswered(self, network: str) -> None:
-        metrics.SIP_TIMEOUTS.labels(network).inc()
+        metrics.sip.TIMEOUTS.labels(network).inc()

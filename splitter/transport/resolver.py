@@ -77,7 +77,7 @@ class Resolver:
         except TimeoutError as error:
             raise PeerError(f"{wanted.host.name}: the DNS did not answer in {self.limit_s:g} s", 503) from error
         finally:
-            metrics.DNS_LOOKUPS.labels(outcome).inc()
+            metrics.trunks.DNS_LOOKUPS.labels(outcome).inc()
 
     def watch(self, wanted: Wanted, found: Callable[[Located], None], failed: Callable[[str], None]) -> WatchedName:
         """Keep an answer fresh until it, or the resolver, is stopped.

@@ -45,7 +45,7 @@ class Server:
         self._listens = bool(access.settings.listen)
         self._runner = web.AppRunner(build(ports), access_log=None, shutdown_timeout=CLOSING_S)
         precedence = self.precedence = Precedence()
-        metrics.API_WAITING.set_function(lambda: precedence.waiting)
+        metrics.api.WAITING.set_function(lambda: precedence.waiting)
         self.api = HttpListener(build(ports, precedence), access.settings, precedence, proxies=access.proxies)
         addresses = ApiSettings((metrics_address,) if metrics_address else ())
         self.scraped = HttpListener(_inner_app(precedence, Probes(ports.status)), addresses, precedence, "/metrics")

@@ -124,14 +124,14 @@ class TestJoining:
         ended(world, caller, centre)
 
     def test_they_are_counted(self, world: World) -> None:
-        before = value(metrics.SEATS_JOINED)
+        before = value(metrics.calls.SEATS_JOINED)
         caller, centre = connected(world)
         with_webrtc(world, caller)
         with_webrtc(world, caller)
         joined(world, caller)
-        assert value(metrics.SEATS_JOINED) - before == 2
+        assert value(metrics.calls.SEATS_JOINED) - before == 2
         ended(world, caller, centre)
-        assert value(metrics.SEATS_JOINED) == before
+        assert value(metrics.calls.SEATS_JOINED) == before
 
 
 class TestAFailedJoinLeavesNothing:

@@ -67,9 +67,9 @@ class TestJoining:
         world.settle()
 
     def test_several_seats(self, world: World, caller: PeerCall) -> None:
-        before = value(metrics.SEATS_JOINED)
+        before = value(metrics.calls.SEATS_JOINED)
         seats = [joined(world, caller) for _ in range(3)]
-        assert value(metrics.SEATS_JOINED) - before == 3
+        assert value(metrics.calls.SEATS_JOINED) - before == 3
         seats[1].bye()
         world.run(0.1)
         assert set(room_of(world, caller)) == {"caller", "seat-1", "seat-3"}
@@ -77,7 +77,7 @@ class TestJoining:
         world.run(1)
         assert all(seat.state == "ended" for seat in seats)
         world.settle()
-        assert value(metrics.SEATS_JOINED) == before
+        assert value(metrics.calls.SEATS_JOINED) == before
 
 
 class TestTurnedAway:

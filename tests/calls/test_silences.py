@@ -17,7 +17,7 @@ from splitter.media.ports.events import (
     VoiceReturned,
 )
 from splitter.sdp.model import Session
-from splitter.telemetry import quality_counts
+from splitter.telemetry import metrics
 from tests.calls.kit import connected, ringing
 from tests.counted import value
 from tests.world import PeerCall, World
@@ -66,9 +66,9 @@ def over(world: World, caller: PeerCall) -> None:
 
 class TestAVoiceThatStops:
     def test_is_told_to_all(self, world: World, caller: PeerCall) -> None:
-        before = value(quality_counts.VOICES_MISSED, "centre")
+        before = value(metrics.quality.VOICES_MISSED, "centre")
         missed(world, caller)
-        assert value(quality_counts.VOICES_MISSED, "centre") == before + 1
+        assert value(metrics.quality.VOICES_MISSED, "centre") == before + 1
         assert silences(world, caller) == [("centre", True)]
         assert [notice.code for notice in world.notices][-1:] == ["voice-missing"]
         assert "no voice comes from the centre any more, for 12 s: neither RTP nor RTCP arrives" in world.ladder(caller)

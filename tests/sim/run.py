@@ -117,7 +117,7 @@ class Run:
         if setting.srtp:
             for peer in (self.world.sbc, self.world.pbx, self.world.pbx2, self.world.desk):
                 secure(peer)
-        self._joined_before = value(metrics.SEATS_JOINED)
+        self._joined_before = value(metrics.calls.SEATS_JOINED)
         self._excused: set[str] = set()  # numbers of callers whose voice somebody else has spoilt
         self._broken_since: dict[str, float] = {}
         self._lost_since: dict[str, float] = {}
@@ -338,7 +338,7 @@ class Run:
                     self._blame(call, f"illegal: {fault}")
         result.faults += [f"left behind: the record of {call_id}" for call_id in world.rows]
         result.faults += [*world.leftovers(), *world.faults(wire=False)]
-        if joined := value(metrics.SEATS_JOINED) - self._joined_before:
+        if joined := value(metrics.calls.SEATS_JOINED) - self._joined_before:
             result.faults.append(f"left behind: {joined:g} seats that are counted as joined")
         rang = [call for peer in (world.pbx, world.pbx2) for call in peer.calls.values()]
         result.ghosts = sum("ghost" in call.heard for call in rang)

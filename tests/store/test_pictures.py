@@ -210,10 +210,10 @@ class TestHostile:
         ],
     )
     async def test_is_refused_in_plain_words_and_leaves_nothing(self, tmp_path: Path, data: bytes, status: int) -> None:
-        counted = value(metrics.PICTURES_REFUSED, "picture")
+        counted = value(metrics.store.PICTURES_REFUSED, "picture")
         with pytest.raises(PeerError) as caught:
             await PictureLibrary(tmp_path).add(data)
-        assert value(metrics.PICTURES_REFUSED, "picture") == counted + 1
+        assert value(metrics.store.PICTURES_REFUSED, "picture") == counted + 1
         assert caught.value.status == status
         assert "picture" in caught.value.reason
         assert names(tmp_path) == set()

@@ -309,25 +309,25 @@ class TestFaultsDoNotReachCalls:
         blocked = tmp_path / "dir"
         blocked.write_text("a file where a directory should be")
 
-        before = value(metrics.STORE_ALARMS, "unwritable")
+        before = value(metrics.store.ALARMS, "unwritable")
         with capture_logs() as logs:
             async with opened(blocked / "calls.db") as store:
                 store.write(EVENT)
-                await until(lambda: value(metrics.STORE_ALARMS, "unwritable") > before + 3)
-                assert value(metrics.STORE_UP) == 0
+                await until(lambda: value(metrics.store.ALARMS, "unwritable") > before + 3)
+                assert value(metrics.store.UP) == 0
                 assert "unwritable" in store.alarm
                 with pytest.raises(StoreError):
                     await store.trace("call1")
                 blocked.unlink()
                 assert await store.flush()
-                await until(lambda: value(metrics.STORE_UP) == 1 and store.alarm == "")
+                await until(lambda: value(metrics.store.UP) == 1 and store.alarm == "")
                 assert await store.trace("call1") == [EVENT]
         assert [entry["log_level"] for entry in logs] == ["error", "info"], "one alarm, not one per try"
 
     async def test_a_full_disk_is_an_alarm_and_heals(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A limit on the pages of the file fails a write just as a full disk does: SQLITE_FULL."""
 
-        before = value(metrics.STORE_ALARMS, "full")
+        before = value(metrics.store.ALARMS, "full")
         async with opened(tmp_path / "calls.db") as store:
             store.write(EVENT)
             await store.flush()
@@ -336,7 +336,7 @@ class TestFaultsDoNotReachCalls:
             monkeypatch.setattr(schema, "insert", lambda db, rows: (db.execute(pragma), insert(db, rows)))
             for seq in range(2, 22):
                 store.write(replace(EVENT, data=os.urandom(40_000), seq=seq))
-            await until(lambda: value(metrics.STORE_ALARMS, "full") > before + 2)
+            await until(lambda: value(metrics.store.ALARMS, "full") > before + 2)
             assert "full" in store.alarm
             assert await store.trace("call1") in ([EVENT], []), "what is there can still be read"
             pragma = "PRAGMA max_page_count = 100000"
@@ -363,13 +363,13 @@ class TestFaultsDoNotReachCalls:
         path = tmp_path / "calls.db"
         path.write_bytes(damage)
 
-        before = value(metrics.STORE_ALARMS, "corrupt")
+        before = value(metrics.store.ALARMS, "corrupt")
         with capture_logs() as logs:
             async with opened(path) as store:
                 store.write(EVENT)
                 assert await store.flush()
                 assert await store.trace("call1") == [EVENT]
-        assert value(metrics.STORE_ALARMS, "corrupt") == before + 1
+        assert value(metrics.store.ALARMS, "corrupt") == before + 1
         (aside,) = beside(tmp_path)
         assert aside.read_bytes() == damage
         assert str(aside) in str(logs)
@@ -444,12 +444,12 @@ class TestFaultsDoNotReachCalls:
         store = Store(
             StoreSettings(str(tmp_path / "calls.db")), StoppedClock()
         )  # not started: nothing empties the queue
-        before = value(metrics.TRACE_DROPPED)
+        before = value(metrics.store.TRACE_DROPPED)
         for seq in range(15):
             store.write(replace(EVENT, seq=seq))
-        assert value(metrics.TRACE_DROPPED) == before + 5
+        assert value(metrics.store.TRACE_DROPPED) == before + 5
         store.save_call(row("a"))
-        assert value(metrics.TRACE_DROPPED) == before + 5
+        assert value(metrics.store.TRACE_DROPPED) == before + 5
 
         store.start()
         await store.flush()
@@ -474,11 +474,11 @@ class TestFaultsDoNotReachCalls:
     async def test_a_broken_store_does_not_hold_up_the_stop(self, tmp_path: Path) -> None:
         (tmp_path / "dir").write_text("in the way")
 
-        before = value(metrics.TRACE_DROPPED)
+        before = value(metrics.store.TRACE_DROPPED)
         with capture_logs() as logs:
             async with opened(tmp_path / "dir" / "calls.db") as store:
                 store.write(EVENT)
-        assert value(metrics.TRACE_DROPPED) == before + 1, "and says what was lost"
+        assert value(metrics.store.TRACE_DROPPED) == before + 1, "and says what was lost"
         assert logs[-1]["lost"] == 1
         store.write(EVENT)  # after the stop: dropped, not an error
 

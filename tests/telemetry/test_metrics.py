@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 from splitter.telemetry import metrics
-from splitter.telemetry.sip_counts import count_message
+from splitter.telemetry.metrics.sip import count_message
 
 
 class TestMetrics:

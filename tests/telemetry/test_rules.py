@@ -47,7 +47,7 @@ def expressions() -> list[str]:
 def metrics() -> dict[str, set[str]]:
     """Every metric that the program declares, with its labels."""
     found: dict[str, set[str]] = {}
-    for path in (ROOT / "splitter" / "telemetry").glob("*.py"):
+    for path in (ROOT / "splitter" / "telemetry").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and node.args and isinstance(name := node.args[0], ast.Constant):
                 labels = [ast.literal_eval(one) for one in node.args[2:] if isinstance(one, ast.List)]

@@ -23,7 +23,7 @@ from splitter.calls.browsers.view import WebState
 from splitter.calls.logins.access import ApiSettings
 from splitter.media.ports.events import TransportChanged
 from splitter.sdp.write import write
-from splitter.telemetry.web_call_counts import WEB_CALLS
+from splitter.telemetry import metrics
 from splitter.web.access.revocations import Revocations
 from splitter.web.callers.admission import CallerAdmission
 from splitter.web.http.errors import ApiError
@@ -140,11 +140,11 @@ class TestAdmission:
         async with served(tmp_path, anonymous=True) as (made, _, outside):
             token, asked = await customer(outside), wish()
             asked["headers"]["Origin"] = "https://evil.example"
-            before = value(WEB_CALLS, "origin")
+            before = value(metrics.calls.WEB_CALLS, "origin")
             assert await outside.code("POST", CALLS, token, **asked) == (403, "wrong-origin")
             del asked["headers"]["Origin"]
             assert await outside.code("POST", CALLS, **asked) == (403, "wrong-origin")
-            assert value(WEB_CALLS, "origin") == before + 2
+            assert value(metrics.calls.WEB_CALLS, "origin") == before + 2
             assert not made.adapters.open
             assert (await outside.ask("POST", CALLS, token, **asked))[0] == 201, "a program with a token"
 
@@ -205,9 +205,9 @@ class TestAdmission:
             made.adapters.connects = False
             for _ in range(2):
                 assert (await outside.ask("POST", CALLS, **wish()))[0] == 201
-            before = value(WEB_CALLS, "full")
+            before = value(metrics.calls.WEB_CALLS, "full")
             assert await outside.code("POST", CALLS, **wish()) == (429, "too-many-calls")
-            assert value(WEB_CALLS, "full") == before + 1
+            assert value(metrics.calls.WEB_CALLS, "full") == before + 1
             assert len(made.adapters.open) == 2
             made.door.browsers.line(next(iter(made.adapters.open.values())).handle.call_id).end("hung-up")
             assert (await outside.ask("POST", CALLS, **wish()))[0] == 201

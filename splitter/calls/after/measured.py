@@ -5,7 +5,7 @@ from __future__ import annotations
 from splitter.calls.carried import AUDIO
 from splitter.calls.states import Side
 from splitter.calls.view import CarriedView
-from splitter.telemetry import quality_counts as q
+from splitter.telemetry import metrics
 
 FEWEST = 50
 """Packets: of fewer, nothing can be said."""
@@ -27,19 +27,19 @@ def observe(carried: tuple[CarriedView, ...], caller: str) -> None:
 def _observe(one: CarriedView, role: str) -> None:
     came, went = (one.kind, role, "from"), (one.kind, role, "to")
     if one.packets_in >= FEWEST:
-        q.LEG_LOSS.labels(*came).observe(one.lost / (one.packets_in + one.lost))
+        metrics.quality.LEG_LOSS.labels(*came).observe(one.lost / (one.packets_in + one.lost))
         if one.jitter_ms >= 0:
-            q.LEG_JITTER.labels(*came).observe(one.jitter_ms / 1000)
+            metrics.quality.LEG_JITTER.labels(*came).observe(one.jitter_ms / 1000)
     if one.packets_out >= FEWEST and one.lost_there >= 0:
-        q.LEG_LOSS.labels(*went).observe(min(one.lost_there / one.packets_out, 1.0))
+        metrics.quality.LEG_LOSS.labels(*went).observe(min(one.lost_there / one.packets_out, 1.0))
         if one.jitter_there_ms >= 0:
-            q.LEG_JITTER.labels(*went).observe(one.jitter_there_ms / 1000)
+            metrics.quality.LEG_JITTER.labels(*went).observe(one.jitter_there_ms / 1000)
     if one.round_trip_ms >= 0:
-        q.LEG_ROUND_TRIP.labels(one.kind, role).observe(one.round_trip_ms / 1000)
+        metrics.quality.LEG_ROUND_TRIP.labels(one.kind, role).observe(one.round_trip_ms / 1000)
     if one.skew_ms is not None:
-        q.SKEW.labels(role).observe(one.skew_ms / 1000)
+        metrics.quality.SKEW.labels(role).observe(one.skew_ms / 1000)
     if one.kind != AUDIO:
         return
     for direction, score in (("from", one.mos), ("to", one.mos_there)):
         if score:
-            q.VOICE_MOS.labels(role, direction).observe(score)
+            metrics.quality.VOICE_MOS.labels(role, direction).observe(score)

@@ -35,7 +35,7 @@ from splitter.sdp.model import Session
 from splitter.sdp.webcaller import read_call, transport_of
 from splitter.sip.events import CancelArrived, RequestArrived, SipEvent
 from splitter.sip.message import Request
-from splitter.telemetry.web_call_counts import WEB_CALLS
+from splitter.telemetry import metrics
 
 _AWAY = [("Retry-After", "10")]
 
@@ -137,13 +137,13 @@ class SipDoor:
         except PeerError as error:
             self._refuse(invite, error)
         except MediaError as error:
-            WEB_CALLS.labels("no-media").inc()
+            metrics.calls.WEB_CALLS.labels("no-media").inc()
             self._refuse(invite, Refusal(503, f"no media for a browser: {error}", _AWAY))
         except Exception:
             log.exception("a browser's call could not begin", call=call_id)
             self._refuse(invite, PeerError("a fault in the gateway; see the log", 500))
         else:
-            WEB_CALLS.labels("begun").inc()
+            metrics.calls.WEB_CALLS.labels("begun").inc()
             return
         if line is not None:
             line.end("refused")
@@ -174,7 +174,7 @@ class SipDoor:
 
 
 def _counted(outcome: str, error: PeerError) -> PeerError:
-    WEB_CALLS.labels(outcome).inc()
+    metrics.calls.WEB_CALLS.labels(outcome).inc()
     return error
 
 

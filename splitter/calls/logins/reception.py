@@ -158,7 +158,7 @@ class Reception:
         if verdict.hostile:
             self._failed(verdict, request, flow, judgement.username)
         else:
-            metrics.AUTHENTICATIONS.labels(verdict).inc()
+            metrics.sip.AUTHENTICATIONS.labels(verdict).inc()
         if verdict is not LoginVerdict.GRANTED:
             salt = self._ids.number(2**64)
             lines = authenticator.challenges(flow.remote.host, salt, now, stale=verdict.stale)
@@ -255,7 +255,7 @@ class Reception:
         if judgement.verdict is LoginVerdict.MISSING:
             return
         if (wait_s := self._limits.wait_s(user, source, now)) > 0:
-            metrics.AUTHENTICATIONS.labels("limited").inc()
+            metrics.sip.AUTHENTICATIONS.labels("limited").inc()
             if judgement.verdict.hostile:
                 self._flows.on_abuse(flow, ABUSE)
             after = [("Retry-After", str(math.ceil(wait_s)))]
@@ -271,7 +271,7 @@ class Reception:
             raise PeerError(f"{account.user} may not come as {claimed[:40]}", 403)
 
     def _failed(self, reason: str, request: Request, flow: Flow, detail: str) -> None:
-        metrics.AUTHENTICATIONS.labels(reason).inc()
+        metrics.sip.AUTHENTICATIONS.labels(reason).inc()
         self._flows.on_abuse(flow, ABUSE)
         if (held := self._quiet.permit(f"{reason} {flow.remote.host}", self._clock.now())) is not None:
             log.warning(
@@ -289,7 +289,7 @@ class Reception:
 
     def _settle(self) -> None:
         """Count, and keep the one timer at the next expiry."""
-        metrics.SEATS_REGISTERED.set(len(self._registrar))
+        metrics.sip.SEATS_REGISTERED.set(len(self._registrar))
         at = self._registrar.next_expiry()
         if at is None or (self._timer is not None and self._timer_at <= at):
             return  # a timer that rings early just looks again

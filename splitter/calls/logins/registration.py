@@ -182,7 +182,7 @@ class Registration:
     def _failed(self, failure: Failure) -> float:
         """The time until the next attempt: longer each time, and never the same for all (RFC 5626 §4.5)."""
         self._failures += 1
-        metrics.REGISTRATION_FAILURES.labels(self.trunk.name).inc()
+        metrics.sip.REGISTRATION_FAILURES.labels(self.trunk.name).inc()
         self._enter("registered" if self._ends_at is not None else "failed", str(failure))
         if failure.retry_after_s:
             return failure.retry_after_s
@@ -310,7 +310,7 @@ class Registration:
         self._enter("failed", self._reason or "the registration ended before its refresh was answered")
 
     def _enter(self, state: str, reason: str) -> None:
-        metrics.REGISTERED.labels(self.trunk.name).set(state == "registered")
+        metrics.sip.REGISTERED.labels(self.trunk.name).set(state == "registered")
         if (state, reason) != (self._state, self._reason):
             tell = log.warning if reason else log.info
             tell("registration", trunk=self.trunk.name, state=state, reason=reason)

@@ -17,7 +17,7 @@ import structlog
 from splitter.calls.persistence.frame import RecordKind, framed, kind_of
 from splitter.calls.talk.outstanding import Outstanding, OutstandingBook
 from splitter.calls.talk.unfinished import Unfinished, written
-from splitter.telemetry import record_counts
+from splitter.telemetry import metrics
 
 FLUSH_S = 0.1
 
@@ -219,7 +219,7 @@ class Records:
         try:
             self._write_rest(store, key)
         except Exception:
-            record_counts.RECORD_FAULTS.inc()
+            metrics.records.RECORD_FAULTS.inc()
             log.exception("what is left of a call could not be written down", call_id=key)
 
     def _write_rest(self, store: RecordStore, key: str) -> None:
@@ -240,7 +240,7 @@ class Records:
         try:
             self._write(store, key, call)
         except Exception:
-            record_counts.RECORD_FAULTS.inc()
+            metrics.records.RECORD_FAULTS.inc()
             log.exception("a call could not be written down", call_id=key)
 
     def _write(self, store: RecordStore, key: str, call: Recorded) -> None:

@@ -41,7 +41,7 @@ from splitter.media.ports.events import RelayLost, RoomLost
 from splitter.media.ports.rooms import CarriedRoom, RoomHandle
 from splitter.sip.message import Request, Response
 from splitter.sip.parse import parse_message
-from splitter.telemetry import record_counts
+from splitter.telemetry import metrics
 
 AT_ONCE = 100
 """So many calls claim their media at a time."""
@@ -189,7 +189,7 @@ class Recovery:
         self._ready.append(ready)
         self._services.records.resume(row.call_id, call)
         call.note("taken up again after a restart of the gateway", kind="state")
-        record_counts.CALLS_RECOVERED.labels("taken-up").inc()
+        metrics.records.CALLS_RECOVERED.labels("taken-up").inc()
         found.taken_up += 1
         self._ask_over_streams(call)
         if doubt is not None:  # said before the flow of the call begins to run
@@ -200,7 +200,7 @@ class Recovery:
         self._calls.undertaker.end(left)
         self._services.records.hold(replace(left, ended=True), HELD_S)
         if left.caller is not None or not left.ended:  # else it was over
-            record_counts.CALLS_RECOVERED.labels("ended").inc()
+            metrics.records.CALLS_RECOVERED.labels("ended").inc()
             found.ended += 1
 
     def _ask_over_streams(self, call: Call) -> None:
@@ -323,7 +323,7 @@ class Recovery:
     def _refuse(self, row: Row, reason: str, found: Recovered) -> None:
         """A call that cannot be carried on is ended on both sides, and operators are told."""
         found.refused += 1
-        record_counts.CALLS_RECOVERED.labels("refused").inc()
+        metrics.records.CALLS_RECOVERED.labels("refused").inc()
         dialogs = _outline_of(row).dialogs
         log.error("a call of before is lost", call_id=row.call_id, reason=reason, told=[one.leg for one in dialogs])
         reason = f"lost at the restart of the gateway: {reason}"

@@ -127,16 +127,16 @@ class CallForks:
     def see(self, recording: str, seen: f.ForkSeen) -> None:
         """The fork of a recording is so now."""
         before = self._seen.pop(recording, _NOTHING)
-        metrics.FORK_FRAMES.labels("sent").inc(max(0, seen.sent - before.sent))
-        metrics.FORK_STREAMS_LEFT_OUT.inc(max(0, seen.left_out - before.left_out))
-        metrics.FORK_FRAMES.labels("dropped").inc(max(0, seen.dropped - before.dropped))
+        metrics.recordings.FORK_FRAMES.labels("sent").inc(max(0, seen.sent - before.sent))
+        metrics.recordings.FORK_STREAMS_LEFT_OUT.inc(max(0, seen.left_out - before.left_out))
+        metrics.recordings.FORK_FRAMES.labels("dropped").inc(max(0, seen.dropped - before.dropped))
         if seen.state is not f.ForkState.ENDED:
             self._seen[recording] = seen
         changed = (seen.state, seen.words) != (before.state, before.words)
         if changed and seen.words and recording in self._paused:
             down = seen.state is not f.ForkState.SENT
             if down:
-                metrics.FORKS_FAILED.inc()
+                metrics.recordings.FORKS_FAILED.inc()
             self._said(recording, seen.words, down)
 
     def want(self, recording: str, name: str) -> None:

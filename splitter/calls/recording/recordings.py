@@ -145,8 +145,8 @@ class Recordings:
     def start(self) -> None:
         """Begin; calls do not wait for it."""
         if (link := self._link) is not None:
-            metrics.RECORDINGS_KEPT_BYTES.set_function(lambda: link.kept_bytes)
-            metrics.RECORDINGS_QUOTA_BYTES.set(self.settings.quota_gb * 1e9)
+            metrics.recordings.KEPT_BYTES.set_function(lambda: link.kept_bytes)
+            metrics.recordings.QUOTA_BYTES.set(self.settings.quota_gb * 1e9)
         for one in self.links:
             one.start()
 
@@ -368,5 +368,5 @@ def refuse_unrecorded(recordings: LiveRecordings, trunks: tuple[str, ...], calle
     """Raise Refusal for a call that must be recorded, and cannot be."""
     settings, fault = recordings.settings, recordings.fault
     if settings.required and fault and settings.reason_for(trunks, called, ""):
-        metrics.CALLS_REJECTED.labels("no-recording").inc()
+        metrics.calls.REJECTED.labels("no-recording").inc()
         raise Refusal(503, f"it must be recorded, and cannot be: {fault}", [("Retry-After", "10")])

@@ -107,7 +107,7 @@ def _planned(call: Call, offer: Session) -> Plan:
         return Plan(audio=chosen.audio)
     if chosen.video is None or not (fault := call.services.admission.video_fault()):
         return chosen
-    metrics.VIDEO_REFUSED.inc()
+    metrics.calls.VIDEO_REFUSED.inc()
     return replace(chosen, video=None, video_format=None, video_fault=fault)
 
 

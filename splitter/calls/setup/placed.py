@@ -220,7 +220,7 @@ class _Placing:
         call, leg = self.call, self.call.legs.caller
         call.talk.plan = Plan(audio=audio_line(leg.terms.theirs))
         call.talk.answered_at = call.services.clock.wall()
-        metrics.CALL_SETUP_SECONDS.observe(call.talk.answered_at - call.talk.started_at)
+        metrics.calls.SETUP_SECONDS.observe(call.talk.answered_at - call.talk.started_at)
         call.enter(CallState.CONNECTED, f"answered by {call.talk.called_number} at {leg.trunk.name}")
         if self._moved:
             call.live.owe(call.live.caller, call.live.centre)

@@ -70,7 +70,7 @@ async def _connect(setup: Setup, hunt: Hunt) -> Refused | Denied | None:
     refused: Refused | None = None
     while (way := hunt.next(clock.now())) is not None:
         if refused is not None:
-            metrics.ROUTE_FAILOVERS.labels(call.legs.by_key(refused.leg).trunk.name).inc()
+            metrics.calls.ROUTE_FAILOVERS.labels(call.legs.by_key(refused.leg).trunk.name).inc()
         refused = await setup.attempt(way)
         if refused is None:
             if call.talk.state is CallState.CONNECTED:
@@ -296,7 +296,7 @@ class Setup:
         if call.talk.direction is Direction.OUT and response is not None:
             call.talk.facts = replace(call.talk.facts, video_capable=video_capable(response))
         call.talk.answered_at = call.services.clock.wall()
-        metrics.CALL_SETUP_SECONDS.observe(call.talk.answered_at - call.talk.started_at)
+        metrics.calls.SETUP_SECONDS.observe(call.talk.answered_at - call.talk.started_at)
         call.enter(CallState.CONNECTED, f"answered by {who} at {leg.trunk.name}")
         if (centre := call.centre) is not None and (text := self._no_agent(centre)):
             call.note(text, centre.name)

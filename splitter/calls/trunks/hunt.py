@@ -118,7 +118,7 @@ class Hunt:
         if isinstance(permit, Denied):
             self.denied = permit
             self._note(f"{trunk.name} is passed over: {permit.reason}")
-            metrics.TRUNK_LIMITED.labels(trunk.name, permit.why.removeprefix("trunk-")).inc()
+            metrics.trunks.LIMITED.labels(trunk.name, permit.why.removeprefix("trunk-")).inc()
             return
         self._permit = permit
         self._servers.extend(Way(trunk, number, target) for target in targets[:SERVERS_MOST])

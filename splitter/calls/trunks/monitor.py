@@ -43,8 +43,8 @@ def announce(change: TrunkChange) -> None:
     """A trunk's state changed: to the log and the metrics."""
     say = log.info if change.state is TrunkState.UP else log.warning
     say("trunk changed", trunk=change.trunk, state=str(change.state), reason=change.reason)
-    metrics.TRUNK_UP.labels(change.trunk).set(change.state is TrunkState.UP)
-    metrics.TRUNK_CHANGES.labels(change.trunk, str(change.state)).inc()
+    metrics.trunks.UP.labels(change.trunk).set(change.state is TrunkState.UP)
+    metrics.trunks.CHANGES.labels(change.trunk, str(change.state)).inc()
 
 
 class Monitor:
@@ -89,7 +89,7 @@ class Monitor:
     async def find(self) -> None:
         """Look names up, and from now on; returns once each has led somewhere or failed to, which is bounded."""
         for trunk in self._watched:
-            metrics.TRUNK_UP.labels(trunk.name).set(self._trunks.state(trunk, self._clock.now())[0] is TrunkState.UP)
+            metrics.trunks.UP.labels(trunk.name).set(self._trunks.state(trunk, self._clock.now())[0] is TrunkState.UP)
         await self.look_up(self._watched)
 
     async def look_up(self, trunks: Iterable[Trunk]) -> None:
@@ -110,14 +110,14 @@ class Monitor:
         """Watch these from now on; `Trunks` and `Routing` know them by now."""
         before, self._watched, self._settings = self._watched, tuple(trunks), settings
         for name in {trunk.name for trunk in before} - {trunk.name for trunk in self._watched}:
-            for gauge in (metrics.TRUNK_UP, metrics.TRUNK_CALLS, metrics.TRUNK_LATENCY_SECONDS,
-                          metrics.TRUNK_JITTER_SECONDS):  # fmt: skip
+            for gauge in (metrics.trunks.UP, metrics.trunks.CALLS, metrics.trunks.LATENCY_SECONDS,
+                          metrics.trunks.JITTER_SECONDS):  # fmt: skip
                 with suppress(KeyError):
                     gauge.remove(name)
         for trunk in [trunk for trunk in self._names if trunk not in self._watched]:
             self._names.pop(trunk).stop()
         for trunk in self._watched:
-            metrics.TRUNK_UP.labels(trunk.name).set(self._trunks.state(trunk, self._clock.now())[0] is TrunkState.UP)
+            metrics.trunks.UP.labels(trunk.name).set(self._trunks.state(trunk, self._clock.now())[0] is TrunkState.UP)
             if (located := self._early.get(trunk)) is not None:
                 self._located(trunk, located)
         self._early.clear()
@@ -196,7 +196,7 @@ class Monitor:
 
     def _conclude(self, probe: Probe, news: News) -> None:
         now = self._clock.now()
-        metrics.TRUNK_PROBES.labels(probe.trunk.name, _OUTCOMES[type(news)]).inc()
+        metrics.trunks.PROBES.labels(probe.trunk.name, _OUTCOMES[type(news)]).inc()
         self._trunks.hear_news(probe.trunk, probe.target, news, now)
         spread = 0.9 + self._ids.number(201) / 1000  # not all at once, not in step with others
         self._trunks.asked(probe, now, spread)

@@ -113,19 +113,19 @@ class Watch:
     def _measured(self, lag_s: float, cpu: float) -> None:
         overload = self.admission.overload
         changed = overload.observe(lag_s, cpu, self._clock.now())
-        metrics.LOOP_LAG_SECONDS.set(overload.lag_s)
-        metrics.LOOP_CPU_RATIO.set(overload.cpu)
+        metrics.gateway.LOOP_LAG_SECONDS.set(overload.lag_s)
+        metrics.gateway.LOOP_CPU_RATIO.set(overload.cpu)
         if changed:
-            metrics.OVERLOAD_LEVEL.set(overload.level)
+            metrics.gateway.OVERLOAD_LEVEL.set(overload.level)
             say = log.info if overload.level is LoadLevel.NONE else log.warning
             say("load", means=_COSTS[overload.level], reason=overload.reason)
 
     def _publish(self) -> None:
         """Let the gauges of trunks read what is known when they are scraped."""
         for name in self._names:
-            metrics.TRUNK_CALLS.labels(name).set_function(partial(self.admission.limits.calls, name))
-            metrics.TRUNK_LATENCY_SECONDS.labels(name).set_function(partial(self._timing, name, 0))
-            metrics.TRUNK_JITTER_SECONDS.labels(name).set_function(partial(self._timing, name, 1))
+            metrics.trunks.CALLS.labels(name).set_function(partial(self.admission.limits.calls, name))
+            metrics.trunks.LATENCY_SECONDS.labels(name).set_function(partial(self._timing, name, 0))
+            metrics.trunks.JITTER_SECONDS.labels(name).set_function(partial(self._timing, name, 1))
 
     def _timing(self, name: str, which: int) -> float:
         timing = self.trunks.timing(name)

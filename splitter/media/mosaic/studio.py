@@ -92,12 +92,12 @@ class Studio:
         self._ending: set[asyncio.Task[None]] = set()
         self._limit = 0
         self.renew(limit, self._logs)
-        metrics.MOSAICS.set_function(lambda: len(self._open))
+        metrics.media.MOSAICS.set_function(lambda: len(self._open))
 
     def renew(self, limit: int, logs: TelemetrySettings) -> None:
         """Go by these from now on; what is open goes on."""
         self._limit, self._logs = limit if limit >= 0 else max(1, (os.cpu_count() or 1) // 2), logs
-        metrics.MOSAIC_LIMIT.set(self._limit)
+        metrics.media.MOSAIC_LIMIT.set(self._limit)
 
     def mosaics(self) -> MosaicStatus:
         """Say how many there are."""
@@ -114,13 +114,13 @@ class Studio:
 
     async def open_mosaic(self, call_id: str, on_event: MediaListener) -> MosaicHandle:
         if len(self._open) + self._opening >= self._limit:
-            metrics.MOSAICS_ENDED.labels("limit").inc()
+            metrics.media.MOSAICS_ENDED.labels("limit").inc()
             raise MediaUnavailable(f"as many mosaics as may be are made already: {self._limit}")
         self._opening += 1
         try:
             found = await self._begin(call_id, on_event)
         except MediaUnavailable:
-            metrics.MOSAICS_ENDED.labels("failed").inc()
+            metrics.media.MOSAICS_ENDED.labels("failed").inc()
             raise
         finally:
             self._opening -= 1
@@ -202,7 +202,7 @@ class Studio:
                         pass
         self._open.pop(found.handle.mosaic_id, None)
         await self._end(found)
-        metrics.MOSAICS_ENDED.labels("late" if found.reason else "died").inc()
+        metrics.media.MOSAICS_ENDED.labels("late" if found.reason else "died").inc()
         reason = found.reason or f"its process {found.process.how or 'was given up'}"
         log.warning("a mosaic ended", call_id=found.handle.call_id, reason=reason)
         found.on_event(MosaicLost(found.handle.call_id, found.handle.mosaic_id, reason))

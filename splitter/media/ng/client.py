@@ -18,7 +18,7 @@ from splitter.core.errors import MediaTimeout, MediaUnavailable, PeerError
 from splitter.core.net import Address
 from splitter.media.ng.bencode import decode, encode
 from splitter.media.ng.messages import Message, Reply
-from splitter.telemetry import rtpengine_counts
+from splitter.telemetry import metrics
 
 REPEAT_S = 0.15
 """After this a request is sent again, and after twice that once more, and so on."""
@@ -130,7 +130,7 @@ class NgClient(asyncio.DatagramProtocol):
             if not isinstance(reply, dict):
                 raise PeerError("the reply is no dictionary")
         except PeerError as error:
-            rtpengine_counts.NG_MALFORMED.inc()
+            metrics.rtpengine.NG_MALFORMED.inc()
             log.warning("reply of an rtpengine not understood", address=str(self._address), reason=error.reason)
             waiting.set_exception(MediaUnavailable(f"the rtpengine is not understood: {error.reason}"))
         else:

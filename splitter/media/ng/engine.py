@@ -209,7 +209,7 @@ class NgEngine:
         except MediaError as error:
             log.warning("no report of a closed relay", call=relay.call_id, reason=str(error))
             return None
-        metrics.RTP_REJECTED.inc(sum(side.rejected for side in report.sides))
+        metrics.media.RTP_REJECTED.inc(sum(side.rejected for side in report.sides))
         return report
 
     # ---- inside --------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from splitter.media.ports.ends import LocalEnd, RemoteEnd
 from splitter.media.ports.events import MediaEvent, MediaListener, RelayLost
 from splitter.media.ports.health import InstanceStatus
 from splitter.media.ports.voice import RelayHandle, RelayReport
-from splitter.telemetry import metrics, rtpengine_counts
+from splitter.telemetry import metrics
 
 ORPHANS_LIMIT = 20_000
 _ORPHANS_AT_ONCE = 100
@@ -106,7 +106,7 @@ class Instance:
 
     def start(self) -> None:
         """Begin to probe it."""
-        rtpengine_counts.RTPENGINE_RELAYS.labels(self.name).set_function(lambda: len(self.held))
+        metrics.rtpengine.RELAYS.labels(self.name).set_function(lambda: len(self.held))
         self._task = asyncio.create_task(self._watch(), name=f"rtpengine {self.name}")
 
     async def stop(self) -> None:
@@ -198,7 +198,7 @@ class Instance:
         relay = self.held.pop(relay_id, None)
         if relay is None:
             return
-        metrics.MEDIA_LOST.labels("relay").inc()
+        metrics.media.LOST.labels("relay").inc()
         self._tell(relay, RelayLost(relay.handle.call_id, relay_id, reason))
 
     def orphan(self, relay_id: str) -> None:
@@ -293,6 +293,6 @@ class Instance:
             return
         self.state = state
         self.known.set()
-        rtpengine_counts.RTPENGINE_UP.labels(self.name).set(state is InstanceState.UP)
+        metrics.rtpengine.UP.labels(self.name).set(state is InstanceState.UP)
         say = log.warning if state is InstanceState.DOWN else log.info
         say(f"rtpengine {state}", name=self.name, address=str(self._address))

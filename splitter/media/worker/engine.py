@@ -206,7 +206,7 @@ class WorkerEngine:
         counts = await self._pool.last(held, RemoveSide(relay.relay_id, side))
         if counts is None or counts.count is None:
             return None
-        metrics.RTP_REJECTED.inc(counts.count.rejected)
+        metrics.media.RTP_REJECTED.inc(counts.count.rejected)
         return counts.count
 
     async def set_hearing(self, relay: RelayHandle, hearing: Hearing) -> None:
@@ -244,7 +244,7 @@ class WorkerEngine:
         counts = await self._pool.last(held, CloseRelay(relay.relay_id)) if held is not None else None
         if counts is None or counts.report is None:
             return None
-        metrics.RTP_REJECTED.inc(sum(side.rejected for side in counts.report.sides))
+        metrics.media.RTP_REJECTED.inc(sum(side.rejected for side in counts.report.sides))
         return counts.report
 
     # ---- RoomEngine ----------------------------------------------------------------------------------------------
@@ -341,7 +341,7 @@ class WorkerEngine:
         counts = await self._pool.last(held, Leave(room_id, name))
         if counts is None or counts.report is None:
             return None
-        metrics.RTP_REJECTED.inc(counts.report.stream.rejected)
+        metrics.media.RTP_REJECTED.inc(counts.report.stream.rejected)
         return counts.report
 
     async def close_room(self, room: RoomHandle) -> RoomReport | None:
@@ -349,7 +349,7 @@ class WorkerEngine:
         counts = await self._pool.last(held, CloseRoom(room.room_id)) if held is not None else None
         if counts is None or counts.report is None:
             return None
-        metrics.RTP_REJECTED.inc(sum(one.stream.rejected for one in counts.report.participants))
+        metrics.media.RTP_REJECTED.inc(sum(one.stream.rejected for one in counts.report.participants))
         return counts.report
 
     async def report_room(self, room: RoomHandle) -> RoomReport | None:
@@ -384,7 +384,7 @@ class WorkerEngine:
         held = self._pool.release(id)
         if held is not None:
             held.client.tell(verb)
-            metrics.MEDIA_UNCLAIMED.labels(kind).inc()
+            metrics.media.UNCLAIMED.labels(kind).inc()
 
     # ---- inside --------------------------------------------------------------------------------------------------
 

@@ -223,14 +223,14 @@ class Pool:
         if isinstance(event, RelayLost | RoomLost | AdapterLost):
             self.release(owner)
         elif isinstance(event, VoiceOffloaded) and event.fault:
-            metrics.OFFLOAD_LOST.inc()
+            metrics.media.OFFLOAD_LOST.inc()
         self._tell(held.media.listener, event)
 
     def _on_lost(self, supervisor: Supervisor, reason: str) -> None:
         gone = [id for id, held in self._held.items() if held.supervisor is supervisor]
         for held in [self._drop(id) for id in gone]:
             event = held.media.lost(f"media worker {supervisor.index} died: {reason}")
-            metrics.MEDIA_LOST.labels(held.media.kind).inc()
+            metrics.media.LOST.labels(held.media.kind).inc()
             self._tell(held.media.listener, event)
 
     def _on_found(self, supervisor: Supervisor, client: WorkerClient, page: Carried) -> None:
@@ -278,7 +278,7 @@ class Pool:
             raise MediaUnavailable(f"{id} is gone, and its name is another one's")
         del self._unclaimed[id]
         held.media = replace(held.media, listener=listener)
-        metrics.MEDIA_ADOPTED.labels(held.media.kind).inc()
+        metrics.media.ADOPTED.labels(held.media.kind).inc()
         for event in found.standing.events:
             asyncio.get_running_loop().call_soon(self._on_event, id, event)
         return found.carried
@@ -331,10 +331,10 @@ class Pool:
             return await held.client.ask(verb, limit_s or self._settings.request_limit_s)
         except MediaTimeout:
             held.supervisor.suspect()
-            metrics.MEDIA_REQUEST_FAILURES.labels("timeout").inc()
+            metrics.media.REQUEST_FAILURES.labels("timeout").inc()
             raise
         except MediaUnavailable:
-            metrics.MEDIA_REQUEST_FAILURES.labels("unavailable").inc()
+            metrics.media.REQUEST_FAILURES.labels("unavailable").inc()
             raise
 
     async def last(self, held: Held, verb: Verb[R]) -> R | None:
@@ -357,7 +357,7 @@ class Pool:
         held, _ = await self.open(media, verb, undo, frozenset(ports.values()))
         for whose, port in ports.items():
             held.bound(whose, port)
-        metrics.MEDIA_RESTORED.labels("relay" if verb.needs is Need.NOTHING else "room").inc()
+        metrics.media.RESTORED.labels("relay" if verb.needs is Need.NOTHING else "room").inc()
 
     async def open(
         self, media: Opening, verb: Verb[R], undo: Verb[Any], ports: frozenset[int] = frozenset()

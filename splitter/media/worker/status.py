@@ -60,13 +60,13 @@ def count_since(before: Status | None, now: Status) -> None:
     """Count what a worker has refused, lost and hurried since it was last asked; another one begins anew."""
     known = before.tcp_refused if before is not None and before.pid == now.pid else {}
     for reason, refused in now.tcp_refused.items():
-        metrics.MEDIA_TCP_REFUSED.labels(reason).inc(max(0, refused - known.get(reason, 0)))
+        metrics.media.TCP_REFUSED.labels(reason).inc(max(0, refused - known.get(reason, 0)))
     unsent = before.tcp_unsent if before is not None and before.pid == now.pid else 0
-    metrics.MEDIA_TCP_UNSENT.inc(max(0, now.tcp_unsent - unsent))
+    metrics.media.TCP_UNSENT.inc(max(0, now.tcp_unsent - unsent))
     hurried = before.hurried if before is not None and before.pid == now.pid else 0
-    metrics.MEDIA_PORTS_HURRIED.inc(max(0, now.hurried - hurried))
+    metrics.media.PORTS_HURRIED.inc(max(0, now.hurried - hurried))
 
 
 def count_refused(kind: str) -> None:
     """Count a relay, room or adapter, or what was to be added to one, that found no ports."""
-    metrics.MEDIA_PORTS_REFUSED.labels("picture" if kind == "room" else "voice").inc()
+    metrics.media.PORTS_REFUSED.labels("picture" if kind == "room" else "voice").inc()

@@ -230,7 +230,7 @@ class Supervisor:
             pause_s = doubled_s(self._timers.backoff_first_s, self._timers.backoff_last_s, deaths)
             deaths += 1
             self.restarts += 1
-            metrics.MEDIA_WORKER_RESTARTS.inc()
+            metrics.media.WORKER_RESTARTS.inc()
             log.error("media worker lost", index=self.index, reason=reason, again_in_s=pause_s)
             await asyncio.sleep(pause_s)
 

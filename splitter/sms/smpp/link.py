@@ -32,7 +32,7 @@ from splitter.sms.smpp.session import (
     SubmitAnswered,
 )
 from splitter.sms.text import Piece, pieces
-from splitter.telemetry import sms_counts as metrics
+from splitter.telemetry import metrics
 
 CONNECT_LIMIT_S = 10.0
 LEAVE_LIMIT_S = 2.0
@@ -100,7 +100,7 @@ class SmppLink:
             if answer is None:
                 return InDoubt("the connection broke before the service had answered")
             if answer.status in statuses.THROTTLED:
-                metrics.SMS_THROTTLED.labels(self.name).inc()
+                metrics.sms.THROTTLED.labels(self.name).inc()
                 return TryAgain(statuses.words(answer.status), self._settings.throttle_pause_s, True, tuple(ids))
             if answer.status in statuses.PASSING or answer.status == statuses.NOT_BOUND:
                 return TryAgain(statuses.words(answer.status), ids=tuple(ids))
@@ -144,7 +144,7 @@ class SmppLink:
             except (OSError, TimeoutError, ssl.SSLError) as error:
                 self._note(_why(error))
             tries = 0 if bound else tries + 1
-            metrics.SMS_CARRIER_UP.labels(self.name).set(0)
+            metrics.sms.CARRIER_UP.labels(self.name).set(0)
             pause_s = doubled_s(FIRST_PAUSE_S, LONGEST_PAUSE_S, max(0, tries - 1), self._ids.number(1000) / 1000)
             await asyncio.sleep(pause_s)
 
@@ -209,7 +209,7 @@ class SmppLink:
                     if self._down:
                         log.info("SMS service is there", service=self.name)
                     self._down = ""
-                    metrics.SMS_CARRIER_UP.labels(self.name).set(1)
+                    metrics.sms.CARRIER_UP.labels(self.name).set(1)
                 case SubmitAnswered(key):
                     waiting = self._waiting.get(key)
                     if waiting is not None and not waiting.done():

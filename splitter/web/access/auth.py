@@ -87,7 +87,7 @@ class Strict:
             return bearer
         except TokenFault as fault:
             reason = fault.kind if fault.kind == "expired" else "wrong-token"
-            metrics.API_REFUSED.labels(reason).inc()
+            metrics.api.REFUSED.labels(reason).inc()
             if (held := self._quiet.permit(f"{reason} {remote_of(request)}", self._clock.now())) is not None:
                 log.warning("token refused", source=remote_of(request), reason=fault.kind, similar=held)
             code = "expired-token" if fault.kind == "expired" else "wrong-token"
@@ -122,13 +122,13 @@ class Strict:
         if bearer is None:
             return None
         if self._revoked.holds(bearer):
-            metrics.API_REFUSED.labels("wrong-token").inc()
+            metrics.api.REFUSED.labels("wrong-token").inc()
             raise ApiError(401, "wrong-token", "the certificate is no longer believed", _challenge("invalid_token"))
         # A browser shows its certificate to requests that pages of other sites make, too.
         origin = request.headers.get("Origin", "").lower()
         known = self._access.settings.web_origins
         if origin and origin not in known and origin.partition("://")[2] != request.host.lower():
-            metrics.API_REFUSED.labels("origin").inc()
+            metrics.api.REFUSED.labels("origin").inc()
             raise ApiError(403, "wrong-origin", f"pages of {origin[:100]} may not use the API; see api.web_origins")
         return bearer
 
@@ -162,10 +162,10 @@ def guarded(route: Operation, doorman: Doorman, elsewhere: Passing | None = None
             return await route.handler(request)
         bearer = doorman.bearer(request, route.from_protocol, route.cookie)
         if bearer is None:
-            metrics.API_REFUSED.labels("no-token").inc()
+            metrics.api.REFUSED.labels("no-token").inc()
             raise ApiError(401, "no-token", "say who asks: Authorization: Bearer TOKEN", _challenge())
         if not bearer.may(*route.scopes):
-            metrics.API_REFUSED.labels("scope").inc()
+            metrics.api.REFUSED.labels("scope").inc()
             needed = " or ".join(sorted(route.scopes))
             text = f"{bearer.name} may not do this: it needs the scope {needed}"
             raise ApiError(403, "wrong-scope", text, _challenge("insufficient_scope"))

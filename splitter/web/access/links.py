@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from splitter.calls.view import CallView
 from splitter.core.clock import Clock
 from splitter.core.errors import SplitterError
-from splitter.telemetry import sms_counts as counts
+from splitter.telemetry import metrics
 
 LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 10
@@ -111,7 +111,7 @@ class Links:
             title=title,
         )
         await self._keep(link)
-        counts.LINKS.labels("made").inc()
+        metrics.sms.LINKS.labels("made").inc()
         return code
 
     async def know(self, link: ShortLink) -> None:
@@ -158,7 +158,7 @@ class Links:
             return False
         if _digest(device) not in link.used:
             await self._keep(replace(link, used=(*link.used, _digest(device))))
-            counts.LINKS.labels("used").inc()
+            metrics.sms.LINKS.labels("used").inc()
         return True
 
     async def release(self, key: str, device: str) -> None:
@@ -170,7 +170,7 @@ class Links:
         """Let nobody in by it any longer; harmless where it is over. Raises SplitterError."""
         link = self._links.get(key)
         if link is not None and not link.over:
-            counts.LINKS.labels("revoked").inc()
+            metrics.sms.LINKS.labels("revoked").inc()
             await self._keep(replace(link, over=True))
 
     def on_call(self, view: CallView) -> None:

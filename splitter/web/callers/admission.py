@@ -15,7 +15,7 @@ from splitter.calls.browsers.limits import Crowded, around
 from splitter.core.clock import Clock
 from splitter.core.limits import KeyedBuckets
 from splitter.core.net import source_of
-from splitter.telemetry.web_call_counts import WEB_CALLS
+from splitter.telemetry import metrics
 from splitter.transport.quiet import Quiet
 from splitter.web.access.bearer import TokenFault
 from splitter.web.access.revocations import Revocations
@@ -58,7 +58,7 @@ class CallerAdmission:
         token = _token_of(request)
         self._check_origin(request, bool(token))
         if self._door.draining:
-            WEB_CALLS.labels("draining").inc()
+            metrics.calls.WEB_CALLS.labels("draining").inc()
             raise ApiError(503, "draining", "no new calls are taken now", {"Retry-After": "10"})
         self._check_rate(source)
         if token:
@@ -83,7 +83,7 @@ class CallerAdmission:
         token = _token_of(request)
         self._check_origin(request, bool(token))
         if not self._checks.permit(around(source), now):
-            WEB_CALLS.labels("rate").inc()
+            metrics.calls.WEB_CALLS.labels("rate").inc()
             after = {"Retry-After": str(math.ceil(self._checks.wait_s(around(source), now)))}
             raise ApiError(429, "too-many", "that was checked a moment ago", after)
         if token:
@@ -106,14 +106,14 @@ class CallerAdmission:
             with self._door.browsers.place(source, customer, most, name):
                 yield
         except Crowded as crowded:
-            WEB_CALLS.labels("full").inc()
+            metrics.calls.WEB_CALLS.labels("full").inc()
             raise ApiError(429, "too-many-calls", str(crowded), {"Retry-After": "10"}) from None
 
     def spare(self, call_id: str) -> None:
         """Raise ApiError where a browser comes back all the time."""
         now = self._clock.now()
         if not self._returns.permit(call_id, now):
-            WEB_CALLS.labels("rate").inc()
+            metrics.calls.WEB_CALLS.labels("rate").inc()
             after = {"Retry-After": str(math.ceil(self._returns.wait_s(call_id, now)))}
             raise ApiError(429, "too-many", "too many offers of one call", after)
 
@@ -138,12 +138,12 @@ class CallerAdmission:
     def _check_rate(self, source: str) -> None:
         assert self._door is not None
         if wait_s := self._door.browsers.must_wait_s(source, self._clock.now()):
-            WEB_CALLS.labels("rate").inc()
+            metrics.calls.WEB_CALLS.labels("rate").inc()
             after = {"Retry-After": str(math.ceil(wait_s))}
             raise ApiError(429, "too-many-calls", "too many calls from your address; wait", after)
 
     def _refused(self, request: web.Request, outcome: str, status: int, code: str, text: str) -> ApiError:
-        WEB_CALLS.labels(outcome).inc()
+        metrics.calls.WEB_CALLS.labels(outcome).inc()
         source = remote_of(request)
         if (held := self._quiet.permit(f"{outcome} {source}", self._clock.now())) is not None:
             log.warning("web call refused", source=source, reason=text, similar=held)

@@ -26,7 +26,7 @@ from splitter.core.errors import MediaUnavailable, PeerError
 from splitter.core.net import source_of
 from splitter.sdp.model import Session
 from splitter.sdp.parse import parse
-from splitter.telemetry.web_call_counts import WEB_CALLS
+from splitter.telemetry import metrics
 from splitter.web.access.auth import bearer_of
 from splitter.web.access.bearer import Bearer, id_of, mint
 from splitter.web.access.terms import Access
@@ -84,7 +84,7 @@ class CallerRoutes:
         wish = await read_json(request, CALL_BODY, WebCallWish)
         customer = await self._admission.admit(request, wish)
         if not door.leads_somewhere(wish.number) or customer.number not in ("", wish.number):
-            WEB_CALLS.labels("number").inc()
+            metrics.calls.WEB_CALLS.labels("number").inc()
             raise ApiError(404, "no-such-number", f"browsers cannot call {wish.number}")
         source = remote_of(request)
         caller = WebCaller(
@@ -96,7 +96,7 @@ class CallerRoutes:
         )
         with self._admission.place(source_of(source), customer.id):
             line = await _taken(door.begin(caller, parse_offer(wish.sdp), wish.camera, wish.client))
-        WEB_CALLS.labels("begun").inc()
+        metrics.calls.WEB_CALLS.labels("begun").inc()
         call_id = line.view.call_id
         bearer = Bearer("web caller", frozenset({Scope.CALLER}), call_id=call_id)
         wall = self._clock.wall()
@@ -116,7 +116,7 @@ class CallerRoutes:
         wish = await read_json(request, WEB_OFFER_BODY, WebOffer)
         self._admission.spare(line.view.call_id)
         await _taken(self._opened.take_back(line, parse_offer(wish.sdp), wish.client))
-        WEB_CALLS.labels("returned").inc()
+        metrics.calls.WEB_CALLS.labels("returned").inc()
         return json_response(line.view)
 
     async def camera(self, request: web.Request) -> web.Response:
@@ -159,7 +159,7 @@ def parse_offer(text: str) -> Session:
     try:
         return parse(text.encode("utf-8", "surrogateescape"))
     except PeerError as error:
-        WEB_CALLS.labels("offer").inc()
+        metrics.calls.WEB_CALLS.labels("offer").inc()
         raise ApiError(400, "bad-sdp", error.reason) from error
 
 
@@ -167,9 +167,9 @@ async def _taken(work: Awaitable[T]) -> T:
     try:
         return await work
     except PeerError as error:
-        WEB_CALLS.labels("offer").inc()
+        metrics.calls.WEB_CALLS.labels("offer").inc()
         status, code = {404: (404, "no-web-calls"), 409: (409, "call-ended")}.get(error.status, (422, "bad-offer"))
         raise ApiError(status, code, error.reason) from error
     except MediaUnavailable as error:
-        WEB_CALLS.labels("no-media").inc()
+        metrics.calls.WEB_CALLS.labels("no-media").inc()
         raise ApiError(503, "no-media", str(error), {"Retry-After": f"{error.retry_after_s:g}"}) from error

@@ -72,7 +72,7 @@ class CallRoutes:
     async def unbound(self, request: web.Request) -> web.Response:
         bearer = bearer_of(request)
         if not may_see(bearer, self._settings().unbound_calls):
-            metrics.API_REFUSED.labels("scope").inc()
+            metrics.api.REFUSED.labels("scope").inc()
             raise ApiError(403, "wrong-scope", "calls that nobody has are not shown here: see api.unbound_calls")
         return json_response(unbound_calls((view for view in self._living() if is_unbound(view)), bearer))
 

@@ -81,7 +81,7 @@ class Finder:
         """The live call of the path, for what only its own desk may do: end it, and say who else is in it."""
         bearer, view = bearer_of(request), await self.to_change(request)
         if not bearer.may(Scope.CONTROL) and not bearer.owns(view):
-            metrics.API_REFUSED.labels("not-yours").inc()
+            metrics.api.REFUSED.labels("not-yours").inc()
             raise ApiError(403, "not-your-call", f"call {view.call_id} is not this desk's own: that one may do it")
         return view
 
@@ -138,7 +138,7 @@ class Finder:
         """Raises ApiError where a desk has tried too many references."""
         now = self._clock.now()
         if (wait_s := self._guesses.wait_s(bearer.turn, now)) > 0:
-            metrics.API_REFUSED.labels("rate").inc()
+            metrics.api.REFUSED.labels("rate").inc()
             if (held := self._quiet.permit(bearer.turn, now)) is not None:
                 log.warning("a desk names many calls that are not its own", desk=bearer.name, similar=held)
             after = {"Retry-After": str(math.ceil(wait_s))}
@@ -151,7 +151,7 @@ class Finder:
 
     def not_yours(self, reference: str, bearer: Bearer) -> ApiError:
         """What a desk is told that may not touch the call; it counts as a guess."""
-        metrics.API_REFUSED.labels("not-yours").inc()
+        metrics.api.REFUSED.labels("not-yours").inc()
         self.missed(bearer)
         return ApiError(403, "not-your-call", f"call {reference[:80]} is not this desk's")
 

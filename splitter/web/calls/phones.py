@@ -63,7 +63,7 @@ class PhoneRoutes:
         if listens and not bearer.may(Scope.CONTROL) and number != bearer.extension:
             raise ApiError(403, "wrong-scope", f"{bearer.name} lets {bearer.extension or 'nobody'} listen in alone")
         if not self._made.permit(bearer.turn, self._clock.now()):
-            metrics.API_REFUSED.labels("rate").inc()
+            metrics.api.REFUSED.labels("rate").inc()
             raise ApiError(429, "too-many", "this desk has called often enough", {"Retry-After": "12"})
         made = await self._calls.ask(call.call_id, InvitePhone(number, said_by(bearer), part, wish.video))
         assert isinstance(made, PhoneInvited)

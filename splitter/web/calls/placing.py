@@ -38,7 +38,7 @@ class PlacingRoutes:
         if not bearer.may(Scope.CONTROL) and extension != bearer.extension:
             raise ApiError(403, "wrong-scope", f"{bearer.name} calls for {bearer.extension} alone")
         if not bearer.may(Scope.CONTROL) and not self._made.permit(bearer.turn, self._clock.now()):
-            metrics.API_REFUSED.labels("rate").inc()
+            metrics.api.REFUSED.labels("rate").inc()
             raise ApiError(429, "too-many", "this desk has called often enough", {"Retry-After": "12"})
         call_id = self._calls.place(PlacedCall(extension, wish.number, said_by(bearer), wish.video))
         response = json_response(CallId(call_id), 201)

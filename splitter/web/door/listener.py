@@ -149,7 +149,7 @@ class HttpListener:
     def _arrived(self, sock: socket.socket, peer: Address) -> None:
         source = "" if self._proxies.holds(peer.host) else source_of(peer.host)
         if not self._places.take(source):
-            metrics.API_REFUSED.labels("connections").inc()
+            metrics.api.REFUSED.labels("connections").inc()
             reset(sock)
             return
         self._greeting.start(self._greet(sock, source), f"API connection from {peer}")
@@ -172,7 +172,7 @@ class HttpListener:
             self._places.leave(source)
             sock.close()
             if isinstance(error, Busy):
-                metrics.API_REFUSED.labels("busy").inc()
+                metrics.api.REFUSED.labels("busy").inc()
             elif not isinstance(error, OSError):  # no TLS, too slow or gone again is one
                 raise
 
@@ -260,7 +260,7 @@ class _HttpConnection(RequestHandler):
     def log_exception(self, *args: Any, exc_info: object = None, **more: Any) -> None:
         """What is no HTTP is counted, and quoted nowhere: anybody can send it, and a broken header may hold a token."""
         if isinstance(exc_info, HttpProcessingError):
-            metrics.API_REFUSED.labels("no-http").inc()
+            metrics.api.REFUSED.labels("no-http").inc()
             log.debug("no HTTP", source=self._source, reason=type(exc_info).__name__)
         else:
             super().log_exception(*args, exc_info=exc_info, **more)

@@ -59,7 +59,7 @@ class Precedence:
                 else:
                     await self.strangers.enter(source_of(remote_of(request)))
             except Busy:
-                metrics.API_REFUSED.labels("busy").inc()
+                metrics.api.REFUSED.labels("busy").inc()
                 raise ApiError(503, "busy", "the gateway has calls to carry; ask again later", _BUSY) from None
             return await handler(request)
 

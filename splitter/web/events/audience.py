@@ -111,7 +111,7 @@ class Audiences:
     def add(self, listener: EventListener) -> None:
         self._listeners.setdefault(address_of(listener.bearer), set()).add(listener)
         self._count += 1
-        metrics.EVENT_LISTENERS.set(self._count)
+        metrics.api.EVENT_LISTENERS.set(self._count)
 
     def remove(self, listener: EventListener) -> bool:
         """False where it is gone already."""
@@ -123,7 +123,7 @@ class Audiences:
         if not there:
             del self._listeners[address]
         self._count -= 1
-        metrics.EVENT_LISTENERS.set(self._count)
+        metrics.api.EVENT_LISTENERS.set(self._count)
         return True
 
     def tell(self, happening: Happening, near: bool = True) -> None:

@@ -125,7 +125,7 @@ class Events:
         """Raises ApiError where one login opens sockets all the time."""
         who, now = (bearer.name, bearer.extension, bearer.call_id), self._clock.now()
         if (wait_s := self._openings.wait_s(who, now)) > 0:
-            metrics.API_REFUSED.labels("rate").inc()
+            metrics.api.REFUSED.labels("rate").inc()
             after = {"Retry-After": str(math.ceil(wait_s))}
             raise ApiError(429, "too-many", "event sockets are opened too often; wait", after)
         self._openings.spend(who, now)
@@ -206,7 +206,7 @@ class _Session:
         code = self.listener.closing or ENDING
         reason = _REASONS.get(code, "")
         if reason:
-            metrics.EVENT_LISTENERS_CLOSED.labels(reason).inc()
+            metrics.api.EVENT_LISTENERS_CLOSED.labels(reason).inc()
             log.info("event socket closed", who=self.listener.bearer.name, reason=reason)
         with suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(CLOSE_LIMIT_S):

@@ -74,7 +74,7 @@ class GuestCallRoutes:
         try:
             queue = self._feed.watch(view)
         except FullFeed:
-            metrics.API_REFUSED.labels("rate").inc()
+            metrics.api.REFUSED.labels("rate").inc()
             raise ApiError(429, "too-many", "too many pages look at this call", {"Retry-After": "5"}) from None
 
         def shown(view: CallView) -> tuple[object, bool] | None:
@@ -95,7 +95,7 @@ class GuestCallRoutes:
         told = await read_json(request, CAMERA_TOLD_BODY, CameraTold)
         call, party = await self._parties.of_request(request)
         if not self._told.permit((call.call_id, party), self._clock.now()):
-            metrics.API_REFUSED.labels("rate").inc()
+            metrics.api.REFUSED.labels("rate").inc()
             raise ApiError(429, "too-many", "the camera changes too often", {"Retry-After": "1"})
         await self._calls.ask(call.call_id, TellCamera(party, told.state))
         return web.Response(status=204)

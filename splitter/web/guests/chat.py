@@ -162,5 +162,5 @@ def _party_of(call: CallView, bearer: Bearer, calls: LiveCalls) -> str:
 
 
 def _too_many(text: str) -> ApiError:
-    metrics.API_REFUSED.labels("rate").inc()
+    metrics.api.REFUSED.labels("rate").inc()
     return ApiError(429, "too-many", text, {"Retry-After": "2"})

@@ -57,7 +57,7 @@ class Climbing:
             return
         why = "api.guest_url is not set" if not self._page() else self._inviting.unsendable(call.number)
         if not why and not self._inviting.may_invite(call.call_id):
-            metrics.API_REFUSED.labels("rate").inc()
+            metrics.api.REFUSED.labels("rate").inc()
             why = "this call's links were sent often enough"
         if why:
             self._note(call.call_id, f"no link is sent instead of the phone's video: {why}")

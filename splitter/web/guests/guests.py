@@ -14,7 +14,7 @@ from aiohttp import web
 from splitter.calls.logins.access import Scope
 from splitter.core.clock import Clock
 from splitter.core.net import source_of
-from splitter.telemetry import sms_counts as counts
+from splitter.telemetry import metrics
 from splitter.transport.quiet import Quiet
 from splitter.web.access.bearer import Bearer, mint
 from splitter.web.access.links import is_code, plain_code
@@ -73,25 +73,25 @@ class GuestRoutes:
         wish = await read_json(request, GUEST_BODY, GuestWish)
         source, now = source_of(remote_of(request)), self._clock.now()
         if (wait_s := self._guesses.wait_s(source, now)) > 0:
-            counts.LINKS.labels("limited").inc()
+            metrics.sms.LINKS.labels("limited").inc()
             after = {"Retry-After": str(math.ceil(wait_s))}
             raise ApiError(429, "too-many", "too many links that are none were tried; wait", after)
         link = self._inviting.links.find(wish.code) if is_code(wish.code) else None
         if link is None:
             self._guesses.miss(source, now)
-            counts.LINKS.labels("wrong").inc()
+            metrics.sms.LINKS.labels("wrong").inc()
             if (held := self._quiet.permit(source, now)) is not None:
                 log.warning("a link that is none was tried", source=source, similar=held)
             raise ApiError(404, "no-such-link", "there is no such link")
         own = self._calls.get(link.call_id) is not None
         if not own and not self._sharing.lives_elsewhere(link.call_id):
-            counts.LINKS.labels("ended").inc()
+            metrics.sms.LINKS.labels("ended").inc()
             raise ApiError(409, "call-ended", "the call of this link is over")
         if not self._inviting.links.holds(link):
-            counts.LINKS.labels("ended").inc()
+            metrics.sms.LINKS.labels("ended").inc()
             raise ApiError(410, "link-over", "this link no longer holds")
         if not self._inviting.links.fits(link, wish.device):
-            counts.LINKS.labels("other-device").inc()
+            metrics.sms.LINKS.labels("other-device").inc()
             raise ApiError(403, "other-device", "this link is used on another device")
         if own:
             self._inviting.opened(link.id)

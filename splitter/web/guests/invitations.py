@@ -54,7 +54,7 @@ class InvitationRoutes:
         if not page:
             raise ApiError(422, "no-guest-page", "callers cannot be invited: api.guest_url is not set")
         if not self._inviting.may_invite(call.call_id):
-            metrics.API_REFUSED.labels("rate").inc()
+            metrics.api.REFUSED.labels("rate").inc()
             raise ApiError(429, "too-many", "this call's links were sent often enough", {"Retry-After": "60"})
         number = wish.number or ("" if wish.kind == "expert" else call.number)
         by = said_by(bearer_of(request))

@@ -60,7 +60,7 @@ class PhotoRoutes:
             try:
                 photo = await self._photos.add(call.call_id, data, call.photos, kind)
             except PeerError as error:
-                metrics.API_REFUSED.labels("body").inc()
+                metrics.api.REFUSED.labels("body").inc()
                 code = "no-picture" if kind is UploadKind.PHOTO else "no-pdf"
                 raise ApiError(error.status, "too-large" if error.status == 413 else code, error.reason) from error
             except NoRoomForPhotos as error:

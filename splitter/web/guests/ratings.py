@@ -56,7 +56,7 @@ class RatingRoutes:
         if not self._access.page.rating:
             raise ApiError(403, "not-asked", "callers are not asked here how it was; see [guest_page]")
         if not self._often.permit(call_id, self._clock.now()):
-            metrics.API_REFUSED.labels("rate").inc()
+            metrics.api.REFUSED.labels("rate").inc()
             raise ApiError(429, "too-many", "it was said already", {"Retry-After": "10"})
         if self._calls.get(call_id) is not None:
             try:

@@ -55,12 +55,12 @@ class ReceiptRoutes:
     def _known(self, request: web.Request) -> HttpSmsSettings:
         source, now = source_of(remote_of(request)), self._clock.now()
         if self._wrong.wait_s(source, now) > 0:
-            metrics.API_REFUSED.labels("rate").inc()
+            metrics.api.REFUSED.labels("rate").inc()
             raise ApiError(429, "too-many", "too many wrong keys; wait", {"Retry-After": str(int(_FADE_S))})
         service = self._services.get(request.match_info["carrier"])
         key = request.match_info["key"].encode()
         if service is None or not hmac.compare_digest(service.receipt_key.encode(), key):
             self._wrong.spend(source, now)
-            metrics.API_REFUSED.labels("wrong-token").inc()
+            metrics.api.REFUSED.labels("wrong-token").inc()
             raise ApiError(404, "no-such-carrier", "no receipts are taken here")
         return service

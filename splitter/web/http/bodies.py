@@ -40,7 +40,7 @@ async def read_body(request: web.Request, body: Body) -> bytes:
                     raise _too_large(body)
                 pieces.append(piece)
     except TimeoutError:
-        metrics.API_REFUSED.labels("slow").inc()
+        metrics.api.REFUSED.labels("slow").inc()
         raise ApiError(408, "too-slow", f"it did not arrive within {limit_s:g} s", _CLOSE) from None
     if not size and body.needed:
         raise _refused(400, "no-body", f"send {' or '.join(body.types)}")
@@ -70,5 +70,5 @@ def _too_large(body: Body) -> ApiError:
 
 
 def _refused(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> ApiError:
-    metrics.API_REFUSED.labels("body").inc()
+    metrics.api.REFUSED.labels("body").inc()
     return ApiError(status, code, message, headers)

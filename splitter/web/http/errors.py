@@ -79,5 +79,5 @@ async def border(request: web.Request, handler: Handler) -> web.StreamResponse:
         log.exception("API request failed", method=request.method, path=request.path)
         response = error_response(ApiError(500, "internal", "the gateway failed on this request; its log says why"))
     route = request.match_info.route.resource
-    metrics.API_REQUESTS.labels(route.canonical if route else "other", response.status).inc()
+    metrics.api.REQUESTS.labels(route.canonical if route else "other", response.status).inc()
     return response

@@ -31,7 +31,7 @@ class Turns:
             ApiError: 429 where there is none.
         """
         if self._busy[name] >= self._each or self._busy.total() >= self._together:
-            metrics.API_REFUSED.labels("rate").inc()
+            metrics.api.REFUSED.labels("rate").inc()
             raise ApiError(429, "too-many", "too many of these are under way", {"Retry-After": "1"})
         self._busy[name] += 1
         try:

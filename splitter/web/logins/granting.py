@@ -21,7 +21,7 @@ def must_wait(limits: LoginLimits, user: str, source: str, now: float) -> None:
     """Raise ApiError where too many logins have failed."""
     wait_s = limits.wait_s(user, source, now)
     if wait_s > 0:
-        metrics.API_LOGINS.labels("limited").inc()
+        metrics.api.LOGINS.labels("limited").inc()
         after = {"Retry-After": str(math.ceil(wait_s))}
         raise ApiError(429, "too-many-logins", "too many logins failed; wait before the next one", after)
 
@@ -41,6 +41,6 @@ def grant(
     desk = (extension or user) if Scope.DESK in scopes else ""
     expires_at = float(int(wall + access.settings.token_lifetime_s))
     token = mint(access.secret, Bearer(user, scopes, desk, login=login), expires_at, wall)
-    metrics.API_LOGINS.labels("granted").inc()
+    metrics.api.LOGINS.labels("granted").inc()
     log.info("logged in", user=user, extension=desk, source=source, token=id_of(token))
     return LoggedIn(token, expires_at, user, desk, user)

@@ -114,7 +114,7 @@ class LoginRoutes:
         return json_response(me_of(bearer, others, relays, list(self._access.settings.dispositions)))
 
     def _failed(self, user: str, source: str, now: float) -> None:
-        metrics.API_LOGINS.labels("wrong").inc()
+        metrics.api.LOGINS.labels("wrong").inc()
         self._limits.failed(user, source, now)
         if (held := self._quiet.permit(source, now)) is not None:
             log.warning("login failed", source=source, user=user[:40], similar=held)

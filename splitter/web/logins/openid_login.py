@@ -97,7 +97,7 @@ class OpenIdRoutes:
             if fault.away:
                 raise self._away(fault) from fault
             self._limits.failed("openid", source, now)
-            metrics.API_LOGINS.labels("wrong").inc()
+            metrics.api.LOGINS.labels("wrong").inc()
             log.warning("login failed", source=source, reason=str(fault))
             raise ApiError(401, "wrong-login", str(fault), {"WWW-Authenticate": "Bearer"}) from fault
         response = json_response(self._let_in(provider, claims, source))
@@ -121,7 +121,7 @@ class OpenIdRoutes:
         return grant(self._access, self._clock.wall(), user, scopes, extension, source=source)
 
     def _refused(self, source: str, user: str, words: str) -> ApiError:
-        metrics.API_LOGINS.labels("wrong").inc()
+        metrics.api.LOGINS.labels("wrong").inc()
         log.warning("login refused", source=source, user=user[:40], reason=words)
         return ApiError(403, "no-role", words)
 

@@ -18,7 +18,7 @@ from splitter.calls.desks import Desks, DeskView
 from splitter.calls.states import CallState
 from splitter.calls.view import CallView, Notice
 from splitter.cluster.nodes import NodeView
-from splitter.telemetry import record_counts
+from splitter.telemetry import metrics
 from splitter.web.events.hub import Hub
 from splitter.web.nodes.way import Ways, believed
 
@@ -138,7 +138,7 @@ class Feed:
                     await asyncio.sleep(0)
 
     def _hear(self, frame: _Frame) -> None:
-        record_counts.NODE_FRAMES.labels(self.name).inc()
+        metrics.records.NODE_FRAMES.labels(self.name).inc()
         match frame.type:
             case "hello":
                 self._stream = frame.epoch
@@ -185,7 +185,7 @@ class Feed:
     def _failed(self, fault: str) -> None:
         if fault != self.fault:
             log.warning("another node is not heard", node=self.name, reason=fault)
-        record_counts.NODE_FAULTS.labels(self.name).inc()
+        metrics.records.NODE_FAULTS.labels(self.name).inc()
         self.fault = fault
 
 

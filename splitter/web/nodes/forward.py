@@ -14,7 +14,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from splitter.cluster.nodes import NodeView
-from splitter.telemetry import record_counts
+from splitter.telemetry import metrics
 from splitter.web.access.auth import bearer_of
 from splitter.web.access.bearer import Bearer
 from splitter.web.http.bodies import read_body
@@ -61,7 +61,7 @@ class Forwarder:
                 timeout=limit,
                 ssl=believed(node),
             ) as response:
-                record_counts.NODE_FORWARDED.labels(node.node, response.status).inc()
+                metrics.records.NODE_FORWARDED.labels(node.node, response.status).inc()
                 answer = web.StreamResponse(status=response.status, headers=_kept(response.headers))
                 await answer.prepare(request)
                 async for piece in response.content.iter_chunked(_PIECE):
@@ -71,7 +71,7 @@ class Forwarder:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             if answer is not None and answer.prepared:
                 raise ConnectionError(f"node {node.node} went away in the middle of its answer") from error
-            record_counts.NODE_FORWARDED.labels(node.node, 503).inc()
+            metrics.records.NODE_FORWARDED.labels(node.node, 503).inc()
             raise away(node.node, str(error) or type(error).__name__) from error
 
     async def tell(self, node: NodeView, method: str, path: str, body: bytes, bearer: Bearer) -> bool:

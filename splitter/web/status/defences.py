@@ -78,8 +78,8 @@ class Defences:
     def measure(self) -> None:
         """Show when each certificate ends; say so of those that must be renewed."""
         for network, validity in self._driver.certificates().items():
-            metrics.TLS_CERTIFICATE_ENDS.labels(network).set(validity.ends)
+            metrics.sip.TLS_CERTIFICATE_ENDS.labels(network).set(validity.ends)
             if warning := validity.warning(self._clock.wall()):
                 log.error("certificate must be renewed", network=network, reason=warning)
         if self._api is not None and (own := self._api.validity):
-            metrics.TLS_CERTIFICATE_ENDS.labels("api").set(own.ends)
+            metrics.sip.TLS_CERTIFICATE_ENDS.labels("api").set(own.ends)

@@ -39,7 +39,7 @@ class Health:
             try:
                 found += filter(None, alarms())
             except Exception:
-                metrics.SUBSCRIBER_FAILURES.labels("health").inc()
+                metrics.gateway.SUBSCRIBER_FAILURES.labels("health").inc()
                 log.exception("a part cannot say how it is", part=name)
                 found.append(f"{name} cannot say what is wrong; see the log")
         return tuple(found)

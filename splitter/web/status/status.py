@@ -15,7 +15,7 @@ from splitter.core.clock import Clock
 from splitter.media.ports.health import EngineHealth, FarmHealth, InstanceStatus
 from splitter.media.ports.mosaics import MosaicStatus
 from splitter.telemetry import log as logs
-from splitter.telemetry import metrics, record_counts
+from splitter.telemetry import metrics
 from splitter.transport.driver import Driver
 from splitter.transport.settings import Network
 from splitter.web.ports import GatewayStatus
@@ -78,7 +78,7 @@ class StatusBoard:
         """Show this state from now on."""
         self._state = state
         self._draining_since = self._clock.wall() if state is GatewayState.DRAINING else None
-        metrics.READY.set(state is GatewayState.RUNNING)
+        metrics.gateway.READY.set(state is GatewayState.RUNNING)
 
     @property
     def state(self) -> GatewayState:
@@ -128,24 +128,24 @@ class RecordLag(Protocol):
 
 def measure(engine: EngineHealth, farm: FarmHealth) -> None:
     """Let the gauges of what is held read it when they are scraped."""
-    metrics.MEDIA_RELAYS.set_function(lambda: engine.sizes()["relays"] + _relays(farm.status()))
-    metrics.MEDIA_ROOMS.set_function(lambda: engine.sizes()["rooms"])
-    metrics.MEDIA_IN_KERNEL.set_function(lambda: sum(worker.in_kernel for worker in engine.status()))
-    metrics.MEDIA_WORKERS.set_function(lambda: sum(worker.state == "ready" for worker in engine.status()))
-    metrics.MEDIA_PORTS_FREE.set_function(lambda: sum(worker.free_ports for worker in engine.status()))
-    metrics.MEDIA_PORTS_RESTING.set_function(lambda: sum(worker.resting for worker in engine.status()))
-    metrics.MEDIA_TCP.set_function(lambda: sum(worker.tcp for worker in engine.status()))
-    metrics.LOG_DROPPED.set_function(logs.dropped)
-    metrics.BUILD.labels(__version__).set(1)
+    metrics.media.RELAYS.set_function(lambda: engine.sizes()["relays"] + _relays(farm.status()))
+    metrics.media.ROOMS.set_function(lambda: engine.sizes()["rooms"])
+    metrics.media.IN_KERNEL.set_function(lambda: sum(worker.in_kernel for worker in engine.status()))
+    metrics.media.WORKERS.set_function(lambda: sum(worker.state == "ready" for worker in engine.status()))
+    metrics.media.PORTS_FREE.set_function(lambda: sum(worker.free_ports for worker in engine.status()))
+    metrics.media.PORTS_RESTING.set_function(lambda: sum(worker.resting for worker in engine.status()))
+    metrics.media.TCP_CONNECTIONS.set_function(lambda: sum(worker.tcp for worker in engine.status()))
+    metrics.gateway.LOG_DROPPED.set_function(logs.dropped)
+    metrics.gateway.BUILD.labels(__version__).set(1)
 
 
 def measure_records(records: RecordLag, calls: Sized, membership: Membership | None) -> None:
     """Let the gauges of what would be lost with this host read it when they are scraped."""
-    record_counts.RECORD_LAG.set_function(lambda: records.lag_s)
-    record_counts.RECORDS_WAITING.set_function(lambda: records.waiting)
+    metrics.records.RECORD_LAG.set_function(lambda: records.lag_s)
+    metrics.records.RECORDS_WAITING.set_function(lambda: records.waiting)
     if membership is not None:
-        record_counts.NODE_STANDBYS.set_function(lambda: len(membership.standbys))
-        record_counts.CALLS_UNPROTECTED.set_function(lambda: 0 if _protected(membership) else len(calls))
+        metrics.records.NODE_STANDBYS.set_function(lambda: len(membership.standbys))
+        metrics.records.CALLS_UNPROTECTED.set_function(lambda: 0 if _protected(membership) else len(calls))
 
 
 def _protected(membership: Membership) -> bool:

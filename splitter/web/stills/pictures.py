@@ -40,7 +40,7 @@ class PictureRoutes:
             try:
                 picture = await self._pictures.add(data, name or "picture", call_id)
             except PeerError as error:
-                metrics.API_REFUSED.labels("body").inc()
+                metrics.api.REFUSED.labels("body").inc()
                 code = "too-large" if error.status == 413 else "no-picture"
                 raise ApiError(413 if error.status == 413 else 415, code, error.reason) from error
             except LibraryFull as error:

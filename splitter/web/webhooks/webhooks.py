@@ -171,16 +171,16 @@ class _WebhookLedger:
 
     def enter(self, news: Concluded | Postponed) -> None:
         if isinstance(news, Postponed):
-            metrics.WEBHOOK_RETRIES.labels(self._hook).inc()
+            metrics.api.WEBHOOK_RETRIES.labels(self._hook).inc()
             more = {"attempt": news.attempt, "pause_s": round(news.pause_s, 1)}
             self._log("webhook is tried again", news, **more)
             return
-        metrics.WEBHOOK_DELIVERIES.labels(self._hook, news.fate).inc()
+        metrics.api.WEBHOOK_DELIVERIES.labels(self._hook, news.fate).inc()
         if news.why:
             self._log(f"webhook event {news.fate}", news)
 
     def wait(self, count: int) -> None:
-        metrics.WEBHOOK_WAITING.labels(self._hook).set(count)
+        metrics.api.WEBHOOK_WAITING.labels(self._hook).set(count)
 
     def _log(self, event: str, news: Concluded | Postponed, **more: object) -> None:
         if (held := self._quiet.permit(event, self._clock.now())) is not None:

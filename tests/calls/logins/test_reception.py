@@ -111,7 +111,7 @@ def desk() -> Iterator[Desk]:
 
 
 def outcomes() -> dict[str, float]:
-    samples = next(iter(metrics.AUTHENTICATIONS.collect())).samples
+    samples = next(iter(metrics.sip.AUTHENTICATIONS.collect())).samples
     return {sample.labels["outcome"]: sample.value for sample in samples if sample.name.endswith("_total")}
 
 
@@ -246,13 +246,13 @@ class TestWhoIsRegistered:
     def test_goes_at_the_end_of_its_time(self, desk: Desk) -> None:
         desk.register(desk.request(Expires="600"), OPEN)
         desk.register(desk.request(Expires="60", user="9"), OPEN)
-        assert value(metrics.SEATS_REGISTERED) == 2
+        assert value(metrics.sip.SEATS_REGISTERED) == 2
         with capture_logs() as logs:
             desk.loop.run_until(lambda: False, 61)
             assert [seat.user for seat in desk.reception.seats()] == ["8001"]
             desk.loop.run_until(lambda: False, 540)
         assert [line["event"] for line in logs] == ["seat expired", "seat expired"]
-        assert (value(metrics.SEATS_REGISTERED), desk.told.held) == (0, {})
+        assert (value(metrics.sip.SEATS_REGISTERED), desk.told.held) == (0, {})
 
     def test_goes_when_it_says_so(self, desk: Desk) -> None:
         desk.register(desk.logged_in(desk.request()))

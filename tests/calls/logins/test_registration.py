@@ -155,7 +155,7 @@ class TestRegistering:
         assert (bare.uri, str(bare.to)) == ("sip:10.2.0.5", "<sip:gateway@10.2.0.5>")
         assert (bare.call_id, bare.from_tag) == (proved.call_id, proved.from_tag)
         assert proved.cseq[0] == bare.cseq[0] + 1
-        assert value(metrics.REGISTERED, "pbx") == 1
+        assert value(metrics.sip.REGISTERED, "pbx") == 1
 
     def test_names_the_domain_that_it_belongs_to(self) -> None:
         with Scene(replace(TRUNK, domain="pbx.example")) as scene:
@@ -245,7 +245,7 @@ class TestFailing:
             state, reason = scene.state
             assert state == "failed" and 'wrong for realm "centre"' in reason
             assert len(scene.centre.heard) <= 2 * 21, "every 150 to 300 s, two requests each"
-            assert value(metrics.REGISTERED, "pbx") == 0
+            assert value(metrics.sip.REGISTERED, "pbx") == 0
 
     def test_is_tried_again_later_each_time(self) -> None:
         with Scene() as scene:

@@ -241,10 +241,10 @@ class TestLimits:
 
     def test_the_sbc_gets_503_and_is_told_when_to_come_back(self, world: World) -> None:
         scene = Scene(world, sbc={"max_calls": 1})
-        before = value(metrics.CALLS_REJECTED, "trunk-calls")
+        before = value(metrics.calls.REJECTED, "trunk-calls")
         caller, centre = connected(world)
         assert refused(world.sbc.invite("110"), 503) == "5"
-        assert value(metrics.CALLS_REJECTED, "trunk-calls") == before + 1
+        assert value(metrics.calls.REJECTED, "trunk-calls") == before + 1
         ended(world, caller, centre)
         assert scene.admission.limits.calls("sbc") == 0
 
@@ -286,7 +286,7 @@ class TestOverload:
     def test_a_call_that_offers_video_is_answered_with_port_0(self, world: World) -> None:
         scene = Scene(world)
         scene.load(0.15)
-        before = value(metrics.VIDEO_REFUSED)
+        before = value(metrics.calls.VIDEO_REFUSED)
         caller = world.sbc.invite("110")
         centre = world.pbx.take()
         centre.answer()
@@ -296,7 +296,7 @@ class TestOverload:
         centre.expect("ACK")
         assert not world.engine.rooms
         assert "video is refused under load: the event loop is 150 ms late" in world.ladder(caller)
-        assert value(metrics.VIDEO_REFUSED) == before + 1
+        assert value(metrics.calls.VIDEO_REFUSED) == before + 1
         ended(world, caller, centre)
 
     def test_then_new_calls_are_refused_and_those_that_live_are_not_touched(self, world: World) -> None:

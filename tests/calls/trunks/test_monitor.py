@@ -109,9 +109,9 @@ class TestOptionsInVirtualTime:
 
     def test_each_is_asked_as_often_as_the_interval_says_and_not_in_step(self) -> None:
         with watched() as scene:
-            before = value(metrics.TRUNK_PROBES, "pbx", "alive")
+            before = value(metrics.trunks.PROBES, "pbx", "alive")
             scene.world.run(1000.0)
-            asked = value(metrics.TRUNK_PROBES, "pbx", "alive") - before
+            asked = value(metrics.trunks.PROBES, "pbx", "alive") - before
             assert 95 <= asked <= 106
 
     def test_calls_go_on_beside_it(self) -> None:
@@ -230,7 +230,7 @@ class TestOnRealSockets:
             assert [(line["trunk"], line["state"]) for line in logs if line["event"] == "trunk changed"] == [
                 ("pbx", "draining")
             ]
-            assert value(metrics.TRUNK_UP, "pbx") == 0
+            assert value(metrics.trunks.UP, "pbx") == 0
             assert parts.trunks.next_due() is not None
             assert len(peer.requests) == 1
 

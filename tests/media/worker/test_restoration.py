@@ -158,12 +158,12 @@ class TestWhere:
             for index in (0, 1):
                 os.kill(worker_pid(made, index), signal.SIGKILL)
             await until(lambda: all(one.restarts and one.state == "ready" for one in made.status()))
-            count = value(metrics.MEDIA_RESTORED, "relay")
+            count = value(metrics.media.RESTORED, "relay")
             for relay in relays:
                 await made.restore(CarriedRelay(relay, (None, None)), BOTH, print)
                 owner = made.worker_of(relay.relay_id)
                 assert owner == (relay.local[0].rtp_port >= FIRST_PORT + 100), "the one that hands these ports out"
-            assert value(metrics.MEDIA_RESTORED, "relay") == count + 4
+            assert value(metrics.media.RESTORED, "relay") == count + 4
             for relay in relays:
                 await made.close(relay)
 

@@ -230,12 +230,12 @@ class TestNoWorkerAtAll:
             room = await made.open_room("call-0", print)  # makes the other worker the less loaded one
             index = made.worker_of(room.room_id)
             await made.close(next(relay for relay in relays if carrier(made, relay) == index))
-            refused = value(metrics.MEDIA_PORTS_REFUSED, "voice")
+            refused = value(metrics.media.PORTS_REFUSED, "voice")
             assert carrier(made, await made.open("call-3", sides(), print)) == index
-            assert value(metrics.MEDIA_PORTS_REFUSED, "voice") == refused
+            assert value(metrics.media.PORTS_REFUSED, "voice") == refused
             with pytest.raises(NoPorts, match="no free media ports"):
                 await made.open("call-4", sides(), print)
-            assert value(metrics.MEDIA_PORTS_REFUSED, "voice") == refused + 1
+            assert value(metrics.media.PORTS_REFUSED, "voice") == refused + 1
             await until(lambda: sum(one.free_ports + one.resting for one in made.status()) == 0)
 
     async def test_pictures_leave_half_of_the_ports_to_voice(self) -> None:
@@ -243,10 +243,10 @@ class TestNoWorkerAtAll:
             room = await made.open_room("call-1", print)
             for name in ("caller", "desk-1"):
                 await made.join(room, name, "access")
-            refused = value(metrics.MEDIA_PORTS_REFUSED, "picture")
+            refused = value(metrics.media.PORTS_REFUSED, "picture")
             with pytest.raises(NoPorts, match="kept for voice"):
                 await made.join_secure(room, "desk-2", "access")
-            assert value(metrics.MEDIA_PORTS_REFUSED, "picture") == refused + 1
+            assert value(metrics.media.PORTS_REFUSED, "picture") == refused + 1
             await made.open("call-1", sides(), print)
             await until(lambda: port_alarm(made.status()))
 

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge
 
-from splitter.telemetry.metrics import REGISTRY
+from splitter.telemetry.metrics.registry import REGISTRY
 
-SMS_MESSAGES = Counter(
+MESSAGES = Counter(
     "splitter_sms_messages_total",
     "Short messages by the state that they came into: queued, handed-on (to whoever sends them), sent, unknown (the "
     "answer did not come), delivered, opened (the link was used), failed.",
     ["carrier", "state"],
     registry=REGISTRY,
 )
-SMS_ATTEMPTS = Counter(
+ATTEMPTS = Counter(
     "splitter_sms_attempts_total",
     "Attempts at sending, by what came of them: taken, handed-on, again, turned-down, in-doubt.",
     ["carrier", "outcome"],
     registry=REGISTRY,
 )
-SMS_THROTTLED = Counter(
+THROTTLED = Counter(
     "splitter_sms_throttled_total", "Answers of a service that it gets too much.", ["carrier"], registry=REGISTRY
 )
-SMS_RECEIPTS = Counter(
+RECEIPTS = Counter(
     "splitter_sms_receipts_total",
     "Receipts, by what they were: news, known (it changed nothing), stray (of no message that is known).",
     ["carrier", "kind"],
     registry=REGISTRY,
 )
-SMS_WAITING = Gauge("splitter_sms_waiting", "Short messages that are still to be sent.", registry=REGISTRY)
-SMS_OLDEST_S = Gauge(
+WAITING = Gauge("splitter_sms_waiting", "Short messages that are still to be sent.", registry=REGISTRY)
+OLDEST_S = Gauge(
     "splitter_sms_oldest_seconds", "How long the oldest of them has waited; 0 for none.", registry=REGISTRY
 )
-SMS_CARRIER_UP = Gauge(
+CARRIER_UP = Gauge(
     "splitter_sms_carrier_up", "1 while the connection to an SMPP service is bound.", ["carrier"], registry=REGISTRY
 )
 LINKS = Counter(

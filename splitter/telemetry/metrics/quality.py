@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Histogram
 
-from splitter.telemetry.metrics import REGISTRY
+from splitter.telemetry.metrics.registry import REGISTRY
 
 _MEANS = (
     "By media (audio, video), role (access, web: the caller; centre, phone, seat, desk, guest, expert, onlooker) and "
     "direction: from, as we count what came; to, as the other end's RTCP says of what it was sent."
 )
-
 LEG_LOSS = Histogram(
     "splitter_leg_loss_ratio",
     f"Lost packets of a leg of an answered call, 0 to 1. {_MEANS}",

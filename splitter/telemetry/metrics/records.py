@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from splitter.telemetry.metrics import REGISTRY
+from splitter.telemetry.metrics.registry import REGISTRY
 
 NODE_FRAMES = Counter(
     "splitter_node_frames_total",

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge
 
-from splitter.telemetry.metrics import REGISTRY
+from splitter.telemetry.metrics.registry import REGISTRY
 
-RTPENGINE_UP = Gauge(
-    "splitter_rtpengine_up", "1 while an rtpengine answers, 0 while it does not.", ["name"], registry=REGISTRY
-)
-RTPENGINE_RELAYS = Gauge(
-    "splitter_rtpengine_relays", "Audio relays that an rtpengine carries now.", ["name"], registry=REGISTRY
-)
-RTPENGINE_PASSED_OVER = Counter(
+UP = Gauge("splitter_rtpengine_up", "1 while an rtpengine answers, 0 while it does not.", ["name"], registry=REGISTRY)
+RELAYS = Gauge("splitter_rtpengine_relays", "Audio relays that an rtpengine carries now.", ["name"], registry=REGISTRY)
+PASSED_OVER = Counter(
     "splitter_rtpengine_passed_over_total",
     "Relays that media workers carry because no rtpengine could.",
     registry=REGISTRY,
