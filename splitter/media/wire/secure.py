@@ -267,6 +267,7 @@ class SecureWire:
         if self.state == "connected":
             reason = "the TCP connection of the browser is gone"
             self._change("interrupted", reason)
+            self._look_later(self._loop.now())
             self._end.on_lost(reason)
 
     def _forget(self, generation: Generation) -> None:
@@ -323,7 +324,7 @@ class SecureWire:
             self.cipher = Cipher(keys.profile, keys.incoming, keys.outgoing, self._form)
             if self._way is not None:
                 self._way.encrypt(self.cipher)
-            self._timer = self._loop.call_later(_TICK_S, self._on_tick)
+            self._look_later(self._loop.now())
             self._resume(f"{path_of(self.current.agent)}, {keys.name}")
 
     def _disarm_dtls(self) -> None:
@@ -390,11 +391,23 @@ class SecureWire:
         self._end.on_path(path, now)
 
     def _on_tick(self) -> None:
-        self._timer = self._loop.call_later(_TICK_S, self._on_tick)
-        self.look(self._loop.now())
+        now = self._loop.now()
+        self._look_later(now)
+        self.look(now)
+
+    def _look_later(self, now: float) -> None:
+        """Look again when the peer would have been quiet for too long; once a second while it is."""
+        if self._timer is not None:
+            self._timer.cancel()
+        pause_s = _TICK_S
+        if self.state == "connected":
+            times = self._times
+            until = min(self.heard_at + times.quiet_s, self.current.agent.consent_at + times.consent_s)
+            pause_s = max(_TICK_S, until - now)
+        self._timer = self._loop.call_later(pause_s, self._on_tick)
 
     def look(self, now: float) -> None:
-        """Once a second: is the peer there, does it want our packets, and were ours in order?"""
+        """Is the peer there, does it want our packets, and were ours in order?"""
         if self.cipher is not None and self.cipher.counts.reused and not self._reused:
             self._reused = 1
             log.error("a packet number was to be used twice", call=self._call_id, participant=self._name)

@@ -21,7 +21,7 @@ from splitter.core.freebind import bind_anywhere
 from splitter.core.net import Address
 from splitter.media.fast.plain import PlainForm
 from splitter.media.fast.way import Form
-from splitter.media.wire.host import PacketHandler
+from splitter.media.wire.host import PacketHandler, Timer
 from splitter.media.wire.line import Line
 from splitter.media.wire.pairs import PortPairs
 from splitter.media.wire.poller import Poller
@@ -70,6 +70,7 @@ class PacketHost:
         self.poller = Poller(loop, self.form)
         self.buffer = bytearray(DATAGRAM_LIMIT)
         self._threads = ThreadPoolExecutor(SLOW_THREADS, "pictures")
+        self._far: dict[int, list[FarTimer]] = {}  # by the number of their moment
 
     def bind(self, host: str, tos: int, picture: bool = False) -> tuple[socket.socket, socket.socket]:
         """Sockets on a free pair of ports of `host`: RTP on the even one, RTCP above it.
@@ -151,15 +152,31 @@ class PacketHost:
             sock.close()
         self.ports.rest(port, time.monotonic(), late)
 
-    def call_later(self, delay_s: float, fn: Callable[[], None]) -> asyncio.TimerHandle:
+    def call_later(self, delay_s: float, fn: Callable[[], None]) -> Timer:
         """Arm a timer that is not early: whoever comes before anything is due has to come again.
 
         Those that are far off come a little later and together: each wake-up finds the caches cold, and packets have
-        their turn between two of them.
+        their turn between two of them. To the event loop they are one timer, which costs less than one each.
         """
-        if delay_s >= FAR_S:
-            return self._loop.call_at(math.ceil((self._loop.time() + delay_s) / TOGETHER_S) * TOGETHER_S, fn)
-        return self._loop.call_later(delay_s, fn)
+        if delay_s < FAR_S:
+            return self._loop.call_later(delay_s, fn)
+        moment = math.ceil((self._loop.time() + delay_s) / TOGETHER_S)
+        timer, together = FarTimer(fn), self._far.get(moment)
+        if together is None:
+            self._far[moment] = [timer]
+            self._loop.call_at(moment * TOGETHER_S, self._on_moment, moment)
+        else:
+            together.append(timer)
+        return timer
+
+    def _on_moment(self, moment: int) -> None:
+        for timer in self._far.pop(moment):
+            fn = timer.fn
+            if fn is not None:
+                try:
+                    fn()
+                except Exception as fault:  # those of rooms tell theirs; whatever it is, the others are due as well
+                    self._loop.call_exception_handler({"message": f"a timer failed: {fn}", "exception": fault})
 
     def in_thread(self, work: Callable[[], T]) -> asyncio.Future[T]:
         """Do slow work in one of few threads."""
@@ -168,9 +185,24 @@ class PacketHost:
     def close(self) -> None:
         """Watch nothing more; work that has not begun is given up."""
         self.poller.close()
+        for together in self._far.values():
+            together.clear()
         self._threads.shutdown(wait=False, cancel_futures=True)
         if self.entrance is not None:
             self.entrance.close()
+
+
+class FarTimer:
+    """A callback that is due at a moment which it shares with others; see `PacketHost.call_later`."""
+
+    __slots__ = ("fn",)
+
+    def __init__(self, fn: Callable[[], None]) -> None:
+        self.fn: Callable[[], None] | None = fn
+
+    def cancel(self) -> None:
+        """Forget it; harmless when it has run."""
+        self.fn = None
 
 
 class RoomLoop:
@@ -321,7 +353,7 @@ class RoomTimer:
     def __init__(self, loop: RoomLoop, fn: Callable[[], None]) -> None:
         self._loop = loop
         self._fn: Callable[[], None] | None = fn
-        self.handle: asyncio.TimerHandle | None = None
+        self.handle: Timer | None = None
 
     def fire(self) -> None:
         """Run what is due."""

@@ -16,7 +16,7 @@ from splitter.core.errors import MediaUnavailable, NoPorts
 from splitter.core.net import Address
 from splitter.media.wire.pairs import PortPairs
 from splitter.media.wire.waiting import PacketLoop
-from splitter.media.worker.loop import DSCP_AF41, DSCP_EF, PacketHost, RoomLoop
+from splitter.media.worker.loop import DSCP_AF41, DSCP_EF, FarTimer, PacketHost, RoomLoop
 from tests.media.worker.stand import FIRST_PORT, Peer, address, receive
 from tests.patience import until
 
@@ -102,12 +102,39 @@ class TestTimers:
 
     async def test_that_are_far_off_come_together_and_not_early(self) -> None:
         async with packet_host() as host:
-            now = asyncio.get_running_loop().time()
-            timers = [host.call_later(0.25 + 0.001 * number, nothing) for number in range(30)]
-            assert len({timer.when() for timer in timers}) <= 3
-            for number, timer in enumerate(timers):
-                assert timer.when() >= now + 0.25 + 0.001 * number
-                timer.cancel()
+            clock = asyncio.get_running_loop().time
+            early: list[int] = []
+            left = set(range(30))
+
+            def fired(number: int, due: float) -> None:
+                left.discard(number)
+                if clock() < due:
+                    early.append(number)
+
+            for number in range(30):
+                delay_s = 0.25 + 0.001 * number
+                timer = host.call_later(delay_s, partial(fired, number, clock() + delay_s))
+                if number % 3 == 0:
+                    timer.cancel()
+            assert len(host._far) <= 3, "moments 40 ms apart"
+            await until(lambda: not host._far)
+            assert not early and left == set(range(0, 30, 3)), "neither early nor those that were forgotten"
+
+    async def test_one_that_fails_holds_up_no_other(self) -> None:
+        async with packet_host() as host:
+            told: list[str] = []
+            asyncio.get_running_loop().set_exception_handler(lambda loop, said: told.append(str(said["exception"])))
+            fired: list[str] = []
+            first = host.call_later(0.25, partial(raise_, RuntimeError("a fault")))
+            (moment,) = host._far
+            host._far[moment].append(FarTimer(lambda: fired.append("the other")))
+            await until(lambda: fired)
+            assert told == ["a fault"]
+            first.cancel()
+
+
+def raise_(fault: Exception) -> None:
+    raise fault
 
 
 class TestRoomLoop:
