@@ -10,6 +10,7 @@ from splitter.rtp.packet import Buffer
 SLICE, IDR, SEI, SPS, PPS, DELIMITER = 1, 5, 6, 7, 8, 9
 STAP_A, FU_A = 24, 28
 _TYPE = 0x1F
+BEFORE_SLICES = (SEI, SPS, PPS, DELIMITER, *range(13, 19))  # what begins a picture (H.264 §7.4.1.2.3)
 IGNORED = (0, 30, 31)  # types that mean nothing: a receiver passes over them (RFC 6184 §5.2)
 _START, _END = 0x80, 0x40  # of the FU header
 _FIRST_MACROBLOCK = 0x80  # ue(v) of zero, the first field of a slice header: the slice begins its picture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from splitter.rtp.h264 import FU_A, IGNORED, Depacketiser
+from splitter.rtp.markers import END_OF_PICTURE
 from splitter.rtp.packet import Buffer
 from splitter.rtp.reorder import OrderedPacket, Reorder
 
@@ -43,6 +44,8 @@ class SingleUnits:
             whole = self._depacketiser.push(held.payload)
             if self._depacketiser.broken != broken or (not whole and held.payload[0] & 0x1F not in _QUIET):
                 self._gap = True
+            if held.marker and held.payload[0] & 0x1F in IGNORED:
+                whole = [END_OF_PICTURE]
             for unit in whole:
                 units.append(Unit(unit, held.timestamp, held.marker and unit is whole[-1], self._gap))
                 self._gap = False

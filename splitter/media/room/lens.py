@@ -36,7 +36,7 @@ class Seen(NamedTuple):
         sets: SPS_SEEN | PPS_SEEN as it holds them, or the last fragment of one.
         key: (a part of) a key frame is in it.
         first: the id of the sets that its key frame needs, if that begins here; None if none does.
-        shows: it is not only what stands before a picture.
+        shows: it is more than what stands before the slices of a picture.
     """
 
     payload: Buffer | None = None
@@ -108,7 +108,7 @@ class H264Lens:
                 return _SLICE_BEGINS
         if kind == h264.STAP_A:
             payload = h264.tidy(payload)
-        sets, key, first, shows = 0, False, None, kind == h264.FU_A
+        sets, key, first, before = 0, False, None, 0 < kind <= h264.STAP_A
         for unit in h264.begun(payload):
             what = unit[0] & 0x1F
             if what == h264.IDR:
@@ -117,8 +117,8 @@ class H264Lens:
                     first = pps_of(unit)
             elif what in _SETS:
                 sets |= self.learn(bytes(unit), sequence)
-            shows = shows or what < h264.SEI
-        return Seen(payload, sets, key, first, shows)
+            before = before and what in h264.BEFORE_SLICES
+        return Seen(payload, sets, key, first, not before)
 
     def learn(self, unit: bytes, sequence: int) -> int:
         kind = unit[0] & 0x1F

@@ -133,7 +133,7 @@ class Stream:
         self._newest = 0  # timestamp of the latest packet that was not late
         self._markers = Markers()
         self.mending = False
-        self._bare = 0  # the latest packet with a marker and no slice
+        self._bare = 0  # the latest packet of what stands before slices
         self._format: VideoFormat | None = None
         self._orientation_id: int | None = None
         self._sprop: tuple[bytes, ...] = ()
@@ -278,14 +278,24 @@ class Stream:
         if seen.payload is not None:
             self.payload = seen.payload
         self.sets, self.idr, self.shape = seen.sets, seen.key, self.lens.shape
-        if self.marker and not seen.shows:  # what stands before the slices ends no picture
-            self.marker, self._bare = False, self.sequence
-            self.coming.pictures -= 1
+        if not seen.shows:
+            self._lead()
         if seen.first is not None and self.sequence > self.key.start.sequence:
             self.starts = True
             self.key_frames += 1
             self.wake = self.key.begin(self.sequence, seen.first, self.losses, now) or self.wake
             self.shape = self.lens.shape
+
+    def _lead(self) -> None:
+        """Take what stands before slices, and ends no picture; some encoders put it behind them all the same."""
+        coming = self.coming
+        if not self.late:
+            begun = self.timestamp == coming.timestamp and self._bare != self.sequence - 1
+            if begun and not coming.marker:
+                return
+            self._bare = self.sequence
+        coming.pictures -= self.marker
+        self.marker = False
 
     def _mend(self, before: int) -> None:
         """Tell the end of pictures where the markers do not; `before` is the timestamp of the packet before."""

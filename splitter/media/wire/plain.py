@@ -127,7 +127,8 @@ class PlainWire:
     # ---- packets --------------------------------------------------------------------------------------------------
 
     def _on_rtp(self, data: bytearray | memoryview, source: Address, now: float) -> None:
-        if len(data) > 1 and 192 <= data[1] <= 223:  # multiplexed though it was not agreed (RFC 5761)
+        # Multiplexed though it was not agreed (RFC 5761); if not, a payload type may look like one of RTCP.
+        if len(data) > 1 and 192 <= data[1] <= 223 and not self._end.plausible(data):
             self._on_rtcp(data, source, now)
         elif self._latch.settled and source == self._latch.current:
             if self._way is not None:

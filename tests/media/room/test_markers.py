@@ -7,8 +7,10 @@ from itertools import groupby
 
 import pytest
 
-from splitter.rtp import packet
+from splitter.rtp import h264, packet
 from tests.media.room.kit import Camera, Peer, Stage, about
+from tests.media.room.test_sets import numbered
+from tests.rtp.payloads import packetise
 
 Marking = Callable[[list[bytes]], list[bytes]]
 
@@ -36,6 +38,16 @@ def on_the_first(packets: list[bytes]) -> list[bytes]:
 def right(packets: list[bytes]) -> list[bytes]:
     return packets
 
+
+BEHIND = {
+    "filler data": b"\x0c\xff\xff\x80",
+    "filler data in an aggregate": b"\x18\0\3\x0c\xff\x80\0\3\x0c\xff\x80",
+    "the end of the sequence": b"\x0a",
+    "the end of the stream": b"\x0b",
+    "an SEI": b"\x06\x05\x01\xff\x80",
+    "a type that is to be ignored": b"\x1e\xff",
+}
+"""What encoders send behind the slices of a picture: those of a constant bit rate fill each one up."""
 
 WRONG = {"never": never, "on each slice": on_each_slice, "on the first": on_the_first}
 
@@ -132,3 +144,38 @@ class TestRightMarkers:
         play(caller, right, 60)
         assert not stream.mending
         assert sum(ended_once(one) for one in by_picture(seat)) >= 69
+
+
+class TestMarkersBehindTheSlices:
+    @pytest.mark.parametrize("mode", [0, 1])
+    @pytest.mark.parametrize("behind", BEHIND.values(), ids=BEHIND)
+    def test_end_their_pictures(self, behind: bytes, mode: int) -> None:
+        stage = Stage()
+        caller = stage.join("caller", Camera(150))
+        seat = stage.join("seat-1", packetization_mode=mode)
+        for _ in range(12):
+            caller.heed()
+            assert caller.camera is not None
+            for data in numbered(caller, [*packetise(caller.camera.picture(), 1, 400), behind]):
+                caller.deliver(data)
+            stage.loop.advance(1 / 15)
+        shown = by_picture(seat)[-10:]
+        assert all(map(ended_once, shown))
+        assert stage.room.participant("caller").stream.coming.pictures == 12
+
+    def test_are_those_of_the_slices_where_sets_of_the_next_follow(self) -> None:
+        """Cameras give the sets of a key frame the timestamp of the picture before it, and a marker of their own."""
+        stage = Stage()
+        caller, seat = stage.join("caller", Camera(150)), stage.join("seat-1")
+        for _ in range(6):
+            assert caller.camera is not None
+            caller.camera.key_frame()
+            first, second, *slices = caller.camera.picture()
+            caller.timestamp -= 6000
+            for data in numbered(caller, [first, second]):
+                caller.deliver(marked(data, True))
+            for data in numbered(caller, packetise(slices, 1, 400)):
+                caller.deliver(data)
+            stage.loop.advance(1 / 15)
+        ends = [[one.payload[0] & 0x1F for one in picture if one.marker] for picture in by_picture(seat)[-5:]]
+        assert all(len(kinds) == 1 and kinds[0] not in (h264.SPS, h264.PPS) for kinds in ends)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -73,6 +74,16 @@ class TestPayloads:
         send(caller, 12, reshape)
         shown = [luma for luma in seat.pictures() if not about(luma, SLATE_LUMA)]
         assert len(shown) == 12 and all(about(luma, 150) for luma in shown)
+
+    def test_of_a_number_that_looks_like_rtcp_are_shown(self) -> None:
+        """RFC 5761 §4 forbids 64 to 95 where RTCP has the same port; there are phones that use them on two."""
+        stage = Stage()
+        caller, seat = stage.join("caller", Camera(150), answered=False), stage.join("seat-1")
+        unusual = replace(caller.media.receive_format, payload_type=85)
+        caller.media = replace(caller.media, receive_format=unusual, send_format=unusual)
+        stage.room.set_participant("caller", caller.media)
+        caller.show(12)
+        assert sum(about(luma, 150) for luma in seat.pictures()) == 12
 
     def test_what_fills_up_an_aggregate_is_not_passed_on(self) -> None:
         """libwebrtc drops an aggregate with an empty unit whole."""
