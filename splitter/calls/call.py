@@ -23,7 +23,7 @@ from splitter.calls.legs.port import ArrivedLeg, Leg
 from splitter.calls.peers.facts import CallerFacts, facts_of
 from splitter.calls.peers.identity import Identity, identity_of
 from splitter.calls.peers.session_id import SessionId, session_id_of
-from splitter.calls.persistence.remains import doubt_of, placed_of, record_of, unfinished_of
+from splitter.calls.persistence.remains import UnansweredRecord, doubt_of, placed_of, record_of
 from splitter.calls.recording.recordings import refuse_unrecorded
 from splitter.calls.routing import called_of
 from splitter.calls.services import Services
@@ -69,6 +69,7 @@ class Call:
         self.talk, self.pending = talk, self.live.pending
         self.jobs = Jobs(talk.call_id, self.post)
         self._asked: dict[Reply, Asked] = {}
+        self._unanswered = UnansweredRecord(talk.call_id)
         self.live.abilities = self.audio = Audio(services.voice, talk.call_id, talk.voice, self.post, self.jobs)
         self.video = Video(
             services.rooms,
@@ -269,7 +270,7 @@ class Call:
             return placed, placed is not None
         if at_rest := self.at_rest:
             return record_of(self.value(), legs.all), at_rest
-        if arrived is not None and (left := unfinished_of(talk.call_id, arrived, legs.dialled)) is not None:
+        if arrived is not None and (left := self._unanswered.look(arrived, legs.dialled)) is not None:
             return left, True
         confirmed = all(leg.state is LegState.CONFIRMED for leg in self.live.sides)
         return (record_of(self.value(), legs.all) if confirmed else None), False

@@ -111,7 +111,7 @@ class InviteClient:
         """The INVITE under the Via that it went out with; None before that."""
         if not self._txn:
             return None
-        flow, driver, txn, request = self._context.flow, self._context.driver, self._txn, self._request
+        flow, driver, txn, request = self._context.record.flow, self._context.driver, self._txn, self._request
         if isinstance(driver, Challenged):
             txn, request = driver.latest(txn, request)
         if (said := self._said_as) is None or said[0] != txn or said[1].flow is not flow:

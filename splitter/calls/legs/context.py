@@ -230,15 +230,15 @@ class DialogContext:
         Contact of little use must not keep us from ending the call. The same goes for who is behind a NAT and names its
         address there (RFC 3581 §1 says so of responses).
         """
-        dialog = dialog or self.dialog
+        dialog, flow = dialog or self.dialog, self.record.flow
         if not dialog.route_set and self._is_hidden(dialog.remote_target):
-            return self.flow
+            return flow
         try:
-            way = self.driver.locate(self.flow.network, dialog.next_hop, self.flow.transport) or self.flow
+            way = self.driver.locate(flow.network, dialog.next_hop, flow.transport) or flow
         except PeerError:
-            return self.flow
+            return flow
         left = way.reliable and way.remote == self.record.left
-        return self.flow if left and self.driver.reaches(self.flow) else way
+        return flow if left and self.driver.reaches(flow) else way
 
     def offering_way(self, dialog: Dialog | None = None) -> Flow:
         """Where descriptions go: as `way`, but with keys never in clear where the peer came over TLS."""
@@ -258,7 +258,7 @@ class DialogContext:
     def _is_hidden(self, target: str) -> bool:
         """True for a private address where the peer comes from another one, outside, or is said to be behind a NAT."""
         try:
-            here = numeric(self.flow.remote.host)
+            here = numeric(self.record.flow.remote.host)
             if here.is_private and self.trunk.media_sources is not MediaSources.ANY:
                 return False
             there = numeric(parse_uri(target).host)
@@ -298,9 +298,10 @@ class DialogContext:
         return [*self._contact(), ("Allow", self.allow()), ("Supported", self.supported()), *self._session_headers()]
 
     def _contact(self) -> list[tuple[str, str]]:
-        address = self.driver.contact(self.flow.network, self.flow.transport, self.flow.remote.host)
+        flow = self.record.flow
+        address = self.driver.contact(flow.network, flow.transport, flow.remote.host)
         # RFC 7118 §5.2: the parameter says ws for both kinds of WebSocket
-        name = self.flow.transport.replace("wss", "ws")
+        name = flow.transport.replace("wss", "ws")
         transport = "" if name == "udp" else f";transport={name}"
         dialog = self.record.dialog
         scheme = "sips" if dialog is not None and dialog.secure else "sip"  # RFC 3261 §12.1.1

@@ -111,7 +111,7 @@ class SipLeg:
 
     @property
     def settled(self) -> bool:
-        return self.state is LegState.CONFIRMED and self._offers.none_open
+        return self.record.state is LegState.CONFIRMED and self._offers.none_open
 
     @property
     def offering(self) -> bool:
@@ -201,17 +201,17 @@ class SipLeg:
     def uncalled(self) -> tuple[Waiting, str] | None:
         """The INVITE of the peer and our To tag, while it is not answered."""
         invite = self._dialog.invite
-        return invite.waiting() if self.state is LegState.EARLY and isinstance(invite, InviteServer) else None
+        return invite.waiting() if self.record.state is LegState.EARLY and isinstance(invite, InviteServer) else None
 
     def calling(self) -> Waiting | None:
         """Our INVITE, while it is not answered."""
         invite = self._dialog.invite
-        return invite.waiting() if self.state is LegState.EARLY and isinstance(invite, InviteClient) else None
+        return invite.waiting() if self.record.state is LegState.EARLY and isinstance(invite, InviteClient) else None
 
     def open_dialog(self) -> OpenDialog | None:
         """The data that a BYE needs; None where there is no dialog to end."""
         dialog, credentials = self.record.dialog, self.record.credentials
-        if dialog is None or self.state is not LegState.CONFIRMED:
+        if dialog is None or self.record.state is not LegState.CONFIRMED:
             return None
         network, transport, _, peer = self._context.way(dialog)
         cseq = max(dialog.local_cseq, credentials.highest if credentials is not None else 0)
@@ -288,10 +288,10 @@ class SipLeg:
 
     def _info_dialog(self) -> Dialog | None:
         """The confirmed dialog, or the only early one of an INVITE of ours: of several nobody knows who will answer."""
-        if self.state is LegState.EARLY and isinstance(self._dialog.invite, InviteClient):
+        if self.record.state is LegState.EARLY and isinstance(self._dialog.invite, InviteClient):
             early = tuple(self._dialog.early)
             return early[0] if len(early) == 1 else None
-        return self.record.dialog if self.state is LegState.CONFIRMED else None
+        return self.record.dialog if self.record.state is LegState.CONFIRMED else None
 
     def _send_info(self, content_type: str, body: bytes, listener: Callable[[sip.SipEvent], None]) -> bool:
         dialog, context = self._info_dialog(), self._context

@@ -69,7 +69,7 @@ class InviteServer:
         self.request, self.txn = request, _ = event.request, event.txn
         self.early_sessions: dict[str, Session] = {}
         self._context, self._offers = context, offers
-        self._written = b""  # the INVITE, once somebody has asked for it
+        self._waiting: tuple[Waiting, str] | None = None  # once somebody has asked for it
         self._early: dict[str, Dialog] = {}  # by what answered behind us; each has a To tag of its own
         self._senders: dict[str, reliable.ReliableSender] = {}  # by branch: each is a row of its own, as from a fork
         self._provisionals: deque[_Ready] = deque()
@@ -99,10 +99,10 @@ class InviteServer:
 
     def waiting(self) -> tuple[Waiting, str]:
         """The INVITE, and the To tag of what it was answered so far."""
-        tag = next((dialog.local_tag for dialog in self._early.values()), "")
-        if not self._written:
-            self._written = self.request.serialize()
-        return Waiting(self._context.flow, self._written), tag
+        flow, tag = self._context.record.flow, next(iter(self._early.values())).local_tag if self._early else ""
+        if (said := self._waiting) is None or said[1] != tag or said[0].flow is not flow:
+            said = self._waiting = Waiting(flow, self.request.serialize()), tag
+        return said
 
     def is_own(self, txn: str) -> bool:
         """True for the transaction of the INVITE."""

@@ -36,6 +36,9 @@ class RecordKind(StrEnum):
     UNFINISHED = "U"  # one that is not answered yet; see `talk.unfinished`
 
 
+_HEADS = {kind: _MAGIC + bytes((VERSION,)) + kind.encode() for kind in RecordKind}
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A record taken apart.
@@ -58,13 +61,14 @@ class Frame:
 
 def framed(kind: RecordKind, body: bytes, outline: bytes = b"") -> bytes:
     """A record, by this version."""
-    between = _LENGTH.pack(len(outline)) + outline if kind is RecordKind.CALL else b""
-    return _MAGIC + bytes((VERSION,)) + kind.encode() + between + body
+    if kind is RecordKind.CALL:
+        return _HEADS[kind] + _LENGTH.pack(len(outline)) + outline + body
+    return _HEADS[kind] + body
 
 
-def kind_of(record: bytes) -> RecordKind:
-    """The kind of a record that was framed here."""
-    return RecordKind(record[4:5].decode("latin-1"))
+def is_of_call(record: bytes) -> bool:
+    """Whether a record that was framed here is of an answered call."""
+    return record.startswith(_HEADS[RecordKind.CALL])
 
 
 def unframed(record: bytes) -> Frame:
@@ -76,7 +80,7 @@ def unframed(record: bytes) -> Frame:
     """
     if record[:3] != _MAGIC or len(record) < 5:
         raise ValueError("this is no record of a call")
-    version, kind, rest = record[3], kind_of(record), record[5:]
+    version, kind, rest = record[3], RecordKind(record[4:5].decode("latin-1")), record[5:]
     if kind is RecordKind.UNFINISHED or version < 2:
         frame = Frame(kind, rest, version=version)
     else:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 import structlog
 
-from splitter.calls.persistence.frame import RecordKind, framed, kind_of
+from splitter.calls.persistence.frame import RecordKind, framed, is_of_call
 from splitter.calls.talk.outstanding import Outstanding, OutstandingBook
 from splitter.calls.talk.unfinished import Unfinished, written
 from splitter.telemetry import metrics
@@ -224,15 +223,13 @@ class Records:
 
     def _write_rest(self, store: RecordStore, key: str) -> None:
         """Write what is left of a call that is over; nothing, in the end."""
-        outstanding = self._outstanding.of(key)
-        left = self._held.get(key, Unfinished(key, ended=True) if outstanding else None)
-        if left is None:
+        outstanding, held = self._outstanding.of(key), self._held.get(key)
+        if held is None and not outstanding:
             self._rests.discard(key)
             store.forget(key)
             return
         self._rests.add(key)
-        if outstanding:
-            left = replace(left, outstanding=(*left.outstanding, *outstanding))
+        left = held.beside(outstanding) if held else Unfinished(key, ended=True, outstanding=outstanding)
         store.keep(key, framed(RecordKind.UNFINISHED, written(left)))
 
     def _try_to_write(self, store: RecordStore, key: str, call: Recorded) -> None:
@@ -247,22 +244,18 @@ class Records:
         outstanding = self._outstanding.of(key)
         record, at_rest = call.record()
         note = call.doubt(outstanding, at_rest) if outstanding or not at_rest else None
-        seen = hash(note) if note is not None else None
-        if record is not None and (
-            self._written.get(key) != hash(record) or (at_rest and self._doubtful.get(key) != seen)
-        ):
-            self._keep(store, key, call, record, note)
-        elif note is not None and key in self._written and self._doubtful.get(key) != seen:
-            self._doubtful[key] = hash(note)
+        other = self._doubtful.get(key) != (hash(note) if note is not None else None)
+        if record is not None and (self._written.get(key) != hash(record) or (at_rest and other)):
+            self._written[key], self._living[key] = hash(record), call
+            if is_of_call(record):
+                self._answered.add(key)
+            # Both or neither: a record without what is under way would say that nothing was.
+            store.keep(key, record, note)
+        elif note is not None and key in self._written and other:
             store.doubt(key, note)
-
-    def _keep(self, store: RecordStore, key: str, call: Recorded, record: bytes, note: bytes | None = None) -> None:
-        """Keep both or neither: a record without what is under way would say that nothing was."""
-        self._written[key], self._living[key] = hash(record), call
-        if note is None:
-            self._doubtful.pop(key, None)
         else:
+            return
+        if note is not None:
             self._doubtful[key] = hash(note)
-        if kind_of(record) is RecordKind.CALL:
-            self._answered.add(key)
-        store.keep(key, record, note)
+        else:
+            self._doubtful.pop(key, None)

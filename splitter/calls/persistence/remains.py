@@ -23,21 +23,31 @@ def record_of(talk: Talk, legs: Mapping[str, AnyLeg]) -> bytes:
     return framed(RecordKind.CALL, written(talk), written(Outline(_dialogs_of(talk, legs))))
 
 
-def unfinished_of(call_id: str, arrived: AnyLeg, dialled: AnyLeg | None) -> bytes | None:
-    """A call that is not answered yet, as a record; None for one that is.
+class UnansweredRecord:
+    """The record of a call that is not answered yet; made anew once one of its INVITEs or dialogs is another."""
 
-    Args:
-        arrived: the leg that it began with. dialled: the one that we have called for it, if there is one.
-    """
-    if (waiting := arrived.uncalled()) is None:
-        return None
-    came, tag = waiting
-    sent = dialled.calling() if dialled is not None else None
-    caller, centre = (came, sent) if arrived.name == Side.CALLER else (sent, came)
-    answered = dialled.open_dialog() if dialled is not None else None
-    dialogs = () if answered is None else (answered,)
-    left = Unfinished(call_id, caller, tag, centre, arrived.name, dialogs)
-    return framed(RecordKind.UNFINISHED, unfinished.written(left))
+    def __init__(self, call_id: str) -> None:
+        self._call_id = call_id
+        self._of: tuple[object, ...] = ()
+        self._record: bytes | None = None
+
+    def look(self, arrived: AnyLeg, dialled: AnyLeg | None) -> bytes | None:
+        """The record now; None for a call that is answered.
+
+        Args:
+            arrived: the leg that it began with. dialled: the one that we have called for it, if there is one.
+        """
+        if (waiting := arrived.uncalled()) is None:
+            self._of, self._record = (), None
+            return None
+        sent = dialled.calling() if dialled is not None else None
+        answered = dialled.open_dialog() if dialled is not None else None
+        if self._of != (of := (waiting, sent, answered)):
+            (came, tag), dialogs = waiting, () if answered is None else (answered,)
+            caller, centre = (came, sent) if arrived.name == Side.CALLER else (sent, came)
+            left = Unfinished(self._call_id, caller, tag, centre, arrived.name, dialogs)
+            self._of, self._record = of, framed(RecordKind.UNFINISHED, unfinished.written(left))
+        return self._record
 
 
 def placed_of(talk: Talk, legs: Mapping[str, AnyLeg]) -> bytes | None:

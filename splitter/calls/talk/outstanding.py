@@ -72,7 +72,8 @@ class OutstandingBook:
 
     def of(self, call_id: str) -> tuple[Outstanding, ...]:
         """The messages of one call."""
-        return tuple(self._by_call.get(call_id, {}).values())
+        found = self._by_call.get(call_id)
+        return tuple(found.values()) if found else ()
 
     def knows(self, txn: str) -> bool:
         """Whether there is a message of this transaction."""

@@ -143,19 +143,7 @@ class Pending:
     @property
     def empty(self) -> bool:
         """Nothing is under way."""
-        waits = (self.consult, self.question, self.raising, self.transfer)
-        return (
-            all(one is None for one in waits)
-            and not (
-                self.newcomer
-                or self.arriving
-                or self.room
-                or self.asking
-                or self.put_aside
-                or self.digits
-                or self.stills
-                or self.recorder_asks
-                or self.leaving_out
-            )
-            and not (self.calling or self.placing or self.asked_phones)
-        )
+        asked = self.consult or self.question or self.raising or self.transfer
+        coming = self.newcomer or self.arriving or self.asking or self.calling or self.placing
+        waits = self.room or self.put_aside or self.digits or self.stills or self.asked_phones
+        return not (asked or coming or waits or self.recorder_asks or self.leaving_out)

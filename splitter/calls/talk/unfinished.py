@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -51,6 +51,10 @@ class Unfinished:
     reason: str = ""
     outstanding: tuple[Outstanding, ...] = ()
     requests: tuple[Waiting, ...] = ()
+
+    def beside(self, outstanding: tuple[Outstanding, ...]) -> Unfinished:
+        """The same, with these messages too."""
+        return replace(self, outstanding=(*self.outstanding, *outstanding)) if outstanding else self
 
 
 _ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Unfinished)
