@@ -11,10 +11,8 @@ from typing import NamedTuple
 
 from splitter.core.errors import LocalError, PeerError
 from splitter.sip.headers import Headers
-from splitter.sip.message import Request, Response
+from splitter.sip.message import MAX_FORWARDS, Request, Response
 from splitter.sip.uri import NameAddr, parse_uri
-
-MAX_FORWARDS = 70  # §8.1.1.6
 
 _REFRESHING = frozenset(("INVITE", "UPDATE"))  # §12.2, RFC 3311 §5.1
 _WITHOUT_CSEQ_CHECK = frozenset(("ACK", "CANCEL"))  # they carry the number of an earlier INVITE (§17.1.1.3, §9.1)

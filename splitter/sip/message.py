@@ -11,7 +11,10 @@ from splitter.sip.headers import HeaderLine, Headers
 from splitter.sip.uri import NameAddr, parse_name_addr
 from splitter.sip.via import Via
 
-__all__ = ["REASONS", "Headers", "Message", "Request", "Response"]
+__all__ = ["MAX_FORWARDS", "REASONS", "Headers", "Message", "Request", "Response"]
+
+MAX_FORWARDS = 70
+"""What requests begin with (§8.1.1.6)."""
 
 REASONS = {
     100: "Trying",
@@ -186,7 +189,8 @@ class Request(_Common):
     @property
     def max_forwards(self) -> int:
         """Max-Forwards; 70 where it is missing, as the standard lets a lenient receiver assume (§16.3)."""
-        return self.headers.typed("max-forwards", _max_forwards) if "max-forwards" in self.headers else 70
+        known = "max-forwards" in self.headers
+        return self.headers.typed("max-forwards", _max_forwards) if known else MAX_FORWARDS
 
     def respond(
         self,
@@ -289,4 +293,8 @@ def _top_via(text: str) -> Via:
 
 
 def _max_forwards(text: str) -> int:
-    return integer(text, "Max-Forwards", 255)
+    """As if it were missing where it cannot be read: that needs not cost a call (§8.2.2)."""
+    try:
+        return integer(text, "Max-Forwards", 255)
+    except PeerError:
+        return MAX_FORWARDS

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import quopri
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from splitter.core.errors import PeerError
@@ -26,7 +29,7 @@ class Part:
 
     Attributes:
         headers: its MIME headers; the message's own for a body that is not multipart.
-        body: its content, as it was sent.
+        body: its content, without a transfer encoding.
     """
 
     headers: Headers
@@ -159,7 +162,18 @@ def _part(content: bytes) -> Part:
         if not colon:
             raise PeerError(f"a body part with a header line without a colon: {shown(line)}")
         found.append((canonical(name), name, raw))
-    return Part(Headers.of_lines(found), body)
+    headers = Headers.of_lines(found)
+    return Part(headers, _decoded(body, (headers.get("content-transfer-encoding") or "").strip().lower()))
+
+
+def _decoded(body: bytes, encoding: str) -> bytes:
+    """The content as it was before it was made fit for mail (RFC 2045 §6): some send locations so (RFC 3261 §7.4.1)."""
+    if encoding == "quoted-printable":
+        return quopri.decodestring(body)
+    if encoding == "base64":
+        with suppress(ValueError):
+            return base64.b64decode(b"".join(body.split()), validate=True)
+    return body
 
 
 def _cut(content: bytes) -> tuple[bytes, bytes]:

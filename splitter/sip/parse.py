@@ -54,7 +54,7 @@ def parse_message(data: bytes) -> Message:
     """Read one message: a whole datagram, or what `StreamFramer` cut out of a stream.
 
     Bytes after the body that Content-Length announces are ignored; without Content-Length the body reaches to the
-    end (§18.3). Lines may end in LF alone.
+    end (§18.3). Lines may end in LF alone; those that are no header are passed over (§8.2.2).
 
     Raises:
         MalformedRequest: a request of which enough was read to answer it.
@@ -66,13 +66,14 @@ def parse_message(data: bytes) -> Message:
     try:
         return _message(lines, encoding, body)
     except PeerError as error:
-        unfolded = _joined(lines)  # folds are rare, so looked for only now; a folded line never reads as a header
-        if len(unfolded) == len(lines):
+        # Folds and stray lines are rare, so looked for only now; neither reads as a header.
+        kept = [line for at, line in enumerate(_joined(lines)) if not at or not _is_stray(line)]
+        if len(kept) == len(lines):
             raise _answerable(error, lines, encoding) from error
     try:
-        return _message(unfolded, encoding, body)
+        return _message(kept, encoding, body)
     except PeerError as error:
-        raise _answerable(error, unfolded, encoding) from error
+        raise _answerable(error, kept, encoding) from error
 
 
 def _cut(data: bytes) -> tuple[list[str], str, bytes]:
@@ -114,6 +115,16 @@ def _joined(lines: list[str]) -> list[str]:
         else:
             joined.append(line)
     return joined
+
+
+def _is_stray(line: str) -> bool:
+    """True for a line that is no header, nor goes on with one."""
+    name, colon, _ = line.partition(":")
+    try:
+        canonical(name)
+    except PeerError:
+        return not line.startswith((" ", "\t"))
+    return not colon
 
 
 def _message(lines: list[str], encoding: str, body: bytes) -> Message:

@@ -81,7 +81,7 @@ class ReliableReceiver:
             PeerError: RSeq is missing or cannot be read.
         """
         digits = (response.headers.get("rseq") or "").strip()
-        if not (digits.isascii() and digits.isdigit() and len(digits) <= 10 and 0 < int(digits) <= _LARGEST):
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= 10 and int(digits) <= _LARGEST):
             raise PeerError("a reliable response without a readable RSeq")
         number = int(digits)
         if self._last is not None and number != self._last + 1:

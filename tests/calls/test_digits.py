@@ -49,6 +49,12 @@ class TestInfo:
     def test_of_dtmf(self, body: str) -> None:
         assert key_of(info(body, "application/dtmf")) == PressedKey("7", 160)
 
+    @pytest.mark.parametrize(
+        "body", ["p=Digit-Collection\r\ny=Digits\r\n\r\nd=7\r\nduration=200\r\n", "d=7;Duration=200"]
+    )
+    def test_of_nortels_digits(self, body: str) -> None:
+        assert key_of(info(body, "application/vnd.nortelnetworks.digits")) == PressedKey("7", 200)
+
     @pytest.mark.parametrize("body", ["", "Signal=", "Signal=hf", "Signal=16", "Signal=55", "Signal=五", "Signal=²"])
     def test_that_names_no_digit(self, body: str) -> None:
         with pytest.raises(PeerError) as caught:

@@ -95,6 +95,9 @@ class TestLocation:
         assert facts.latitude is None
         assert facts.longitude is None
 
+    def test_a_comment_is_no_entity(self) -> None:
+        assert facts_of(with_pidf(PIDF + b"<!-- fixed at noon -->"), trusted=True).latitude
+
     def test_entities_are_not_expanded(self) -> None:
         bomb = b'<!DOCTYPE a [<!ENTITY b "bbbbbbbb"><!ENTITY c "&b;&b;&b;">]>' + PIDF.replace(b"Beijing", b"&c;")
         assert facts_of(with_pidf(bomb), trusted=True) == CallerFacts()

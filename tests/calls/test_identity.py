@@ -105,12 +105,31 @@ class TestTrust:
         assert "p-asserted-identity" not in sent.headers and "privacy" not in sent.headers
         assert sent.from_.user == "+8613900000000"
 
-    @pytest.mark.parametrize("privacy", ["id", "user;critical", "session; header"])
+    @pytest.mark.parametrize("privacy", ["id", "user;critical", "session; header", "id, critical"])
     def test_who_hides_is_not_named_to_the_untrusted(self, privacy: str) -> None:
         lines = (f"Privacy: {privacy}", *self.ASSERTED, "Diversion: <sip:+86139@h>", "History-Info: <sip:+86139@h>")
         sent = made(invite(*lines), to=replace(PBX, trusted=False))
         assert b"139" not in sent.serialize()
         assert sent.from_.sip.host == "anonymous.invalid"
+
+    @pytest.mark.parametrize(
+        ("line", "told"),
+        [
+            ("Diversion: <tel:+861>;privacy=full, <sip:2@h>;privacy=off", ["<sip:2@h>;privacy=off"]),
+            ('Diversion: "A, B" <sip:1@h>;privacy="name"', []),
+            (
+                "History-Info: <sip:1@h?Reason=SIP%3Bcause%3D302&Privacy=history>;index=1, <sip:2@h>;index=1.1",
+                ["<sip:anonymous@anonymous.invalid>;index=1", "<sip:2@h>;index=1.1"],
+            ),
+            ("History-Info: <sip:1@h?privacy=none>;index=1", ["<sip:1@h?privacy=none>;index=1"]),
+            ("Diversion: <sip:1@h;privacy=full", []),
+        ],
+    )
+    def test_a_number_that_is_private_by_itself_is_not_told_to_the_untrusted(self, line: str, told: list[str]) -> None:
+        """RFC 5806 §5, RFC 7044 §10.1.2: who called first may hide though the caller does not."""
+        name = line.partition(":")[0]
+        assert made(invite(line), to=replace(PBX, trusted=False)).headers.get_all(name) == told
+        assert made(invite(line)).headers.get_all(name) == [line.partition(": ")[2]]
 
     def test_where_the_call_came_by_is_carried(self) -> None:
         lines = ("History-Info: <sip:1@h>;index=1", "Diversion: <sip:2@h>", "User-to-User: 00;encoding=hex")

@@ -139,6 +139,21 @@ class TestParts:
     def test_empty_part(self) -> None:
         assert [part.body for part in parts(message("multipart/mixed;boundary=b", b"--b\r\n\r\n\r\n--b--"))] == [b""]
 
+    @pytest.mark.parametrize(
+        ("encoding", "content"),
+        [
+            ("base64", b"dj0wDQo=\r\n"),
+            (" BASE64 ", b"dj0w\r\nDQo="),
+            ("quoted-printable", b"v=3D0=0D=0A"),
+            ("8bit", b"v=0\r\n"),
+            ("base64", b"v=0\r\n"),
+        ],
+    )
+    def test_content_made_fit_for_mail(self, encoding: str, content: bytes) -> None:
+        body = b"--b\r\nContent-Type: application/sdp\r\nContent-Transfer-Encoding: %b\r\n\r\n%b\r\n--b--\r\n"
+        whole = message('multipart/mixed;boundary="b"', body % (encoding.encode(), content))
+        assert find_part(whole, "application/sdp") == b"v=0\r\n"
+
     def test_binary_content_is_untouched(self) -> None:
         content = bytes(range(256)) * 2
         (part,) = parts(message("multipart/mixed;boundary=b", b"--b\r\n\r\n" + content + b"\r\n--b--\r\n"))

@@ -149,7 +149,13 @@ class TestSection4_Receiver:
         assert receiver.take(provisional(str(2**31)))
         assert ReliableReceiver().take(provisional(str(2**32 - 1)))
 
-    @pytest.mark.parametrize("rseq", [None, "", "0", "x", "-1", "1.0", "٣", str(2**32), "9" * 5000])
+    def test_who_begins_at_0_is_confirmed(self) -> None:
+        """RFC 3262 §7.1 begins at 1; without our PRACK such a peer would give its call up."""
+        receiver, first = ReliableReceiver(), provisional("0")
+        assert receiver.take(first) and rack(first).startswith("0 ")
+        assert receiver.take(provisional("1"))
+
+    @pytest.mark.parametrize("rseq", [None, "", "x", "-1", "1.0", "٣", str(2**32), "9" * 5000])
     def test_one_that_cannot_be_read(self, rseq: str | None) -> None:
         receiver = ReliableReceiver()
         with pytest.raises(PeerError):

@@ -10,7 +10,7 @@ from splitter.sdp.model import Media
 from splitter.sdp.split import NOT_VOICE
 from splitter.sip.message import Request
 
-DIGIT_TYPES = ("application/dtmf-relay", "application/dtmf")
+DIGIT_TYPES = ("application/dtmf-relay", "application/dtmf", "application/vnd.nortelnetworks.digits")
 
 _EVENT = "telephone-event"
 _DURATION_MS = 160  # where the sender says nothing of it
@@ -38,9 +38,10 @@ def key_of(request: Request) -> PressedKey:
     text = request.body.decode("ascii", "replace")
     lines = [line.partition("=") for line in text.replace(";", "\n").splitlines()]
     fields = {name.strip().lower(): value.strip() for name, equals, value in lines if equals}
-    if request.content_type == "application/dtmf" and "signal" not in fields:
-        fields["signal"] = text.strip()
-    return PressedKey(_name(fields.get("signal", "")), _duration(fields.get("duration", "")))
+    signal = fields.get("signal") or fields.get("d")  # the latter as Nortel has it: p=Digit-Collection, y=Digits, d=5
+    if request.content_type == "application/dtmf":
+        signal = signal or text.strip()
+    return PressedKey(_name(signal or ""), _duration(fields.get("duration", "")))
 
 
 def event_format(ours: Media, theirs: Media) -> tuple[int, int] | None:

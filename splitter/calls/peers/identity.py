@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
+from urllib.parse import unquote as unescape
 
 from splitter.calls.settings import Role, Trunk
 from splitter.core.errors import PeerError
@@ -12,6 +14,7 @@ from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.sdp.model import Session
 from splitter.sdp.write import write
+from splitter.sip.grammar import split_outside_quotes, unquote
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request
 from splitter.sip.uri import NameAddr
@@ -136,7 +139,7 @@ def voice_invite(
         ]
     )
     ours = [*call_id_headers(to.trunk, call_id), *caller_headers(to.trunk, marks)]
-    for name, value in _beside(ours, identity, _told(identity, within)):
+    for name, value in _beside(ours, identity, within):
         headers.add(name, value)
     if offer is None:
         return Request("INVITE", uri, headers)
@@ -180,7 +183,7 @@ def _told(identity: Identity, within_trust: bool) -> tuple[str, ...]:
     return tuple(name for name in _CARRIED if name != "History-Info" or not identity.hides_history)
 
 
-def _beside(ours: list[tuple[str, str]], identity: Identity, told: tuple[str, ...]) -> list[tuple[str, str]]:
+def _beside(ours: list[tuple[str, str]], identity: Identity, within_trust: bool) -> list[tuple[str, str]]:
     """Headers that we tell, and that are carried.
 
     Where both say something by User-to-User, a caller could pass for another one by its own words: ours come first, and
@@ -188,8 +191,30 @@ def _beside(ours: list[tuple[str, str]], identity: Identity, told: tuple[str, ..
     """
     first = [one for one in ours if one[0] in _APPLICATION]
     barred = _APPLICATION if first and not identity.trusted else ()
+    told = _told(identity, within_trust)
     carried = [one for one in identity.carried if one[0] in told and one[0] not in barred]
+    if not within_trust:
+        carried = [one for header in carried for one in _discreet(*header)]
     return [*first, *carried, *(one for one in ours if one not in first)]
+
+
+def _discreet(name: str, value: str) -> Iterator[tuple[str, str]]:
+    """A header for those outside the trust domain: without numbers that say of themselves that they are private.
+
+    A Diversion has its own privacy (RFC 5806 §5), and so has each entry of a History-Info (RFC 7044 §10.1.2), whose
+    place is kept. What cannot be read is not told.
+    """
+    if name in _APPLICATION or "privacy" not in value.lower():
+        yield name, value
+        return
+    with suppress(PeerError):
+        for text in split_outside_quotes(value, ","):
+            entry = NameAddr.parse(text)
+            if name == "Diversion" and unquote(entry.params.get("privacy") or "off").lower() != "off":
+                continue
+            if name == "History-Info" and "privacy=history" in unescape(entry.uri.partition("?")[2]).lower():
+                entry = replace(entry, display="", uri="sip:anonymous@anonymous.invalid")
+            yield name, str(entry)
 
 
 def _from(identity: Identity, to: Destination, within_trust: bool) -> str:
@@ -238,4 +263,5 @@ def is_private(request: Request) -> bool:
 
 def _privacy(request: Request) -> set[str]:
     """What the caller wants hidden; "history" is of RFC 7044 §10.1."""
-    return {word.strip().lower() for line in request.headers.get_all("privacy") for word in line.split(";")}
+    lines = request.headers.get_all("privacy")
+    return {word.strip().lower() for line in lines for word in line.replace(",", ";").split(";")}
