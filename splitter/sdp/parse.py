@@ -53,16 +53,41 @@ def _sections(data: bytes | str, odd: Oddities) -> list[list[str]]:
     if len(lines) > MAX_LINES:
         raise PeerError(f"SDP of {len(lines)} lines; at most {MAX_LINES} are read")
     current: list[str] = []
-    sections = [current]
+    sections, anew = [current], False
     for line in lines if is_tidy("\n" + text) else tidied(lines, odd):
         if line:
-            if line[0] == "m":
+            letter = line[0]
+            if letter == "m":
                 current = []
                 sections.append(current)
+            elif letter == "v" and current:
+                anew = True
             current.append(line)
     if len(sections) > MAX_MEDIA + 1:
         raise PeerError(f"SDP of {len(sections) - 1} m-lines; at most {MAX_MEDIA} are read")
+    return _once(sections, odd) if anew else sections
+
+
+def _once(sections: list[list[str]], odd: Oddities) -> list[list[str]]:
+    """The sections of one description; there are peers that write theirs twice, one below the other.
+
+    Raises:
+        PeerError: another one begins: whoever reads that has other media than who reads the first.
+    """
+    for at, lines in enumerate(sections):
+        again = next((i for i, line in enumerate(lines) if at and line[:2] == "v="), 0)
+        if again:
+            first, second = [*sections[:at], lines[:again]], [lines[again:], *sections[at + 1 :]]
+            if _places(first) != _places(second):
+                raise PeerError("SDP begins anew with a second v= line (RFC 8866 §5)")
+            odd.note("the description twice; the first one counts")
+            return first
     return sections
+
+
+def _places(sections: list[list[str]]) -> list[str]:
+    """Where the media go."""
+    return [line for lines in sections for line in lines if line[0] in "mc"]
 
 
 def _session(lines: list[str], media: tuple[Media, ...], odd: Oddities) -> Session:
@@ -136,8 +161,6 @@ def _media(lines: list[str], odd: Oddities) -> Media:
             # Several c= lines are for layered multicast only (RFC 8866 §5.7); a call uses the first.
             if single.setdefault(kind, line[2:]) != line[2:]:
                 odd.note("a second line of its kind", line)
-        elif kind == "v":
-            raise PeerError("SDP begins anew with a second v= line (RFC 8866 §5)")
         else:
             odd.note("a line of the session below an m= line", line)
     kind, port, port_count, proto, formats = _media_line(lines[0], odd)
@@ -235,9 +258,13 @@ def _connection(value: str, needed: bool, odd: Oddities) -> Connection | None:
             raise PeerError(f"c= line is not IN IP4|IP6 <address> (RFC 8866 §5.7): {shown(value)}")
         odd.note("a c= line that cannot be read, and need not be", value)
         return None
+    address = words[2]
+    if address[0] == "[" and address[-1] == "]":  # as in a URI
+        odd.note("an address in brackets", value)
+        address = address[1:-1]
     if words[0] != "IN" or words[1] != address_type:
         odd.note("an address type in a spelling of its own", value)
-    return Connection(address_type, words[2])
+    return Connection(address_type, address)
 
 
 def _bandwidth(line: str, odd: Oddities) -> tuple[Bandwidth, ...]:

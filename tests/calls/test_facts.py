@@ -79,6 +79,50 @@ class TestLocation:
         assert facts.civic_address == "CN Beijing Chang'an"
 
     @pytest.mark.parametrize(
+        ("shape", "expected"),
+        [
+            (b"<gml:Point><gml:pos>39.9 116.4 43.5</gml:pos></gml:Point>", (39.9, 116.4, None)),
+            (
+                b"<gs:Ellipse><gml:pos>39.9 116.4</gml:pos><gs:semiMajorAxis>77</gs:semiMajorAxis>"
+                b"<gs:semiMinorAxis>11</gs:semiMinorAxis></gs:Ellipse>",
+                (39.9, 116.4, 77.0),
+            ),
+            (
+                b"<gs:ArcBand><gml:pos>39.9 116.4</gml:pos><gs:innerRadius>3594</gs:innerRadius>"
+                b"<gs:outerRadius>4148</gs:outerRadius></gs:ArcBand>",
+                (39.9, 116.4, 4148.0),
+            ),
+            (
+                b"<gml:Polygon><gml:exterior><gml:LinearRing><gml:pos>39 116</gml:pos><gml:pos>39 118</gml:pos>"
+                b"<gml:pos>41 118</gml:pos><gml:pos>41 116</gml:pos><gml:pos>39 116</gml:pos></gml:LinearRing>"
+                b"</gml:exterior></gml:Polygon>",
+                (40.0, 117.0, 140228.9),
+            ),
+            (
+                b"<gml:Polygon><gml:exterior><gml:LinearRing><gml:posList>39 116 39 118 41 118 41 116 39 116</gml:posList>"
+                b"</gml:LinearRing></gml:exterior></gml:Polygon>",
+                (40.0, 117.0, 140228.9),
+            ),
+            (
+                b'<gs:Prism srsName="urn:ogc:def:crs:EPSG::4979"><gs:base><gml:Polygon><gml:exterior><gml:LinearRing>'
+                b"<gml:posList>39 116 30 39 118 30 41 118 30 41 116 30 39 116 30</gml:posList></gml:LinearRing>"
+                b"</gml:exterior></gml:Polygon></gs:base><gs:height>3</gs:height></gs:Prism>",
+                (40.0, 117.0, 140228.9),
+            ),
+        ],
+    )
+    def test_every_shape_has_a_middle(self, shape: bytes, expected: tuple[float, float, float | None]) -> None:
+        """RFC 5491 §5.2: what networks say of cells and sectors."""
+        start, end = PIDF.index(b"  <gs:Circle"), PIDF.index(b"  <ca:civic")
+        facts = facts_of(with_pidf(PIDF[:start] + shape + PIDF[end:]), trusted=True)
+        assert (facts.latitude, facts.longitude, facts.radius_m) == expected
+        assert facts.civic_address
+
+    def test_another_version_of_the_markup(self) -> None:
+        facts = facts_of(with_pidf(PIDF.replace(b"opengis.net/gml", b"opengis.net/gml/3.2")), trusted=True)
+        assert (facts.latitude, facts.radius_m) == (39.9042, 50.0)
+
+    @pytest.mark.parametrize(
         "pidf",
         [
             b"",

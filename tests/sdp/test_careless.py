@@ -75,6 +75,9 @@ SAME = {
     "a= of nothing": WHOLE + "a=\r\n",
     "a= of a colon": WHOLE + "a=:\r\n",
     "an unknown letter": HEAD + "y=0100000001\r\n" + AUDIO,
+    "the whole of it twice": WHOLE + WHOLE,  # FreeSWITCH, rtpengine#1182
+    "the same and more of it": WHOLE + WHOLE + "a=ice-ufrag:Dlo1egh4\r\n",
+    "an address in brackets": WHOLE.replace("c=IN IP4 192.0.2.1", "c=IN IP4 [192.0.2.1]"),
     "a second c= line of the m-line that is the same": WHOLE,
 }  # fmt: skip
 

@@ -83,7 +83,7 @@ class TestRefused:
             (b"", "v=0"),
             (b"v=1\r\no=- 1 1 IN IP4 192.0.2.1\r\n", "v=0"),
             (b"s=-\r\nt=0 0\r\n", "v=0"),
-            (HEAD + AUDIO + HEAD + AUDIO, "second v="),
+            (HEAD + AUDIO + HEAD + AUDIO.replace(b"4000", b"4002"), "second v="),
             (HEAD + b"m:video 4000 RTP/AVP 99\r\n", "<letter>=<value>"),
             (HEAD + b"\xff audio 4000 RTP/AVP 8\r\n", "<letter>=<value>"),
             (HEAD + b"m=audio\r\n", "m= line"),

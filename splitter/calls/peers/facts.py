@@ -9,9 +9,9 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import unquote as unescape
-from xml.etree import ElementTree
 
 from splitter.calls.peers.identity import is_private
+from splitter.calls.peers.location import place_in
 from splitter.core.errors import PeerError
 from splitter.core.text import plain
 from splitter.sip.message import Message, Request
@@ -19,10 +19,6 @@ from splitter.sip.multipart import parts
 from splitter.sip.uri import NameAddr
 
 PIDF = "application/pidf+xml"
-_LARGEST_PIDF = 32_768
-_GML = "{http://www.opengis.net/gml}"
-_SHAPES = "{http://www.opengis.net/pidflo/1.0}"
-_CIVIC = "{urn:ietf:params:xml:ns:pidf:geopriv10:civicAddr}"
 _LONGEST = 200
 
 
@@ -62,13 +58,13 @@ def facts_of(request: Request, trusted: bool) -> CallerFacts:
     capable, private = video_capable(request), is_private(request)
     if not trusted:
         return CallerFacts(video_capable=capable, private=private)
-    point, radius, civic = _location(request)
+    place = place_in(_document(request))
     return CallerFacts(
         access_network=plain((request.headers.get("p-access-network-info") or "")[:_LONGEST]),
-        latitude=point[0] if point else None,
-        longitude=point[1] if point else None,
-        radius_m=radius,
-        civic_address=plain(civic[:_LONGEST]),
+        latitude=place.latitude,
+        longitude=place.longitude,
+        radius_m=place.radius_m,
+        civic_address=plain(place.address[:_LONGEST]),
         charging_id=plain(_charging_id(request)),
         location_uri=plain(
             next((uri for uri in _places(request) if not uri.lower().startswith("cid:")), "")[:_LONGEST]
@@ -104,19 +100,6 @@ def _charging_id(request: Request) -> str:
     return ""
 
 
-def _location(request: Request) -> tuple[tuple[float, float] | None, float | None, str]:
-    """Point, radius and civic address of the first location in a PIDF-LO body."""
-    body = _document(request)
-    # A document type could define entities that grow without bound; a PIDF has none.
-    if not body or len(body) > _LARGEST_PIDF or b"<!DOCTYPE" in body.replace(b"\0", b""):  # UTF-16 has zeros
-        return None, None, ""
-    try:
-        root = ElementTree.fromstring(body)
-    except (ElementTree.ParseError, ValueError, LookupError):
-        return None, None, ""
-    return _point(root), _radius(root), _civic(root)
-
-
 def _document(request: Request) -> bytes:
     """The location that the Geolocation header points to first (RFC 6442 §4.1), else any that is there."""
     try:
@@ -138,28 +121,3 @@ def _places(request: Request) -> list[str]:
         for value in request.headers.values("geolocation"):
             found.append(NameAddr.parse(value).uri)
     return found
-
-
-def _point(root: ElementTree.Element) -> tuple[float, float] | None:
-    for element in root.iter(f"{_GML}pos"):
-        with suppress(ValueError):
-            latitude, longitude = (float(word) for word in (element.text or "").split()[:2])
-            if -90 <= latitude <= 90 and -180 <= longitude <= 180:
-                return latitude, longitude
-    return None
-
-
-def _radius(root: ElementTree.Element) -> float | None:
-    for element in root.iter(f"{_SHAPES}radius"):
-        with suppress(ValueError):
-            radius = float(element.text or "")
-            if 0 <= radius < 1e7:
-                return radius
-    return None
-
-
-def _civic(root: ElementTree.Element) -> str:
-    for address in root.iter(f"{_CIVIC}civicAddress"):
-        parts = [(part.text or "").strip() for part in address]
-        return " ".join(part for part in parts if part)
-    return ""
