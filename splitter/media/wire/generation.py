@@ -43,7 +43,7 @@ class GenerationUser(Protocol):
         ...
 
 
-class _Nobody:
+class Nobody:
     """Who has ended a generation while it had a datagram in hand."""
 
     strays = 0
@@ -61,7 +61,7 @@ class _Nobody:
         pass
 
 
-_NOBODY = _Nobody()
+_NOBODY = Nobody()
 
 
 class Generation:

@@ -10,9 +10,7 @@ changed or that ICE was restarted (RFC 8842 §5.5). Until a restart has found it
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from functools import partial
 
 import structlog
 
@@ -22,12 +20,13 @@ from splitter.core.net import Address
 from splitter.media.fast.way import Form
 from splitter.media.ports.events import MediaEvent, TransportChanged
 from splitter.media.ports.rooms import ParticipantMedia
-from splitter.media.wire.dtls import DtlsState, Handshake, certificate
 from splitter.media.wire.ends import NOWHERE, RTCP_BYTES, RTCP_DATAGRAMS, WireEnd
 from splitter.media.wire.frames import StreamAddress
 from splitter.media.wire.generation import Generation, no_path, path_of
 from splitter.media.wire.host import Datagram, Host, Timer
 from splitter.media.wire.ice import Agent
+from splitter.media.wire.key_exchange import KeyExchange
+from splitter.media.wire.paths import Paths
 from splitter.media.wire.srtp import Cipher
 from splitter.media.wire.times import SecureTimes
 from splitter.rtp import rtcp
@@ -50,8 +49,7 @@ class SecureWire:
         packet_limit: what paths to browsers carry, tunnels and TURN included.
         strays: datagrams from sources that ICE does not know, or of no protocol.
         malformed: RTCP that is none, though it was encrypted well.
-        current: the generation of ICE that carries now.
-        handshake: of DTLS. cipher: of SRTP, once there are keys.
+        paths: the generations of ICE. keying: DTLS. cipher: of SRTP, once there are keys.
     """
 
     packet_limit = 1200
@@ -73,24 +71,18 @@ class SecureWire:
         self._end, self._way = end, end.way
         self._form = form
         self._loop = loop
-        self._host, self._advertised = host, advertised
         self._name, self._call_id, self._emit = name, call_id, emit
         self._times = times or SecureTimes()
-        self._own = certificate()
-        self.current = Generation(self, loop, host, advertised)
-        self._next: Generation | None = None
-        self._before: list[Generation] = []
-        self.handshake = Handshake(self._own)
+        self.paths = Paths(self, loop, host, advertised, self._times)
+        self.keying = KeyExchange(self, loop, self._times.connect_limit_s)
         self.cipher: Cipher | None = None
         self._remote: SecureRemote | None = None
-        self._resending: Timer | None = None  # of the last flight of DTLS
-        self._patience: Timer | None = None
         self._timer: Timer | None = None
         self._heard_at = 0.0
         self._reused = 0
         self._rtcp_pace = Bucket.per_second(RTCP_DATAGRAMS)
         self._hasty = 0  # RTCP that was too much
-        self._send: Callable[[Datagram, Address], bool] = self.current.port.send
+        self._send: Callable[[Datagram, Address], bool] = self.paths.current.port.send
         self._by_tcp = False
         self.state = "new"
         self.reason = ""
@@ -99,11 +91,11 @@ class SecureWire:
 
     def serve(self, end: WireEnd) -> None:
         if self._way is not None:
-            self._way.leave(self.current.port)
+            self._way.leave(self.paths.current.port)
         self._end, self._way = end, end.way
         if self._way is not None:
             self._way.encrypt(self.cipher)
-            self._way.ride(self.current.port, self._on_opened)
+            self._way.ride(self.paths.current.port, self._on_opened)
 
     @property
     def heard_at(self) -> float:
@@ -118,20 +110,19 @@ class SecureWire:
 
     @property
     def ports(self) -> tuple[int, int]:
-        port = (self._next or self.current).port.number
+        port = self.paths.newest.port.number
         return port, port
 
     @property
     def local(self) -> SecureLocal:
         """Our side, as the next description has to say it."""
-        agent = (self._next or self.current).agent
-        fingerprint = next(one for one in self._own.getFingerprints() if one.algorithm == "sha-256")
-        return SecureLocal(agent.local_username, agent.local_password, f"sha-256 {fingerprint.value}", agent.candidates)
+        agent = self.paths.newest.agent
+        return SecureLocal(agent.local_username, agent.local_password, self.keying.fingerprint, agent.candidates)
 
     @property
     def rejected(self) -> int:
         unauthentic = self.cipher.counts.unauthentic if self.cipher is not None else 0
-        return self.strays + self.current.agent.rejected + unauthentic + self._hasty
+        return self.strays + self.paths.current.agent.rejected + unauthentic + self._hasty
 
     def configure(self, media: ParticipantMedia | None, now: float) -> None:
         """Take the peer's side: begin, add candidates, or complete a restart. A pause leaves the transport as it is."""
@@ -140,22 +131,21 @@ class SecureWire:
         remote = media.secure
         if remote is None:
             raise LocalError("a WebRTC participant needs the peer's ICE and DTLS")
+        paths = self.paths
         before, self._remote = self._remote, remote
         if before is None:
             self._change("connecting", "")
-            self._begin(self.current, remote)
+            paths.begin(paths.current, remote)
         elif set(remote.fingerprints) != set(before.fingerprints):
             self.fail("the peer came with another certificate: it has to join anew")
         elif (remote.ufrag, remote.password) == (before.ufrag, before.password):
-            begun = self._next if self._next is not None and self._next.task is not None else self.current
-            relayed = begun.agent.relayed
-            begun.agent.add(remote.candidates)
-            if begun.agent.relayed > relayed and self.state == "connected":  # its checks were quicker than this word
+            begun = paths.add(remote.candidates)
+            if begun is not None and self.state == "connected":  # its checks were quicker than this word
                 self._change("connected", path_of(begun.agent))
-        elif self.current.agent.knows(remote.ufrag, remote.password):  # it is as before: the peer has never restarted
-            self._drop_next()
-        elif self._next is not None:
-            self._begin(self._next, remote)
+        elif paths.current.agent.knows(remote.ufrag, remote.password):  # it is as before: the peer has never restarted
+            paths.drop_next()
+        elif paths.next is not None:
+            paths.begin(paths.next, remote)
         else:
             raise LocalError(f"{self._name}: the peer restarts ICE, and restart_ice was not asked for")
 
@@ -163,13 +153,7 @@ class SecureWire:
         """Open another generation; `local` and `ports` are its from now on. Raises MediaUnavailable."""
         if self.state == "failed":
             raise MediaUnavailable(f"{self._name}: the transport has failed: {self.reason}")
-        self._drop_next()
-        self._next = Generation(self, self._loop, self._host, self._advertised)
-
-    def _drop_next(self) -> None:
-        if self._next is not None:
-            self._next.close()
-            self._next = None
+        self.paths.restart()
 
     def seal_rtp(self, packet: bytes) -> memoryview | None:
         cipher = self.cipher
@@ -203,62 +187,43 @@ class SecureWire:
         self._free()
 
     def _free(self) -> None:
-        self.handshake.close()
-        self._send_dtls()
-        self._disarm_dtls()
+        self.keying.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for generation in (self.current, self._next, *self._before):
-            if generation is not None:
-                generation.close()
-        self._next, self._before = None, []
+        self.paths.close()
         self.to = NOWHERE
 
     # ---- ICE ------------------------------------------------------------------------------------------------------
 
-    def _begin(self, generation: Generation, remote: SecureRemote) -> None:
-        agent = generation.agent
-        agent.meet(remote.ufrag, remote.password, remote.lite)
-        agent.add(remote.candidates)
-        generation.task = self._loop.spawn(self._connect(generation))
-
-    async def _connect(self, generation: Generation) -> None:
-        limit_s = self._times.path_limit_s if generation is self.current else self._times.connect_limit_s
-        try:
-            async with asyncio.timeout(limit_s):
-                await generation.agent.connect()
-        except (TimeoutError, ConnectionError):
-            if generation is self._next:
-                log.info("ICE restart found no path", call=self._call_id, participant=self._name)
-                self._next = None
-                generation.task = None
-                generation.close()
-            elif generation is self.current:
-                self.fail(no_path(generation, limit_s))
+    def on_no_path(self, generation: Generation, limit_s: float) -> None:
+        """A generation has found no path: of a restart, the one that carries goes on."""
+        if generation is self.paths.next:
+            log.info("ICE restart found no path", call=self._call_id, participant=self._name)
+            self.paths.drop_next()
+        elif generation is self.paths.current:
+            self.fail(no_path(generation, limit_s))
 
     def on_agent_path(self, agent: Agent) -> None:
         """An agent has a path, or another one, or has none any more."""
+        paths = self.paths
         if agent.path is None:
-            if agent is self.current.agent:
+            if agent is paths.current.agent:
                 self._strand()
             return
-        if self._next is not None and agent is self._next.agent:
-            before, self.current, self._next = self.current, self._next, None
-            self._before.append(before)
-            before.timer = self._loop.call_later(self._times.linger_s, partial(self._forget, before))
+        if (before := paths.promote(agent)) is not None:
             self.strays += before.agent.rejected
             if self._way is not None:
                 self._way.leave(before.port)
-                self._way.ride(self.current.port, self._on_opened)
-        if agent is not self.current.agent:
+                self._way.ride(paths.current.port, self._on_opened)
+        if agent is not paths.current.agent:
             return
         if self.cipher is not None:
             self._resume("")
-        elif self.handshake.state is DtlsState.NEW:
-            self._secure()
+        elif not self.keying.begun and self._remote is not None:
+            self.keying.start(self._remote)
         else:
-            self._send_dtls()
+            self.keying.flush()
 
     def _strand(self) -> None:
         """The connection that was the path is gone; the browser may come by another one."""
@@ -270,68 +235,30 @@ class SecureWire:
             self._look_later(self._loop.now())
             self._end.on_lost(reason)
 
-    def _forget(self, generation: Generation) -> None:
-        if generation in self._before:
-            self._before.remove(generation)
-            generation.close()
+    # ---- DTLS and SRTP --------------------------------------------------------------------------------------------
 
     def on_dtls(self, data: bytes, now: float) -> None:
         """A DTLS datagram of a source that ICE knows."""
-        self.handshake.receive(data, now)
-        self._after_dtls()
+        self.keying.receive(data, now)
 
-    def _secure(self) -> None:
-        """There is a first path: get the keys."""
-        remote = self._remote
-        assert remote is not None
-        self._patience = self._loop.call_later(self._times.connect_limit_s, self._on_no_answer)
-        self.handshake.start(remote.fingerprints, remote.setup == "passive", self._loop.now())
-        self._after_dtls()
+    def send_dtls(self, datagram: bytes) -> None:
+        """Send a DTLS datagram, if there is a path."""
+        if (path := self.paths.path) is not None:
+            self.paths.current.send(datagram, path)
 
-    def _on_no_answer(self) -> None:
-        if self.handshake.state is DtlsState.SHAKING:
-            self.fail(f"DTLS: no answer from the browser within {self._times.connect_limit_s:g} s")
-
-    def _on_dtls_due(self) -> None:
-        self._resending = None
-        self.handshake.on_timeout(self._loop.now())
-        self._after_dtls()
-
-    def _send_dtls(self) -> None:
-        path = self.current.agent.path
-        for datagram in self.handshake.poll():
-            if path is not None:
-                self.current.send(datagram, path)
-
-    def _after_dtls(self) -> None:
-        """Send what DTLS has to say, arm its timer, and see where it stands."""
-        handshake = self.handshake
-        self._send_dtls()
-        if self._resending is not None:
-            self._resending.cancel()
-            self._resending = None
-        due = handshake.next_timeout()
-        if due is not None:
-            self._resending = self._loop.call_later(max(0.0, due - self._loop.now()), self._on_dtls_due)
+    def on_dtls_changed(self) -> None:
+        """There may be keys now, or a fault."""
+        keys = self.keying.handshake.keys
         if self.state == "failed":
             return
-        if handshake.state is DtlsState.FAILED:
-            self.fail(f"DTLS: {handshake.reason}")
-        elif handshake.state is DtlsState.CLOSED:
-            self.fail("the browser ended the connection")
-        elif handshake.keys is not None and self.cipher is None:
-            keys = handshake.keys
+        if self.keying.fault:
+            self.fail(self.keying.fault)
+        elif keys is not None and self.cipher is None:
             self.cipher = Cipher(keys.profile, keys.incoming, keys.outgoing, self._form)
             if self._way is not None:
                 self._way.encrypt(self.cipher)
             self._look_later(self._loop.now())
-            self._resume(f"{path_of(self.current.agent)}, {keys.name}")
-
-    def _disarm_dtls(self) -> None:
-        for timer in (self._resending, self._patience):
-            if timer is not None:
-                timer.cancel()
-        self._resending = self._patience = None
+            self._resume(f"{path_of(self.paths.current.agent)}, {keys.name}")
 
     def on_media(self, data: bytearray | memoryview, now: float) -> None:
         """An SRTP or SRTCP packet of a source that ICE knows."""
@@ -375,19 +302,19 @@ class SecureWire:
             self._resume("the browser is back")
 
     def _consents(self, now: float) -> bool:
-        return now - self.current.agent.consent_at < self._times.consent_s
+        return now - self.paths.current.agent.consent_at < self._times.consent_s
 
     def _resume(self, reason: str) -> None:
         """There are a path and keys: media flows."""
-        path = self.current.agent.path
+        path = self.paths.path
         if path is None or self.state == "failed":
             return
         now = self.heard_at = self._loop.now()
         moved, self._by_tcp = self._by_tcp is not isinstance(path, StreamAddress), isinstance(path, StreamAddress)
-        self.to, self._send = path, self.current.sender(path)
-        self.current.settle(path)
+        self.to, self._send = path, self.paths.current.sender(path)
+        self.paths.current.settle(path)
         if self.state != "connected" or moved:
-            self._change("connected", reason or path_of(self.current.agent))
+            self._change("connected", reason or path_of(self.paths.current.agent))
         self._end.on_path(path, now)
 
     def _on_tick(self) -> None:
@@ -402,7 +329,7 @@ class SecureWire:
         pause_s = _TICK_S
         if self.state == "connected":
             times = self._times
-            until = min(self.heard_at + times.quiet_s, self.current.agent.consent_at + times.consent_s)
+            until = min(self.heard_at + times.quiet_s, self.paths.current.agent.consent_at + times.consent_s)
             pause_s = max(_TICK_S, until - now)
         self._timer = self._loop.call_later(pause_s, self._on_tick)
 

@@ -127,7 +127,7 @@ class TestPythonPlays:
         async with seated(Camera(120)) as (s, browser):
             await playing(s, browser)
             way = out(s).way
-            port: Any = s.wire().current.port
+            port: Any = s.wire().paths.current.port
             way.leave(port)
             before, got = told(s).played, len(browser.rtp)
             assert not way.plays()

@@ -62,7 +62,7 @@ class TestIce:
             )
             await s.seat(browser, candidates=odd)
             assert s.wire().state == "connected"
-            assert len(s.wire().current.agent.remote_candidates) <= 21
+            assert len(s.wire().paths.current.agent.remote_candidates) <= 21
             await browser.close()
 
     async def test_a_browser_that_never_comes_is_given_up_with_the_reason(
@@ -96,7 +96,7 @@ class TestIce:
             stranger.data_received = lambda data, component: heard.append(data)  # type: ignore[method-assign]
             connecting = asyncio.ensure_future(stranger.connect())
             await until(lambda: s.room.report().participants[1].stream.rejected > 0)
-            assert s.wire().current.agent.checks == 0 and not heard
+            assert s.wire().paths.current.agent.checks == 0 and not heard
             connecting.cancel()
             await stranger.close()
             await browser.connect(local)
@@ -155,8 +155,8 @@ class TestIce:
             assert report[1].stream.lost == 0 and report[0].source == "seat-1"
             assert s.states == ["connecting", "connected"]
             watched = len(s.host.poller)
-            s.wire()._before[0].timer.cancel()
-            s.wire()._forget(s.wire()._before[0])
+            s.wire().paths._before[0].timer.cancel()
+            s.wire().paths.forget(s.wire().paths._before[0])
             assert len(s.host.poller) == watched - 2  # the old port, and its short cut
             pump.cancel()
             await first.close()
@@ -333,7 +333,7 @@ class TestStrangers:
             await browser.show(3)
             await until(lambda: s.room.report().participants[1].stream.rejected >= 10)
             assert s.wire().cipher.counts.unauthentic == 2
-            assert s.wire().current.agent.malformed >= 2
+            assert s.wire().paths.current.agent.malformed >= 2
             assert s.wire().state == "connected"
             await both_show(s, browser)
 
@@ -345,8 +345,8 @@ class TestStrangers:
             for _ in range(600):
                 stranger.sendto(check, (HOST, s.wire().ports[0]))
             stranger.close()
-            await until(lambda: s.wire().strays + s.wire().current.agent.rejected >= 500)
-            parsed, took_s = s.wire().current.agent.rejected, s.loop.now() - began
+            await until(lambda: s.wire().strays + s.wire().paths.current.agent.rejected >= 500)
+            parsed, took_s = s.wire().paths.current.agent.rejected, s.loop.now() - began
             assert parsed <= 200 * (1 + took_s) + 1, "the others were not even parsed"
             seen = len(browser.rtp)
             await until(lambda: len(browser.rtp) > seen)
@@ -385,12 +385,12 @@ class TestInterruption:
         async with seated() as (s, browser):
             wire = s.wire()
             wire.heard_at -= 31
-            wire.current.agent.consent_at -= 31
+            wire.paths.current.agent.consent_at -= 31
             wire.look(s.loop.now())
             assert wire.to == Address("", 0)
             out = s.room.participant("seat-1").view.out
             assert out.to.port == 0
-            wire.current.agent.consent_at += 31  # as a check of ours that is answered does
+            wire.paths.current.agent.consent_at += 31  # as a check of ours that is answered does
             wire.on_heard()
             assert wire.state == "connected" and out.to == browser.ice.address
 
@@ -421,7 +421,7 @@ class TestClosing:
                 if when == "shaking":
                     await browser.ice.meet(local)
                     await browser.ice.connect()
-                    await until(lambda: s.wire().handshake.state is DtlsState.SHAKING)
+                    await until(lambda: s.wire().keying.handshake.state is DtlsState.SHAKING)
                     await asyncio.sleep(0.02)
             s.room.close()
             await browser.close()

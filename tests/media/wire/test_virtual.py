@@ -129,7 +129,7 @@ class TestByTcp:
         with link(tcp=True) as between:
             between.meet_by_tcp()
             ours = between.ours
-            peer = between.peer.wire.current.agent
+            peer = between.peer.wire.paths.current.agent
             request = peer.build_request
             peer.build_request = lambda pair, nominate: request(pair, nominate=True)  # type: ignore[method-assign]
             assert between.until(lambda: "connected" in ours.states)
