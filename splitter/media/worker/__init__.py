@@ -10,7 +10,8 @@ Glossary
 
 Layout
     engine.py      the voice and room engine of the gateway: a method for each request
-    pool.py        chooses workers, keeps records of what they hold, passes events on
+    pool.py        the workers: begins and ends them, chooses one, asks it
+    holdings.py    what they hold for us and whose that is (held.py: each of it), and who is told of events
     verbs/         what is asked of a worker, one verb a file: fields, what it does there, what is answered
     supervisor.py  comes to a worker, watches and replaces it
     arrival.py     finds a worker that is there and what it carries, or begins one

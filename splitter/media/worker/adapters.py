@@ -41,21 +41,21 @@ class WorkerAdapters:
         return handle
 
     async def adopt_adapter(self, adapter: AdapterHandle, on_event: MediaListener) -> CarriedAdapter:
-        return cast(CarriedAdapter, self._pool.claim(adapter.adapter_id, adapter, on_event))
+        return cast(CarriedAdapter, self._pool.holdings.claim(adapter.adapter_id, adapter, on_event))
 
     async def set_adapter(self, adapter: AdapterHandle, setting: AdapterSetting) -> None:
         setting = replace(setting, voice=self._inside(setting.voice), picture=self._inside(setting.picture))
-        await self._pool.ask(self._pool.find(adapter.adapter_id), SetAdapter(adapter.adapter_id, setting))
+        await self._pool.ask(self._pool.holdings.find(adapter.adapter_id), SetAdapter(adapter.adapter_id, setting))
 
     async def restart_adapter(self, adapter: AdapterHandle) -> AdapterHandle:
-        held = self._pool.find(adapter.adapter_id)
+        held = self._pool.holdings.find(adapter.adapter_id)
         joined = await self._pool.ask(held, RestartAdapter(adapter.adapter_id))
         held.bound("browser", joined.port)  # the one before is closed soon after the new path is there
         public = LocalEnd(adapter.public.host, joined.port, joined.port)
         return replace(adapter, public=public, secure=joined.local)
 
     async def close_adapter(self, adapter: AdapterHandle) -> None:
-        held = self._pool.release(adapter.adapter_id)
+        held = self._pool.holdings.release(adapter.adapter_id)
         if held is not None:
             await self._pool.last(held, CloseAdapter(adapter.adapter_id))
 

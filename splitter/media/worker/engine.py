@@ -151,7 +151,7 @@ class WorkerEngine:
         return self._pool.sizes()
 
     def worker_of(self, id: str) -> int | None:
-        held = self._pool.get(id)
+        held = self._pool.holdings.get(id)
         return held.supervisor.index if held is not None else None
 
     # ---- VoiceEngine ---------------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ class WorkerEngine:
 
     async def add_side(self, relay: RelayHandle, spec: SideSpec) -> SideHandle:
         host, public = self._host(spec.network)
-        held = self._pool.find(relay.relay_id)
+        held = self._pool.holdings.find(relay.relay_id)
         if not self._pool.mixes(relay.relay_id):
             raise MediaUnavailable("the worker of this relay is from before there were mixes")
         ticket = self._ids.tag()
@@ -194,15 +194,15 @@ class WorkerEngine:
             held.client.tell(RemoveSide(relay.relay_id, -1, ticket))
             raise
         held.bound(str(added.side), added.ports[0])
-        self._pool.weigh(held, SIDE_LOAD)
+        self._pool.holdings.weigh(held, SIDE_LOAD)
         return SideHandle(added.side, spec, LocalEnd(public, *added.ports))
 
     async def remove_side(self, relay: RelayHandle, side: int) -> StreamCount | None:
-        held = self._pool.get(relay.relay_id)
+        held = self._pool.holdings.get(relay.relay_id)
         if held is None or not held.freed(str(side)):
             return None
         if side >= len(relay.local):
-            self._pool.weigh(held, -SIDE_LOAD)
+            self._pool.holdings.weigh(held, -SIDE_LOAD)
         counts = await self._pool.last(held, RemoveSide(relay.relay_id, side))
         if counts is None or counts.count is None:
             return None
@@ -210,10 +210,10 @@ class WorkerEngine:
         return counts.count
 
     async def set_hearing(self, relay: RelayHandle, hearing: Hearing) -> None:
-        await self._pool.ask(self._pool.find(relay.relay_id), SetWhoHears(relay.relay_id, hearing))
+        await self._pool.ask(self._pool.holdings.find(relay.relay_id), SetWhoHears(relay.relay_id, hearing))
 
     async def adopt(self, relay: RelayHandle, on_event: MediaListener) -> CarriedRelay:
-        return cast(CarriedRelay, self._pool.claim(relay.relay_id, relay, on_event))
+        return cast(CarriedRelay, self._pool.holdings.claim(relay.relay_id, relay, on_event))
 
     async def restore(self, relay: CarriedRelay, sides: tuple[SideSpec, ...], on_event: MediaListener) -> None:
         handle = relay.handle
@@ -230,17 +230,17 @@ class WorkerEngine:
         await self._pool.reopen(wanted, verb, CloseRelay(handle.relay_id), ports)
 
     async def point(self, relay: RelayHandle, side: int, remote: RemoteEnd | None) -> None:
-        await self._pool.ask(self._pool.find(relay.relay_id), SetRemote(relay.relay_id, side, remote))
+        await self._pool.ask(self._pool.holdings.find(relay.relay_id), SetRemote(relay.relay_id, side, remote))
 
     async def send_digit(self, relay: RelayHandle, side: int, digit: Digit) -> None:
-        await self._pool.ask(self._pool.find(relay.relay_id), SendDigit(relay.relay_id, side, digit))
+        await self._pool.ask(self._pool.holdings.find(relay.relay_id), SendDigit(relay.relay_id, side, digit))
 
     async def report(self, relay: RelayHandle) -> RelayReport | None:
-        held = self._pool.get(relay.relay_id)
+        held = self._pool.holdings.get(relay.relay_id)
         return None if held is None else (await self._pool.ask(held, ReportRelay(relay.relay_id))).report
 
     async def close(self, relay: RelayHandle) -> RelayReport | None:
-        held = self._pool.release(relay.relay_id)
+        held = self._pool.holdings.release(relay.relay_id)
         counts = await self._pool.last(held, CloseRelay(relay.relay_id)) if held is not None else None
         if counts is None or counts.report is None:
             return None
@@ -269,12 +269,12 @@ class WorkerEngine:
         try:
             return await self.join(room, name, network)
         except BaseException:
-            if (held := self._pool.release(room.room_id)) is not None:
+            if (held := self._pool.holdings.release(room.room_id)) is not None:
                 held.client.tell(CloseRoom(room.room_id))
             raise
 
     async def adopt_room(self, room: RoomHandle, on_event: MediaListener) -> CarriedRoom:
-        return cast(CarriedRoom, self._pool.claim(room.room_id, room, on_event))
+        return cast(CarriedRoom, self._pool.holdings.claim(room.room_id, room, on_event))
 
     async def restore_room(
         self, room: CarriedRoom, networks: Mapping[str, str], on_event: MediaListener
@@ -307,7 +307,7 @@ class WorkerEngine:
 
     async def restart_ice(self, participant: ParticipantHandle) -> ParticipantHandle:
         room, name = participant.room, participant.name
-        held = self._pool.find(room.room_id)
+        held = self._pool.holdings.find(room.room_id)
         joined = await self._pool.ask(held, RestartIce(room.room_id, name))
         held.bound(name, joined.port)  # the one before is closed soon after the new path is there
         local = LocalEnd(participant.local.host, joined.port, joined.port)
@@ -315,27 +315,27 @@ class WorkerEngine:
 
     async def set_participant(self, participant: ParticipantHandle, media: ParticipantMedia | None) -> None:
         room_id = participant.room.room_id
-        await self._pool.ask(self._pool.find(room_id), SetParticipant(room_id, participant.name, media))
+        await self._pool.ask(self._pool.holdings.find(room_id), SetParticipant(room_id, participant.name, media))
 
     async def show(self, room: RoomHandle, viewer: str, source: str) -> None:
-        await self._pool.ask(self._pool.find(room.room_id), ShowSource(room.room_id, viewer, source))
+        await self._pool.ask(self._pool.holdings.find(room.room_id), ShowSource(room.room_id, viewer, source))
 
     async def put_picture(self, room: RoomHandle, picture_id: str, image: bytes) -> None:
         if len(image) > PICTURE_LIMIT_BYTES:
             raise MediaUnavailable(f"a picture of {len(image)} bytes is too large: {PICTURE_LIMIT_BYTES} at most")
-        await self._pool.ask(self._pool.find(room.room_id), PutPicture(room.room_id, picture_id, image))
+        await self._pool.ask(self._pool.holdings.find(room.room_id), PutPicture(room.room_id, picture_id, image))
 
     async def snapshot(self, room: RoomHandle, participant: str) -> Snapshot:
-        held, verb = self._pool.find(room.room_id), TakeRoomSnapshot(room.room_id, participant)
+        held, verb = self._pool.holdings.find(room.room_id), TakeRoomSnapshot(room.room_id, participant)
         return (await self._pool.ask(held, verb, SNAPSHOT_LIMIT_S)).snapshot
 
     async def request_key_frame(self, participant: ParticipantHandle) -> None:
         room_id = participant.room.room_id
-        await self._pool.ask(self._pool.find(room_id), RequestKeyFrame(room_id, participant.name))
+        await self._pool.ask(self._pool.holdings.find(room_id), RequestKeyFrame(room_id, participant.name))
 
     async def leave(self, participant: ParticipantHandle) -> ParticipantReport | None:
         room_id, name = participant.room.room_id, participant.name
-        held = self._pool.get(room_id)
+        held = self._pool.holdings.get(room_id)
         if held is None or not (held.freed(name) or participant.beside):
             return None
         counts = await self._pool.last(held, Leave(room_id, name))
@@ -345,7 +345,7 @@ class WorkerEngine:
         return counts.report
 
     async def close_room(self, room: RoomHandle) -> RoomReport | None:
-        held = self._pool.release(room.room_id)
+        held = self._pool.holdings.release(room.room_id)
         counts = await self._pool.last(held, CloseRoom(room.room_id)) if held is not None else None
         if counts is None or counts.report is None:
             return None
@@ -353,13 +353,13 @@ class WorkerEngine:
         return counts.report
 
     async def report_room(self, room: RoomHandle) -> RoomReport | None:
-        held = self._pool.get(room.room_id)
+        held = self._pool.holdings.get(room.room_id)
         return None if held is None else (await self._pool.ask(held, ReportRoom(room.room_id))).report
 
     # ---- Survivors -----------------------------------------------------------------------------------------------
 
     def inventory(self) -> Inventory:
-        left = self._pool.unclaimed()
+        left = self._pool.holdings.unclaimed()
         return Inventory(
             tuple(one for one in left if isinstance(one, CarriedRelay)),
             tuple(one for one in left if isinstance(one, CarriedRoom)),
@@ -381,7 +381,7 @@ class WorkerEngine:
         return count
 
     def _close_unclaimed(self, id: str, kind: str, verb: Verb[Any]) -> None:
-        held = self._pool.release(id)
+        held = self._pool.holdings.release(id)
         if held is not None:
             held.client.tell(verb)
             metrics.media.UNCLAIMED.labels(kind).inc()
@@ -390,7 +390,7 @@ class WorkerEngine:
 
     def _new_id(self, kind: str) -> str:
         """One that nothing has; what was there before us was named by somebody else."""
-        while self._pool.get(id := f"{kind}-{self._ids.call()}") is not None:
+        while self._pool.holdings.get(id := f"{kind}-{self._ids.call()}") is not None:
             pass
         return id
 
@@ -413,7 +413,7 @@ class WorkerEngine:
         return host
 
     async def _join(self, room: RoomHandle, name: str, verb: RoomVerb[R]) -> tuple[Held, R]:
-        held = self._pool.find(room.room_id)
+        held = self._pool.holdings.find(room.room_id)
         try:
             return held, await self._pool.ask(held, verb)
         except (MediaTimeout, asyncio.CancelledError):

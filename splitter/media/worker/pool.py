@@ -1,9 +1,7 @@
-"""The pool of worker processes: who holds what, who gets the next, and what is told when one dies. Does I/O (asyncio).
+"""The pool of worker processes: who they are, who gets the next, and what they are asked. Does I/O (asyncio).
 
-What workers carry from before our time is held for nobody until a call claims it.
-
-It chooses the least loaded worker that answers, keeps a record of what each one holds, and tells the listeners when a
-worker takes that with it. What is asked of a worker stands in `verbs`, what calls may ask in `engine`.
+It chooses the least loaded worker that answers. What each one holds stands in `holdings`, what may be asked of it in
+`verbs`, what calls may ask in `engine`.
 """
 
 from __future__ import annotations
@@ -11,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -21,22 +17,17 @@ import structlog
 
 from splitter.core.errors import LocalError, MediaError, MediaTimeout, MediaUnavailable, NoPorts
 from splitter.core.tenancy import Tenancy
-from splitter.media.ports.events import AdapterLost, MediaEvent, MediaListener, RelayLost, RoomLost, VoiceOffloaded
 from splitter.media.ports.health import WorkerStatus
 from splitter.media.settings import KernelUse, MediaSettings
-from splitter.media.standing import Standing
 from splitter.media.wire.latch import LatchRules
 from splitter.media.wire.pairs import PortLedger
-from splitter.media.worker.client import WorkerClient
-from splitter.media.worker.held import Carried as CarriedMedia
-from splitter.media.worker.held import Handle, Held, Opening, Unclaimed, is_same
+from splitter.media.worker.held import Held, Opening
+from splitter.media.worker.holdings import Holdings
 from splitter.media.worker.look import draw, look_of
-from splitter.media.worker.notices import read_event
 from splitter.media.worker.place import clear_dead, indexes_in
 from splitter.media.worker.record import PortRecord
 from splitter.media.worker.status import count_refused, mixes_of, slice_of, status_of
 from splitter.media.worker.supervisor import Supervisor, SupervisorTimers, WorkerState
-from splitter.media.worker.verbs.inventory import Carried
 from splitter.media.worker.verbs.process import PROTOCOL, Hello
 from splitter.media.worker.verbs.verb import Message, Need, Verb
 from splitter.telemetry import metrics
@@ -67,6 +58,9 @@ class Pool:
         timers: of the supervisors.
         rules: of latching; the window is what workers are told.
         logs: passed on to the workers.
+
+    Attributes:
+        holdings: what the workers hold for us.
     """
 
     def __init__(
@@ -77,10 +71,8 @@ class Pool:
         self._rules = rules
         self._logs = logs
         self._look = self._next_look = look_of(settings)
-        self._held: dict[str, Held] = {}
-        self._unclaimed: dict[str, Unclaimed] = {}
+        self.holdings = Holdings()
         self._tenancy: Tenancy | None = None
-        self._loads: Counter[int] = Counter()  # by worker: the sum over what it holds
         self._supervisors: list[Supervisor] = []
         self._arrived = asyncio.Event()  # set when a worker can be used, and replaced then
 
@@ -148,10 +140,10 @@ class Pool:
             settings.spawn,
             self._timers,
             self._logs,
-            self._on_event,
-            lambda client, page: self._on_found(supervisor, client, page),
-            lambda: any(held.supervisor is supervisor for held in self._held.values()),
-            lambda reason: self._on_lost(supervisor, reason),
+            self.holdings.on_event,
+            lambda client, page: self.holdings.on_found(supervisor, client, page),
+            lambda: self.holdings.burdens(supervisor),
+            lambda reason: self.holdings.on_lost(supervisor, reason),
             self._on_ready,
             spare,
         )
@@ -159,14 +151,14 @@ class Pool:
 
     async def stop(self) -> None:
         """End all workers. What they held is gone, without events."""
-        self._forget()
+        self.holdings.forget()
         await asyncio.gather(*(supervisor.stop() for supervisor in self._supervisors))
         clear_dead(Path(self._settings.socket_dir))
         self._vacate()
 
     async def abandon(self) -> None:
         """Leave the workers, and what they carry, to the next gateway."""
-        self._forget()
+        self.holdings.forget()
         await asyncio.gather(*(supervisor.abandon() for supervisor in self._supervisors))
         self._vacate()
 
@@ -188,11 +180,6 @@ class Pool:
         for supervisor in self._supervisors:
             supervisor.adopt((settings.slate_text, settings.slate_picture), logs)
 
-    def _forget(self) -> None:
-        self._held.clear()
-        self._unclaimed.clear()
-        self._loads.clear()
-
     def _vacate(self) -> None:
         if self._tenancy is not None:
             self._tenancy.end()
@@ -207,42 +194,15 @@ class Pool:
         return {
             "relays": sum(worker.relays for worker in workers),
             "rooms": sum(worker.rooms for worker in workers),
-            "ports": sum(2 * len(held.ports) for held in self._held.values()),
+            "ports": self.holdings.ports,
         }
 
     def mixes(self, id: str = "") -> frozenset[str]:
         """The encodings of voice that can be mixed, by the worker that holds a relay, or by any."""
-        return mixes_of([self._held[id].supervisor] if id in self._held else self._supervisors)
+        held = self.holdings.get(id)
+        return mixes_of(self._supervisors if held is None else [held.supervisor])
 
-    # ---- events --------------------------------------------------------------------------------------------------
-
-    def _on_event(self, owner: str, event: MediaEvent) -> None:
-        held = self._held.get(owner)
-        if held is None:
-            return  # it was closed while the event was on its way
-        if isinstance(event, RelayLost | RoomLost | AdapterLost):
-            self.release(owner)
-        elif isinstance(event, VoiceOffloaded) and event.fault:
-            metrics.media.OFFLOAD_LOST.inc()
-        self._tell(held.media.listener, event)
-
-    def _on_lost(self, supervisor: Supervisor, reason: str) -> None:
-        gone = [id for id, held in self._held.items() if held.supervisor is supervisor]
-        for held in [self._drop(id) for id in gone]:
-            event = held.media.lost(f"media worker {supervisor.index} died: {reason}")
-            metrics.media.LOST.labels(held.media.kind).inc()
-            self._tell(held.media.listener, event)
-
-    def _on_found(self, supervisor: Supervisor, client: WorkerClient, page: Carried) -> None:
-        """A worker carries what was opened by a gateway before us."""
-        entries: list[CarriedMedia] = [*page.relays, *page.rooms, *page.adapters]
-        for carried in entries:
-            standing = Standing()
-            held = Held.found(carried, standing.note, supervisor, client)
-            self._hold(held.media.id, held)
-            self._unclaimed[held.media.id] = Unclaimed(carried, standing)
-        for notice in page.told:
-            self._on_event(notice.owner, read_event(notice))
+    # ---- choice --------------------------------------------------------------------------------------------------
 
     def _on_ready(self) -> None:
         self._arrived.set()
@@ -256,51 +216,6 @@ class Pool:
                 async with asyncio.timeout(min(SUCCESSOR_S, deadline - time.monotonic())):
                     await arrived.wait()
 
-    def _tell(self, listener: MediaListener, event: MediaEvent) -> None:
-        try:
-            listener(event)
-        except Exception:
-            log.exception("media listener failed", call=event.call_id)
-
-    # ---- what was there before us --------------------------------------------------------------------------------
-
-    def unclaimed(self) -> list[CarriedMedia]:
-        """What nobody has claimed."""
-        return [one.carried for one in self._unclaimed.values()]
-
-    def claim(self, id: str, handle: Handle, listener: MediaListener) -> CarriedMedia:
-        """Hold something for its call from now on, which is told how things stand. Raises MediaUnavailable."""
-        held = self.find(id)
-        found = self._unclaimed.get(id)
-        if found is None:
-            raise MediaUnavailable(f"{id} was taken up already")
-        if not is_same(found.carried.handle, handle):
-            raise MediaUnavailable(f"{id} is gone, and its name is another one's")
-        del self._unclaimed[id]
-        held.media = replace(held.media, listener=listener)
-        metrics.media.ADOPTED.labels(held.media.kind).inc()
-        for event in found.standing.events:
-            asyncio.get_running_loop().call_soon(self._on_event, id, event)
-        return found.carried
-
-    # ---- requests ------------------------------------------------------------------------------------------------
-
-    def _hold(self, id: str, held: Held) -> None:
-        self._held[id] = held
-        self._loads[held.supervisor.index] += held.media.load
-
-    def weigh(self, held: Held, load: int) -> None:
-        """Something costs its worker more, or less, from now on."""
-        held.media = replace(held.media, load=held.media.load + load)
-        self._loads[held.supervisor.index] += 0 if held.closed else load
-
-    def _drop(self, id: str) -> Held:
-        held = self._held.pop(id)
-        held.closed = True
-        self._unclaimed.pop(id, None)
-        self._loads[held.supervisor.index] -= held.media.load
-        return held
-
     def _by_load(self, video: bool = False, ports: frozenset[int] = frozenset()) -> list[Supervisor]:
         """Workers to try, the least loaded first; those that are stuck only if there is no other.
 
@@ -312,11 +227,13 @@ class Pool:
         def order(one: Supervisor) -> tuple[bool, bool, bool, int]:
             first, last = one.ports
             theirs = any(first <= port <= last for port in ports)
-            return one.outdated, not theirs, video and not one.video, self._loads[one.index]
+            return one.outdated, not theirs, video and not one.video, self.holdings.load_of(one)
 
         alive = [supervisor for supervisor in self._supervisors if supervisor.client is not None]
         ready = [supervisor for supervisor in alive if supervisor.state is WorkerState.READY]
         return sorted(ready or alive, key=order)
+
+    # ---- requests ------------------------------------------------------------------------------------------------
 
     async def ask(self, held: Held, verb: Verb[R], limit_s: float | None = None) -> R:
         """Ask the worker that holds it."""
@@ -352,7 +269,7 @@ class Pool:
             undo: as of `open`.
             ports: the even port of each pair, by whose it is.
         """
-        if media.id in self._held:
+        if self.holdings.get(media.id) is not None:
             raise MediaUnavailable(f"{media.id} is open")
         held, _ = await self.open(media, verb, undo, frozenset(ports.values()))
         for whose, port in ports.items():
@@ -376,13 +293,13 @@ class Pool:
             if client is None:
                 continue
             held = Held(media, supervisor, client)
-            self._hold(media.id, held)
+            self.holdings.hold(media.id, held)
             try:
                 answer = await self._ask(held, verb, max(0.001, deadline - time.monotonic()))
-                return self.find(media.id), answer
+                return self.holdings.find(media.id), answer
             except BaseException as error:
-                if media.id in self._held:  # else the worker died meanwhile
-                    self._drop(media.id)
+                if self.holdings.get(media.id) is not None:  # else the worker died meanwhile
+                    self.holdings.drop(media.id)
                 if isinstance(error, MediaUnavailable):
                     refusal = error
                     continue
@@ -391,22 +308,3 @@ class Pool:
         if held is not None and isinstance(refusal, NoPorts):
             count_refused(held.media.kind)
         raise refusal
-
-    def get(self, id: str) -> Held | None:
-        """What a worker holds; None where that is nothing."""
-        return self._held.get(id)
-
-    def find(self, id: str) -> Held:
-        """What a worker holds. Raises MediaUnavailable."""
-        held = self._held.get(id)
-        if held is None:
-            raise MediaUnavailable(f"{id} is gone")
-        return held
-
-    def release(self, id: str) -> Held | None:
-        """Forget a relay, room or adapter; its ports rest from now on."""
-        if id not in self._held:
-            return None
-        held = self._drop(id)
-        held.supervisor.ledger.closed(time.monotonic(), *held.ports.values())
-        return held

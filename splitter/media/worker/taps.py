@@ -16,13 +16,13 @@ class WorkerTaps:
         self._pool = pool
 
     async def tap(self, media_id: str, tap: RecordingTap | None) -> None:
-        held = self._pool.get(media_id)
+        held = self._pool.holdings.get(media_id)
         if held is None:
             raise MediaUnavailable("no media worker carries it: an rtpengine records nothing for us")
         await self._pool.ask(held, TapMedia(media_id, tap))
 
     async def key_frame(self, media_id: str, name: str) -> None:
-        held = self._pool.get(media_id)
+        held = self._pool.holdings.get(media_id)
         if held is None:
             raise MediaUnavailable("no media worker has it")
         await self._pool.ask(held, AskSender(media_id, name))
