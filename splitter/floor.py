@@ -40,7 +40,7 @@ from splitter.media.mosaic.studio import Studio
 from splitter.media.ng.engine import NgEngine
 from splitter.media.record.client import RecorderLink
 from splitter.media.record.settings import RecordingSettings
-from splitter.media.settings import VOICE_PORTS
+from splitter.media.settings import VOICE_PORTS, MediaSettings
 from splitter.media.worker.engine import WorkerEngine
 from splitter.prepared import Prepared, extensions_of, tls_names
 from splitter.sip.endpoint import Endpoint
@@ -104,9 +104,7 @@ class Floor:
 
     def _speak(self, settings: Settings) -> None:
         """Build media and SIP."""
-        voice_pairs = VOICE_PORTS // 2 * settings.calls.max_calls
-        media = replace(settings.media, tcp_hosts=settings.browser_hosts, voice_pairs=voice_pairs)
-        self.engine = WorkerEngine(media, settings.networks, logs=settings.telemetry, ids=self._ids)
+        self.engine = WorkerEngine(_media_of(settings), settings.networks, logs=settings.telemetry, ids=self._ids)
         used, limit_s = settings.rtpengines if settings.media.rtpengine_for else (), settings.media.request_limit_s
         self.farm = NgEngine(used, settings.networks, request_limit_s=limit_s, ids=self._ids)
         self.studio = Studio(settings.media.mosaic_limit, settings.calls.bitrate_kbps, settings.telemetry, self._ids)
@@ -252,7 +250,7 @@ class Floor:
     async def prepare(self, settings: Settings) -> None:
         """Make ready what takes its time. Raises LocalError."""
         await self.watch.prepare(settings.trunks)
-        await self.engine.prepare(settings.media)
+        await self.engine.prepare(_media_of(settings))
 
     def adopt(self, before: Settings, settings: Settings, prepared: Prepared) -> None:
         """Go by these settings from now on; those of them that need a restart are as they were."""
@@ -270,12 +268,18 @@ class Floor:
         self.calls.adopt(settings.calls)
         self.store.adopt(settings.store)
         self.recorder.adopt(settings.store.digits)
-        self.engine.renew(settings.media, settings.telemetry)
+        self.engine.renew(_media_of(settings), settings.telemetry)
         self.studio.renew(settings.media.mosaic_limit, settings.telemetry)
         self.browsers.adopt(settings.web_calls)
         if self.recordings is not None:
             self.recordings.adopt(_recording_of(settings))
         self.farm.renew(settings.rtpengines)
+
+
+def _media_of(settings: Settings) -> MediaSettings:
+    """What workers are told: where browsers come in, and what pictures leave to the voice of all calls."""
+    voice_pairs = VOICE_PORTS // 2 * settings.calls.max_calls
+    return replace(settings.media, tcp_hosts=settings.browser_hosts, voice_pairs=voice_pairs)
 
 
 def _recording_of(settings: Settings) -> RecordingSettings:

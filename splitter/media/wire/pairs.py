@@ -56,9 +56,13 @@ class PortPairs:
         self._late: dict[
             int, Stragglers
         ] = {}  # of ports that rest, or were taken before they had; where they are known
-        self._most_of_pictures = len(pairs) - min(reserved, len(pairs) // 2)
+        self.reserve(reserved)
         self._pictures: set[int] = set()  # ports in use
         self.hurried = 0
+
+    def reserve(self, pairs: int) -> None:
+        """Have pictures leave so many pairs to voice from now on, at most half of all; those in use go on."""
+        self._most_of_pictures = len(self._slice) - min(pairs, len(self._slice) // 2)
 
     def take(self, now: float, picture: bool = False) -> int:
         """The next pair: one that has rested or, where there is none, the one that has rested longest.

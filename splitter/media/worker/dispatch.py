@@ -95,6 +95,10 @@ class Dispatcher:
         self.books.note(owner, event)
         self._tell(owner, event)
 
+    def reserve(self, pairs: int) -> None:
+        """Have pictures leave so many pairs of ports to voice from now on."""
+        self._host.ports.reserve(pairs)
+
     def __len__(self) -> int:
         return len(self.relays) + len(self.rooms) + len(self.adapters)
 

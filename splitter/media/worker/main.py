@@ -184,8 +184,10 @@ class Worker:
         settings = replace(hello, resting=[])
         if self.dispatcher is None:
             self._hello, self.dispatcher = settings, self._prepare(hello)
-        elif len(self.dispatcher):
-            log.info("taken over by another gateway", pid=control.pid, carried=len(self.dispatcher))
+        else:
+            self._reserve(hello.reserved)
+            if len(self.dispatcher):
+                log.info("taken over by another gateway", pid=control.pid, carried=len(self.dispatcher))
         return replace(self.dispatcher.status(), outdated=settings != self._hello)
 
     def _drawn(self, verb: DrawSlate, drawn: asyncio.Future[Slate]) -> Message:
@@ -203,7 +205,15 @@ class Worker:
             self.dispatcher.slate = self._ready[1]
             self._hello = replace(self._hello, slate_text=verb.slate_text, slate_picture=verb.slate_picture)
         self._ready = None
+        if verb.reserved >= 0:
+            self._reserve(verb.reserved)
         return Done()
+
+    def _reserve(self, pairs: int) -> None:
+        """Have pictures leave so many pairs to voice; those that they have stay theirs."""
+        assert self.dispatcher is not None and self._hello is not None
+        self.dispatcher.reserve(pairs)
+        self._hello = replace(self._hello, reserved=pairs)
 
     def _prepare(self, hello: Hello) -> Dispatcher:
         ports = PortPairs(*hello.ports, hello.quarantine_s, reserved=hello.reserved)

@@ -130,7 +130,7 @@ class Pool:
             native=settings.native,
             index=index,
             tcp=(settings.tcp_port, settings.tcp_advertised_port, settings.tcp_hosts),
-            reserved=-(-settings.voice_pairs // count),
+            reserved=self._reserve(settings, count),
         )
         supervisor = Supervisor(
             index,
@@ -148,6 +148,11 @@ class Pool:
             spare,
         )
         return supervisor
+
+    @staticmethod
+    def _reserve(settings: MediaSettings, count: int) -> int:
+        """The pairs that pictures leave to voice in each of so many workers."""
+        return -(-settings.voice_pairs // count)
 
     async def stop(self) -> None:
         """End all workers. What they held is gone, without events."""
@@ -177,8 +182,9 @@ class Pool:
     def adopt(self, settings: MediaSettings, logs: TelemetrySettings) -> None:
         """Go by these from now on; workers and ports are as they were."""
         self._settings, self._logs, self._look = settings, logs, self._next_look
+        reserved = self._reserve(settings, sum(not one.spare for one in self._supervisors) or 1)
         for supervisor in self._supervisors:
-            supervisor.adopt((settings.slate_text, settings.slate_picture), logs)
+            supervisor.adopt((settings.slate_text, settings.slate_picture), reserved, logs)
 
     def _vacate(self) -> None:
         if self._tenancy is not None:

@@ -193,19 +193,20 @@ class Supervisor:
             await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
 
-    def adopt(self, slate: tuple[str, str], logs: TelemetrySettings) -> None:
+    def adopt(self, slate: tuple[str, str], reserved: int, logs: TelemetrySettings) -> None:
         """Have the worker, and its successors, go by these from now on.
 
         Args:
             slate: the text and the picture, which the worker was asked to draw.
+            reserved: pairs that pictures leave to voice.
         """
         text, picture = slate
-        self._hello = msgspec.structs.replace(self._hello, slate_text=text, slate_picture=picture)
+        self._hello = msgspec.structs.replace(self._hello, slate_text=text, slate_picture=picture, reserved=reserved)
         if self._site.arguments is not None:
             arguments = _arguments(self.index, self._site.path, self._timers.grace_s, logs)
             self._site = dataclasses.replace(self._site, arguments=arguments)
         if self.client is not None:
-            self.client.tell(Renew(text, picture, logs.log_level))
+            self.client.tell(Renew(text, picture, logs.log_level, reserved))
 
     def suspect(self) -> None:
         """Choose others until it answers a ping: it did not answer a request in time."""

@@ -16,7 +16,7 @@ from splitter.media.worker import main
 from splitter.media.worker.main import Worker
 from splitter.media.worker.protocol import VerbCall
 from splitter.media.worker.verbs.open_room import OpenRoom
-from splitter.media.worker.verbs.process import PROTOCOL, AwaitVideo, DrawSlate, Hello, Renew, Status
+from splitter.media.worker.verbs.process import PROTOCOL, AwaitVideo, DrawSlate, Hello, Ping, Renew, Status
 from splitter.media.worker.verbs.verb import Done, Failed, Message, Verb
 from tests.media.worker.stand import FIRST_PORT, LIMIT_S
 from tests.patience import until
@@ -131,6 +131,21 @@ class TestAnotherSlate:
         assert worker.dispatcher.slate is not before
         later = await self.asked(gateway, 5, msgspec.structs.replace(hello, slate_text="another"))
         assert isinstance(later, Status) and not later.outdated, "the next gateway finds the worker as it wants it"
+        worker.close()
+
+    async def test_of_what_voice_is_to_keep_is_taken_by_a_worker_that_is_there(self) -> None:
+        worker = Worker(grace_s=60)
+        gateway = Gateway(worker)
+        hello = TestAStartingWorker.HELLO
+        gateway.ask(1, hello)
+        await self.asked(gateway, 6, AwaitVideo())
+        assert isinstance(before := await self.asked(gateway, 2, Ping()), Status)
+        assert await self.asked(gateway, 3, Renew(hello.slate_text, "", "info", 1)) == Done()
+        assert isinstance(after := await self.asked(gateway, 4, Ping()), Status)
+        assert after.for_pictures == before.for_pictures - 1
+        later = await self.asked(gateway, 5, msgspec.structs.replace(hello, reserved=0))
+        assert isinstance(later, Status) and not later.outdated
+        assert later.for_pictures == before.for_pictures, "the next gateway has other calls in mind"
         worker.close()
 
     async def test_that_cannot_be_drawn_changes_nothing(self, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,7 @@ from splitter.media.worker.verbs.open_relay import OpenRelay
 from splitter.media.worker.verbs.process import PROTOCOL, Hello, Status
 from splitter.media.worker.verbs.set_remote import SetRemote
 from splitter.telemetry import metrics
+from splitter.telemetry.settings import TelemetrySettings
 from tests.counted import value
 from tests.media.worker.stand import (
     BOTH,
@@ -249,6 +251,20 @@ class TestNoWorkerAtAll:
             assert value(metrics.media.PORTS_REFUSED, "picture") == refused + 1
             await made.open("call-1", sides(), print)
             await until(lambda: port_alarm(made.status()))
+
+    async def test_and_no_longer_once_fewer_calls_may_come(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="media-") as folder:
+            ports: dict[str, Any] = {"socket_dir": folder, "first_port": FIRST_PORT, "last_port": FIRST_PORT + 7}
+            made = WorkerEngine(MediaSettings(workers=1, voice_pairs=4, **ports), NETWORKS)
+            await made.start()
+            room = await made.open_room("call-1", print)
+            for name in ("caller", "desk-1"):
+                await made.join(room, name, "access")
+            with pytest.raises(NoPorts, match="kept for voice"):
+                await made.join_secure(room, "desk-2", "access")
+            made.renew(MediaSettings(workers=1, **ports), TelemetrySettings())
+            await made.join_secure(room, "desk-2", "access")
+            await made.stop()
 
 
 class TestStopping:

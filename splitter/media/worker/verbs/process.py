@@ -97,13 +97,18 @@ class DrawSlate(Verb[Done], frozen=True):
 
 
 class Renew(Verb[Done], frozen=True):
-    """Go by these from now on, with the slate that was drawn; rooms that are open keep theirs."""
+    """Go by these from now on, with the slate that was drawn; rooms that are open keep theirs.
+
+    Attributes:
+        reserved: pairs that pictures leave to voice; -1: as many as before.
+    """
 
     answer = Done
 
     slate_text: str
     slate_picture: str
     log_level: str
+    reserved: int = -1
 
     def run(self, worker: Dispatcher) -> Done:
         raise LocalError("the process goes by them")
