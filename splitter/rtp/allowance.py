@@ -31,6 +31,11 @@ class Allowance:
             return self.limit_kbps if self._kbps is None else round(self._kbps)
         return min(round(self._kbps), self.limit_kbps)
 
+    @property
+    def searching(self) -> bool:
+        """Whether the path carries less than everything, and each report tries for more."""
+        return self._kbps is not None
+
     def report(self, lost: float, received_kbps: float) -> None:
         """Take the report of the last interval: the fraction of packets lost, and the rate of those that came."""
         self._kbps = _follow(self._kbps, lost, received_kbps)

@@ -94,6 +94,8 @@ class Losses:
 
     def due(self, now: float) -> tuple[list[int], bool]:
         """What to ask for again now, and whether something was given up. Numbers are cut to 16 bits, in order."""
+        if not self._missing:
+            return [], False
         given_up = [sequence for sequence, (missed, _) in self._missing.items() if missed + self._patience() <= now]
         for sequence in given_up:
             self._given_up[sequence] = self._missing.pop(sequence)[0]

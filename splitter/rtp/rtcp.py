@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from splitter.core.errors import PeerError
 from splitter.rtp import feedback
@@ -19,8 +20,10 @@ _FIR_H261 = 192  # full intra request as older video phones send it (RFC 2032 §
 _HEAD = struct.Struct("!BBH")
 _WORD = struct.Struct("!I")
 _SENDER = struct.Struct("!QIII")
+_SENDER_REPORT = struct.Struct("!BBHIQIII")
 _BLOCK = struct.Struct("!IIIIII")
 _CNAME = 1
+_SDES_KEPT, _SDES_BYTES = 2048, 64  # those that everybody repeats
 _NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 
 
@@ -146,7 +149,7 @@ def _parse_one(kind: int, count: int, body: bytes) -> Iterable[RtcpPacket]:
         if kind == _RR:
             return [ReceiverReport(_WORD.unpack_from(body)[0], _parse_blocks(body, 4, count))]
         if kind == _SDES:
-            return _parse_sdes(count, body)
+            return _parse_sdes(count, body) if len(body) > _SDES_BYTES else _parse_usual_sdes(count, body)
         if kind == _BYE:
             return [_parse_bye(count, body)]
         if kind == _FIR_H261:
@@ -190,6 +193,12 @@ def _parse_sdes(count: int, body: bytes) -> list[SourceDescription]:
     return found
 
 
+@lru_cache(_SDES_KEPT)
+def _parse_usual_sdes(count: int, body: bytes) -> list[SourceDescription]:
+    """As `_parse_sdes`, not for each report anew; not to be changed by whoever gets it."""
+    return _parse_sdes(count, body)
+
+
 def _parse_bye(count: int, body: bytes) -> Bye:
     ssrcs = tuple(_WORD.unpack_from(body, 4 * index)[0] for index in range(count))
     rest = body[4 * count :]
@@ -204,8 +213,9 @@ def build(messages: Iterable[RtcpPacket]) -> bytes:
 
 def _build_one(message: RtcpPacket) -> bytes:
     if isinstance(message, SenderReport):
-        body = _WORD.pack(message.ssrc) + _SENDER.pack(message.ntp, message.rtp, message.packets, message.octets)
-        return _frame(_SR, len(message.blocks), body + _build_blocks(message.blocks))
+        count = len(message.blocks)
+        numbers = message.ssrc, message.ntp, message.rtp, message.packets, message.octets
+        return _SENDER_REPORT.pack(0x80 | count, _SR, 6 + 6 * count, *numbers) + _build_blocks(message.blocks)
     if isinstance(message, ReceiverReport):
         return _frame(_RR, len(message.blocks), _WORD.pack(message.ssrc) + _build_blocks(message.blocks))
     if isinstance(message, SourceDescription):

@@ -172,15 +172,15 @@ class ReceivedStream:
 
     def block(self, now: float) -> ReportBlock:
         """A report block on what came since the last one (RFC 3550 A.3)."""
-        expected = self.expected - self._expected_before
-        lost = expected - (self.received - self._received_before)
-        self._expected_before, self._received_before = self.expected, self.received
+        numbers, due = self._numbers, self.expected
+        highest, received = numbers.highest, numbers.received
+        expected = due - self._expected_before
+        lost = expected - (received - self._received_before)
+        self._expected_before, self._received_before = due, received
         fraction = min(255, (lost << 8) // expected) if expected > 0 and lost > 0 else 0
         last, delay = 0, 0
         if self._report is not None:
             last, delay = self._report[0], int((now - self._report[1]) * 65536)
         # Extended as on the wire: the first cycle is 0 (§6.4.1).
-        highest = max(0, self.highest - 0x1_0000) & _MASK
-        return ReportBlock(
-            self.ssrc, fraction, self.expected - self.received, highest, int(self._numbers.jitter), last, delay
-        )
+        highest = max(0, highest - 0x1_0000) & _MASK
+        return ReportBlock(numbers.ssrc, fraction, due - received, highest, int(numbers.jitter), last, delay)

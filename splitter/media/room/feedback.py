@@ -48,7 +48,9 @@ class Feedback:
 
     __slots__ = (
         "_around",
+        "_calm",
         "_confirmed_kbps",
+        "_description",
         "_fir",
         "_format",
         "_key_frame_wanted",
@@ -57,6 +59,7 @@ class Feedback:
         "_limits",
         "_measured",
         "_name",
+        "_reported_at",
         "_reports",
         "_said_goodbye",
         "_sent_kbps",
@@ -96,7 +99,9 @@ class Feedback:
         self.lost_there, self.jitter_there_ms = -1, -1.0
         self.transit, self.cname = Transit(), ""
         self.report_at = NEVER
+        self._calm, self._reported_at = False, 0.0
         self.wake = False
+        self._description = rtcp.build([SourceDescription(view.out.switch.ssrc, around.cname)])
         self._limits: tuple[BitrateLimit, ...] = ()
         self._fir = (-1, 0.0)  # number of the last request, and until when its repetitions are ignored
         self._reports: dict[int, float] = {}  # NTP time of our latest sender reports (middle bits), and when they left
@@ -112,7 +117,13 @@ class Feedback:
         """Begin, or take what was negotiated again: what the peer sends, and the feedback that it understands."""
         self._format = negotiated
         self._confirmed_kbps = -1
-        self.report_at = min(self.report_at, now + 0.5 * self._around.times.report_interval_s)
+        self.hurry(now)
+
+    def hurry(self, now: float) -> None:
+        """Report soon: the peer is shown something else, whose clock it is to know."""
+        self._calm = False
+        if self._format is not None:
+            self.report_at = min(self.report_at, now + 0.5 * self._around.times.report_interval_s)
 
     def pause(self) -> None:
         """Say nothing for now."""
@@ -146,6 +157,7 @@ class Feedback:
         elif isinstance(message, Nack):
             if message.media == ours:
                 self._view.out.resend(message.lost)
+                self._stir()
         elif isinstance(message, Pli):
             if message.media in (ours, 0):
                 self._key_frame_wanted(now)
@@ -153,8 +165,9 @@ class Feedback:
         elif isinstance(message, Fir):
             self._take_fir(message, now)
         elif isinstance(message, Remb):
+            before = self.capacity.kbps
             self.capacity.estimated(message.bits_per_s // 1000, self._sent_kbps, self._receivable_kbps)
-            self.wake = True
+            self.wake = self.wake or before != self.capacity.kbps
         elif isinstance(message, Tmmbr):
             self._take_limits(message)
         elif isinstance(message, Tmmbn):
@@ -221,14 +234,24 @@ class Feedback:
         """
         if self._stream.alive:
             self._ask(now)
-        times = self._around.times
-        if self.report_at <= now + (_EARLY * times.report_interval_s if others_report else 0.0):
-            ids = self._around.ids
-            self.report_at = now + times.report_interval_s * (0.75 + ids.number(500) / 1000)
+        if self.report_at <= now + (_EARLY * self._interval_s if others_report else 0.0):
             self._report(now)
-            self._view.out.rotate()
+            self.report_at = now + self._interval_s * (0.75 + self._around.ids.number(500) / 1000)
+            self._view.out.permit_resends()
         elif now >= self._limit_at:
             self._send(list(self._limiting(now)))
+
+    @property
+    def _interval_s(self) -> float:
+        times = self._around.times
+        return times.calm_interval_s if self._calm else times.report_interval_s
+
+    def _stir(self) -> None:
+        """Report as often as losses want it."""
+        self._calm = False
+        at = self._reported_at + self._around.times.report_interval_s
+        if at < self.report_at != NEVER:
+            self.report_at, self.wake = at, True
 
     def _ask(self, now: float) -> None:
         """Send what the source must hear: NACKs, and the broker's request."""
@@ -239,6 +262,7 @@ class Feedback:
         messages: list[RtcpPacket] = []
         if lost and stream.ssrc is not None:
             messages.append(Nack(self._view.out.switch.ssrc, stream.ssrc, tuple(lost)))
+            self._stir()
         stream.judge_key(now)
         ask = stream.broker.poll(now)
         if ask is not None:
@@ -260,7 +284,9 @@ class Feedback:
         reception = self._stream.reception if self._stream.alive else None
         block = reception.block(now) if reception else None
         self._measure(block, now)
-        self._send(list(self._limiting(now)), (block,) if block else ())
+        clear = self._send(list(self._limiting(now)), (block,) if block else ())
+        self._calm = clear and not (block is not None and block.fraction_lost) and not self.allowance.searching
+        self._reported_at = now
 
     def _measure(self, block: ReportBlock | None, now: float) -> None:
         """Rates of the last interval, and what they mean for the next one."""
@@ -288,10 +314,13 @@ class Feedback:
             return ()
         return (Tmmbr(ours, (BitrateLimit(theirs, kbps * 1000, _OVERHEAD_BYTES),)),)
 
-    def _send(self, messages: list[RtcpPacket], blocks: tuple[ReportBlock, ...] = ()) -> None:
-        """Send a compound packet: a report and the CNAME come first (RFC 3550 §6.1)."""
+    def _send(self, messages: list[RtcpPacket], blocks: tuple[ReportBlock, ...] = ()) -> bool:
+        """Send a compound packet: a report and the CNAME come first (RFC 3550 §6.1).
+
+        Returns: whether the peer knows the clock of what it is sent, if anything.
+        """
         if self._format is None:
-            return
+            return True
         loop = self._around.loop
         now, ssrc = loop.now(), self._view.out.switch.ssrc
         report = self._view.sender_report(now, loop.wall(), blocks)
@@ -299,5 +328,6 @@ class Feedback:
             self._reports[report.ntp >> 16 & 0xFFFF_FFFF] = now
             if len(self._reports) > _REPORTS_KEPT:
                 del self._reports[next(iter(self._reports))]
-        packet = [report or ReceiverReport(ssrc, blocks), SourceDescription(ssrc, self._around.cname), *messages]
-        self._wire.send_rtcp(rtcp.build(packet))
+        head = rtcp.build([report or ReceiverReport(ssrc, blocks)])
+        self._wire.send_rtcp(b"".join((head, self._description, rtcp.build(messages))))
+        return report is not None

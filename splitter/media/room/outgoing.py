@@ -13,7 +13,7 @@ from splitter.rtp.rtcp import ReportBlock, SenderReport
 from splitter.rtp.switch import Switch
 from splitter.sdp.video import VideoFormat
 
-_RESENT_LIMIT = 400  # retransmissions between two rotations: answers to NACK must not become a weapon
+_RESENT_LIMIT = 400  # retransmissions between two reports: answers to NACK must not become a weapon
 
 _ORIENTATION_BYTES = 8  # of the extension block
 _NAMED = 100  # packets that say to which m-line they belong; a peer knows the SSRC from then on (RFC 8843 §9.2)
@@ -199,11 +199,9 @@ class Outgoing:
                 self.resent += 1
                 self._send(packet, self.to)
 
-    def rotate(self) -> None:
-        """Forget old copies; called about once a second."""
+    def permit_resends(self) -> None:
+        """Let as many be sent again as may be, whatever was before; called with each report."""
         self._resent_now = 0
-        if self._sent is not None:
-            self._sent.rotate()
 
     def report(self, ntp: int, rtp: int, blocks: tuple[ReportBlock, ...]) -> SenderReport:
         """An SR that says which NTP time one of our timestamps stands for."""

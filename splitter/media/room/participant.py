@@ -264,6 +264,7 @@ class Participant:
         self._around.changed(self.name, True, "sends video")
 
     def _on_shown(self, shown: str, reason: str) -> None:
+        self._feedback.hurry(self._around.loop.now())
         self._around.emit(SourceShown(self._around.call_id, self.name, shown, reason))
 
     def _on_unfit(self, source: str, reason: str) -> None:

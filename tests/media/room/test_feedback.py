@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from splitter.media.ports.events import KeyFrameWanted
 from splitter.rtp import rtcp
-from splitter.rtp.feedback import BitrateLimit, Fir, Pli, Tmmbn, Tmmbr
+from splitter.rtp.feedback import BitrateLimit, Fir, Nack, Pli, Tmmbn, Tmmbr
 from splitter.rtp.packet import timestamp_delta
 from splitter.rtp.rtcp import Bye, ReceiverReport, SenderReport, SourceDescription, ntp_time
 from tests.media.room.kit import SLATE_LUMA, Camera, Peer, Stage, about
@@ -125,7 +125,61 @@ class TestReports:
             before, told = told, [len(peer.told(SenderReport)) for peer in peers]
             moments.append([now - then for now, then in zip(told, before, strict=True)])
         assert {tuple(one) for one in moments} == {(0, 0), (1, 1)}
-        assert 7 <= moments.count([1, 1]) <= 10  # in twelve seconds
+        assert 3 <= moments.count([1, 1]) <= 6  # in twelve seconds
+
+    def calm(self) -> tuple[Stage, Peer, Peer]:
+        """Both see each other, say their clocks, and nothing is lost."""
+        stage = Stage()
+        understood = frozenset(("nack", "nack pli"))
+        caller = stage.join("caller", Camera(90), feedback=understood)
+        seat = stage.join("seat-1", Camera(200), feedback=understood)
+        for _ in range(12):
+            self.go_on(caller, seat)
+        return stage, caller, seat
+
+    def go_on(self, *peers: Peer) -> None:
+        """Another second of it."""
+        for peer in peers:
+            clock = ntp_time(peer.stage.loop.wall())
+            peer.feed(SenderReport(peer.ssrc, clock, peer.timestamp - 6000, 1, 1))
+        for _ in range(7):
+            for peer in peers:
+                peer.show(1)
+
+    def told_at(self, peer: Peer) -> list[float]:
+        return [at for _, _, at in peer.pair.rtcp]
+
+    def test_while_nothing_is_lost_they_are_fewer(self) -> None:
+        stage, caller, seat = self.calm()
+        begun = stage.loop.time
+        for _ in range(15):
+            self.go_on(caller, seat)
+        for peer in (caller, seat):
+            times = [at for at in self.told_at(peer) if at >= begun]
+            assert all(1.1 < b - a < 3.8 for a, b in pairwise(times)) and len(times) <= 7
+
+    def test_a_loss_brings_them_back(self) -> None:
+        stage, caller, _ = self.calm()
+        last, lost_at = self.told_at(caller)[-1], stage.loop.time
+        caller.show(1, lambda index: index == 0)
+        caller.show(1)
+        stage.loop.advance(2.0)
+        reports = [(rtcp.parse(data)[0], at) for data, _, at in caller.pair.rtcp if at >= lost_at]
+        with_block = [at for report, at in reports if isinstance(report, SenderReport) and report.blocks]
+        assert with_block[0] <= max(last + 1.5, lost_at + 0.1) + 1e-6
+
+    def test_so_does_a_peer_that_misses_something(self) -> None:
+        stage, caller, _ = self.calm()
+        feedback = stage.room.participant("caller")._feedback
+        ours = stage.room.participant("caller").view.out.switch.ssrc
+        caller.feed(Nack(caller.ssrc, ours, (1,)))
+        assert feedback.report_at - feedback._reported_at <= 1.5 + 1e-6
+
+    def test_and_another_picture(self) -> None:
+        stage, _, _ = self.calm()
+        feedback = stage.room.participant("caller")._feedback
+        stage.room.show("caller", "slate")
+        assert feedback.report_at - stage.loop.time <= 0.75 + 1e-6
 
     def test_every_compound_begins_with_a_report_and_the_calls_cname(self) -> None:
         stage = Stage()
@@ -203,7 +257,7 @@ class TestReports:
     def test_the_slate_has_our_own_clock(self) -> None:
         stage = Stage()
         caller = stage.join("caller")
-        stage.loop.advance(5.0)
+        stage.loop.advance(10.0)
         reports = caller.told(SenderReport)
         assert len(reports) >= 3
         a, b = reports[0], reports[-1]

@@ -9,7 +9,7 @@ from splitter.media.ports.events import MediaStarted, PictureStopped, SourceShow
 from splitter.media.room.room import Room
 from splitter.media.wire.ends import RTCP_BYTES, RTCP_DATAGRAMS
 from splitter.rtp import rtcp
-from splitter.rtp.feedback import Fir, Nack, Pli, Remb
+from splitter.rtp.feedback import BitrateLimit, Fir, Nack, Pli, Remb, Tmmbr
 from tests.media.room.kit import Camera, Peer, Stage, about
 
 ALL = frozenset(("nack", "nack pli", "ccm fir", "ccm tmmbr", "goog-remb"))
@@ -36,8 +36,15 @@ class TestManyMessages:
     def test_of_one_datagram_are_one_change(self) -> None:
         _, caller, _ = pair()
         with patch.object(Room, "_limit_sources", autospec=True, side_effect=Room._limit_sources) as limited:
-            caller.feed(*(Remb(caller.ssrc, 300_000 + 1000 * number, ()) for number in range(12)))
+            limits = (BitrateLimit(ours(caller), 300_000 + 1000 * number, 40) for number in range(12))
+            caller.feed(*(Tmmbr(caller.ssrc, (limit,)) for limit in limits))
         assert limited.call_count == 1
+
+    def test_that_change_nothing_are_no_change(self) -> None:
+        _, caller, _ = pair()
+        with patch.object(Room, "_limit_sources", autospec=True, side_effect=Room._limit_sources) as limited:
+            caller.feed(Remb(caller.ssrc, 3_000_000, (ours(caller),)))
+        assert limited.call_count == 0
 
     def test_more_than_a_receiver_says_at_once_are_not_heard(self) -> None:
         stage, caller, seat = pair()

@@ -1,7 +1,6 @@
-/* Copies of what was sent, kept between one and two seconds for retransmission (RFC 4585 section 6.2.1).
+/* Copies of what was sent, kept between one and a half and three seconds for retransmission (RFC 4585 section 6.2.1).
  *
- * Two generations, as splitter/rtp/cache.py has them: `rotate` is called about once a second, and what was stored before
- * the last but one call is gone. Each generation is one growing block of bytes and a hash table with chains; memory is
+ * Two generations, as splitter/rtp/cache.py has them: the packets' own timestamps say when it is time for the next. Each generation is one growing block of bytes and a hash table with chains; memory is
  * kept from one generation to the next.
  */
 #include "fast.h"
@@ -11,6 +10,7 @@
 
 #define GENERATION_LIMIT 4096 /* packets */
 #define CHAINS 512
+#define GENERATION_TICKS 135000 /* of the timestamps' clock */
 #define COPY_LIMIT 65535         /* bytes of one packet */
 #define BYTES_LIMIT (1u << 28)   /* of a generation; 4096 packets of any size are fewer */
 
@@ -24,6 +24,7 @@ struct generation {
     uint8_t *bytes;
     struct entry *entries;
     uint32_t used, room;
+    uint32_t begun; /* timestamp of the first packet */
     int32_t count, places;
     int16_t chains[CHAINS];
 };
@@ -99,15 +100,30 @@ static bool grow(struct generation *generation, uint32_t size)
     return true;
 }
 
+/* Bytes 4 to 7, as far as they are there. */
+static uint32_t timestamp_of(const uint8_t *packet, int size)
+{
+    uint32_t timestamp = 0;
+    for (int at = 4; at < 8 && at < size; at++)
+        timestamp = timestamp << 8 | packet[at];
+    return timestamp;
+}
+
 void fast_copies_store(struct copies *copies, uint16_t sequence, const uint8_t *packet, int size)
 {
     struct generation *generation = &copies->both[copies->current];
     if (size <= 0 || size > COPY_LIMIT)
         return;
-    if (generation->used > BYTES_LIMIT) { /* one number over and over */
+    uint32_t timestamp = timestamp_of(packet, size), age = timestamp - generation->begun;
+    bool over = generation->count > 0 && age > GENERATION_TICKS && age < 1u << 31;
+    if (over || generation->used > BYTES_LIMIT) { /* the latter: one number over and over */
         fast_copies_rotate(copies);
+        if (over && age > 2 * GENERATION_TICKS) /* there was a pause */
+            fast_copies_rotate(copies);
         generation = &copies->both[copies->current];
     }
+    if (generation->count == 0)
+        generation->begun = timestamp;
     if (!grow(generation, (uint32_t)size))
         return;
     struct entry *entry = find(generation, sequence);
