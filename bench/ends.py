@@ -1,8 +1,8 @@
 """The far ends of A/V calls, in a process of their own: phones, browsers, the centre's voice. Does I/O on loopback.
 
 A browser's handshakes are real, by the peer of the tests. After them its socket and its keys are taken over: packets
-are built and sealed before the play begins, and go out on schedule. What the gateway sends on is read with the kernel's
-own time of arrival, so that a delay has nothing of this process in it but the sending.
+are built and sealed before the play begins, and go out on schedule (`generator.py`). What the gateway sends on is read
+with the kernel's own time of arrival, so that a delay has nothing of this process in it but the system call that sends.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from multiprocessing.connection import Connection
 from typing import Any
 
 from aioice import stun
 
+from bench import generator
 from bench.relay import HOST, SO_RCVBUFFORCE, cpu_s, waited_s
 from splitter.core.net import Address
 from splitter.lab.codec import Encoder, VideoShape
@@ -35,12 +36,9 @@ from tests.rtp.payloads import packetise
 
 PAYLOAD_BYTES = 1150  # of a video packet at most; a path to a browser carries 1180
 VOICE_BYTES, VOICE_PER_S = 172, 50
-_SAMPLE = 4  # of so many packets that come, one is looked into
 _TAIL = struct.Struct("!II")  # at the end of a payload: the mark of the play, and the number of the packet
 _MARK = 0xB0C20000
 _SO_TIMESTAMPNS = 35
-_TIME = struct.Struct("qq")
-_ANCILLARY = socket.CMSG_SPACE(_TIME.size)
 _BUFFER_BYTES = 8 << 20
 
 
@@ -100,7 +98,7 @@ class Played:
         cpu_s: of the worker, for what was delivered. waited_s: it was ready to run and others had its core.
         sent, delivered: packets, by kind: "to desk", "to phone", "voice".
         delays_s: of those looked into, by kind.
-        late_s: how late the schedule was kept, at worst.
+        late_s: by how much the ends were late in all. They do not make up for it, so it lasted longer.
     """
 
     calls: int
@@ -113,7 +111,7 @@ class Played:
     late_s: float
 
 
-TO_DESK, TO_PHONE, VOICE = "to desk", "to phone", "voice"
+_KINDS = TO_DESK, TO_PHONE, VOICE = "to desk", "to phone", "voice"  # in the order of the generator's numbers
 
 
 @dataclass
@@ -123,8 +121,8 @@ class _Stream:
     kind: str
     payload_type: int
     ssrc: int
-    send: Callable[[bytes, tuple[str, int]], object]
-    target: tuple[str, int]
+    fd: int
+    port: int
     seal: Callable[[bytes], bytes] | None = None
     sequence: int = 0
     timestamp: int = 0
@@ -161,21 +159,6 @@ class _Seat:
             self.sock.sendto(bytes(told), source)
 
 
-@dataclass
-class _Tally:
-    """What has come during a play, whose packets carry its mark."""
-
-    mark: int
-    sent_at: list[float]
-    delivered: dict[str, int] = field(default_factory=lambda: dict.fromkeys((TO_DESK, TO_PHONE, VOICE), 0))
-    delays_s: dict[str, list[float]] = field(default_factory=lambda: {TO_DESK: [], TO_PHONE: [], VOICE: []})
-
-    def look(self, kind: str, packet: bytes | memoryview, arrived: float) -> None:
-        mark, number = _TAIL.unpack_from(packet, len(packet) - _TAIL.size)
-        if mark == self.mark:
-            self.delays_s[kind].append(arrived - self.sent_at[number])
-
-
 class Ends:
     """All of them. Phones share one pair of ports, both sides of the voice share one port each."""
 
@@ -184,24 +167,23 @@ class Ends:
         self._voices = (_pair(), _pair())
         self.ports = tuple(pair[0].getsockname()[1] for pair in ((self._phone,), *self._voices))
         self._poll = select.epoll()
-        self._takers: dict[int, Callable[[], None]] = {}
+        self._kinds: dict[int, int] = {}
+        self._seats: dict[int, _Seat] = {}
         self._gathered: list[Browser] = []
         self._streams: list[tuple[_Stream, _Stream, _Stream, _Stream]] = []
-        self._tally: _Tally | None = None
-        self._buffer = bytearray(2048)
-        self._taken = self._plays = 0
-        self._watch(self._phone, self._take_plain(self._phone, TO_PHONE))
+        self._plays = 0
+        self._watch(self._phone, generator.TO_PHONE)
         for sock, other in self._voices:
-            self._watch(sock, self._take_plain(sock, VOICE))
-            self._watch(other, self._take_plain(other, ""))
-        self._watch(self._phone_rtcp, self._take_plain(self._phone_rtcp, ""))
+            self._watch(sock, generator.VOICE)
+            self._watch(other)
+        self._watch(self._phone_rtcp)
 
-    def _watch(self, sock: socket.socket, take: Callable[[], None]) -> None:
+    def _watch(self, sock: socket.socket, kind: int = generator.OTHER) -> None:
         sock.setblocking(False)
         with suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, _BUFFER_BYTES)
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-        self._takers[sock.fileno()] = take
+        self._kinds[sock.fileno()] = kind
         self._poll.register(sock.fileno(), select.EPOLLIN)
 
     # ---- setting up ----------------------------------------------------------------------------------------------
@@ -230,100 +212,75 @@ class Ends:
         browser.ice._protocols[0].transport.abort()
         outgoing, incoming = browser.dtls._tx_srtp, browser.dtls._rx_srtp
         seat = _Seat(kept, browser.ice.local_password.encode(), incoming.unprotect)
-        self._watch(kept, self._take_sealed(seat))
+        self._watch(kept, generator.TO_DESK)
+        self._seats[kept.fileno()] = seat
         number = len(self._streams)
-        from_desk = _Stream(TO_PHONE, BROWSER.payload_type, 0xB000 + number, kept.sendto, nominated, outgoing.protect)
-        from_phone = _Stream(TO_DESK, CALLER.payload_type, 0xCA000 + number, self._phone.sendto, (HOST, to.video))
+        from_desk = _Stream(
+            TO_PHONE, BROWSER.payload_type, 0xB000 + number, kept.fileno(), nominated[1], outgoing.protect
+        )
+        from_phone = _Stream(TO_DESK, CALLER.payload_type, 0xCA000 + number, self._phone.fileno(), to.video)
         voices = [
-            _Stream(VOICE, 8, 0xA0000 + 2 * number + side, self._voices[side][0].sendto, (HOST, to.voice[side]))
+            _Stream(VOICE, 8, 0xA0000 + 2 * number + side, self._voices[side][0].fileno(), to.voice[side])
             for side in (0, 1)
         ]
         self._streams.append((from_desk, from_phone, voices[0], voices[1]))
 
     # ---- what comes ----------------------------------------------------------------------------------------------
 
-    def take(self, wait_s: float = 0) -> bool:
-        """Read what has come; one datagram of each socket. Returns whether there was any."""
-        events = self._poll.poll(wait_s)
-        for fd, _ in events:
-            with suppress(BlockingIOError, ConnectionError):
-                self._takers[fd]()
-        return bool(events)
+    def take(self) -> None:
+        """Between two plays: read what has come, and go on to consent."""
+        for fd, _ in self._poll.poll(0):
+            with suppress(BlockingIOError, ConnectionError), socket.socket(fileno=os.dup(fd)) as sock:
+                data, source = sock.recvfrom(2048)
+                self._take_aside(fd, source[1], data)
 
-    def _take_plain(self, sock: socket.socket, kind: str) -> Callable[[], None]:
-        buffer, view = self._buffer, memoryview(self._buffer)
-
-        def take() -> None:
-            self._taken += 1
-            if self._tally is None or not kind or self._taken % _SAMPLE:
-                size = sock.recv_into(buffer)
-            else:
-                size, ancillary, _, _ = sock.recvmsg_into([buffer], _ANCILLARY)
-                self._tally.look(kind, view[:size], _arrived(ancillary))
-            if self._tally is not None and kind:
-                self._tally.delivered[kind] += 1
-
-        return take
-
-    def _take_sealed(self, seat: _Seat) -> Callable[[], None]:
-        buffer, view, sock = self._buffer, memoryview(self._buffer), seat.sock
-
-        def take() -> None:
-            self._taken += 1
-            size, ancillary, _, source = sock.recvmsg_into([buffer], _ANCILLARY)
-            if buffer[0] < 4:
-                seat.answer(bytes(view[:size]), source)
-            elif self._tally is not None and buffer[0] >= 128 and not 192 <= buffer[1] <= 223:
-                self._tally.delivered[TO_DESK] += 1
-                if not self._taken % _SAMPLE:
-                    self._tally.look(TO_DESK, seat.open(bytes(view[:size])), _arrived(ancillary))
-
-        return take
+    def _take_aside(self, fd: int, port: int, data: bytes) -> None:
+        seat = self._seats.get(fd)
+        if seat is not None and data[0] < 4:
+            seat.answer(data, (HOST, port))
 
     # ---- playing -------------------------------------------------------------------------------------------------
 
     def play(self, order: Order) -> Played:
         """Build everything, then send it on schedule."""
         self._plays += 1
-        plan, sent = self._plan(order, _MARK + self._plays)
-        tally = _Tally(_MARK + self._plays, [0.0] * len(plan))
-        clock, sent_at, late_s = time.time, tally.sent_at, 0.0
-        before = waited = started = 0.0
-        begin = clock() + 0.05
-        self._tally = tally
-        for number, (at, send, target, packet) in enumerate(plan):
-            while (ahead := begin + at - clock()) > 0:
-                if not self.take():
-                    time.sleep(min(ahead, 0.001))
-            if not number & 15:
-                self.take()
-            if not started and at >= order.warm_up_s:
-                tally.delivered.update(dict.fromkeys(tally.delivered, 0))
-                for delays in tally.delays_s.values():
-                    delays.clear()
-                before, waited, started = cpu_s(order.pid), waited_s(order.pid), clock()
-            if started:
-                late_s = max(late_s, -ahead)
-            sent_at[number] = clock()
-            with suppress(BlockingIOError):
-                send(packet, target)
-        waited, took = waited_s(order.pid) - waited, clock() - started
-        while self.take(0.05):
-            pass
+        mark = _MARK + self._plays
+        plan, sent = self._plan(order, mark)
+        played = generator.Play(plan, self._kinds, self._poll, mark, self._take_aside)
+        played.run(time.time() + 0.05, order.warm_up_s)
+        played.forget()
+        before, waited, started = cpu_s(order.pid), waited_s(order.pid), time.time()
+        played.run(0.0, float("inf"))
+        waited, took = waited_s(order.pid) - waited, time.time() - started
+        played.drain()
         used = cpu_s(order.pid) - before
-        self._tally = None
-        return Played(order.calls, took, used, waited, sent, tally.delivered, tally.delays_s, late_s)
+        delivered = dict(zip(_KINDS, played.state.delivered, strict=True))
+        delays = self._delays(played, mark)
+        return Played(order.calls, took, used, waited, sent, delivered, delays, played.state.late)
 
-    def _plan(
-        self, order: Order, mark: int
-    ) -> tuple[list[tuple[float, Callable[..., object], Any, bytes]], dict[str, int]]:
+    def _delays(self, played: generator.Play, mark: int) -> dict[str, list[float]]:
+        """The delays of those whose departure is known, by kind."""
+        delays: dict[str, list[float]] = {kind: [] for kind in _KINDS}
+        for one in played.arrivals():
+            number = one.number
+            if one.sealed:
+                packet = self._seats[one.fd].open(one.sealed)
+                found, number = _TAIL.unpack_from(packet, len(packet) - _TAIL.size)
+                if found != mark:
+                    continue
+            left = played.sent_at(number)
+            if left:
+                delays[_KINDS[one.kind]].append(one.at - left)
+        return delays
+
+    def _plan(self, order: Order, mark: int) -> tuple[list[generator.Departure], dict[str, int]]:
         """When what is sent to whom; and how many packets are within the measured time, by kind."""
         turns = sorted(self._turns(order), key=lambda turn: turn[0])
         shape = order.shape
         key, delta = pictures(shape)
         silence = [bytes(VOICE_BYTES - 12 - _TAIL.size)]
-        plan: list[tuple[float, Callable[..., object], Any, bytes]] = []
-        sent = dict.fromkeys((TO_DESK, TO_PHONE, VOICE), 0)
+        plan: list[generator.Departure] = []
+        sent = dict.fromkeys(_KINDS, 0)
         for at, stream, first in turns:
             if stream.kind == VOICE:
                 packets = stream.packets(silence, 160, mark, len(plan))
@@ -332,7 +289,7 @@ class Ends:
                 packets = stream.packets(key if first else delta, ticks, 0 if first else mark, len(plan))
             if at >= order.warm_up_s:
                 sent[stream.kind] += len(packets)
-            plan.extend((at, stream.send, stream.target, packet) for packet in packets)
+            plan.extend(generator.Departure(at, stream.fd, stream.port, packet) for packet in packets)
         return plan, sent
 
     def _turns(self, order: Order) -> Iterator[tuple[float, _Stream, bool]]:
@@ -368,11 +325,6 @@ def _pair() -> tuple[socket.socket, socket.socket]:
             return first, second
         first.close()
         second.close()
-
-
-def _arrived(ancillary: list[tuple[int, int, bytes]]) -> float:
-    seconds, nanoseconds = _TIME.unpack_from(ancillary[0][2])
-    return float(seconds + nanoseconds / 1e9)
 
 
 # ---- the process -------------------------------------------------------------------------------------------------
