@@ -89,7 +89,40 @@ def payload(frame: bytes, aligned: bool) -> bytes:
     return (value << (8 * octets - size)).to_bytes(octets, "big")
 
 
-def best_mode(mode_set: str) -> int:
-    """Choose the best of the modes that a peer takes, as SDP has them: "0,2,4,7", or "" for all."""
-    allowed = [int(one) for one in mode_set.split(",") if one.strip().isascii() and one.strip().isdigit()]
-    return max((one for one in allowed if one < len(RATES)), default=len(RATES) - 1)
+def modes_of(mode_set: str) -> tuple[int, ...]:
+    """The modes that a peer takes, the poorest first, as SDP has them: "0,2,4,7", or "" for all."""
+    named = {int(one) for one in mode_set.split(",") if one.strip().isascii() and one.strip().isdigit()}
+    return tuple(mode for mode in range(len(RATES)) if mode in named) or tuple(range(len(RATES)))
+
+
+class ModeRequests:
+    """The mode that a peer asks for with each packet of its own (RFC 4867 §4.3.1, CMR), and the way there.
+
+    A peer may bear no change but to the next mode of its set, every other frame (§8.1: mode-change-neighbor,
+    mode-change-period); all are served so.
+
+    Args:
+        modes: that it takes, the poorest first.
+    """
+
+    __slots__ = ("_changed", "_now", "_wanted", "modes")
+
+    def __init__(self, modes: tuple[int, ...]) -> None:
+        self.modes = modes
+        self._now = self._wanted = len(modes) - 1
+        self._changed = False
+
+    def take(self, payload: bytes) -> None:
+        """See what a payload asks for; a mode that the peer does not take, or that there is not, is no request."""
+        asked = payload[0] >> 4 if payload else _SILENCE
+        if asked == _ANY_MODE:
+            self._wanted = len(self.modes) - 1
+        elif asked in self.modes:
+            self._wanted = self.modes.index(asked)
+
+    def next(self) -> int:
+        """The mode of the next frame."""
+        self._changed = not self._changed and self._now != self._wanted
+        if self._changed:
+            self._now += 1 if self._wanted > self._now else -1
+        return self.modes[self._now]

@@ -168,15 +168,21 @@ class LibraryCodec(LibraryDecoder):
 
 
 class Amr(LibraryCodec):
-    """AMR, in the form that SDP says."""
+    """AMR, in the form that SDP says, and in the mode that the peer asks for."""
 
     def __init__(self, format: VoiceFormat) -> None:
         self._aligned = format.parameters.get("octet-align", "0") == "1"
-        mode = amr.best_mode(format.parameters.get("mode-set", ""))
-        super().__init__("libopencore_amrnb", RATE, RATE, amr.RATES[mode])
+        self._requests = amr.ModeRequests(amr.modes_of(format.parameters.get("mode-set", "")))
+        super().__init__("libopencore_amrnb", RATE, RATE, amr.RATES[self._requests.modes[-1]])
+
+    def encode(self, block: Block) -> bytes:
+        self._encoder.bit_rate = amr.RATES[self._requests.next()]
+        return super().encode(block)
 
     def _parts(self, payload: bytes) -> list[bytes]:
-        return amr.frames(payload, self._aligned)
+        found = amr.frames(payload, self._aligned)
+        self._requests.take(payload)
+        return found
 
     def _written(self, part: bytes) -> bytes:
         return amr.payload(part, self._aligned)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitter.core.errors import LocalError
-from splitter.media.voice import amr
+from splitter.media.voice import BLOCK, amr
 from splitter.media.voice.codecs import can_mix, codec_of, decoder_of, encodings, wide_decoder_of
 from splitter.sdp.voice import VoiceFormat
 from tests.media.relay.phones import level
@@ -102,7 +102,44 @@ class TestAmrPayloads:
         assert amr.frames(bytes((0xF0, 15 << 3 | 4)), True) == []
 
     def test_keep_to_the_modes_of_the_peer(self) -> None:
-        assert [amr.best_mode(one) for one in ("", "0,2,4", "7", "x,9", "1, 3")] == [7, 4, 7, 7, 3]
+        assert [amr.modes_of(one)[-1] for one in ("", "0,2,4", "7", "x,9", "1, 3")] == [7, 4, 7, 7, 3]
+
+
+class TestRequestsForAMode:
+    """RFC 4867 §4.3.1: a handset at the edge of its cell asks for a mode that gets through."""
+
+    MODES = (0, 2, 4, 7)
+
+    @pytest.mark.parametrize("fmtp", ["mode-set=0,2,4,7", "octet-align=1;mode-set=0,2,4,7"])
+    def test_are_heeded(self, fmtp: str) -> None:
+        codec = codec_of(VoiceFormat("AMR", 96, fmtp=fmtp))
+
+        def modes(count: int) -> list[int]:
+            block = np.zeros(BLOCK, np.int16)
+            payloads = [payload for _ in range(count + 8) if (payload := codec.encode(block))][:count]
+            return [amr.frames(payload, "align" in fmtp)[0][0] >> 3 for payload in payloads]
+
+        def ask(mode: int) -> None:
+            payload = codec.encode(np.zeros(BLOCK, np.int16))
+            codec.decode(bytes((mode << 4 | payload[0] & 0x0F,)) + payload[1:])
+
+        assert set(modes(10)) == {7}
+        ask(2)
+        assert modes(12)[-1] == 2
+        ask(15)
+        assert modes(12)[-1] == 7
+
+    def test_are_gone_after_by_neighbours_and_every_other_frame(self) -> None:
+        requests = amr.ModeRequests(self.MODES)
+        requests.take(b"\x00")
+        assert [requests.next() for _ in range(7)] == [4, 4, 2, 2, 0, 0, 0]
+
+    @pytest.mark.parametrize("payload", [b"", b"\x10", b"\x80", b"\xe0"])
+    def test_for_what_there_is_not_are_none(self, payload: bytes) -> None:
+        requests = amr.ModeRequests(self.MODES)
+        requests.take(b"\x20")
+        requests.take(payload)
+        assert [requests.next() for _ in range(6)][-1] == 2
 
 
 def test_a_frame_that_says_nothing_is_no_samples_at_any_rate() -> None:
