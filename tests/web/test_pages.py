@@ -62,6 +62,8 @@ class TestFiles:
         async with outside.request("GET", "/sdk/splitter.js", headers={"If-None-Match": etag}) as response:
             assert response.status == 304 and not await response.read()
             assert response.headers["ETag"] == etag
+        async with outside.request("GET", "/sdk/splitter.js", headers={"If-None-Match": "*"}) as response:
+            assert response.status == 304, "there is one (RFC 9110 §13.1.2)"
         async with outside.request("GET", "/sdk/splitter.js", headers={"If-None-Match": '"old"'}) as response:
             assert response.status == 200
 

@@ -159,9 +159,9 @@ class Feedback:
                 self._view.out.resend(message.lost)
                 self._stir()
         elif isinstance(message, Pli):
-            if message.media in (ours, 0):
-                self._key_frame_wanted(now)
-                self.wake = True
+            # Whatever stream it names: there are border controllers that renumber RTP and not RTCP.
+            self._key_frame_wanted(now)
+            self.wake = True
         elif isinstance(message, Fir):
             self._take_fir(message, now)
         elif isinstance(message, Remb):
@@ -202,8 +202,8 @@ class Feedback:
 
     def _take_fir(self, message: Fir, now: float) -> None:
         """The same number again is the same request (RFC 5104 §4.3.1.2), unless so late that the peer never counts."""
-        for ssrc, number in message.requests:
-            if ssrc in (self._view.out.switch.ssrc, 0) and not (self._fir[0] == number and now < self._fir[1]):
+        for _, number in message.requests:
+            if not (self._fir[0] == number and now < self._fir[1]):
                 self._fir = (number, now + _SAME_REQUEST_S)
                 self._key_frame_wanted(now)
                 self.wake = True

@@ -25,7 +25,8 @@ class Document:
         zipped = self._zipped and takes_gzip(request.headers.get("Accept-Encoding", ""))
         # Each form has a tag of its own: a cache must not give one for the other (RFC 9110 §8.8.3.3).
         sent = {**headers, "ETag": f'"{self._etag}-gzip"' if zipped else f'"{self._etag}"', "Vary": "Accept-Encoding"}
-        if self._etag in request.headers.get("If-None-Match", ""):
+        known = request.headers.get("If-None-Match", "")
+        if self._etag in known or known.strip() == "*":
             return web.Response(status=304, headers=sent)
         sent["Content-Type"] = kind
         if zipped:

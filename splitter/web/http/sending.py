@@ -61,6 +61,8 @@ async def _read(source: RecordingSource, begin: int, end: int) -> bytes:
 
 def _range_of(request: web.Request, size: int) -> tuple[int, int] | None:
     """The first byte that is wanted and the one after the last (§14.1.2); None: all are."""
+    if request.method != "GET":
+        return None  # §14.2: ranges are of GET alone
     try:
         wanted = request.http_range
     except ValueError:
@@ -68,5 +70,7 @@ def _range_of(request: web.Request, size: int) -> tuple[int, int] | None:
     if wanted.start is None:
         return None
     start, stop = wanted.start, wanted.stop
+    if not start and request.headers.get("Range", "").strip().startswith("bytes=-"):
+        start = size  # the last 0 bytes, which nothing has (§14.1.3)
     begin = max(0, size + start) if start < 0 else start
     return begin, size if stop is None else min(size, stop)

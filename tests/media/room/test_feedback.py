@@ -29,6 +29,18 @@ class TestKeyFrameRequests:
         assert slate_key_frames(caller) == before + 2
         assert caller.pictures()
 
+    def test_of_a_peer_that_names_another_stream_are_heard(self) -> None:
+        """A border controller that gives RTP other SSRCs does not always look into RTCP."""
+        stage = Stage()
+        caller = stage.join("caller")
+        stage.loop.advance(0.9)
+        before = slate_key_frames(caller)
+        caller.feed(Pli(caller.ssrc, 0xDEAD))
+        assert slate_key_frames(caller) == before + 1
+        stage.loop.advance(0.5)
+        caller.feed(Fir(caller.ssrc, ((0xDEAD, 1),)))
+        assert slate_key_frames(caller) == before + 2
+
     def test_a_flood_of_requests_does_not_make_a_flood_of_pictures(self) -> None:
         stage = Stage()
         caller = stage.join("caller")
