@@ -31,7 +31,7 @@ from splitter.media.ports.rooms import (
 )
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import answer_direction
-from splitter.sdp.video import SECURE, choose_video
+from splitter.sdp.video import SECURE, choose_video, received_as
 from splitter.sdp.webrtc import SecureLocal, SecureRemote, is_secure, read_secure
 
 Note = Callable[[str, str], None]
@@ -327,7 +327,7 @@ def _media(peer: Session, ours: Session, index: int, sources: tuple[str, ...]) -
         remote=remote,
         secure=secure,
         send_format=wanted.to_peer,
-        receive_format=wanted.from_peer,
+        receive_format=received_as(mine, wanted.from_peer),
         sending=direction in ("sendrecv", "sendonly"),
         receiving=direction in ("sendrecv", "recvonly"),
     )

@@ -59,6 +59,7 @@ class VideoFormat:
         avpf: the feedback profile is in force or can be had (RTP/AVPF, UDP/TLS/RTP/SAVPF, or tcap/pcfg of RFC 5939).
         orientation_id: id of the header extension urn:3gpp:video-orientation (RFC 8285), None if not offered.
         orientation_flow: which way the peer would have that go, as a direction in SDP.
+        other_number: another payload type under which it may come, see `received_as`; None for none.
         mid_id, mid: id of the header extension that names the m-line (RFC 8843 §15) and its name; None and "" where
             a peer does not want it.
     """
@@ -78,6 +79,7 @@ class VideoFormat:
     orientation_flow: str = "sendrecv"
     mid_id: int | None = None
     mid: str = ""
+    other_number: int | None = None
 
     @property
     def to_peer(self) -> VideoFormat:
@@ -86,7 +88,7 @@ class VideoFormat:
 
     @property
     def from_peer(self) -> VideoFormat:
-        """The same of what comes from it."""
+        """The format as what comes from the peer has it, without the orientation where that would not be sent."""
         return self if self.orientation_flow in ("sendrecv", "sendonly") else replace(self, orientation_id=None)
 
 
@@ -164,6 +166,25 @@ def choose_video(
         if best is None or rank < best[0]:
             best = (rank, codec, identity)
     return _format(media, best[1], best[2], session_attributes) if best else None
+
+
+def received_as(ours: Media, chosen: VideoFormat) -> VideoFormat:
+    """The format as what comes from the peer has it: under the number that our line gave it (RFC 3264 §5.1, §6.1).
+
+    A peer that answers with a number of its own may send under that all the same.
+    """
+    known = {codec.payload_type: _likeness(codec, chosen) for codec in ours.codecs if codec.name.upper() == "H264"}
+    if not known or chosen.payload_type in known:
+        return chosen
+    return replace(chosen, payload_type=max(known, key=known.__getitem__), other_number=chosen.payload_type)
+
+
+def _likeness(codec: Codec, chosen: VideoFormat) -> tuple[bool, bool]:
+    """What a format of ours has in common with the one of an answer: the packetization mode, the profile."""
+    parameters = codec.parameters
+    identity = parameters.get("profile-level-id", DEFAULT_PROFILE_LEVEL_ID).lower()
+    mode = parameters.get("packetization-mode", "0")
+    return mode == str(chosen.packetization_mode), family_of(identity) == family_of(chosen.profile_level_id)
 
 
 def video_fault(media: Media) -> str:

@@ -16,6 +16,7 @@ from splitter.sdp.video import (
     choose_video,
     limits_of,
     offer_video,
+    received_as,
     refuse,
     video_fault,
 )
@@ -295,6 +296,28 @@ NOISE = st.sampled_from(["rtpmap", "fmtp", "tcap", "pcfg", "creq", "imageattr", 
 TEXT = st.one_of(
     st.text(max_size=30), st.sampled_from(["99 H264/90000", "1 t=1|", "99 recv [x=1,y=1]", "² a/²", "99 max-fs=²"])
 )
+
+
+class TestNumbers:
+    """RFC 3264 §6.1: an answer should have the numbers of the offer, and need not."""
+
+    OURS = h264("profile-level-id=42e01f;packetization-mode=1", "profile-level-id=42e01f;packetization-mode=0")
+
+    @pytest.mark.parametrize(("mode", "number"), [("1", 99), ("0", 100)])
+    def test_of_an_answer_with_its_own_are_ours_for_what_comes(self, mode: str, number: int) -> None:
+        fmtp = f"120 profile-level-id=42801f;packetization-mode={mode}"
+        chosen = choose_video(video("rtpmap:120 H264/90000", f"fmtp:{fmtp}", formats="120"))
+        assert chosen is not None and chosen.payload_type == 120
+        received = received_as(self.OURS, chosen)
+        assert (received.payload_type, received.other_number) == (number, 120)
+
+    def test_that_agree_stay_what_they_are(self) -> None:
+        chosen = choose_video(h264("packetization-mode=1;profile-level-id=42c01f"))
+        assert chosen is not None and received_as(self.OURS, chosen) is chosen
+
+    def test_of_nothing_that_was_offered_stay_what_they_are(self) -> None:
+        chosen = choose_video(h264("packetization-mode=1;profile-level-id=42c01f"))
+        assert chosen is not None and received_as(video("rtpmap:99 VP8/90000"), chosen) is chosen
 
 
 class TestLimits:

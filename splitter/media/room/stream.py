@@ -69,6 +69,7 @@ class Stream:
         "_measured",
         "_newest",
         "_orientation_id",
+        "_other_number",
         "_sprop",
         "_suspect",
         "_suspect_key",
@@ -135,6 +136,7 @@ class Stream:
         self.mending = False
         self._bare = 0  # the latest packet of what stands before slices
         self._format: VideoFormat | None = None
+        self._other_number: int | None = None
         self._orientation_id: int | None = None
         self._sprop: tuple[bytes, ...] = ()
         self._suspect: bytes | None = None
@@ -145,6 +147,7 @@ class Stream:
         self._format = negotiated
         self.coming.payload_type = negotiated.payload_type
         self.coming.generation += 1
+        self._other_number = negotiated.other_number
         self._orientation_id = negotiated.orientation_id
         self.broker.set_means(means_for(negotiated.feedback))
         repair = "nack" in negotiated.feedback
@@ -178,7 +181,7 @@ class Stream:
 
     def plausible(self, data: Buffer) -> bool:
         """Whether a datagram can be a packet of this stream; asked before its source is believed."""
-        return payload_bounds(data) is not None and data[1] & 0x7F == self.coming.payload_type
+        return payload_bounds(data) is not None and data[1] & 0x7F in (self.coming.payload_type, self._other_number)
 
     @property
     def settled(self) -> bool:
@@ -201,7 +204,7 @@ class Stream:
                 return
             start, end = bounds
         coming = self.coming
-        wrong = second & 0x7F != coming.payload_type
+        wrong = second & 0x7F != coming.payload_type and not self._is_renamed(second & 0x7F)
         if wrong:
             self.wrong_payload_type += 1
         reception = self.reception
@@ -258,6 +261,15 @@ class Stream:
         coming.filled = len(self.payload) > 0
         for watcher in self.watchers:
             watcher.forward(self, now)
+
+    def _is_renamed(self, number: int) -> bool:
+        """Whether the peer sends under the other number that its format has; what comes is expected so from now on."""
+        if number != self._other_number:
+            return False
+        coming = self.coming
+        coming.payload_type, self._other_number = number, coming.payload_type
+        coming.generation += 1
+        return True
 
     def _look(self, data: Buffer, first: int, now: float) -> None:
         """Find what matters in the packet in hand: key frames, parameter sets, orientation."""

@@ -85,6 +85,18 @@ class TestPayloads:
         caller.show(12)
         assert sum(about(luma, 150) for luma in seat.pictures()) == 12
 
+    def test_under_the_number_of_either_description_are_shown(self) -> None:
+        """RFC 3264 §5.1 has a peer send by our numbers; many that answer with another one send by theirs."""
+        stage = Stage()
+        caller, seat = stage.join("caller", Camera(150), other_number=120), stage.join("seat-1")
+        for number in (120, caller.media.receive_format.payload_type, 120):
+            caller.media = replace(
+                caller.media, receive_format=replace(caller.media.receive_format, payload_type=number)
+            )
+            caller.show(5)
+        assert sum(about(luma, 150) for luma in seat.pictures()) == 15
+        assert not stage.room.participant("caller").stream.wrong_payload_type
+
     def test_what_fills_up_an_aggregate_is_not_passed_on(self) -> None:
         """libwebrtc drops an aggregate with an empty unit whole."""
         stage = Stage()
