@@ -39,6 +39,8 @@ def aligned(offer: Session, answer: Session) -> Session:
 def described(offer: Session, answer: Session) -> Session:
     """The answer with what its numbers stand for, where it leaves that out: what they were offered for (RFC 3264 §6.1).
 
+    A later offer has the numbers of the same peer's description before it.
+
     Returns: the same session where each format is described, or is known without.
     """
     lines = [_described(asked, given) for asked, given in zip(offer.media, answer.media, strict=False)]
@@ -50,7 +52,7 @@ def described(offer: Session, answer: Session) -> Session:
 def _described(offered: Media, answered: Media) -> Media:
     known = {str(codec.payload_type) for codec in answered.codecs}
     bare = {number for number in answered.formats if number not in known}
-    if not answered.port or bare.isdisjoint(offered.formats):
+    if not answered.port or offered.kind != answered.kind or bare.isdisjoint(offered.formats):
         return answered
     mapped, spoken = (
         {(value or "").partition(" ")[0] for name, value in answered.attributes if name in names}

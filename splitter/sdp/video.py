@@ -346,7 +346,9 @@ def _answered_parameters(offered: Media, chosen: VideoFormat, parameter_sets: tu
 
 
 def _feedback_lines(media: Media) -> set[str]:
-    return {" ".join(value.lower().split()) for value in media.get_all("rtcp-fb")}
+    """What a=rtcp-fb names; what a peer can do with TMMBR (smaxpr) is of no matter (RFC 5104 §7.1)."""
+    lines = {" ".join(value.lower().split()) for value in media.get_all("rtcp-fb")}
+    return lines | {line.partition(" smaxpr=")[0] for line in lines if " ccm tmmbr smaxpr=" in line}
 
 
 def _feedback_configuration(media: Media, session_attributes: Attributes) -> str | None:

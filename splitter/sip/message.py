@@ -259,7 +259,7 @@ Message = Request | Response
 
 def media_type(written: str) -> str:
     """The `type/subtype` of a Content-Type, in lower case, without parameters."""
-    return written.partition(";")[0].replace(" ", "").lower()
+    return "".join(written.partition(";")[0].split()).lower()
 
 
 def _encoded(head: str, encoding: str) -> bytes:

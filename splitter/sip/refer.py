@@ -54,7 +54,8 @@ def referral_of(request: Request) -> Referral:
         raise PeerError("a REFER has one Refer-To")
     if len(found[0]) > _LONGEST:
         raise PeerError("a Refer-To that is too long")
-    uri = NameAddr.parse(found[0]).uri
+    bare = "?" in found[0] and "<" not in found[0]  # which has to stand in brackets (RFC 3261 §20), and does not always
+    uri = found[0].strip() if bare else NameAddr.parse(found[0]).uri
     scheme = uri.partition(":")[0].lower()
     if scheme not in ("sip", "sips", "tel"):
         raise PeerError(f"Refer-To: URI scheme {scheme[:20]} is not sip, sips or tel", 416)

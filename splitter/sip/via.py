@@ -85,7 +85,7 @@ def _protocol_and_sent_by(head: str) -> tuple[str, str, int | None]:
     """`SIP / 2.0 / UDP host : port` → transport, host, port."""
     name, _, rest = head.partition("/")
     version, _, rest = rest.partition("/")
-    transport, _, place = rest.lstrip(BLANK).partition(" ")
+    transport, _, place = rest.lstrip(BLANK).replace("\t", " ").partition(" ")
     if name.strip(BLANK).upper() != "SIP" or version.strip(BLANK) != "2.0":
         raise PeerError(f"Via is not of SIP/2.0: {shown(head)}")
     if not TOKEN.fullmatch(transport):

@@ -9,6 +9,8 @@ import pytest
 
 from splitter.calls.settings import CallSettings
 from splitter.lab.offers import VideoLine
+from splitter.sdp.model import Connection
+from splitter.sdp.write import write
 from tests.calls.kit import connected, drop_next, ended, joined, line, relay_target, sdp
 from tests.sdp.edits import replace_attributes
 from tests.world import PeerCall, World
@@ -42,6 +44,27 @@ class TestHold:
         centre.reinvite(audio="sendrecv")
         caller.expect("INVITE")
         assert sdp(centre.expect("200 re-INVITE")).direction_of(0) == "sendrecv"
+        ended(world, caller, centre)
+
+    @pytest.mark.parametrize("side", ["caller", "centre"])
+    def test_by_an_offer_that_does_not_name_its_formats(self, side: str, world: World) -> None:
+        """pjproject#1411: m= and a null address alone; the numbers are known."""
+        caller, centre = connected(world)
+        holds, hears = (caller, centre) if side == "caller" else (centre, caller)
+        before = holds.terminal.ours
+        assert before is not None
+        audio = line(before, "audio")
+        bare = audio.without(("rtpmap", "fmtp")).with_(connection=Connection.to("0.0.0.0"))
+        media = tuple(bare if one is audio else one for one in before.media)
+        holds.reinvite(holds.terminal.given(write(replace(before, media=media))))
+        offer = line(sdp(hears.expect("INVITE")), "audio")
+        assert offer.direction == "sendonly" and offer.codecs == audio.codecs
+        answer = line(sdp(holds.expect("200 re-INVITE")), "audio")
+        assert answer.codecs and set(answer.codecs) <= set(audio.codecs)
+        holds.reinvite(holds.terminal.given(write(before)))
+        hears.expect("INVITE")
+        holds.expect("200 re-INVITE")
+        world.monitor.faults.clear()  # which does not know what the numbers have stood for
         ended(world, caller, centre)
 
     def test_video_on_hold_is_not_the_call_on_hold(self, world: World, caller: PeerCall, centre: PeerCall) -> None:

@@ -146,6 +146,9 @@ class TestFeedback:
         assert found.feedback == {"nack", "ccm fir"}
         assert not found.avpf
 
+    def test_what_a_peer_can_do_with_it_is_of_no_matter(self) -> None:
+        assert chosen(h264("", more=("rtcp-fb:99 ccm tmmbr smaxpr=120",))).feedback == {"ccm tmmbr"}
+
     def test_avpf_at_once(self) -> None:
         assert chosen(h264("", proto="RTP/AVPF")).avpf
 

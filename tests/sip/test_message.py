@@ -130,6 +130,8 @@ class TestTypedAccess:
         assert message.contacts == []
         assert message.vias == []
         assert message.content_type == ""
+        message.headers.set("Content-Type", "Application\t/\tSDP\t;\tcharset=utf-8")
+        assert message.content_type == "application/sdp"
         for name in ("call_id", "cseq", "from_", "to", "via", "from_tag", "to_tag"):
             with pytest.raises(PeerError, match="missing"):
                 getattr(message, name)

@@ -55,6 +55,10 @@ class TestReplaces:
         assert said.replaces == "c@d;to-tag=1;from-tag=2"
         assert said.dialog is not None and said.dialog.dialog == DialogId("c@d", "1", "2")
 
+    def test_may_stand_in_no_brackets(self) -> None:
+        said = referral_of(refer(("Refer-To", "sip:8002@a;user=phone?Replaces=c%40d%3Bto-tag%3D1%3Bfrom-tag%3D2")))
+        assert (said.number, said.replaces) == ("8002", "c@d;to-tag=1;from-tag=2")
+
     @pytest.mark.parametrize(
         "value",
         ["c", "c%3Bto-tag%3D1", "c%3Bto-tag%3D1%3Bfrom-tag%3D2&replaces=c", "c%0D%0AX:y%3Bto-tag%3D1%3Bfrom-tag%3D2"],

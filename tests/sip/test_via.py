@@ -32,6 +32,13 @@ class TestVia:
         assert via.wants_rport
         assert via.rport is None
 
+    @pytest.mark.parametrize(
+        "text", ["SIP/2.0/UDP\th:5070;branch=1", "SIP\t/\t2.0\t/\tUDP\t \th\t:\t5070\t;\tbranch\t=\t1"]
+    )
+    def test_tabs_are_white_space_too(self, text: str) -> None:
+        via = Via.parse(text)
+        assert (via.transport, via.host, via.port, via.branch) == ("UDP", "h", 5070, "1")
+
     def test_case(self) -> None:
         via = Via.parse("sip/2.0/udp Host;BRANCH=z9hG4bKx")
         assert (via.transport, via.host, via.branch) == ("UDP", "Host", "z9hG4bKx")
