@@ -18,6 +18,7 @@ from splitter.calls.bus import Bus
 from splitter.calls.desks import DeskView
 from splitter.calls.view import CallEnded, CallView, LinkWanted, Notice, lost
 from splitter.cluster.cabinet import SharedCabinet
+from splitter.cluster.codes import SharedCodes
 from splitter.cluster.directory import ValkeyDirectory
 from splitter.cluster.membership import Membership
 from splitter.cluster.nodes import Directory, KnownNodes, NodeView
@@ -115,7 +116,8 @@ class Doors:
         path = Path(settings.api.secret_file) if settings.api.secret_file else secret_beside(settings.store.path)
         secret, self._secret_alarm = secret_or_new(path if settings.api.listen else None)
         passwords = passwords_of(settings, secret)
-        codes = UsedCodes(beside(settings.store.path, "used-codes.json"))
+        shared = SharedCodes(settings.cluster) if settings.cluster.node else None
+        codes = UsedCodes(beside(settings.store.path, "used-codes.json"), shared)
         return Access(secret, passwords, settings.tokens, settings.api, settings.guest_page, settings.openid, codes)
 
     def _tell_people(self, ids: IdSource) -> None:

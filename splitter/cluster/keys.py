@@ -7,6 +7,7 @@ P:calls:NODE    hash: call → its record
 P:doubts:NODE   hash: call → what was under way after its record
 P:mark:NODE     hash: up to which change these two are complete
 P:kept:NODE:X   hash: key → what must not be forgotten or done twice (links, messages)
+P:code:USER     number: the step of the newest code of an authenticator app that was used
 P:nodes         hash: node → what it says of itself (JSON)
 """
 
@@ -48,6 +49,10 @@ class ClusterKeys:
     def kept(self, node: str, what: str) -> str:
         """Key of what is kept of a kind."""
         return f"{self.prefix}:kept:{node}:{what}"
+
+    def code(self, user: str) -> str:
+        """Key of the newest code that a user has logged in by."""
+        return f"{self.prefix}:code:{user}"
 
     @property
     def nodes(self) -> str:

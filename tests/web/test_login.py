@@ -23,6 +23,18 @@ def say(**fields: Any) -> dict[str, Any]:
     return {"data": json.dumps(fields), "headers": {"Content-Type": "application/json"}}
 
 
+class Claims:
+    """What two gateways share."""
+
+    def __init__(self) -> None:
+        self._used: set[tuple[str, int]] = set()
+
+    async def claim(self, user: str, step: int) -> bool:
+        known = (user, step) in self._used
+        self._used.add((user, step))
+        return not known
+
+
 class TestLogin:
     @pytest.mark.parametrize(("user", "password", "extension"), [("8001", "red", "501"), ("8002", "blue", "8002")])
     async def test_makes_a_desk_of_an_account(
@@ -175,6 +187,13 @@ class TestASecondFactor:
         assert (await outside.ask("POST", "/v1/login", **said))[0] == 200
         parts.ports.access.codes = UsedCodes(tmp_path / "used-codes.json")
         assert await outside.code("POST", "/v1/login", **said) == (401, "wrong-code")
+
+    async def test_is_good_once_in_a_cluster(self, outside: Web, parts: Gateway) -> None:
+        said = say(user="8001", password="red", code="287082")
+        claims = Claims()
+        for status in (200, 401):  # at one gateway, and then at another
+            parts.ports.access.codes = UsedCodes(None, claims)
+            assert (await outside.ask("POST", "/v1/login", **said))[0] == status
 
     async def test_is_asked_for_where_nothing_can_be_written(
         self, outside: Web, parts: Gateway, tmp_path: Path

@@ -56,16 +56,19 @@ class OneTimeCodes:
         self._used = {user: step for user, step in self._used.items() if step >= now - 1}
         return self._used
 
-    def take(self, user: str, secret: str, code: str, wall: float) -> bool:
-        """True for a code of now, or of a step before or after, where clocks differ; from then on it is used."""
+    def take(self, user: str, secret: str, code: str, wall: float) -> int | None:
+        """Take a code of now, or of a step before or after, where clocks differ; from then on it is used.
+
+        Returns: its step; None for a code that is wrong, or used already.
+        """
         now = int(wall // STEP_S)
         for step in (now, now - 1, now + 1):
             if step <= self._used.get(user, -1):
                 continue
             if hmac.compare_digest(_totp(secret).generate(max(step, 0) * STEP_S), code.encode()):
                 self._used[user] = step
-                return True
-        return False
+                return step
+        return None
 
 
 def _totp(secret: str) -> TOTP:
