@@ -12,7 +12,7 @@ from splitter.calls.asks import RaiseVideo
 from splitter.calls.call import Call
 from splitter.calls.persistence.frame import VERSION, RecordKind, framed, unframed
 from splitter.calls.persistence.records import FLUSH_S
-from splitter.calls.persistence.recovery import HELD_S
+from splitter.calls.persistence.recovery import HELD_S, TEST_LEFT_S
 from splitter.calls.registry import Calls
 from splitter.calls.states import PartyState
 from splitter.core.errors import MediaUnavailable
@@ -83,6 +83,27 @@ class TestWhatIsWritten:
         world.run(A_MOMENT)
         assert [row.doubt is not None for row in world.rows.values()] == [False]
         ended(world, caller, centre)
+
+
+class TestATestCall:
+    def test_whose_probe_may_be_gone_is_hung_up_after_a_while(self, world: World) -> None:
+        """Nobody knows of the loan that it came by any more."""
+        caller, centre = ringing(world)
+        world.call_of(caller).talk.test = True
+        centre.answer()
+        caller.expect("200")
+        centre.expect("ACK")
+        other, other_centre = connected(world)
+        world.run(A_MOMENT)
+        world.kill()
+        assert world.begin_again().taken_up == 2
+        world.run(TEST_LEFT_S - 5)
+        assert len(world.calls.list()) == 2, "a probe that lives goes on"
+        world.run(10)
+        caller.expect("BYE")
+        centre.expect("BYE")
+        world.run(1)
+        over(world, other, other_centre)
 
 
 class TestUnanswered:

@@ -58,6 +58,9 @@ PATIENCE_S = 1.0
 IN_A_ROW = 20
 """So many calls are made anew without a pause for what else there is to do."""
 
+TEST_LEFT_S = 120.0
+"""So long may a test call go on whose loan of a trunk ended with the process before: its probe may be gone."""
+
 HELD_S = 32.0
 """So long may the answer that ended a call have to be repeated (RFC 3261 §17.2.1), by the next process if need be."""
 
@@ -192,6 +195,9 @@ class Recovery:
         metrics.records.CALLS_RECOVERED.labels("taken-up").inc()
         found.taken_up += 1
         self._ask_over_streams(call)
+        if left.talk.test:
+            reason = "its probe has had its time, over a restart of the gateway"
+            asyncio.get_running_loop().call_later(TEST_LEFT_S, self._calls.hangup, row.call_id, reason)
         if doubt is not None:  # said before the flow of the call begins to run
             self._go_on(call, doubt)
 
