@@ -76,7 +76,7 @@ class Conversation:
             yield from pass_waiting(call)
         if call.over:
             return
-        if call.talk.silences:
+        if call.talk.silences or call.talk.video.excused:
             yield from reconsider(call)
         if call.pending.transfer is not None:
             yield from self._settle_transfer()
