@@ -7,7 +7,7 @@ import pytest
 from splitter.calls.asks import RaiseVideo
 from splitter.calls.view import LinkWanted
 from tests.calls.kit import denied, ended, told
-from tests.calls.test_escalate import asked_call, voice_call
+from tests.calls.question_kit import asked_call, voice_call
 from tests.world import World
 
 RAISE = RaiseVideo("agent 7001", "zh")

@@ -7,7 +7,7 @@ import pytest
 from splitter.lab.offers import VideoLine
 from splitter.sdp.model import Media, Session
 from tests.calls.kit import arrived, connected, drop_next, ended, joined, line, sdp, told
-from tests.calls.test_escalate import DROP, RAISE, asked_call, codes, picture, silent, stands, view
+from tests.calls.question_kit import DROP, RAISE, asked_call, codes, picture, silent, stands, view
 from tests.world import PeerCall, World
 
 

@@ -10,7 +10,7 @@ from splitter.calls.settings import CallSettings
 from splitter.lab.offers import VideoLine
 from splitter.sip.message import Request
 from tests.calls.kit import asking, connected, denied, ended, joined, sdp, told
-from tests.calls.test_escalate import asked, asked_call, codes, picture, silent, stands, view, voice_call
+from tests.calls.question_kit import asked, asked_call, codes, picture, silent, stands, view, voice_call
 from tests.dialogs.test_replaces import replacing
 from tests.world import PeerCall, World
 

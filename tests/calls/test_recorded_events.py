@@ -17,7 +17,7 @@ from splitter.calls.states import RecordingAction
 from splitter.calls.talk.aside import ChatSender
 from splitter.media.record.index import RecordingQuery, search
 from tests.calls.kit import connected, ended, told, with_webrtc
-from tests.calls.test_escalate import voice_call
+from tests.calls.question_kit import voice_call
 from tests.calls.test_guests import SECRET, guest, write
 from tests.calls.test_phones import joined
 from tests.calls.test_recordings import Scene, ask

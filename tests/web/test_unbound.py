@@ -21,9 +21,9 @@ from splitter.web.events.hub import Hub
 from splitter.web.events.unbound import DESKS_PER_S, MOST_SHOWN, UnboundFrames, pause_s
 from tests.patience import PATIENCE_S, until
 from tests.telemetry.kit import VirtualClock
+from tests.web.hub_kit import LI, READER, WANG, news
 from tests.web.kit import CALL, Gateway, Web, ended, web
 from tests.web.nodes.kit import pair
-from tests.web.test_hub import LI, READER, WANG, news
 
 GRANTED = Bearer("ma", frozenset({Scope.DESK, Scope.UNBOUND}), "8003")
 FIRE = Bearer("fire", frozenset({Scope.DESK, Scope.IDENTITY}), "119")

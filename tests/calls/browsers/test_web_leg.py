@@ -19,12 +19,6 @@ from tests.calls.browsers.kit import Caller, arrived, calling, connected, offer,
 from tests.world import PeerCall, World
 
 
-@pytest.fixture
-def world() -> Any:
-    with World() as world:
-        yield world
-
-
 def ask(world: World, caller: Caller, ask: Any) -> Any:
     task = world.loop.create_task(world.calls.ask(caller.call_id, ask))
     world.run_until(task.done, 20.0)

@@ -10,7 +10,10 @@ import uvloop
 
 from splitter.media.worker.engine import WorkerEngine
 from tests.conftest import Runner, strict
+from tests.media.worker.adopted import folder
 from tests.media.worker.stand import engine
+
+__all__ = ["folder"]
 
 
 @dataclass(frozen=True)

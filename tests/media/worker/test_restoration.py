@@ -21,6 +21,7 @@ from splitter.media.worker.engine import WorkerEngine
 from splitter.rtp import packet
 from splitter.telemetry import metrics
 from tests.counted import value
+from tests.media.worker.adopted import Owned, owned
 from tests.media.worker.owner import H264
 from tests.media.worker.stand import (
     FIRST_PORT,
@@ -37,7 +38,6 @@ from tests.media.worker.stand import (
     waiting,
     worker_pid,
 )
-from tests.media.worker.test_adoption import Owned, owned
 from tests.patience import PATIENCE_S, until
 
 pytestmark = pytest.mark.slow

@@ -301,7 +301,7 @@ class TestDesks:
         assert [frame["desk"]["state"] for frame in told] == ["online", "online"]
 
     async def test_show_the_calls_of_other_nodes_that_they_are_in(self, two: Pair) -> None:
-        from tests.web.test_hub import PARTY
+        from tests.web.hub_kit import PARTY
 
         two.b.desks.attach("key", "8001", "tab-1", "webrtc", 5.0)
         two.a.begin(**FAR, parties=(PARTY,))
