@@ -76,3 +76,9 @@ class Flow(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.network}/{self.transport} {self.remote}"
+
+
+@lru_cache(maxsize=1024)
+def written(flow: Flow) -> str:
+    """A flow in words; kept, for each message of a call names the same few."""
+    return str(flow)

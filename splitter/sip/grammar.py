@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import TypeVar
 
 from splitter.core.errors import PeerError
@@ -21,15 +20,35 @@ _UNQUOTED_STOP = {separator: re.compile(f'[{separator}"<]') for separator in ",;
 _DIGITS = re.compile("[0-9]+")
 _LONGEST_IPV6 = 45  # characters, with an IPv4 address at its end (RFC 4291 §2.2)
 _QUOTED_STOP = re.compile(r'["\\]')
+_REMEMBERED = 4096  # results of a function
+_REMEMBERED_LENGTH = 200  # characters of a text whose result is kept
 
 
 def remembered(parse: Callable[[str], T]) -> Callable[[str], T]:
     """Keep the latest results of a pure function of a text: the addresses of a dialog come with its every message.
 
-    Long texts are not kept; otherwise a peer could fill our memory.
+    What was found once is found again without a step of Python.
     """
-    kept = lru_cache(maxsize=4096)(parse)
-    return lambda text: kept(text) if len(text) < 200 else parse(text)
+    return _Remembered(parse).__getitem__
+
+
+class _Remembered(dict[str, T]):
+    """Results by text. The oldest go; long texts are not kept; otherwise a peer could fill our memory."""
+
+    __slots__ = ("_parse",)
+
+    def __init__(self, parse: Callable[[str], T]) -> None:
+        super().__init__()
+        self._parse = parse
+
+    def __missing__(self, text: str) -> T:
+        found = self._parse(text)
+        if len(text) < _REMEMBERED_LENGTH:
+            if len(self) >= _REMEMBERED:
+                for old in list(self)[: _REMEMBERED // 2]:
+                    self.pop(old, None)  # another thread may be here too
+            self[text] = found
+        return found
 
 
 def close_quote(text: str, start: int) -> int:

@@ -52,6 +52,10 @@ def canonical(name: str) -> str:
     return _COMPACT.get(plain, plain)
 
 
+NAMES = "call-id from to"
+"""The place in `Headers.known` of what names the dialog of a message; no header is called so."""
+_NAMING = frozenset(NAMES.split())
+
 HeaderLine = tuple[str, str, str]
 """One header line: its key, its name as spelled, and all that follows the colon, folds and spaces included."""
 
@@ -63,15 +67,16 @@ class Headers:
     again is what was read, byte for byte. Parsed values are kept (`typed`) until their header changes.
 
     Attributes:
+        known: what was parsed, by key; read by those who ask for the same value at each step of a message.
         encoding: "utf-8", or "latin-1" for a message whose headers were not UTF-8 (§7.3.1): no byte gets lost.
     """
 
-    __slots__ = ("_first", "_lines", "_typed", "encoding")
+    __slots__ = ("_first", "_lines", "encoding", "known")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         self._lines: list[HeaderLine] = []
         self._first: dict[str, str] = {}
-        self._typed: dict[str, Any] = {}
+        self.known: dict[str, Any] = {}
         self.encoding = "utf-8"
         self.extend(pairs)
 
@@ -86,7 +91,7 @@ class Headers:
         headers = cls.__new__(cls)
         headers._lines = lines
         headers._first = {key: raw for key, _, raw in reversed(lines)} if first is None else first
-        headers._typed = {}
+        headers.known = {}
         headers.encoding = encoding
         return headers
 
@@ -126,45 +131,49 @@ class Headers:
         Raises:
             PeerError: the header is missing, or `parse` refuses it.
         """
-        found: T | None = self._typed.get(key)
-        if found is None:
-            raw = self._first.get(key)
-            if raw is None:
+        known = self.known
+        if key not in known:
+            if key not in self._first:
                 raise PeerError(f"the {key} header is missing")
-            found = self._typed[key] = parse(raw.strip(BLANK) if "\n" not in raw else _unfolded(raw))
+            raw = self._first[key]
+            known[key] = parse(raw.strip(BLANK) if "\n" not in raw else _unfolded(raw))
+        found: T = known[key]
         return found
 
     def typed_all(self, key: str, parse: Callable[[str], T]) -> list[T]:
         """Every element of a comma-separated header through `parse`, kept until the header changes."""
+        if key not in self._first:
+            return []
         slot = key + ","
-        found: list[T] | None = self._typed.get(slot)
-        if found is None:
-            found = self._typed[slot] = [parse(value) for value in self.values(key)]
+        if slot not in self.known:
+            self.known[slot] = [parse(value) for value in self.values(key)]
+        found: list[T] = self.known[slot]
         return found
 
     def add(self, name: str, value: str) -> None:
         """Append a line."""
-        key, _, raw = line = _line(name, value)
-        self._lines.append(line)
-        self._first.setdefault(key, raw)
-        self._forget(key)
+        self.extend(((name, value),))
 
     def extend(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Append lines, in their order."""
         lines, first = self._lines, self._first
         for name, value in pairs:
-            key, _, raw = line = _line(name, value)
-            lines.append(line)
+            if "\n" in value or "\r" in value:
+                raise _smuggled(name, value)
+            key, raw = canonical(name), " " + value
+            lines.append((key, name, raw))
             if key not in first:
                 first[key] = raw
-            self._forget(key)
+            elif self.known:
+                self._forget(key)
 
     def prepend(self, name: str, value: str) -> None:
         """Put a line before all others: where a new Via or Route belongs."""
         key, _, raw = line = _line(name, value)
         self._lines.insert(0, line)
+        if key in self._first:
+            self._forget(key)
         self._first[key] = raw
-        self._forget(key)
 
     def set(self, name: str, value: str) -> None:
         """Leave exactly one line of this name, where the first one stood, or at the end."""
@@ -173,10 +182,10 @@ class Headers:
             at = self._find(key)
             self._lines = [old for old in self._lines if old[0] != key]
             self._lines.insert(at, line)
+            self._forget(key)
         else:
             self._lines.append(line)
         self._first[key] = raw
-        self._forget(key)
 
     def set_top(self, name: str, value: str) -> None:
         """Replace the first element of a list header, e.g. the topmost Via; the others stay as they are."""
@@ -212,14 +221,15 @@ class Headers:
 
     def know(self, other: Headers, keys: Iterable[str]) -> None:
         """Keep what was parsed of these headers in another message, which has the same lines of them."""
+        known = other.known
         for key in keys:
-            if key in other._typed:
-                self._typed[key] = other._typed[key]
+            if key in known:
+                self.known[key] = known[key]
 
     def copy(self) -> Headers:
         """An independent copy."""
         twin = Headers.of_lines(self._lines.copy(), self.encoding, self._first.copy())
-        twin._typed = self._typed.copy()
+        twin.known = self.known.copy()
         return twin
 
     def __contains__(self, name: str) -> bool:
@@ -244,11 +254,11 @@ class Headers:
         return next(at for at, line in enumerate(self._lines) if line[0] == key)
 
     def _forget(self, key: str) -> None:
-        typed = self._typed
-        if key in typed:
-            del typed[key]
-        if (elements := key + ",") in typed:
-            del typed[elements]
+        """Drop what was parsed of a header that was there; of one that was not, nothing can be known."""
+        known = self.known
+        for slot in (key, key + ",", NAMES if key in _NAMING else ""):
+            if slot in known:
+                del known[slot]
 
 
 def _unfolded(raw: str) -> str:
@@ -257,7 +267,12 @@ def _unfolded(raw: str) -> str:
 
 
 def _line(name: str, value: str) -> HeaderLine:
-    """A line of our own making. A line break inside it would let a value smuggle in further headers."""
+    """A line of our own making."""
     if "\n" in value or "\r" in value:
-        raise LocalError(f"line break in the value of {name}: {shown(value)}")
+        raise _smuggled(name, value)
     return canonical(name), name, " " + value
+
+
+def _smuggled(name: str, value: str) -> LocalError:
+    """A line break inside a line of ours would let a value smuggle in further headers."""
+    return LocalError(f"line break in the value of {name}: {shown(value)}")

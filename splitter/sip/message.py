@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from splitter.core.errors import PeerError
 from splitter.sip.grammar import integer, remembered, shown, split_outside_quotes
-from splitter.sip.headers import HeaderLine, Headers
+from splitter.sip.headers import NAMES, HeaderLine, Headers
 from splitter.sip.uri import NameAddr, parse_name_addr
 from splitter.sip.via import Via
 
@@ -102,7 +102,8 @@ _MAX_CSEQ = 2**31 - 1  # §8.1.1.5
 class _Common:
     """What requests and responses share: typed access to the headers, and writing.
 
-    Typed accessors raise PeerError (400) on a missing or malformed value.
+    Typed accessors raise PeerError (400) on a missing or malformed value. They are asked at each step of a message, so
+    they look for themselves first whether it is known.
     """
 
     __slots__ = ()
@@ -112,33 +113,56 @@ class _Common:
 
     @property
     def call_id(self) -> str:
-        return self.headers.typed("call-id", _call_id)
+        known = self.headers.known
+        found: str = known["call-id"] if "call-id" in known else self.headers.typed("call-id", _call_id)
+        return found
 
     @property
     def cseq(self) -> tuple[int, str]:
         """Number and method."""
-        return self.headers.typed("cseq", _cseq)
+        known = self.headers.known
+        found: tuple[int, str] = known["cseq"] if "cseq" in known else self.headers.typed("cseq", _cseq)
+        return found
 
     @property
     def from_(self) -> NameAddr:
-        return self.headers.typed("from", parse_name_addr)
+        known = self.headers.known
+        found: NameAddr = known["from"] if "from" in known else self.headers.typed("from", parse_name_addr)
+        return found
 
     @property
     def to(self) -> NameAddr:
-        return self.headers.typed("to", parse_name_addr)
+        known = self.headers.known
+        found: NameAddr = known["to"] if "to" in known else self.headers.typed("to", parse_name_addr)
+        return found
 
     @property
     def from_tag(self) -> str | None:
-        return self.headers.typed("from", parse_name_addr).tag
+        known = self.headers.known
+        found: NameAddr = known["from"] if "from" in known else self.headers.typed("from", parse_name_addr)
+        return found.tag
 
     @property
     def to_tag(self) -> str | None:
-        return self.headers.typed("to", parse_name_addr).tag
+        known = self.headers.known
+        found: NameAddr = known["to"] if "to" in known else self.headers.typed("to", parse_name_addr)
+        return found.tag
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """Call-ID, From tag and To tag, empty where there is none: what names its dialog, or that to be (§12)."""
+        known = self.headers.known
+        if NAMES not in known:
+            known[NAMES] = (self.call_id, self.from_.tag or "", self.to.tag or "")
+        found: tuple[str, str, str] = known[NAMES]
+        return found
 
     @property
     def via(self) -> Via:
         """The topmost Via."""
-        return self.headers.typed("via", _top_via)
+        known = self.headers.known
+        found: Via = known["via"] if "via" in known else self.headers.typed("via", _top_via)
+        return found
 
     @property
     def vias(self) -> list[Via]:

@@ -152,10 +152,10 @@ def _message(lines: list[str], encoding: str, body: bytes) -> Message:
     else:
         method, uri = _request_line(start)
         message = Request(method, uri, headers)
-    number_and_method = message.cseq
-    if isinstance(message, Request) and number_and_method[1] != message.method:
-        raise PeerError(f"CSeq names {shown(number_and_method[1])} in a request {shown(message.method)}")
-    _ = message.call_id, message.from_, message.to, message.via  # read now, kept for the one who asks
+    _, of_method = message.cseq
+    if isinstance(message, Request) and of_method != message.method:
+        raise PeerError(f"CSeq names {shown(of_method)} in a request {shown(message.method)}")
+    _ = message.names, message.via  # read now, kept for the one who asks
     message.body = _body(headers, body)
     return message
 

@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 
 from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
-from splitter.core.net import Address, Flow
+from splitter.core.net import Address, Flow, written
 from splitter.sip.message import Message, Request
 from splitter.telemetry.masking import masked, without_keys
 
@@ -126,12 +126,10 @@ class _TracedCall:
     subscriptions: list[Subscription] = field(default_factory=list)
     expires_at: float | None = None  # None while bound
 
-    def next_seq(self) -> int:
-        self.seq += 1
-        return self.seq
-
 
 _Unplaced: TypeAlias = tuple[tuple[str, str], TraceEvent]  # tags of a message, and what is to be told of it
+_Place: TypeAlias = tuple[str, str]  # call id, leg
+_NOWHERE: _Place = "", ""
 
 
 class _Unbound:
@@ -186,7 +184,7 @@ class Recorder:
         self._sink = sink
         self._digits = digits
         self._clock = clock
-        self._legs: dict[_LegKey, tuple[str, str]] = {}  # → (call id, leg)
+        self._legs: dict[_LegKey, _Place] = {}
         self._calls: dict[str, _TracedCall] = {}
         self._lingering: deque[tuple[float, str]] = deque()
         self._unbound = _Unbound()
@@ -209,7 +207,8 @@ class Recorder:
                 call.legs.append(key)
             self._legs[key] = (call_id, leg)
         for event in self._unbound.take(sip_call_id, tag):
-            self._emit(call, event.of_call(call_id, leg, call.next_seq()))
+            call.seq += 1
+            self._emit(call, event.of_call(call_id, leg, call.seq))
 
     def unbind(self, call_id: str) -> None:
         """The call is over. Its last messages are still recorded for a while; followers are told."""
@@ -224,22 +223,21 @@ class Recorder:
     def message(self, direction: str, flow: Flow, message: Message, data: bytes) -> None:
         """Record a SIP message that passed ("in" or "out"); called by the driver."""
         data = without_keys(data if self._digits else masked(message, data))
-        sip_call_id, tags = _call_id(message), _tags(message)
-        call_id, leg = self._leg_of(message, sip_call_id, tags)
+        names = _names(message)
+        call_id, leg = self._place_of(message, names)
         text = message.method if isinstance(message, Request) else f"{message.status} {message.reason}"
-        call = self._calls.get(call_id)
-        seq = call.next_seq() if call else 0
-        event = TraceEvent(
-            call_id, self._clock.wall(), leg, "message", direction, str(flow), text, data, seq, flow.local
-        )
-        if call:
-            self._emit(call, event)
+        at, peer = self._clock.wall(), written(flow)
+        if call_id in self._calls:
+            call = self._calls[call_id]
+            call.seq += 1
+            self._emit(call, TraceEvent(call_id, at, leg, "message", direction, peer, text, data, call.seq, flow.local))
         else:
-            self._unbound.add(sip_call_id, tags, event, self._clock.now())
+            event = TraceEvent(call_id, at, leg, "message", direction, peer, text, data, 0, flow.local)
+            self._unbound.add(names[0], names[1:], event, self._clock.now())
 
-    def place_of(self, message: Message) -> tuple[str, str]:
+    def place_of(self, message: Message) -> _Place:
         """The id of the call that a message belongs to, and the name of its leg; two empty words for none."""
-        return self._leg_of(message, _call_id(message), _tags(message))
+        return self._place_of(message, _names(message))
 
     def event(self, call_id: str, leg: str, kind: str, text: str) -> None:
         """Something else happened: kind is "state", "media", "note" or "alarm"; text says what and why."""
@@ -247,7 +245,8 @@ class Recorder:
         if call is None:  # before the first bind, or long after the end: remembered only for a while
             call = self._calls[call_id] = _TracedCall()
             self._linger(call_id, call)
-        self._emit(call, TraceEvent(call_id, self._clock.wall(), leg, kind, "", "", text, b"", call.next_seq()))
+        call.seq += 1
+        self._emit(call, TraceEvent(call_id, self._clock.wall(), leg, kind, "", "", text, b"", call.seq))
 
     @contextmanager
     def subscribe(self, call_id: str) -> Iterator[Subscription]:
@@ -293,27 +292,25 @@ class Recorder:
                 continue  # bound again, or a later expiry stands in the queue
             del self._calls[call_id]
             for key in call.legs:
-                if self._legs.get(key, ("",))[0] == call_id:
+                if self._legs.get(key, _NOWHERE)[0] == call_id:
                     del self._legs[key]
 
-    def _leg_of(self, message: Message, name: str, tags: tuple[str, str]) -> tuple[str, str]:
-        """The call and leg of a message of this Call-ID; two empty words where that is not known."""
-        for tag in (*tags, ""):
-            if (found := self._legs.get((name, tag))) is not None:
-                return found
-        if isinstance(message, Request) and not tags[1]:
-            return "", ""  # it begins something of its own
-        return self._legs.get((name, None), ("", ""))
+    def _place_of(self, message: Message, names: tuple[str, str, str]) -> _Place:
+        """The call and leg of a message with these names; two empty words where that is not known."""
+        legs = self._legs
+        name, from_tag, to_tag = names
+        for tag in (from_tag, to_tag, ""):
+            if (name, tag) in legs:
+                return legs[name, tag]
+        if not to_tag and isinstance(message, Request):
+            return _NOWHERE  # it begins something of its own
+        return legs.get((name, None), _NOWHERE)
 
 
-def _call_id(message: Message) -> str:
-    """The Call-ID as it is written: the answer to a malformed request echoes one that is none (RFC 3261 §8.2.6.2)."""
-    return message.headers.get("call-id") or ""
-
-
-def _tags(message: Message) -> tuple[str, str]:
-    """Of From and To; empty where there is none that can be read."""
+def _names(message: Message) -> tuple[str, str, str]:
+    """Call-ID and tags. Where they cannot be read, the Call-ID as it is written, and no tags: the answer to a malformed
+    request echoes what is none (RFC 3261 §8.2.6.2)."""
     try:
-        return message.from_tag or "", message.to_tag or ""
+        return message.names
     except PeerError:
-        return "", ""
+        return message.headers.get("call-id") or "", "", ""

@@ -104,11 +104,12 @@ class EventDelivery:
         try:
             if request.to_tag is None:
                 self._on_request(event)
-            elif (listener := self._dispatch.dialog(request)) is not None:
-                self._dispatch.adopt(event.txn, listener, self._dispatch.party(request))
-                listener(event)
-            else:
+                return None
+            listener, party = self._dispatch.dialog(request)
+            if listener is None:
                 return request.respond(481)
+            self._dispatch.adopt(event.txn, listener, party)
+            listener(event)
         except PeerError as error:
             return request.respond(error.status)
         except Exception:

@@ -72,9 +72,9 @@ class Dispatch:
         """The listener of this dialog; None where it has none."""
         return self._dialogs.get(dialog, _NOBODY)[0]
 
-    def dialog(self, request: Request) -> EventSink | None:
-        """The owner of the dialog that a request belongs to (RFC 3261 §12.2.2)."""
-        return self._dialogs.get(_dialog_of(request), _NOBODY)[0]
+    def dialog(self, request: Request) -> tuple[EventSink | None, OtherSide]:
+        """The owner of the dialog that a request belongs to (RFC 3261 §12.2.2), and the side that may send it."""
+        return self._dialogs.get(_dialog_of(request), _NOBODY)
 
     def party(self, request: Request) -> OtherSide:
         """The only side that may send this request: the other one of its dialog, or of the INVITE that is cancelled.
@@ -83,7 +83,7 @@ class Dispatch:
         """
         if request.method == "CANCEL":
             return self._owners.get(server_key(request, "INVITE"), _NOBODY)[1]
-        return self._dialogs.get(_dialog_of(request), _NOBODY)[1]
+        return self.dialog(request)[1]
 
     def forget(self, txn: TransactionId) -> None:
         """The transaction has ended."""
@@ -97,4 +97,5 @@ class Dispatch:
 
 def _dialog_of(request: Request) -> DialogId:
     """The dialog that a request of the peer says it is in."""
-    return DialogId(request.call_id, request.to_tag or "", request.from_tag or "")
+    call_id, theirs, ours = request.names
+    return DialogId(call_id, ours, theirs)

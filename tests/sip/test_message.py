@@ -132,7 +132,7 @@ class TestTypedAccess:
         assert message.content_type == ""
         message.headers.set("Content-Type", "Application\t/\tSDP\t;\tcharset=utf-8")
         assert message.content_type == "application/sdp"
-        for name in ("call_id", "cseq", "from_", "to", "via", "from_tag", "to_tag"):
+        for name in ("call_id", "cseq", "from_", "to", "via", "from_tag", "to_tag", "names"):
             with pytest.raises(PeerError, match="missing"):
                 getattr(message, name)
 
@@ -146,6 +146,26 @@ class TestTypedAccess:
         assert invite.to_tag == "t"
         invite.headers.remove("Contact")
         assert invite.contact is None
+
+    def test_its_names_follow_its_headers(self, invite: Request) -> None:
+        assert invite.names == ("call-1", "ft", "")
+        twin = Request("INVITE", "sip:h", invite.headers.copy())
+        twin.headers.set("To", "<sip:x>;tag=t")
+        assert twin.names == ("call-1", "ft", "t")
+        twin.headers.set("Call-ID", "call-2")
+        twin.headers.set("From", "<sip:y>")
+        assert twin.names == ("call-2", "", "t")
+        assert invite.names == ("call-1", "ft", "")
+        twin.headers.remove("From")
+        with pytest.raises(PeerError, match="missing"):
+            _ = twin.names
+
+    def test_what_was_not_there_is_found_once_it_is(self) -> None:
+        message = Request("BYE", "sip:h", Headers())
+        assert message.contacts == []
+        message.headers.add("Contact", "<sip:a>")
+        message.headers.add("Contact", "<sip:b>")
+        assert [contact.uri for contact in message.contacts] == ["sip:a", "sip:b"]
 
     def test_the_top_via_is_stamped(self, invite: Request) -> None:
         invite.headers.set_top("Via", str(invite.via.with_params(received="192.0.2.200", rport="5062")))
