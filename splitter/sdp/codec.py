@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
 
 # RFC 3551 §6, tables 4 and 5: payload types that need no rtpmap.
 _STATIC = {
@@ -45,7 +45,12 @@ _LONGEST, _MOST = 4096, 128
 """Characters, and descriptions, of a line that is kept."""
 
 
-class Codec(NamedTuple):
+CodecKey = tuple[str, int, int]
+"""What a payload type stands for: name in lower case, clock rate, channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
     """One format of an RTP m-line, resolved. `name` as spelled; compare with `.key`. `fmtp` is "" where absent.
 
     `clock` and `channels` are those of the packets, should the line say otherwise.
@@ -56,12 +61,11 @@ class Codec(NamedTuple):
     clock: int
     channels: int
     fmtp: str
+    key: CodecKey = field(init=False, repr=False, compare=False)
 
-    @property
-    def key(self) -> tuple[str, int, int]:
-        """What the payload type stands for: (name in lower case, clock rate, channels)."""
+    def __post_init__(self) -> None:
         name = self.name.lower()
-        return (_SAME_AS.get(name, name), self.clock, self.channels)
+        object.__setattr__(self, "key", (_SAME_AS.get(name, name), self.clock, self.channels))
 
     @property
     def parameters(self) -> dict[str, str]:

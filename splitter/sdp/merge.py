@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from splitter.core.errors import PeerError
 from splitter.sdp.carry import carried, moved, narrowed
-from splitter.sdp.codec import Codec
+from splitter.sdp.codec import Codec, CodecKey
 from splitter.sdp.model import Attribute, Connection, LocalPort, Media, Origin, Session
-from splitter.sdp.offer_answer import CodecKey, PayloadHistory, answer_direction
+from splitter.sdp.offer_answer import PayloadHistory, answer_direction
 from splitter.sdp.split import NOT_VOICE, Plan, audio_line
 from splitter.sdp.video import refuse
 

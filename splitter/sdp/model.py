@@ -108,15 +108,26 @@ class Origin:
         return replace(self, version=self.version + 1)
 
 
-class _WorkedOut:
+class _MediaMemory:
     """Memory of an m-line; a field of a dataclass would be written down with each call."""
 
     __slots__ = ("_codecs",)
     _codecs: tuple[Codec, ...]
 
 
+class _SessionMemory:
+    """Memory of a description, in the same way.
+
+    Attributes:
+        _lines: of each m-line its direction, and whether it is on hold; asked for at each step of a negotiation.
+    """
+
+    __slots__ = ("_lines",)
+    _lines: tuple[tuple[str, bool], ...]
+
+
 @dataclass(frozen=True, slots=True)
-class Media(_WorkedOut):
+class Media(_MediaMemory):
     """One m-line and what belongs to it. `formats` are payload types for RTP, other words elsewhere.
 
     Attributes:
@@ -220,7 +231,7 @@ class Media(_WorkedOut):
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class Session(_SessionMemory):
     """A session description.
 
     Attributes:
@@ -257,16 +268,34 @@ class Session:
 
     def direction_of(self, index: int) -> str:
         """An m-line's direction: its own, else the session's, else sendrecv (RFC 8866 §6.7)."""
-        return _direction(self.media[index].attributes) or _direction(self.attributes) or "sendrecv"
+        try:
+            return self._lines[index][0]
+        except AttributeError:
+            return self._work_out()[index][0]
 
     def flow_of(self, index: int) -> str:
         """What an m-line really wants: its direction, with a null address read as hold (RFC 3264 §8.4)."""
-        direction = self.direction_of(index)
-        return _ON_HOLD.get(direction, direction) if self.is_hold(index) else direction
+        try:
+            direction, held = self._lines[index]
+        except AttributeError:
+            direction, held = self._work_out()[index]
+        return _ON_HOLD.get(direction, direction) if held else direction
 
     def is_hold(self, index: int) -> bool:
         """True if nothing may be sent to this m-line: its address is null or no IP address, or it has none."""
-        connection = self.media[index].connection or self.connection
+        try:
+            return self._lines[index][1]
+        except AttributeError:
+            return self._work_out()[index][1]
+
+    def _work_out(self) -> tuple[tuple[str, bool], ...]:
+        inherited = _direction(self.attributes) or "sendrecv"
+        lines = tuple([(_direction(media.attributes) or inherited, self._is_held(media)) for media in self.media])
+        object.__setattr__(self, "_lines", lines)
+        return lines
+
+    def _is_held(self, media: Media) -> bool:
+        connection = media.connection or self.connection
         if connection is None:
             return True
         return not (_kept if len(connection.address) <= _LONGEST else _hears)(connection)

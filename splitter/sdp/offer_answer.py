@@ -10,13 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from splitter.core.errors import PeerError
-from splitter.sdp.codec import Codec
+from splitter.sdp.codec import Codec, CodecKey
 from splitter.sdp.model import Media, Session, shown
 
 _SENDS = frozenset({"sendrecv", "sendonly"})
 _RECEIVES = frozenset({"sendrecv", "recvonly"})
-
-CodecKey = tuple[str, int, int]
 
 
 def answer_direction(offered: str, wanted: str) -> str:

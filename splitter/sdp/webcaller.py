@@ -298,7 +298,7 @@ def _answered_voices(call: BrowserOffer, ours: Session | None) -> list[Codec]:
         return sorted(call.voices, key=lambda codec: (codec.name == DIGITS, codec.key != first))
     voices = sorted(call.voices, key=lambda codec: (codec.name == DIGITS, codec.key != OPUS))
     red = [call.red] if call.red is not None else []
-    return [*red, *(codec._replace(fmtp=NARROW) if codec.key == OPUS else codec for codec in voices)]
+    return [*red, *(replace(codec, fmtp=NARROW) if codec.key == OPUS else codec for codec in voices)]
 
 
 def audio_answer(call: BrowserOffer, local: LocalPort, secure: SecureLocal, ours: Session | None) -> Media:

@@ -13,7 +13,7 @@ operator prefers:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from splitter.sdp.codec import Codec
 from splitter.sdp.model import Media, Session
@@ -67,7 +67,7 @@ def red_of(media: Media, voices: Iterable[Codec]) -> Codec | None:
     red = next((codec for codec in media.codecs if codec.key == _RED), None)
     if opus is None or red is None or any(codec.payload_type == red.payload_type for codec in voices):
         return None
-    return red._replace(name="red", fmtp=f"{opus.payload_type}/{opus.payload_type}")
+    return replace(red, name="red", fmtp=f"{opus.payload_type}/{opus.payload_type}")
 
 
 def inside(voices: tuple[Codec, ...]) -> tuple[Codec, ...]:
@@ -104,6 +104,6 @@ def transcoding(voices: tuple[Codec, ...], red: Codec | None, ours: Session) -> 
 def _known(codec: Codec) -> Codec:
     """A codec with parameters that may be passed on: opus has some that both ends heed (RFC 7587 §6.1)."""
     if codec.name.lower() == DIGITS:
-        return codec._replace(name=DIGITS, fmtp="0-15")
+        return replace(codec, name=DIGITS, fmtp="0-15")
     keeps = codec.name.lower() == "opus" and len(codec.fmtp) <= _LONGEST_PARAMETERS
-    return codec if keeps else codec._replace(fmtp="")
+    return codec if keeps else replace(codec, fmtp="")
