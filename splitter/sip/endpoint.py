@@ -166,6 +166,11 @@ class Endpoint:
         self._feed(self._core.transactions.get(txn), Event.TRANSPORT_ERROR, now, out, reason, sent)
         return out
 
+    @property
+    def soonest(self) -> float:
+        """No timeout comes before; `next_timeout` need not be asked by who is up by then."""
+        return self._core.schedule.soonest
+
     def next_timeout(self) -> float | None:
         """When `on_timeout` wants to be called; None: not before something else happens."""
         return self._core.schedule.next()

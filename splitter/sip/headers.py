@@ -90,7 +90,7 @@ class Headers:
         """
         headers = cls.__new__(cls)
         headers._lines = lines
-        headers._first = {key: raw for key, _, raw in reversed(lines)} if first is None else first
+        headers._first = {key: raw for key, _, raw in lines[::-1]} if first is None else first
         headers.known = {}
         headers.encoding = encoding
         return headers
@@ -148,6 +148,16 @@ class Headers:
         if slot not in self.known:
             self.known[slot] = [parse(value) for value in self.values(key)]
         found: list[T] = self.known[slot]
+        return found
+
+    @property
+    def media_type(self) -> str:
+        """The `type/subtype` of Content-Type, in lower case, without parameters; empty where there is none."""
+        if "content-type" not in self.known:
+            if "content-type" not in self._first:
+                return ""
+            self.typed("content-type", _media_type)
+        found: str = self.known["content-type"]
         return found
 
     def add(self, name: str, value: str) -> None:
@@ -259,6 +269,10 @@ class Headers:
         for slot in (key, key + ",", NAMES if key in _NAMING else ""):
             if slot in known:
                 del known[slot]
+
+
+def _media_type(written: str) -> str:
+    return "".join(written.partition(";")[0].split()).lower()
 
 
 def _unfolded(raw: str) -> str:

@@ -181,16 +181,20 @@ class _Common:
     @property
     def content_type(self) -> str:
         """`type/subtype` in lower case, without parameters; empty where there is no Content-Type."""
-        return self.headers.typed("content-type", media_type) if "content-type" in self.headers else ""
+        return self.headers.media_type
 
     def serialize(self) -> bytes:
         """The message as it goes on the wire; its Content-Length is put right first."""
+        headers = self.headers
         size = str(len(self.body))
-        written = self.headers.get("content-length")
+        written = headers.get("content-length")
         if written != size and (written is None or written.lstrip("0") != size):
-            self.headers.set("Content-Length", size)
-        head = f"{self._start_line()}\r\n{self.headers}\r\n"
-        return _encoded(head, self.headers.encoding) + self.body
+            headers.set("Content-Length", size)
+        head = f"{self._start_line()}\r\n{headers}\r\n"
+        try:
+            return head.encode(headers.encoding) + self.body
+        except UnicodeEncodeError:  # a latin-1 head may have been given a header that latin-1 lacks; then UTF-8 it is
+            return head.encode("utf-8", "replace") + self.body
 
     def _start_line(self) -> str:
         raise NotImplementedError
@@ -234,13 +238,10 @@ class Request(_Common):
             content_type: of `body`.
         Returns: the response; Record-Route is echoed in 101–299 (§12.1.1), Timestamp in 100 (§8.2.6.1).
         """
-        lines = []
-        for line in self.headers.lines():
-            key = line[0]
-            if key in _ECHOED:
-                lines.append(self._tagged(line, to_tag) if key == "to" and to_tag and status > 100 else line)
-            elif (key == "record-route" and 100 < status < 300) or (key == "timestamp" and status == 100):
-                lines.append(line)
+        more = "timestamp" if status == 100 else "record-route" if status < 300 else ""
+        lines = [line for line in self.headers.lines() if line[0] in _ECHOED or line[0] == more]
+        if to_tag and status > 100:
+            lines = [self._tagged(line, to_tag) if line[0] == "to" else line for line in lines]
         echoed = Headers.of_lines(lines, self.headers.encoding)
         echoed.know(self.headers, _ECHOED_AS_THEY_ARE)
         echoed.extend(headers.items() if isinstance(headers, Headers) else headers)
@@ -279,19 +280,6 @@ class Response(_Common):
 
 
 Message = Request | Response
-
-
-def media_type(written: str) -> str:
-    """The `type/subtype` of a Content-Type, in lower case, without parameters."""
-    return "".join(written.partition(";")[0].split()).lower()
-
-
-def _encoded(head: str, encoding: str) -> bytes:
-    """A latin-1 head may have been given a header that latin-1 lacks; then UTF-8 it is."""
-    try:
-        return head.encode(encoding)
-    except UnicodeEncodeError:
-        return head.encode("utf-8", "replace")
 
 
 def _call_id(text: str) -> str:

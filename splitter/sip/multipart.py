@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from splitter.core.errors import PeerError
 from splitter.sip.grammar import parse_params, shown, unquote
 from splitter.sip.headers import HeaderLine, Headers, canonical
-from splitter.sip.message import Message, media_type
+from splitter.sip.message import Message
 
 MAX_PARTS = 32
 MAX_DEPTH = 4
@@ -41,8 +41,7 @@ class Part:
 
         There are peers that forget it (RFC 3261 §20.15 does not let them): a session description is one all the same.
         """
-        written = self.headers.typed("content-type", media_type) if "content-type" in self.headers else ""
-        return written or (SDP if self.body.startswith(_SDP_BEGINS) else "text/plain")
+        return self.headers.media_type or (SDP if self.body.startswith(_SDP_BEGINS) else "text/plain")
 
     @property
     def disposition(self) -> str:

@@ -5,7 +5,6 @@ Each leg has its own timer; nothing of it passes from one leg to the other.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -111,11 +110,14 @@ def as_uas(
     Raises:
         PeerError: 422 where the interval is too small and the peer knows timers.
     """
-    wanted, least_s = None, MINIMUM_S
-    with suppress(PeerError):
+    try:
         wanted = session_expires(request)
-    with suppress(PeerError):
+    except PeerError:
+        wanted = None
+    try:
         least_s = minimum(request)
+    except PeerError:
+        least_s = MINIMUM_S
     peer_knows = supports(request)
     if wanted is None:
         if not settings.interval_s and current is None:

@@ -19,6 +19,7 @@ from splitter.store.writer import Writer, kind_of
 from splitter.telemetry.trace import TraceEvent
 
 TRACE_EVENTS = 50_000  # the most of one call that is read at a time
+_ROOM = 2  # calls are few and worth more than events: they are queued a good while longer
 
 _TEXT = "CAST(view AS TEXT)"  # SQLite takes a BLOB for another form of JSON from 3.45 on
 _EXTENSION = f"CASE WHEN json_valid({_TEXT}) THEN json_extract({_TEXT}, '$.extension') END"
@@ -58,15 +59,15 @@ class Store:
 
     def write(self, event: TraceEvent) -> None:
         """Keep one trace event. Never blocks, never raises; dropped and counted where the queue is full."""
-        self._writer.put(event)
+        self._writer.put(event, len(event.data))
 
     def save_call(self, row: CallRow) -> None:
         """Keep a call as it is now, instead of what was kept of it before. Never blocks, never raises."""
-        self._writer.put(row)
+        self._writer.put(row, schema.size(row), _ROOM)
 
     def save_delivery(self, row: Delivery | Delivered) -> None:
         """Keep what a webhook is to get, or forget what it got. Never blocks, never raises."""
-        self._writer.put(row)
+        self._writer.put(row, schema.size(row), _ROOM)
 
     async def flush(self, limit_s: float = 1.0) -> bool:
         """Wait until what was handed in so far can be read; False where that takes longer than `limit_s`."""

@@ -23,7 +23,6 @@ from splitter.store import schema
 from splitter.store.schema import Row
 from splitter.store.settings import StoreSettings
 from splitter.telemetry import metrics
-from splitter.telemetry.trace import TraceEvent
 
 QUEUE_ROWS = 20_000
 QUEUE_BYTES = 64_000_000
@@ -103,12 +102,13 @@ class Writer(threading.Thread):
 
     # ---- called by the event loop --------------------------------------------------------------------------------
 
-    def put(self, row: Row) -> bool:
+    def put(self, row: Row, size_bytes: int, room: int = 1) -> bool:
         """Queue a row. Never blocks; returns False where it was dropped because the queue is full.
 
-        Calls are few and worth more than events, so they are taken a good while longer.
+        Args:
+            size_bytes: as `schema.size` says.
+            room: how many times as long as others it is taken.
         """
-        room, size_bytes = (1, len(row.data)) if isinstance(row, TraceEvent) else (2, schema.size(row))
         full = len(self._queue) >= QUEUE_ROWS * room or self._bytes_in - self._bytes_out > QUEUE_BYTES * room
         if full or self._stopping:
             metrics.store.TRACE_DROPPED.inc()

@@ -40,6 +40,18 @@ def masked_number(number: str) -> str:
     return f"…{number[-_SHOWN:]}" if len(number) > _SHOWN else "…"
 
 
+def to_keep(message: Message, data: bytes, digits: bool) -> bytes:
+    """The bytes of a message as a trace may have them.
+
+    Args:
+        data: `message` as it is on the wire.
+        digits: they are kept.
+    """
+    if message.body and not digits:
+        data = masked(message, data)
+    return without_keys(data)
+
+
 def without_keys(data: bytes) -> bytes:
     """The bytes of a message without the keys that its SDP tells, and without the token of a bearer."""
     if b"crypto" in data:

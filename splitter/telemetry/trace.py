@@ -18,7 +18,7 @@ from splitter.core.clock import Clock
 from splitter.core.errors import PeerError
 from splitter.core.net import Address, Flow, written
 from splitter.sip.message import Message, Request
-from splitter.telemetry.masking import masked, without_keys
+from splitter.telemetry.masking import to_keep
 
 # A transaction may retransmit for 64·T1 = 32 s after its dialog ended (RFC 3261 §17); that still belongs to the call.
 LINGER_S = 40.0
@@ -222,7 +222,7 @@ class Recorder:
 
     def message(self, direction: str, flow: Flow, message: Message, data: bytes) -> None:
         """Record a SIP message that passed ("in" or "out"); called by the driver."""
-        data = without_keys(data if self._digits else masked(message, data))
+        data = to_keep(message, data, self._digits)
         names = _names(message)
         call_id, leg = self._place_of(message, names)
         text = message.method if isinstance(message, Request) else f"{message.status} {message.reason}"

@@ -33,11 +33,13 @@ class Addressing:
             name: list(network.listeners) for name, network in networks.items()
         }
         self._located: dict[tuple[str, str, str], Flow | None] = {}  # what `locate` has found since the last `bound`
+        self._contacts: dict[tuple[str, str, bool | None], Address] = {}  # in the same way, by family
 
     def bound(self, network: str, index: int, address: Address) -> None:
         """Listener `index` of `network` is really bound here (it may have asked for any port)."""
         self._bound[network][index] = ListenPoint(self._bound[network][index].transport, address)
         self._located.clear()
+        self._contacts.clear()
 
     def local(self, network: str, transport: str, host: str | None = None) -> Address | None:
         """Our first listener of this transport, and of the address family of `host`; None where there is none."""
@@ -67,6 +69,12 @@ class Addressing:
         Raises:
             LocalError: the network has no listener of this transport.
         """
+        key = network, transport, None if host is None else ":" in host
+        if key not in self._contacts:
+            self._contacts[key] = self._contact(network, transport, host)
+        return self._contacts[key]
+
+    def _contact(self, network: str, transport: str, host: str | None) -> Address:
         local = self.local(network, transport, host) or self.local(network, transport)
         if local is None:
             raise LocalError(f"network {network!r} has no {transport} listener")

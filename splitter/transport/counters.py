@@ -55,8 +55,7 @@ class TransportCounters(Protocol):
 class PrometheusCounters:
     """Counts into the registry of `splitter.telemetry.metrics`."""
 
-    def message(self, network: str, direction: str, kind: str | int) -> None:
-        count_message(network, direction, kind)
+    message = staticmethod(count_message)
 
     def malformed(self, network: str, transport: str) -> None:
         metrics.sip.MALFORMED.labels(network, transport).inc()

@@ -74,7 +74,7 @@ class Dispatch:
 
     def dialog(self, request: Request) -> tuple[EventSink | None, OtherSide]:
         """The owner of the dialog that a request belongs to (RFC 3261 §12.2.2), and the side that may send it."""
-        return self._dialogs.get(_dialog_of(request), _NOBODY)
+        return self._dialogs.get(dialog_of(request), _NOBODY)
 
     def party(self, request: Request) -> OtherSide:
         """The only side that may send this request: the other one of its dialog, or of the INVITE that is cancelled.
@@ -83,7 +83,7 @@ class Dispatch:
         """
         if request.method == "CANCEL":
             return self._owners.get(server_key(request, "INVITE"), _NOBODY)[1]
-        return self.dialog(request)[1]
+        return self.dialog(request)[1] if request.to_tag else None
 
     def forget(self, txn: TransactionId) -> None:
         """The transaction has ended."""
@@ -95,7 +95,7 @@ class Dispatch:
         return {"asks": len(self.asks), "owners": len(self._owners), "dialogs": len(self._dialogs)}
 
 
-def _dialog_of(request: Request) -> DialogId:
+def dialog_of(request: Request) -> DialogId:
     """The dialog that a request of the peer says it is in."""
     call_id, theirs, ours = request.names
     return DialogId(call_id, ours, theirs)

@@ -32,7 +32,7 @@ from splitter.transport.connections import Connections
 from splitter.transport.counters import PrometheusCounters, TransportCounters
 from splitter.transport.delivery import EventDelivery, FaultLog, OnRequest
 from splitter.transport.departures import Ahead, Departures
-from splitter.transport.dispatch import Dispatch, EventSink, OtherSide, SentRequest
+from splitter.transport.dispatch import Dispatch, EventSink, OtherSide, SentRequest, dialog_of
 from splitter.transport.large import LargeRequests
 from splitter.transport.quiet import Quiet
 from splitter.transport.screening import Screening
@@ -353,13 +353,17 @@ class Driver:
     # ---- inside ----
 
     def _receive(self, flow: Flow, data: bytes) -> None:
-        request = None
+        request: Request | None = None
         try:
             message = self._screening.read(data)
             if message is None:
                 return
-            request = message if isinstance(message, Request) else None
-            self._counters.message(flow.network, "in", _kind(message))
+            kind: str | int
+            if isinstance(message, Request):
+                request, kind = message, message.method
+            else:
+                kind = message.status
+            self._counters.message(flow.network, "in", kind)
             if self._tap is not None:
                 self._tap.message("in", flow, message, data)
             if request is not None and self._screening.is_foreign(request, flow):
@@ -372,7 +376,7 @@ class Driver:
         if request is not None and flow.reliable:
             if "alias" in request.via.params:
                 self._sockets.alias(flow, request.via.port or (5061 if flow.transport == "tls" else 5060))
-            self._hold_for(DialogId(request.call_id, request.to_tag or "", request.from_tag or ""), flow)
+            self._hold_for(dialog_of(request), flow)
         self._carry_out(outputs)
 
     def _hold_for(self, dialog: DialogId, flow: Flow) -> None:
@@ -394,7 +398,8 @@ class Driver:
                 self._ahead.confirmed(output.txn)
             if (owed := self._delivery.deliver(output)) is not None:
                 self._pay(output.txn, owed)
-        self._timer.ring_at(self._endpoint.next_timeout())
+        if self._endpoint.soonest < self._timer.at:
+            self._timer.ring_at(self._endpoint.next_timeout())
 
     def _pay(self, txn: TransactionId, response: Response) -> None:
         """Give the response that nobody else gave; a listener that failed may have given one all the same."""
@@ -405,9 +410,14 @@ class Driver:
 
     def _transmit(self, transmit: Transmit) -> None:
         flow, message = transmit.flow, transmit.message
-        if flow.reliable and isinstance(message, Request):
-            self._hold_for(DialogId(message.call_id, message.from_tag or "", message.to_tag or ""), flow)
-        self._counters.message(flow.network, "out", _kind(message))
+        kind: str | int
+        if isinstance(message, Request):
+            kind = message.method
+            if flow.reliable:
+                self._hold_for(DialogId(*message.names), flow)
+        else:
+            kind = message.status
+        self._counters.message(flow.network, "out", kind)
         if self._tap is not None:
             self._tap.message("out", flow, message, transmit.data)
         self._departures.hand_in(transmit)
@@ -421,7 +431,3 @@ def _is_last(event: SipEvent) -> bool:
     if isinstance(event, ResponseArrived):
         return event.response.status >= 200
     return isinstance(event, AckArrived | TransactionEnded)
-
-
-def _kind(message: Message) -> str | int:
-    return message.method if isinstance(message, Request) else message.status

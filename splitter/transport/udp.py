@@ -91,10 +91,15 @@ class UdpSocket:
                 self._socket.sendto(data, remote)
 
     def _read(self) -> None:
-        for _ in range(_BATCH):
+        for count in range(_BATCH):
             try:
                 data, source = self._socket.recvfrom(_MAX_DATAGRAM)
-            except OSError:  # nothing more to read, or an ICMP error
+            except BlockingIOError:
+                # Nothing more to read. If it was never more, an error waits in the queue; else that wakes us once more.
+                if count or not self._read_error():
+                    return
+                continue
+            except OSError:  # an ICMP error
                 if not self._read_error():
                     return
                 continue

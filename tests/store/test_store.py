@@ -462,13 +462,14 @@ class TestFaultsDoNotReachCalls:
     ) -> None:
         monkeypatch.setattr(writer, "QUEUE_BYTES", 10_000)
         made = Writer(StoreSettings(str(tmp_path / "calls.db")), SystemClock())
-        assert made.put(replace(EVENT, data=b"x" * 9_000))
-        assert made.put(replace(EVENT, data=b"x" * 9_000))
-        assert not made.put(EVENT), "nothing is written yet, and this is enough"
+        large = replace(EVENT, data=b"x" * 9_000)
+        assert made.put(large, 9_000)
+        assert made.put(large, 9_000)
+        assert not made.put(EVENT, len(EVENT.data)), "nothing is written yet, and this is enough"
         made.start()
         for _ in range(5):
             assert made.flush(PATIENCE_S)
-            assert made.put(replace(EVENT, data=b"x" * 9_000))
+            assert made.put(large, 9_000)
         made.finish(PATIENCE_S)
 
     async def test_a_broken_store_does_not_hold_up_the_stop(self, tmp_path: Path) -> None:

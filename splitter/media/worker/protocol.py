@@ -37,6 +37,20 @@ class VerbReply(msgspec.Struct, frozen=True, tag=True):
     answer: msgspec.Raw
 
 
+class _Said(msgspec.Struct, frozen=True):
+    """A `VerbCall` that is written: the same bytes in one step."""
+
+    id: int
+    verb: Verb[Any]
+
+
+class _Answered(msgspec.Struct, frozen=True, tag=VerbReply.__name__):
+    """A `VerbReply` that is written."""
+
+    id: int
+    answer: Message
+
+
 _encoder = msgspec.msgpack.Encoder()
 _calls = msgspec.msgpack.Decoder(VerbCall)
 _verbs: msgspec.msgpack.Decoder[Verb[Any]] = msgspec.msgpack.Decoder(Union[VERBS])  # noqa: UP007 — made of a tuple
@@ -44,7 +58,7 @@ _messages: msgspec.msgpack.Decoder[VerbReply | MediaNotice] = msgspec.msgpack.De
 _answers: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Union[ANSWERS])  # noqa: UP007
 
 
-def _frame(envelope: VerbCall | VerbReply | MediaNotice) -> bytes:
+def _frame(envelope: _Said | _Answered | MediaNotice) -> bytes:
     body = _encoder.encode(envelope)
     if len(body) > FRAME_LIMIT_BYTES:
         raise ProtocolError(f"a message of {len(body)} bytes is over the limit")
@@ -52,11 +66,11 @@ def _frame(envelope: VerbCall | VerbReply | MediaNotice) -> bytes:
 
 
 def write_call(id: int, verb: Verb[Any]) -> bytes:
-    return _frame(VerbCall(id, msgspec.Raw(_encoder.encode(verb))))
+    return _frame(_Said(id, verb))
 
 
 def write_reply(id: int, answer: Message) -> bytes:
-    return _frame(VerbReply(id, msgspec.Raw(_encoder.encode(answer))))
+    return _frame(_Answered(id, answer))
 
 
 def write_event(owner: str, event: MediaEvent) -> bytes:

@@ -30,9 +30,10 @@ class Schedule(Generic[T]):
     others and the heap is swept. So memory follows the number of live timers.
     """
 
-    __slots__ = ("_cancelled", "_heap", "_serial")
+    __slots__ = ("_cancelled", "_heap", "_serial", "soonest")
 
     def __init__(self) -> None:
+        self.soonest = float("inf")  # no timer fires earlier than this; none may
         self._heap: list[tuple[float, int, RunningTimer[T]]] = []
         self._serial = 0  # alarms of the same instant fire in the order they were set
         self._cancelled = 0
@@ -40,6 +41,8 @@ class Schedule(Generic[T]):
     def set(self, at: float, owner: T, event: Event) -> RunningTimer[T]:
         """Start a timer that fires at `at` seconds of the endpoint's clock."""
         alarm = RunningTimer(owner, event)
+        if at < self.soonest:
+            self.soonest = at
         self._serial += 1
         heapq.heappush(self._heap, (at, self._serial, alarm))
         return alarm
@@ -60,9 +63,11 @@ class Schedule(Generic[T]):
         heap = self._heap
         while heap:
             if heap[0][2].owner is not None:
-                return heap[0][0]
+                self.soonest = heap[0][0]
+                return self.soonest
             heapq.heappop(heap)
             self._cancelled -= 1
+        self.soonest = float("inf")
         return None
 
     def pop(self, now: float) -> tuple[T, Event] | None:

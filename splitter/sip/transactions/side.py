@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from splitter.core.net import Flow
@@ -51,7 +52,8 @@ def waits(timers: Timers) -> dict[Event, Wait]:
     }
 
 
-class Occasion(NamedTuple):
+@dataclass(slots=True)
+class Occasion:
     """One event as the actions see it.
 
     Attributes:

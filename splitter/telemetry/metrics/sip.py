@@ -85,19 +85,19 @@ _METHODS = frozenset(_BASIC | _EXTENSIONS)
 _message_counters: dict[tuple[str, str, str | int], Tally] = {}
 
 
-def count_message(network: str, direction: str, method_or_status: str | int) -> None:
+def count_message(network: str, direction: str, kind: str | int) -> None:
     """Count one SIP message.
 
     Args:
         network: our network's name.
         direction: "in" or "out".
-        method_or_status: a request's method or a response's status. Unknown methods are counted as "other", so that a
-            peer cannot make up labels.
+        kind: a request's method or a response's status. Unknown methods are counted as "other", so that a peer cannot
+            make up labels.
     """
-    counter = _message_counters.get((network, direction, method_or_status))
-    if counter is None:
-        counter = _counter_of(network, direction, method_or_status)
-    counter.amount += 1
+    try:
+        _message_counters[network, direction, kind].amount += 1
+    except KeyError:
+        _counter_of(network, direction, kind).amount += 1
 
 
 def _counter_of(network: str, direction: str, method_or_status: str | int) -> Tally:
