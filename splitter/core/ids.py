@@ -66,6 +66,10 @@ class IdSource:
         """A Call-ID of a leg that we originate (RFC 3261 §8.1.1.4)."""
         return f"{self._word(20)}@{host}"
 
+    def fraction(self) -> float:
+        """A random number in [0, 1)."""
+        return self._rng.random()
+
     def number(self, below: int) -> int:
         """A random integer in [0, below): SSRC, first sequence number, session id."""
         return self._rng.randrange(below)

@@ -236,7 +236,7 @@ class Feedback:
             self._ask(now)
         if self.report_at <= now + (_EARLY * self._interval_s if others_report else 0.0):
             self._report(now)
-            self.report_at = now + self._interval_s * (0.75 + self._around.ids.number(500) / 1000)
+            self.report_at = now + self._interval_s * (0.75 + 0.5 * self._around.ids.fraction())
             self._view.out.permit_resends()
         elif now >= self._limit_at:
             self._send(list(self._limiting(now)))

@@ -38,7 +38,8 @@ DATAGRAM_LIMIT = 65_536
 RECEIVE_BUFFER_BYTES = 1 << 18  # an IDR comes as a burst of some dozens of packets
 SLOW_THREADS = 2  # for pictures: one that is long must not hold up all others
 FAR_S = 0.2  # a timer that is due then, or later, may wait for others:
-TOGETHER_S = 0.04  # at so many seconds' distance they come
+TOGETHER_S = 0.04  # at so many seconds' distance they come,
+AT_ONCE = 8  # so many of them in one turn: packets wait for a millisecond or less
 BIND_ATTEMPTS = 64  # foreign programs may sit on ports of our range
 
 OnFault = Callable[[Exception], None]
@@ -170,7 +171,14 @@ class PacketHost:
         return timer
 
     def _on_moment(self, moment: int) -> None:
-        for timer in self._far.pop(moment):
+        self._fire(self._far.pop(moment), 0)
+
+    def _fire(self, together: list[FarTimer], begin: int) -> None:
+        """Fire some; before the others packets have their turn."""
+        end = begin + AT_ONCE
+        if end < len(together):
+            self._loop.call_soon(self._fire, together, end)
+        for timer in together[begin:end]:
             fn = timer.fn
             if fn is not None:
                 try:

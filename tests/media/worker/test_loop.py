@@ -16,7 +16,7 @@ from splitter.core.errors import MediaUnavailable, NoPorts
 from splitter.core.net import Address
 from splitter.media.wire.pairs import PortPairs
 from splitter.media.wire.waiting import PacketLoop
-from splitter.media.worker.loop import DSCP_AF41, DSCP_EF, FarTimer, PacketHost, RoomLoop
+from splitter.media.worker.loop import AT_ONCE, DSCP_AF41, DSCP_EF, FarTimer, PacketHost, RoomLoop
 from tests.media.worker.stand import FIRST_PORT, Peer, address, receive
 from tests.patience import until
 
@@ -117,8 +117,23 @@ class TestTimers:
                 if number % 3 == 0:
                     timer.cancel()
             assert len(host._far) <= 3, "moments 40 ms apart"
-            await until(lambda: not host._far)
+            await until(lambda: len(left) == 10)
             assert not early and left == set(range(0, 30, 3)), "neither early nor those that were forgotten"
+
+    async def test_packets_come_between_them_where_they_are_many(self) -> None:
+        async with packet_host() as host:
+            loop = asyncio.get_running_loop()
+            order: list[str] = []
+            timers = [FarTimer(partial(order.append, f"timer {number}")) for number in range(3 * AT_ONCE)]
+
+            def first() -> None:
+                loop.call_soon(order.append, "something else")
+
+            timers[0].fn = first
+            host._fire(timers, 0)
+            assert len(order) == AT_ONCE - 1
+            await until(lambda: len(order) == 3 * AT_ONCE)
+            assert order.index("something else") == 2 * AT_ONCE - 1, "behind those that were begun, before the last"
 
     async def test_one_that_fails_holds_up_no_other(self) -> None:
         async with packet_host() as host:
