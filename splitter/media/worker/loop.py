@@ -34,6 +34,9 @@ DSCP_EF = 46 << 2
 DSCP_AF41 = 34 << 2
 """Assured Forwarding 41 (RFC 2597, RFC 4594 §4.4) as the TOS octet: interactive video."""
 
+PRIORITIES = {DSCP_EF: 4, DSCP_AF41: 2}
+"""What Linux makes of IP_TOS by itself, and not of IPV6_TCLASS. Queues and priorities of VLANs go by it (socket(7))."""
+
 DATAGRAM_LIMIT = 65_536
 RECEIVE_BUFFER_BYTES = 1 << 18  # an IDR comes as a burst of some dozens of packets
 SLOW_THREADS = 2  # for pictures: one that is long must not hold up all others
@@ -135,6 +138,7 @@ class PacketHost:
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tos)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, PRIORITIES[tos])
             else:
                 sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)

@@ -46,6 +46,15 @@ class TestSockets:
                 assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) >> 2 == code_point
             host.release(*pair)
 
+    @pytest.mark.parametrize("host", [HOST, "::1"])
+    @pytest.mark.parametrize(("tos", "priority"), [(DSCP_EF, 4), (DSCP_AF41, 2)])
+    async def test_have_the_priority_that_linux_gives_to_their_dscp(self, host: str, tos: int, priority: int) -> None:
+        """It becomes the priority of a VLAN's frames; of IPv6 sockets Linux does not set it by itself."""
+        async with packet_host() as sockets:
+            pair = sockets.bind(host, tos)
+            assert [sock.getsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY) for sock in pair] == [priority] * 2
+            sockets.release(*pair)
+
     async def test_on_an_address_that_is_not_ours_are_unavailable(self) -> None:
         async with packet_host() as host:
             with pytest.raises(MediaUnavailable, match=r"cannot bind 192\.0\.2\.1"):
