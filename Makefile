@@ -21,7 +21,7 @@ LOCKED := install --require-hashes --only-binary :all: -r
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: deb image integrator upgrade wheelhouse docs translations help demo test check unit real lint format sim chaos bench lipsync fuzz lock install venv peers clean
+.PHONY: deb image kernels integrator upgrade wheelhouse docs translations help demo test check unit real lint format sim chaos bench lipsync fuzz lock install venv peers clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -120,6 +120,10 @@ integrator: peers  ## play the integrator: a fresh system, the package, Asterisk
 
 upgrade: peers  ## play an upgrade from an older version (FROM=COMMIT), back, and forward again, with calls; prints the time
 	@$(BIN)/python -m tests.interop.upgrade $(FROM)
+
+kernels: $(VENV)/.dev $(VENV)/.native  ## voice in the kernel of another Debian, emulated: RELEASE=bookworm or trixie; minutes; TESTS=…, ACCEL=kvm
+	@sh tests/interop/install-peers kernels
+	ACCEL=$(or $(ACCEL),tcg) $(BIN)/python -m tests.kernels $(or $(RELEASE),bookworm) $(TESTS)
 
 image:  ## build a container image with podman, buildah or docker: splitter:VERSION
 	@for tool in podman buildah docker; do if command -v $$tool >/dev/null; then break; fi; tool=; done

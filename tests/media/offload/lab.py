@@ -16,12 +16,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import groupby
 
 from splitter.media.offload.kernel import KernelOffload
 from splitter.media.offload.ports import Offload, OffloadPending, OffloadRefused, Ticket, VoiceFlow
 from tests.patience import wait
 
 _NEW_NETWORK = 0x4000_0000
+_BATCH = {"ip": ["-batch"], "tc": ["-batch"], "nft": ["-f"]}  # one process for many commands
 _libc = ctypes.CDLL(None, use_errno=True)
 
 CALLER, GATEWAY_ACCESS = "10.77.1.2", "10.77.1.1"
@@ -72,9 +74,10 @@ class Namespace:
         os.close(self._fd)
 
     def run(self, *commands: str) -> None:
-        """Run commands where we are."""
-        for command in commands:
-            subprocess.run(command.split(), check=True, capture_output=True)
+        """Run commands of ip, tc or nft where we are. Raises subprocess.CalledProcessError."""
+        for tool, lines in groupby((command.partition(" ") for command in commands), key=lambda parts: parts[0]):
+            batch = "\n".join(line for _, _, line in lines)
+            subprocess.run([tool, *_BATCH[tool], "-"], input=batch.encode(), check=True, capture_output=True)
 
     def socket(self, host: str, port: int = 0) -> socket.socket:
         """A UDP socket of this namespace."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +30,8 @@ from tests.media.offload.lab import (
     GATEWAY_CORE_6,
     Lab,
 )
-from tests.media.worker.stand import Events, Network, engine, gateway, rtp, sides, talk
+from tests.media.offload.others import take_programs_off
+from tests.media.worker.stand import Events, Network, engine, gateway, receive, rtcp, rtp, sides, talk
 from tests.patience import until
 
 pytestmark = pytest.mark.slow
@@ -99,6 +100,11 @@ class Conversation:
         goal = self.phones[0].sent + packets
         await until(lambda: self.phones[0].sent >= goal)
 
+    async def are_heard(self, packets: int) -> None:
+        """Wait until each of them has heard so many more."""
+        goals = [(phone, len(phone.heard) + packets) for phone in self.phones]
+        await until(lambda: all(len(phone.heard) >= goal for phone, goal in goals))
+
     def stop(self) -> None:
         self._task.cancel()
         for phone in self.phones:
@@ -135,6 +141,26 @@ async def talking(lab: Lab, made: WorkerEngine, six: bool = False) -> AsyncItera
         yield call
     finally:
         call.stop()
+
+
+def of_the_link(lab: Lab) -> Iterator[None]:
+    """A cable is pulled, and put in again."""
+    lab.gateway.run("ip link set access down")
+    yield
+    lab.gateway.run("ip link set access up")
+
+
+def of_the_address(lab: Lab) -> Iterator[None]:
+    """Our address is taken away, and given back."""
+    lab.gateway.run(f"ip addr del {GATEWAY_CORE}/24 dev core")
+    yield
+    lab.gateway.run(f"ip addr add {GATEWAY_CORE}/24 dev core")
+
+
+def of_the_program(lab: Lab) -> Iterator[None]:
+    """Somebody takes programs off an interface."""
+    take_programs_off("access")
+    yield
 
 
 def in_kernel(made: WorkerEngine) -> int:
@@ -212,14 +238,34 @@ class TestVoice:
             finally:
                 await second.stop()
 
-    async def test_comes_back_when_the_program_is_taken_off(self, lab: Lab) -> None:
+    @pytest.mark.parametrize("hurt", [of_the_link, of_the_address, of_the_program])
+    async def test_comes_back_after_a_fault(self, lab: Lab, hurt: Callable[[Lab], Iterator[None]]) -> None:
         async with conversation(lab) as call:
             await call.until_carried(True)
             await call.some(10)
-            lab.gateway.run("ip link set access down", "ip link set access up")
-            event = await call.until_carried(True, False)
+            with contextmanager(hurt)(lab):
+                event = await call.until_carried(True, False)
             assert event.fault
             assert event.reason
+            await call.are_heard(10)
+            if hurt is of_the_program:
+                caller, centre = await call.hang_up()
+                assert sorted(centre.numbers) == list(range(caller.sent)), "none is lost"
+                assert sorted(caller.numbers) == list(range(centre.sent)), "none is lost"
+
+    async def test_leaves_rtcp_to_the_worker(self, lab: Lab) -> None:
+        async with conversation(lab) as call:
+            await call.until_carried(True)
+            ends = lab.caller.socket(CALLER, 4001), lab.centre.socket(CENTRE, 5001)
+            with ends[0] as caller, ends[1] as centre:
+                for sock in ends:
+                    sock.setblocking(False)
+                caller.sendto(rtcp(), (GATEWAY_ACCESS, call.relay.local[0].rtcp_port))
+                assert await receive(centre) == (rtcp(), (GATEWAY_CORE, call.relay.local[1].rtcp_port))
+                call.phones[0].sock.sendto(rtcp(2), call.phones[0].target)  # on the port of RTP (RFC 5761)
+                await until(lambda: rtcp(2) in call.phones[1].heard)
+            await call.some()
+            assert call.carried() == [True]
 
     async def test_stays_in_the_worker_where_it_never_leaves_the_machine(self) -> None:
         async with engine(offload=KernelUse.AUTO) as made, talk(made) as call:
