@@ -40,6 +40,7 @@ _LINE = re.compile(r"[ \t\v\f]*+([A-Za-z])[ \t]*+=(.*)", re.DOTALL)
 _LIKE_MEDIA = re.compile(r"[ \t]*[mc](?:[^A-Za-z0-9]|\Z)|.*\bRTP/S?AVP", re.IGNORECASE | re.DOTALL)
 _NUL_AT_END = re.compile(rb"\0+(?=[\r\n]|\Z)")
 _ANY_LINE = re.compile(rb"[A-Za-z][ \t]*=")
+_EVENTS = (" 0-15", " 0-16", " 0-11")  # RFC 4733 §2.4.1: what phones can, and no parameter of any codec
 _DECIMAL = re.compile(r"-?[0-9]{1,20}\Z", re.ASCII)
 
 
@@ -159,6 +160,21 @@ def attribute(line: str, odd: Oddities) -> tuple[Attribute, ...]:
     if blank:  # "rtpmap 97 AMR/8000"
         return (Attribute(plain, (rest + colon + value).strip(BLANKS)),)
     return (Attribute(plain, value if colon else None),)
+
+
+def unnamed_digits(attributes: list[Attribute], odd: Oddities) -> list[Attribute]:
+    """The a=rtpmap lines of digits that are described by their events alone: "a=fmtp:101 0-15".
+
+    Without them no digit would reach who asks for a number.
+    """
+    texts = [value or "" for name, value in attributes if name == "fmtp"]
+    events = [text.partition(" ")[0] for text in texts if text.endswith(_EVENTS)]
+    added = []
+    for number in events:
+        if not any(name == "rtpmap" and (value or "").startswith(f"{number} ") for name, value in attributes):
+            odd.note("events without a=rtpmap", number)
+            added.append(Attribute("rtpmap", f"{number} telephone-event/8000"))
+    return added
 
 
 def _remembered(line: str, attribute: Attribute) -> Attribute:

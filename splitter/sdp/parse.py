@@ -7,7 +7,17 @@ was overlooked is in `Session.oddities`, how careless lines are read in `careles
 from __future__ import annotations
 
 from splitter.core.errors import PeerError
-from splitter.sdp.careless import Oddities, attribute, is_tidy, origin_number, seen, stand_in, tidied, without_nul
+from splitter.sdp.careless import (
+    Oddities,
+    attribute,
+    is_tidy,
+    origin_number,
+    seen,
+    stand_in,
+    tidied,
+    unnamed_digits,
+    without_nul,
+)
 from splitter.sdp.model import Attribute, Bandwidth, Connection, Media, Origin, Session, shown
 
 MAX_BYTES = 65_536
@@ -164,6 +174,8 @@ def _media(lines: list[str], odd: Oddities) -> Media:
         else:
             odd.note("a line of the session below an m= line", line)
     kind, port, port_count, proto, formats = _media_line(lines[0], odd)
+    if kind == "audio":
+        attributes += unnamed_digits(attributes, odd)
     return Media(
         kind=kind,
         port=port,

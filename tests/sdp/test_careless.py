@@ -127,6 +127,28 @@ class TestReadAsMeant:
         assert parse(body).oddities == ()
 
 
+class TestDigits:
+    def test_events_without_a_name_are_digits(self) -> None:
+        read = parse(HEAD + "m=audio 4000 RTP/AVP 8 101\r\na=fmtp:101 0-15\r\n")
+        assert [(codec.payload_type, codec.key[:2]) for codec in read.media[0].codecs] == [
+            (8, ("pcma", 8000)),
+            (101, ("telephone-event", 8000)),
+        ]
+        assert "a=rtpmap" in read.oddities[0]
+        assert parse(write(read)) == read
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            "m=audio 4000 RTP/AVP 8 101\r\na=fmtp:101 0-15\r\na=rtpmap:101 telephone-event/16000\r\n",
+            "m=audio 4000 RTP/AVP 8 101\r\na=fmtp:101 mode=0-15\r\n",
+            "m=video 4000 RTP/AVP 101\r\na=fmtp:101 0-15\r\n",
+        ],
+    )
+    def test_others_are_none(self, lines: str) -> None:
+        assert parse(HEAD + lines).oddities == ()
+
+
 # name → the o= line as written
 ORIGINS = {
     "letters": "- 3937ab 1 IN IP4 192.0.2.1",
