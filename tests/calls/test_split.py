@@ -9,9 +9,11 @@ import pytest
 
 from splitter.calls.after.diagnosis import why
 from splitter.calls.states import Lack
+from splitter.calls.trunks.hunt import REDIRECTS_MOST
 from splitter.core.errors import MediaUnavailable, NoPorts
 from splitter.lab.offers import VideoLine, Voice
 from splitter.sdp.model import Connection
+from splitter.sip.events import RequestArrived
 from splitter.sip.message import Request
 from tests.calls.kit import arrived, connected, ended, header, line, picked_up, relay_target, ringing, sdp
 from tests.world import World
@@ -276,6 +278,76 @@ class TestFailover:
             centre.expect("CANCEL", 25)
             caller.expect("480")
             world.settle()
+
+
+def redirecting(world: World, *redirects: tuple[int, str]) -> list[str]:
+    """The centre answers its next INVITEs so: status and Contact. Returns: the Request-URIs of what it redirects."""
+    left, asked = list(redirects), list[str]()
+
+    def answer(event: RequestArrived) -> bool:
+        if event.request.method != "INVITE" or not left:
+            return False
+        status, contact = left.pop(0)
+        asked.append(event.request.uri)
+        world.pbx.driver.respond(event.txn, event.request.respond(status, to_tag="r", headers=[("Contact", contact)]))
+        return True
+
+    world.pbx.guard = answer
+    return asked
+
+
+class TestRedirects:
+    """RFC 3261 §8.1.3.4: the centre names other numbers, which are called at that centre."""
+
+    def test_the_best_liked_comes_first_and_then_the_next(self, world: World) -> None:
+        redirecting(world, (302, "<sip:8002@nowhere.invalid>;q=0.5, <tel:8001>;q=0.7, <sip:pbx.example>"))
+        caller, first = arrived(world)
+        assert first.invite.uri == "sip:8001@10.2.0.5:5060"
+        first.refuse(486)
+        second = world.pbx.take()
+        assert second.invite.uri == "sip:8002@10.2.0.5:5060"
+        assert "pbx names 8001, 8002 instead" in [event.text for event in world.trace_of(caller)]
+        picked_up(caller, second)
+        ended(world, caller, second)
+
+    def test_in_a_circle_end(self, world: World) -> None:
+        answers = [(302, f"<sip:{number}@pbx>, <sip:8000@pbx>, <sip:110@pbx>") for number in range(8001, 8020)]
+        asked = redirecting(world, *answers)
+        caller = world.sbc.invite()
+        caller.expect("480")
+        assert len(asked) == len(set(asked)) == 1 + REDIRECTS_MOST
+        world.settle()
+
+    @pytest.mark.parametrize(
+        ("status", "contact"),
+        [
+            (301, "<urn:service:sos>"),
+            (302, '"'),
+            (302, "<sip:pbx.example>"),
+            (305, "<sip:8001@proxy>"),
+            (380, "<tel:1>"),
+        ],
+    )
+    def test_that_name_no_number_are_refusals(self, status: int, contact: str, world: World) -> None:
+        asked = redirecting(world, (status, contact))
+        caller = world.sbc.invite()
+        caller.expect("480")
+        assert len(asked) == 1 and not world.pbx.arrived
+        world.settle()
+
+    def test_to_who_declines_for_all_end_there(self, world: World) -> None:
+        redirecting(world, (300, "<sip:8001@pbx>, <sip:8002@pbx>"))
+        caller, centre = arrived(world)
+        centre.refuse(603)
+        caller.expect("603")
+        world.settle()
+
+    def test_to_who_does_not_take_calls_now_leave_the_next_route(self, world: World) -> None:
+        redirecting(world, (302, "<sip:8001@pbx>"))
+        caller, centre = arrived(world)
+        centre.refuse(503)
+        picked_up(caller, second := world.pbx2.take())
+        ended(world, caller, second)
 
 
 class TestAnswersThatCannotBeUsed:

@@ -30,6 +30,8 @@ from splitter.calls.peers.messages import (
     headers_of,
     plain_headers,
 )
+from splitter.calls.peers.redirect import numbers_instead
+from splitter.calls.settings import Role
 from splitter.calls.setup.arrived_side import ArrivedSide
 from splitter.calls.setup.delayed import answer_far_side, offer_to_near_side
 from splitter.calls.setup.intake import Intake, has_ports, take_in
@@ -80,9 +82,18 @@ async def _connect(setup: Setup, hunt: Hunt) -> Refused | Denied | None:
         call.note(f"{way.trunk.name} refused: {refused.status} {refused.reason}", call.talk.far)
         pause_s = retry_after_s(refused.response.headers.get("retry-after")) if refused.response else None
         hunt.refused(way, refused.status, refused.response is not None, pause_s, clock.now())
-        if not tries_next_route(refused.status):
+        _follow(call, hunt, way, refused)
+        if not hunt.is_redirected and not tries_next_route(refused.status):
             break
     return refused or hunt.denied
+
+
+def _follow(call: Call, hunt: Hunt, way: Way, refused: Refused) -> None:
+    """Let a centre name other numbers instead, as for a phone whose calls are forwarded (RFC 3261 §8.1.3.4)."""
+    if refused.response is None or way.trunk.role is not Role.CENTRE:
+        return
+    if fresh := hunt.redirect(way, numbers_instead(refused.response)):
+        call.note(f"{way.trunk.name} names {', '.join(fresh)} instead", call.talk.far)
 
 
 class Setup:

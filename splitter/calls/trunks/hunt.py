@@ -19,6 +19,7 @@ from splitter.telemetry import metrics
 from splitter.transport.targets import Pick, Target
 
 SERVERS_MOST = 4  # of one trunk: a caller must not wait for dozens of dead ones
+REDIRECTS_MOST = 5  # of one call: a centre that redirects in a circle must not keep it
 
 
 class Way(NamedTuple):
@@ -59,6 +60,8 @@ class Hunt:
         self._is_former = is_former
         self._permit: Permit | None = None
         self._servers: deque[Way] = deque()
+        self._redirects: deque[Way] = deque()
+        self._redirected: set[str] = set()  # numbers that a redirect has named, or that were redirected
         order = trunks.order(destinations, choice, now, pick)
         self._left = deque(order)
         self.denied = Denied("trunk-down", "no centre takes calls now", ceil(trunks.frees_in(destinations, now)))
@@ -70,6 +73,8 @@ class Hunt:
 
     def next(self, now: float) -> Way | None:
         """The next way, with the call's place on its trunk taken; None where none is left."""
+        if self._redirects:
+            return self._redirects.popleft()
         while not self._servers:
             self.close()
             if not self._left:
@@ -93,6 +98,25 @@ class Hunt:
             self._trunks.hear_news(way.trunk, way.target, Faulty(reason), now)
         if not tries_next_server(status):
             self._servers.clear()
+        if status >= 600:  # RFC 3261 §21.6: nobody anywhere
+            self._redirects.clear()
+
+    @property
+    def is_redirected(self) -> bool:
+        """True while numbers are left that a redirect has named."""
+        return bool(self._redirects)
+
+    def redirect(self, way: Way, numbers: Sequence[str]) -> list[str]:
+        """Call these numbers next, at the same server.
+
+        Returns: those that are new; no number is called twice, and not more than `REDIRECTS_MOST`.
+        """
+        self._redirected.add(way.number)
+        fresh = [number for number in numbers if number not in self._redirected]
+        fresh = fresh[: max(0, REDIRECTS_MOST + 1 - len(self._redirected))]
+        self._redirected.update(fresh)
+        self._redirects.extend(Way(way.trunk, number, way.target) for number in fresh)
+        return fresh
 
     def took(self, way: Way, now: float) -> None:
         """The call is answered there."""
