@@ -41,8 +41,19 @@ def agreed_format(local: Media, remote: Media, answer: Media) -> VoiceFormat | N
         if _is_voice(codec) and codec.key in ours and codec.key in theirs:
             kept = {str(theirs[codec.key].payload_type)}
             kept |= {str(one.payload_type) for one in remote.codecs if one.name.lower() == _EVENT and one.key in ours}
-            return voice_format(narrowed(remote, kept))
+            found = voice_format(narrowed(remote, kept))
+            return replace(found, named_here=_named_here(local, remote, kept)) if found is not None else None
     return None
+
+
+def _named_here(local: Media, remote: Media, kept: set[str]) -> tuple[tuple[int, int], ...]:
+    """Our payload types for what the peer names otherwise; none that stands for something else with the peer."""
+    found = []
+    for theirs in remote.codecs:
+        ours = [codec.payload_type for codec in local.codecs if codec.key == theirs.key]
+        if str(theirs.payload_type) in kept and theirs.payload_type not in ours:
+            found += [(one, theirs.payload_type) for one in ours[:1] if str(one) not in remote.formats]
+    return tuple(found)
 
 
 def mixed_answer(offer: Session, index: int, local: LocalPort, wanted: str, origin: Origin, speaks: Speaks) -> Session:

@@ -22,11 +22,13 @@ class VoiceFormat:
 
     Attributes:
         encoding: its name in upper case: "PCMA", "PCMU", "OPUS", "AMR".
-        payload_type: of it, in both directions.
+        payload_type: of it, as the peer names it.
         clock_rate, channels: as of a=rtpmap; those of Opus are 48000 and 2 whatever it carries (RFC 7587 §4.1).
         ptime_ms: how much of it the peer wants in a packet.
         digits_payload_type: of telephone-event at the same clock rate; None where the peer knows none.
         fmtp: its parameters as SDP has them.
+        named_here: payload types of our description, each with the peer's for the same, where they differ. What comes
+            has ours (RFC 3264 §5.1), or theirs: there are peers that know one number for both ways.
     """
 
     encoding: str
@@ -36,6 +38,7 @@ class VoiceFormat:
     ptime_ms: int = USUAL_PTIME_MS
     digits_payload_type: int | None = None
     fmtp: str = ""
+    named_here: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_g711(self) -> bool:
@@ -46,6 +49,10 @@ class VoiceFormat:
     def parameters(self) -> dict[str, str]:
         """The fmtp's `name=value` pairs; see `Codec.parameters`."""
         return Codec(self.payload_type, self.encoding, self.clock_rate, self.channels, self.fmtp).parameters
+
+    def numbers_of(self, payload_type: int) -> tuple[int, ...]:
+        """The payload types under which what the peer names so may come."""
+        return (payload_type, *(ours for ours, theirs in self.named_here if theirs == payload_type))
 
     def is_among(self, encodings: Collection[str]) -> bool:
         """Whether somebody who knows these encodings can decode and encode it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from splitter.sdp.mixed import agreed_format
 from splitter.sdp.model import Media
 from splitter.sdp.parse import parse
 from splitter.sdp.voice import VoiceFormat, voice_format
@@ -38,6 +39,17 @@ class TestAVoiceLine:
         media = line("m=audio 4000 RTP/AVP 97\na=rtpmap:97 op\udcffus/48000\na=fmtp:97 x=\udcfe\udcff")
         found = voice_format(media)
         assert found is not None and (found.encoding, found.fmtp) == ("OP?US", "x=??")
+
+    def test_that_was_answered_with_other_numbers_comes_under_ours(self) -> None:
+        """RFC 3264 §5.1; a number that stands for something else with the peer is not taken."""
+        ours = line("m=audio 4000 RTP/AVP 96 101\na=rtpmap:96 AMR/8000\na=rtpmap:101 telephone-event/8000")
+        theirs = line("m=audio 4000 RTP/AVP 98 100\na=rtpmap:98 AMR/8000\na=rtpmap:100 telephone-event/8000")
+        found = agreed_format(ours, theirs, theirs)
+        assert found is not None and found.named_here == ((96, 98), (101, 100))
+        assert found.numbers_of(98) == (98, 96)
+        crossed = line("m=audio 4000 RTP/AVP 101 96\na=rtpmap:101 AMR/8000\na=rtpmap:96 telephone-event/8000")
+        found = agreed_format(ours, crossed, crossed)
+        assert found is not None and found.named_here == ()
 
     @pytest.mark.parametrize("ptime", ["", "0", "-20", "x", "5", "1000", "99999", "２０"])
     def test_takes_no_nonsense_for_its_packets(self, ptime: str) -> None:

@@ -35,7 +35,8 @@ class PayloadTypes:
             if number is not None:
                 ours = (number, name, rate, channels, fmtp)
                 self._by_theirs[theirs] = ours
-                found.append(ours)
+                if ours not in found:  # one encoding may come under two numbers
+                    found.append(ours)
         before = self.encodings
         self.encodings = (*found, *(one for one in before if one not in found))
         return set(self.encodings) != set(before)

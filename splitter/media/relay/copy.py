@@ -74,4 +74,4 @@ def _types(source: RelaySide, target: RelaySide) -> dict[int, int]:
     types = {_COMFORT_NOISE: _COMFORT_NOISE, one.payload_type: other.payload_type}
     if one.digits_payload_type is not None and other.digits_payload_type is not None:
         types[one.digits_payload_type] = other.digits_payload_type
-    return types
+    return types | {ours: types[theirs] for ours, theirs in one.named_here if theirs in types}

@@ -68,6 +68,7 @@ def _described(recording: str, side: RelaySide) -> Described:
     voice = side.remote.voice if side.remote is not None else None
     if voice is None:
         return Described(recording, side.name, "voice")
-    spoken = (voice.payload_type, voice.encoding, voice.clock_rate, voice.channels, voice.fmtp)
-    digits = () if voice.digits_payload_type is None else (voice.digits_payload_type,)
-    return Described(recording, side.name, "voice", voice.clock_rate, (spoken,), digits)
+    numbers = voice.numbers_of(voice.payload_type)
+    spoken = tuple((one, voice.encoding, voice.clock_rate, voice.channels, voice.fmtp) for one in numbers)
+    digits = () if voice.digits_payload_type is None else voice.numbers_of(voice.digits_payload_type)
+    return Described(recording, side.name, "voice", voice.clock_rate, spoken, digits)

@@ -46,6 +46,7 @@ class Incoming:
         "_number",
         "_pace",
         "_red_type",
+        "_renamed",
         "_ssrc",
         "_time",
         "_timestamp",
@@ -69,6 +70,7 @@ class Incoming:
     def speak(self, format: VoiceFormat, codec: VoiceCodec, red_type: int | None = None) -> None:
         """Take in another format from now on. `red_type`: of packets that bring those before them along."""
         self._red_type = red_type
+        self._renamed = dict(format.named_here)
         self._clock_rate = format.clock_rate
         self._codec = codec
         self._codecs: dict[int, VoiceCodec] = {**_STATIC} if format.clock_rate == RATE else {}
@@ -86,7 +88,8 @@ class Incoming:
             self.discarded += 1
             return []
         _, second, number, timestamp, ssrc = HEADER.unpack_from(packet)
-        kind, payload = second & 0x7F, bytes(packet[bounds[0] : bounds[1]])
+        kind = self._renamed.get(second & 0x7F, second & 0x7F)
+        payload = bytes(packet[bounds[0] : bounds[1]])
         if kind == self._digits_type:
             self._pass(number, ssrc)
             self.playout.pause()

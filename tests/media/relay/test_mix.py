@@ -208,6 +208,17 @@ class TestTheTwoThatTalk:
         assert hears(expert) == {"caller"} and hears(stage.phones["caller"]) == {"expert"}
         assert expert.faults() == stage.phones["caller"].faults() == []
 
+    def test_are_heard_under_the_numbers_of_our_own_description(self) -> None:
+        """RFC 3264 §5.1: a phone that has answered with other numbers sends by those of the offer, or by its own."""
+        stage = Stage.of()
+        expert = stage.join(format=replace(ALAW_FORMAT, named_here=((100, 8),)))
+        expert.format = replace(ALAW_FORMAT, payload_type=100)
+        stage.run(2.0)
+        assert hears(stage.phones["caller"]) == {"centre", "expert"}
+        stage.leave("centre")
+        stage.run(1.5)
+        assert stage.relay.mode is RelayMode.COPIES and hears(stage.phones["caller"]) == {"expert"}
+
     def test_stay_mixed_where_they_do_not_speak_alike(self) -> None:
         stage = Stage.of(centre=ALAW_FORMAT)
         stage.join(format=ULAW_FORMAT)
@@ -306,6 +317,17 @@ class TestDigits:
         press(stage.phones["centre"], 4)
         stage.run(1.0)
         assert (self.events(expert), self.events(stage.phones["centre"])) == ([3], [])
+        assert self.events(stage.phones["caller"]) == [4]
+
+    def test_are_heard_under_the_number_of_our_own_description(self) -> None:
+        stage = Stage.of()
+        named = replace(ALAW_FORMAT, digits_payload_type=97, named_here=((101, 97),))
+        expert = stage.join(format=named)
+        expert.format = ALAW_FORMAT
+        stage.relay.set_hearing((Hears(0, frozenset({1, 2}), frozenset({2})),))
+        stage.run(1.0)
+        press(expert, 4)
+        stage.run(1.0)
         assert self.events(stage.phones["caller"]) == [4]
 
     def test_are_heard_though_their_end_is_lost(self) -> None:
