@@ -388,7 +388,8 @@ def _is_usable(value: str) -> bool:
         address = ip_address(words[4])
     except ValueError:
         return False
-    return not (address.is_unspecified or address.is_multicast)
+    # A scope names an interface of the peer's own host (RFC 4007 §6); the system would look for it among ours.
+    return not (address.is_unspecified or address.is_multicast or "%" in words[4])
 
 
 def _is_number(digits: str, limit: int) -> bool:

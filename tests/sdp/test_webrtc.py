@@ -245,6 +245,7 @@ class TestRfc8839Ice:
             HOST.replace("2113937151", "-1"),
             HOST.replace("1 1 udp", "a;b 1 udp"),
             HOST + " x" * 200,
+            HOST.replace("192.0.2.40", "fe80::1%eth0"),
         ],
     )
     def test_others_are_not(self, candidate: str) -> None:

@@ -109,23 +109,28 @@ class S3Store:
 
         def get() -> bytes:
             got = self._client.get_object(Bucket=self._bucket, Key=self._prefix + path, Range=span)
-            return bytes(got["Body"].read())
+            return bytes(got["Body"].read(length + 1))
 
-        return bytes(self._do(get))
+        found = bytes(self._do(get))
+        if len(found) > length:
+            raise StoreFault("the store of recordings gives whole files where it was asked for a range")
+        return found
 
     def remove(self, path: str) -> None:
         self._do(lambda: self._client.delete_object(Bucket=self._bucket, Key=self._prefix + path))
 
     def paths(self) -> Iterator[str]:
-        token: dict[str, str] = {}
+        token = ""
         while True:
-            asked = {"Bucket": self._bucket, "Prefix": self._prefix, **token}
+            asked = {"Bucket": self._bucket, "Prefix": self._prefix, **({"ContinuationToken": token} if token else {})}
             page = self._do(lambda asked=asked: self._client.list_objects_v2(**asked))  # type: ignore[misc]
             for one in page.get("Contents", ()):
                 yield one["Key"].removeprefix(self._prefix)
             if not page.get("IsTruncated"):
                 return
-            token = {"ContinuationToken": page["NextContinuationToken"]}
+            before, token = token, page.get("NextContinuationToken", "")
+            if token in ("", before):
+                raise StoreFault("the store of recordings does not say where its list goes on")
 
     def _do(self, work: Callable[[], Any]) -> Any:
         try:

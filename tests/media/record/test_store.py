@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -135,6 +136,35 @@ def test_a_long_one_goes_in_parts(moved: Moved, tmp_path: Path) -> None:
     assert (
         moved.store.read("2026-01-01/long.mkv", (8 << 20) - 5, 10) == file.read_bytes()[(8 << 20) - 5 : (8 << 20) + 5]
     )
+
+
+class TestAStoreOfAnotherKind:
+    """It knows less of S3 than it should: that is said, and neither endless nor a fault of ours."""
+
+    class Client:
+        def __init__(self, more: dict[str, object]) -> None:
+            self.more = more
+
+        def get_object(self, **asked: str) -> dict[str, object]:
+            return {"Body": io.BytesIO(b"all of it, whatever range was asked for")}
+
+        def list_objects_v2(self, **asked: str) -> dict[str, object]:
+            return {"Contents": [{"Key": "gateway-1/a.mkv"}], "IsTruncated": True, **self.more}
+
+    def store(self, place: StorePlace, monkeypatch: pytest.MonkeyPatch, more: dict[str, object]) -> S3Store:
+        monkeypatch.setattr("boto3.Session.client", lambda *_, **__: self.Client(more))
+        return S3Store(place)
+
+    def test_gives_no_ranges(self, place: StorePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(StoreFault, match="whole files"):
+            self.store(place, monkeypatch, {}).read("a.mkv", 5, 10)
+
+    @pytest.mark.parametrize("more", [{}, {"NextContinuationToken": "once more"}])
+    def test_does_not_say_where_its_list_goes_on(
+        self, place: StorePlace, monkeypatch: pytest.MonkeyPatch, more: dict[str, object]
+    ) -> None:
+        with pytest.raises(StoreFault, match="where its list goes on"):
+            list(self.store(place, monkeypatch, more).paths())
 
 
 class Faulty:
