@@ -30,6 +30,7 @@ _MAX_DIGITS = 9
 _KINDS = frozenset({"audio", "video", "text", "application", "message", "image"})  # RFC 8866 §8.2.2, RFC 6466
 _BANDWIDTHS = frozenset({"CT", "AS", "TIAS", "RS", "RR"})  # RFC 8866 §5.8, RFC 3890, RFC 3556: their values are numbers
 _ADDRESS_TYPES = {"IP4": "IP4", "IP6": "IP6", "IPV4": "IP4", "IPV6": "IP6"}
+_MAPPED = "::ffff:"  # RFC 4291 §2.5.5.2: what sockets of both families call a host of IPv4
 
 _new = tuple.__new__  # a named tuple's own constructor costs three times as much, sixty times per offer
 
@@ -276,6 +277,9 @@ def _connection(value: str, needed: bool, odd: Oddities) -> Connection | None:
         address = address[1:-1]
     if words[0] != "IN" or words[1] != address_type:
         odd.note("an address type in a spelling of its own", value)
+    if address_type == "IP6" and address[:7].lower() == _MAPPED and "." in address:
+        odd.note("an IPv4 address as IPv6", value)
+        return Connection("IP4", address[len(_MAPPED) :])
     return Connection(address_type, address)
 
 
