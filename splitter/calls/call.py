@@ -105,11 +105,13 @@ class Call:
         ways = tuple(way.name for way, _ in routing.destinations(called, trunk.role))
         refuse_unrecorded(services.recordings, (trunk.name, *ways), called)
         direction = Direction.OUT if trunk.role is Role.CENTRE else Direction.IN
-        said = said or event.request
+        stands_for, said = said is not None, said or event.request
         facts = facts_of(said, trunk.trusted) if direction is Direction.IN else CallerFacts()
         if browser is not None and browser.customer:  # as the operator's own system knows it: nobody hides anything
             facts = replace(facts, private=False)
-        identity = replace(identity_of(said, trunk.trusted), hops_left=event.request.max_forwards)
+        identity = identity_of(said, trunk.trusted)
+        if stands_for:
+            identity = replace(identity, hops_left=event.request.max_forwards)
         sip_call_id, timers = event.request.call_id, services.settings.session_timers
         name = (Side.CALLER if direction is Direction.IN else Side.CENTRE).value
         record = LegRecord.of(name, Opener.PEER, trunk.name, event.flow, sip_call_id, timers)
@@ -228,7 +230,7 @@ class Call:
     @property
     def arrived(self) -> ArrivedLeg:
         """The leg that the call began with, until it is answered."""
-        return self.legs.arrived
+        return self.legs.all[self.talk.near]
 
     @property
     def centre(self) -> Leg | None:
@@ -334,7 +336,10 @@ class Call:
             asked.deny(409, "call-ended", "the call is over")
         self.pending.asking.clear()
         await self.jobs.close()
-        report, room = await asyncio.gather(self.audio.close(), self.video.close())  # both leave in one message
+        if self.video.empty:
+            report, room = await self.audio.close(), await self.video.close()
+        else:
+            report, room = await asyncio.gather(self.audio.close(), self.video.close())  # both leave in one message
         if report:
             self.note(in_words(report), kind="media")
         await self.video.mosaic.close()

@@ -179,15 +179,16 @@ class Calls:
         said: Request | None = None,
     ) -> None:
         """Begin a call, be it that of a browser; see `Call.begun`. Raises PeerError."""
-        limit = self.services.settings.max_calls
+        services = self.services
+        limit = services.settings.max_calls
         if self._draining or len(self._calls) >= limit:
             why, reason = ("draining", "draining") if self._draining else ("limit", f"{limit} calls are running")
             metrics.calls.REJECTED.labels(why).inc()
             raise Refusal(503, reason, RETRY_AFTER)
         permit = self.admitted(trunk)
         try:
-            call_id = call_id or self.services.ids.call()
-            call = Call.begun(self.services, trunk, call_id, self._new_short_code(), event, browser, said)
+            call_id = call_id or services.ids.call()
+            call = Call.begun(services, trunk, call_id, self._new_short_code(), event, browser, said)
         except PeerError:
             permit.release()
             metrics.calls.REJECTED.labels("bad-request").inc()
@@ -197,7 +198,7 @@ class Calls:
             raise
         call.legs.dialling.hold(call.talk.near, permit.release)
         self._begin(call, split(call))
-        self.services.records.touch(call.talk.call_id, call)  # before its sender is told to wait, or stops repeating
+        services.records.touch(call.talk.call_id, call)  # before its sender is told to wait, or stops repeating
 
     def place(self, wish: PlacedCall) -> str:
         """Begin a call: the agent's phone rings first, then the number. Returns: the id of the call.

@@ -107,6 +107,11 @@ class Video:
                 await self.remove(name)  # it left at this very moment
         return tuple(placed)
 
+    @property
+    def empty(self) -> bool:
+        """There is no room, and none is being made."""
+        return self.state.room is None and self._preparing is None
+
     async def close(self) -> RoomReport | None:
         """Close the room and every port in it."""
         self._closed = True

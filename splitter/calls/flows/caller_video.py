@@ -61,15 +61,11 @@ def show_video(
 ) -> Steps[None]:
     """Keep what desks are shown of the caller's video; None leaves a field as it is."""
     before = call.talk.video.view
-    after = replace(
-        before,
-        state=state,
-        outcome=before.outcome if outcome is None else outcome,
-        reason=before.reason if reason is None else reason,
-        supported=before.supported if supported is None else supported,
-    )
-    if after != before:
-        call.talk.video.view = after
+    outcome = before.outcome if outcome is None else outcome
+    reason = before.reason if reason is None else reason
+    supported = before.supported if supported is None else supported
+    if (state, outcome, reason, supported) != (before.state, before.outcome, before.reason, before.supported):
+        call.talk.video.view = replace(before, state=state, outcome=outcome, reason=reason, supported=supported)
         if state is VideoState.ON and before.state is not VideoState.ON and not call.talk.video.sends:
             yield SetAlarm(PICTURE_S, PICTURE_LATE)
         yield Tell()

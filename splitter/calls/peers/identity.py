@@ -14,7 +14,7 @@ from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.sdp.model import Session
 from splitter.sdp.write import write
-from splitter.sip.grammar import split_outside_quotes, unquote
+from splitter.sip.grammar import remembered, split_outside_quotes, unquote
 from splitter.sip.headers import Headers
 from splitter.sip.message import Request
 from splitter.sip.uri import NameAddr
@@ -225,7 +225,12 @@ def _from(identity: Identity, to: Destination, within_trust: bool) -> str:
 
 
 def _uri(user: str, address: Address | HostName) -> str:
-    return f"sip:{quote(user, _USER)}@{address}" if user else f"sip:{address}"
+    return f"sip:{_escaped(user)}@{address}" if user else f"sip:{address}"
+
+
+@remembered
+def _escaped(user: str) -> str:
+    return quote(user, _USER)
 
 
 def caller_number(request: Request, trusted: bool) -> str:

@@ -50,6 +50,8 @@ class Terms:
 
     def note_sent(self, session: Session) -> None:
         """We send this description."""
+        if session is self.sent:
+            return
         self.sent = session
         with suppress(PeerError):  # what is sent was proved; what was offered and refused may stand for anything
             self.history = self.history.after(session)
