@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+from splitter.core.frozen import frozen
 
 
 class AlarmKind(StrEnum):
@@ -42,7 +43,7 @@ class Alarm(NamedTuple):
     subject: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Epoch:
     """A steady clock and its zero; see `calls.persistence.epochs`.
 
@@ -55,7 +56,7 @@ class Epoch:
     offset_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Due:
     """An alarm that is set, as it is written down; `at` is in Unix seconds, by the epoch that stands beside it."""
 

@@ -5,8 +5,6 @@ A leg is named by its key, which is unique in its call; see `LiveCall.leg_of`. T
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from splitter.calls.alarms import Alarm
 from splitter.calls.asks import Asked, Denial
 from splitter.calls.leg_events import (
@@ -20,6 +18,7 @@ from splitter.calls.parties import Party
 from splitter.calls.peers.binding import Named, Unclear
 from splitter.calls.states import Lack, RecordingState, Side
 from splitter.core.errors import PeerError
+from splitter.core.frozen import frozen
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.events import MediaEvent
 from splitter.media.ports.mosaics import MosaicPlan
@@ -29,7 +28,7 @@ from splitter.sdp.model import Session
 from splitter.sdp.webrtc import SecureLocal, SecureRemote
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SeatArrived:
     """A seat's video-only INVITE names this call; `leg` is new and unanswered, `session` is its offer.
 
@@ -42,7 +41,7 @@ class SeatArrived:
     by_rule: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentNamed:
     """The centre says to whom it gave the call; `sip_call_id`: of the leg on which it does."""
 
@@ -50,14 +49,14 @@ class AgentNamed:
     said: Named | Unclear
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HangupAsked:
     """An operator, the API or a drain ends the call."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TimeUp:
     """An alarm of the call is due."""
 
@@ -67,7 +66,7 @@ class TimeUp:
 # ---- what came of what the media engine was asked (see `jobs`) ----
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VoiceOpened:
     """The relay that was asked for is open; `turn` says by which request, `sides` what it was opened with.
 
@@ -80,7 +79,7 @@ class VoiceOpened:
     again: CarriedRelay | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VoiceUnavailable:
     """A relay could not be had: no ports, or no worker."""
 
@@ -89,7 +88,7 @@ class VoiceUnavailable:
     retry_after_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VoicePointed:
     """A side of a relay sends to `remote` now, or still does not, with the `fault` in words."""
 
@@ -99,7 +98,7 @@ class VoicePointed:
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VoiceAdded:
     """A relay has one side more; or has not, with the `fault` in words."""
 
@@ -109,7 +108,7 @@ class VoiceAdded:
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HearingSet:
     """The sides of a relay hear each other as was said; or do not, with the `fault` in words."""
 
@@ -121,7 +120,7 @@ class HearingSet:
 VoiceDoubt = AckMissing | RefreshFailed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VoiceCounted:
     """The number of packets that came from a side of the voice; it decides what is done `about` something else.
 
@@ -133,7 +132,7 @@ class VoiceCounted:
     about: VoiceDoubt | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DigitInserted:
     """A digit went into the voice of the leg `other`, or was lost, with the `fault` in words."""
 
@@ -142,7 +141,7 @@ class DigitInserted:
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DigitPassed:
     """An INFO with a digit was sent on to the leg `other`, which has answered it with `status`."""
 
@@ -151,12 +150,12 @@ class DigitPassed:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RoomPrepared:
     """The caller has its place in the room, or cannot have one."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VideoCarriedOut:
     """The room does what was negotiated for a participant; `caller_changed`: the caller receives something else now."""
 
@@ -164,21 +163,21 @@ class VideoCarriedOut:
     caller_changed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlacesMade:
     """Participants of a lost room were given places in the new one."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlacesLost:
     """The room goes on without these: they speak WebRTC, and their transports died. Nor has it pictures any more."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SeatPlaced:
     """A SIP seat has its place in the room, and `answer` says so; or it cannot have one."""
 
@@ -188,7 +187,7 @@ class SeatPlaced:
     answer: Session | PeerError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PhonePlaced:
     """A phone that was invited has its place in the room; `lack`: why it cannot have one."""
 
@@ -196,7 +195,7 @@ class PhonePlaced:
     lack: Lack | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SeatRestarted:
     """The room has new ICE credentials for a SIP seat that asked for that in a re-INVITE; `ok`: or has not."""
 
@@ -207,7 +206,7 @@ class SeatRestarted:
     ok: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClientPlaced:
     """A WebRTC client has its place in the room, and `answer` says so; or it cannot have one."""
 
@@ -216,7 +215,7 @@ class ClientPlaced:
     answer: Session | Denial
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClientRestarted:
     """The room has taken other credentials of a WebRTC client; `local`: new ones of ours. `ok`: or has not."""
 
@@ -225,7 +224,7 @@ class ClientRestarted:
     ok: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StreamsOpened:
     """The room shows others to a WebRTC client in streams of their own; or it cannot.
 
@@ -239,7 +238,7 @@ class StreamsOpened:
     streams: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShownAsAsked:
     """The room shows what a desk chose; or it cannot, and `denial` says why."""
 
@@ -247,7 +246,7 @@ class ShownAsAsked:
     denial: Denial | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowFailed:
     """A picture could not be shown to a viewer again, or not be taken back."""
 
@@ -255,7 +254,7 @@ class ShowFailed:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MosaicSet:
     """The mosaic that was asked for is begun or changed; or it cannot be had, and `fault` says why."""
 
@@ -263,7 +262,7 @@ class MosaicSet:
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StillTaken:
     """A still of a participant is there, or cannot be had."""
 
@@ -271,7 +270,7 @@ class StillTaken:
     found: Snapshot | Denial
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecorderSaid:
     """The recorder does what was wanted of a recording, or says why not."""
 
@@ -281,7 +280,7 @@ class RecorderSaid:
     left_out: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TapSet:
     """A relay or room is copied to a recording but for those who are left out, or ("") no longer; or it cannot be."""
 
@@ -291,7 +290,7 @@ class TapSet:
     left_out: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordingTrouble:
     """A recording, or ("") all, had to stop."""
 
@@ -299,12 +298,12 @@ class RecordingTrouble:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecorderBack:
     """The recorder can be asked, and knows nothing of what was asked before."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordedElsewhere:
     """A recorder of somebody else's has taken a recording; or none does, which is a `fault`.
 

@@ -5,22 +5,21 @@ A leg is named by its key, which is unique in its call; see `LiveCall.leg_of`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from splitter.core.errors import LocalError
+from splitter.core.frozen import frozen
 from splitter.sdp.model import Session
 from splitter.sip.message import Request, Response
 from splitter.sip.refer import Referral
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LegEvent:
     """An event of a leg, which is named by its key."""
 
     leg: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rang(LegEvent):
     """A provisional response other than 100 to the INVITE we sent on `leg`."""
 
@@ -29,7 +28,7 @@ class Rang(LegEvent):
     tag: str  # of the early dialog; "" where the response carried none
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answered(LegEvent):
     """The first 2xx to the INVITE we sent on `leg`; already acknowledged."""
 
@@ -37,7 +36,7 @@ class Answered(LegEvent):
     session: Session | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refused(LegEvent):
     """The INVITE we sent on `leg` failed; `response` is None where nobody answered (408) or it was not sent (503)."""
 
@@ -46,14 +45,14 @@ class Refused(LegEvent):
     response: Response | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cancelled(LegEvent):
     """The peer of an unanswered incoming INVITE gave up."""
 
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Acknowledged(LegEvent):
     """ACK to a 2xx of ours; `session` is an answer where our 2xx held an offer.
 
@@ -68,7 +67,7 @@ class AckMissing(LegEvent):
     """A 2xx of ours was not acknowledged for 64*T1 (RFC 3261 §13.3.1.4)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Offered(LegEvent):
     """A re-INVITE came in; answer it with `leg.answer(txn, …)` or `leg.decline(txn, …)`.
 
@@ -88,7 +87,7 @@ class Offered(LegEvent):
         return self.session
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OfferWithdrawn(LegEvent):
     """The peer cancelled its re-INVITE; it was answered 487 and the session stands as it was. `reason`: its Reason."""
 
@@ -96,14 +95,14 @@ class OfferWithdrawn(LegEvent):
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Overlooked(LegEvent):
     """A peer broke a rule in a way that can be mended; `words` are for the trace."""
 
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OfferAccepted(LegEvent):
     """A 2xx came to a re-INVITE or UPDATE of ours; it is acknowledged already.
 
@@ -117,7 +116,7 @@ class OfferAccepted(LegEvent):
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OfferRefused(LegEvent):
     """A re-INVITE of ours failed; the session stands as it was (RFC 3261 §14.1, RFC 6141).
 
@@ -129,14 +128,14 @@ class OfferRefused(LegEvent):
     retry_after_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OfferCollided(LegEvent):
     """A re-INVITE of the peer was refused with 491, for one of ours was open; `session` is what it offered."""
 
     session: Session | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refreshed(LegEvent):
     """A request in the dialog came to its end and changed nothing: the leg may be asked again.
 
@@ -146,7 +145,7 @@ class Refreshed(LegEvent):
     offer_done: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RefreshFailed(LegEvent):
     """Our session refresh was refused, or nobody answered it (408)."""
 
@@ -162,7 +161,7 @@ class MetadataAsked(LegEvent):
     """UPDATE by which a recorder wants all metadata (RFC 7866 §9.2). Already answered 200."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DigitPressed(LegEvent):
     """INFO with a digit; answer it with `leg.reply_info(txn, …)`."""
 
@@ -170,7 +169,7 @@ class DigitPressed(LegEvent):
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Referred(LegEvent):
     """REFER: the peer wants the other side to be transferred; answer it by `AnswerReferral`."""
 
@@ -178,7 +177,7 @@ class Referred(LegEvent):
     referral: Referral
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended(LegEvent):
     """BYE from the peer, already answered. `request` carries Reason and User-to-User where the peer gave them."""
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from splitter.calls.settings import Choice, Role, Route, Trunk
 from splitter.core.errors import LocalError, PeerError
+from splitter.core.frozen import frozen
 from splitter.core.keys import ValueProblem
 from splitter.core.net import Address, Flow, source_of
 from splitter.sip.uri import user_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Neighbour:
     """The other side of a dialog: its trunk, and the address that the dialog began with."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from splitter.calls.after.wrap_up import WrapUpView
 from splitter.calls.peers.facts import CallerFacts
@@ -19,10 +19,11 @@ from splitter.calls.states import (
     RecordingState,
     VideoState,
 )
+from splitter.core.frozen import frozen
 from splitter.sdp.video import Limits
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LegView:
     """One leg. `name` is "caller", "centre" or "seat-1" …; `state` early, confirmed or ended."""
 
@@ -35,7 +36,7 @@ class LegView:
     video: str  # e.g. "H264 42e01f mode 1 sendrecv"; "" where none
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PartyView:
     """A party of the call's room besides the caller.
 
@@ -59,7 +60,7 @@ class PartyView:
     lack: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VideoView:
     """Where the call stands with the caller's video.
 
@@ -78,7 +79,7 @@ class VideoView:
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CarriedView:
     """The packets that have come from a leg or a party, and gone to it. `kind`: "audio" or "video".
 
@@ -109,7 +110,7 @@ class CarriedView:
     skew_uncertainty_ms: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StrangerView:
     """A stream that is not taken though nothing else comes: from `source`, where SDP said `named`.
 
@@ -123,7 +124,7 @@ class StrangerView:
     packets: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SilenceView:
     """A time in which no voice came from a leg though it should. Unix seconds; `until`: None while it lasts."""
 
@@ -133,7 +134,7 @@ class SilenceView:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LinkWanted:
     """The caller's phone cannot give video, and whoever asked for it wants the caller to be sent a link instead.
 
@@ -148,7 +149,7 @@ class LinkWanted:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StayView:
     """Somebody who was in the call beside the caller and the centre. Unix seconds; `left_at`: None while it stays.
 
@@ -164,7 +165,7 @@ class StayView:
     hidden: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CourseView:
     """How a call went, for its record. Unix seconds; None where it has not happened.
 
@@ -181,7 +182,7 @@ class CourseView:
     links: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notice:
     """Something that people at the desk should be told now.
 
@@ -198,7 +199,7 @@ class Notice:
     invitation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LocationView:
     """The place of the caller, as the own browser says (WGS 84): `accuracy_m` around it; `at`: Unix seconds."""
 
@@ -208,7 +209,7 @@ class LocationView:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConsentView:
     """The consent of a guest's user to a text, before the camera was started. `at`: Unix seconds."""
 
@@ -217,7 +218,7 @@ class ConsentView:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PhoneView:
     """A phone that was invited into the voice.
 
@@ -241,7 +242,7 @@ class PhoneView:
     hidden: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MosaicView:
     """The mosaic of a call that somebody is to see.
 
@@ -254,7 +255,7 @@ class MosaicView:
     of: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordingView:
     """The recording of a call.
 
@@ -275,7 +276,7 @@ class RecordingView:
     fork: ForkWish = ForkWish.BY_RULE
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallView:
     """One call. Times are seconds since the Unix epoch; None where it has not happened.
 
@@ -341,14 +342,14 @@ class CallView:
         return self.caller if self.direction is Direction.IN else self.called
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallEnded:
     """A call is over; its last view has been told."""
 
     call_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TargetView:
     """One server of a trunk: its address, its state and since when, and how quickly it answers; None: not measured."""
 
@@ -360,7 +361,7 @@ class TargetView:
     jitter_ms: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrunkView:
     """One trunk. `state`: up, down or draining, `reason` why, `since` seconds since the Unix epoch.
 

@@ -6,7 +6,7 @@ No I/O of its own. What a leg does with its dialog stands in `leg`, `offers`, `s
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 from weakref import WeakMethod
 
@@ -40,6 +40,7 @@ from splitter.calls.states import LegState
 from splitter.calls.talk.leg import LegRecord, Opener
 from splitter.calls.talk.terms import Terms
 from splitter.core.errors import LocalError, PeerError
+from splitter.core.frozen import frozen
 from splitter.core.ids import IdSource
 from splitter.core.net import Flow, numeric
 from splitter.sip import events as sip
@@ -67,7 +68,7 @@ def bare(description: bytes) -> tuple[bytes, str]:
     return description, SDP
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LegContext:
     """The parts that all legs of a call share.
 

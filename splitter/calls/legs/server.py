@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from splitter.calls.alarms import Alarm, AlarmKind
 from splitter.calls.leg_events import Cancelled
@@ -28,6 +28,7 @@ from splitter.calls.peers.messages import (
 from splitter.calls.states import LegState
 from splitter.calls.talk.unfinished import Waiting
 from splitter.core.errors import PeerError
+from splitter.core.frozen import frozen
 from splitter.sdp.model import Session
 from splitter.sdp.precondition import met, with_preconditions
 from splitter.sip import events as sip
@@ -41,7 +42,7 @@ _CONFIRMED_SILENCE_S = 150.0  # RFC 3262 §3: between reliable ones
 _RESERVING = (ServerState.RESERVING, ServerState.ACCEPTED_RESERVING)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Ready:
     """A response that is ready to go: provisional, or the 200 (`status` 200)."""
 

@@ -7,12 +7,12 @@ read is left out: a bad location must not fail a call.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from urllib.parse import unquote as unescape
 
 from splitter.calls.peers.identity import is_private
 from splitter.calls.peers.location import place_in
 from splitter.core.errors import PeerError
+from splitter.core.frozen import frozen
 from splitter.core.text import plain
 from splitter.sip.message import Message, Request
 from splitter.sip.multipart import parts
@@ -22,7 +22,7 @@ PIDF = "application/pidf+xml"
 _LONGEST = 200
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallerFacts:
     """The facts that are known of a caller; empty or None where they are not.
 

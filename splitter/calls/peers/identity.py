@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import quote
 from urllib.parse import unquote as unescape
 
 from splitter.calls.settings import Role, Trunk
 from splitter.core.errors import PeerError
+from splitter.core.frozen import frozen
 from splitter.core.ids import IdSource
 from splitter.core.net import Address
 from splitter.sdp.model import Session
@@ -32,7 +33,7 @@ _MARK = "-_.@+"
 _USER = "-_.!~*'()&=+$,;?/"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """The caller as its network names it, and what of that may be told to whom; read once from the INVITE.
 
@@ -71,7 +72,7 @@ def identity_of(request: Request, trusted: bool) -> Identity:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Destination:
     """One attempt: the trunk, the number it is shown, and where we stand in its network."""
 
@@ -80,7 +81,7 @@ class Destination:
     local: Address
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallerMarks:
     """What a centre may be told of a caller beside who it is.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from splitter.calls.actor import carry_out
 from splitter.calls.call import Call
@@ -15,12 +15,13 @@ from splitter.calls.routing import routable
 from splitter.calls.settings import Srtp, Trunk
 from splitter.calls.states import Direction
 from splitter.core.errors import PeerError
+from splitter.core.frozen import frozen
 from splitter.sdp.model import Session
 from splitter.sdp.split import Plan, plan
 from splitter.telemetry import metrics
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Intake:
     """What the INVITE asks for.
 

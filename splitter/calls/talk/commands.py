@@ -13,7 +13,7 @@ Legs are named by their key.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
@@ -22,12 +22,13 @@ from splitter.calls.asks import Answer, Asked
 from splitter.calls.events import CallEvent
 from splitter.calls.leg_events import DigitPressed
 from splitter.calls.peers.messages import Pairs
+from splitter.core.frozen import frozen
 from splitter.sdp.model import Origin, Session
 
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command(Generic[R]):
     """A command; R is the type of its reply."""
 
@@ -42,35 +43,35 @@ Steps = Generator[Command[Any], Any, R]
 # ---- to the peers ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LegCommand(Command[R]):
     """A command to a leg, which is named by its key."""
 
     leg: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SendOffer(LegCommand[None]):
     """A re-INVITE with this offer; ends in OfferAccepted or OfferRefused."""
 
     session: Session
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SendUpdate(LegCommand[None]):
     """An UPDATE with an offer that needs nobody's consent; ends in OfferAccepted or OfferRefused."""
 
     session: Session
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WithdrawOffer(LegCommand[None]):
     """CANCEL our re-INVITE; it still ends in OfferRefused, or in OfferAccepted where the answer crossed."""
 
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnswerOffer(LegCommand[bool]):
     """Accept an offer of the peer; False where nobody waits for that any more."""
 
@@ -78,7 +79,7 @@ class AnswerOffer(LegCommand[bool]):
     session: Session
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeclineOffer(LegCommand[None]):
     """Refuse an offer of the peer; the session stands as it was."""
 
@@ -88,21 +89,21 @@ class DeclineOffer(LegCommand[None]):
     headers: Pairs = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SendBye(LegCommand[None]):
     """End a dialog."""
 
     headers: Pairs = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AcceptInvite(LegCommand[bool]):
     """Answer an INVITE of a peer with 200; False where it gave up meanwhile."""
 
     session: Session
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RefuseInvite(LegCommand[None]):
     """Answer an INVITE of a peer with a final failure."""
 
@@ -123,14 +124,14 @@ class AskKeyFrame(LegCommand[bool]):
     """Ask a peer for a key frame by INFO; False where it does not allow that."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PassInfo(LegCommand[None]):
     """Send an INFO of the other side on to this leg; ends in DigitPassed."""
 
     pressed: DigitPressed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnswerInfo(LegCommand[None]):
     """Answer an INFO of the peer."""
 
@@ -139,7 +140,7 @@ class AnswerInfo(LegCommand[None]):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnswerReferral(LegCommand[None]):
     """Answer a REFER of the peer."""
 
@@ -148,7 +149,7 @@ class AnswerReferral(LegCommand[None]):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TellReferral(LegCommand[None]):
     """Tell the peer how far the transfer is that it asked for (NOTIFY); a final status ends that."""
 
@@ -161,7 +162,7 @@ class DrawPause(LegCommand[float]):
     """The seconds to wait after a collision on a leg (RFC 3261 §14.1): by chance, longer for who owns the Call-ID."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndDialogs(Command[None]):
     """End whatever dialogs are left; `headers`: for the BYE to the caller and the centre."""
 
@@ -199,7 +200,7 @@ class Tell(PeopleCommand):
     """Something of the call's view has changed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Note(PeopleCommand):
     """Write into the trace what happened and why; `leg`: a name."""
 
@@ -208,7 +209,7 @@ class Note(PeopleCommand):
     kind: str = "note"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notify(PeopleCommand):
     """Tell the people at the desks; it is in the trace as well. `extension`: of a desk that is told, too."""
 
@@ -218,7 +219,7 @@ class Notify(PeopleCommand):
     extension: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WantLink(PeopleCommand):
     """Have the caller sent a link, for the phone cannot give video; see `LinkWanted`."""
 
@@ -227,7 +228,7 @@ class WantLink(PeopleCommand):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Count(PeopleCommand):
     """Count in /metrics."""
 
@@ -236,7 +237,7 @@ class Count(PeopleCommand):
     by: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Log(PeopleCommand):
     """Write into the log of the operator; with an error, as a fault of ours."""
 
@@ -245,7 +246,7 @@ class Log(PeopleCommand):
     error: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WarnOfStranger(PeopleCommand):
     """Tell the operator of a trunk, now and then, that media come from where SDP did not say."""
 
@@ -254,7 +255,7 @@ class WarnOfStranger(PeopleCommand):
     named: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnswerAsk(PeopleCommand):
     """Tell a desk what came of what it asked; `written`: once the call is written down, since people rely on it."""
 
@@ -263,7 +264,7 @@ class AnswerAsk(PeopleCommand):
     written: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DenyAsk(PeopleCommand):
     """Tell a desk why not."""
 
@@ -276,7 +277,7 @@ class DenyAsk(PeopleCommand):
 # ---- time, chance, and what others know --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetAlarm(Command[None]):
     """Ring after this time, as TimeUp; the same alarm is set anew."""
 
@@ -284,21 +285,21 @@ class SetAlarm(Command[None]):
     alarm: Alarm
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StopAlarm(Command[None]):
     """Take an alarm back; harmless where it is not set."""
 
     alarm: Alarm
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Post(Command[None]):
     """Let this happen to the call, after what is in its inbox already."""
 
     event: CallEvent
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MakeOrigin(Command[Origin]):
     """A fresh o= line for a leg whose SIP goes this way (RFC 8866 §5.2)."""
 
@@ -310,7 +311,7 @@ class JudgeLoad(Command[str]):
     """Why no more video can be had under the present load; "" where it can."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LookUpDesk(Command[bool]):
     """Whether a video client of this extension is online."""
 

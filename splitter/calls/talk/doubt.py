@@ -6,18 +6,19 @@ if it came again, and what we have said meanwhile is not said under the same num
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from splitter.calls.talk.outline import OpenDialog
 from splitter.calls.talk.outstanding import Outstanding
 from splitter.calls.talk.state import Talk
 from splitter.calls.talk.transfers import OpenReferral
 from splitter.calls.talk.unfinished import Waiting
+from splitter.core.frozen import frozen
 from splitter.sdp.align import lengthened
 from splitter.sdp.model import Session
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Doubt:
     """What a record does not say.
 

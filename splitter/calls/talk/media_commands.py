@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from splitter.calls.asks import Asked, Show
 from splitter.calls.events import HearingSet, VoiceDoubt, VoiceOpened, VoicePointed
 from splitter.calls.leg_events import DigitPressed, Offered
 from splitter.calls.parties import Party
 from splitter.calls.states import Side
 from splitter.calls.talk.commands import Command, R
+from splitter.core.frozen import frozen
 from splitter.media.ports.ends import RemoteEnd
 from splitter.media.ports.mosaics import MosaicPlan
 from splitter.media.ports.voice import Hearing
@@ -38,14 +37,14 @@ class MoveVoice(VoiceCommand[None]):
     """A relay in place of one that died, at the same ports if they can be had; ends as OpenVoice does."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AdoptVoice(VoiceCommand[bool]):
     """Use the relay that was opened; False where it is of no use any more."""
 
     opened: VoiceOpened
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PointVoice(VoiceCommand[None]):
     """Let a side of the voice send there and take what comes from there; ends in VoicePointed. The newest wish wins."""
 
@@ -53,35 +52,35 @@ class PointVoice(VoiceCommand[None]):
     remote: RemoteEnd | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SettlePointing(VoiceCommand[bool]):
     """Take in what came of PointVoice; False where the side still does not point to where it should."""
 
     pointed: VoicePointed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SettleHearing(VoiceCommand[bool]):
     """Take in what came of SetHearing; False where it was not carried out."""
 
     done: HearingSet
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddVoice(VoiceCommand[None]):
     """Ports for a further side, which the state of the voice has already; ends in VoiceAdded."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoveVoice(VoiceCommand[None]):
     """Give a further side back, by its number."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetHearing(VoiceCommand[None]):
     """Let sides hear each other so; ends in HearingSet. The newest wish wins."""
 
@@ -92,7 +91,7 @@ class FollowVoice(VoiceCommand[None]):
     """Ask once more for what was not carried out of PointVoice."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CountVoice(VoiceCommand[None]):
     """Look whether voice comes from a side; ends in VoiceCounted."""
 
@@ -100,7 +99,7 @@ class CountVoice(VoiceCommand[None]):
     about: VoiceDoubt | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InsertDigit(VoiceCommand[None]):
     """Let a side hear a digit in the voice that it gets; ends in DigitInserted."""
 
@@ -110,7 +109,7 @@ class InsertDigit(VoiceCommand[None]):
     pressed: DigitPressed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PrepareRoom(RoomCommand):
     """Open the room and the caller's ports beside what the voice is doing; ends in RoomPrepared."""
 
@@ -121,7 +120,7 @@ class MoveRoom(RoomCommand):
     """Give those whom a lost room left behind their places; ends in PlacesMade."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SettleVideo(RoomCommand):
     """Let the room carry out what was negotiated for a participant; ends in VideoCarriedOut. The newest wish wins."""
 
@@ -132,7 +131,7 @@ class SettleVideo(RoomCommand):
     relearn: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlaceSeat(RoomCommand):
     """Give a SIP seat its place in the room; ends in SeatPlaced."""
 
@@ -142,7 +141,7 @@ class PlaceSeat(RoomCommand):
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlacePhone(RoomCommand):
     """Give a phone that was invited its place in the room, in place of one that it has; ends in PhonePlaced."""
 
@@ -150,7 +149,7 @@ class PlacePhone(RoomCommand):
     network: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlaceClient(RoomCommand):
     """Give a WebRTC client its place in the room, in place of the one it had; ends in ClientPlaced."""
 
@@ -160,7 +159,7 @@ class PlaceClient(RoomCommand):
     network: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestartSeat(RoomCommand):
     """New ICE credentials for a SIP seat; ends in SeatRestarted."""
 
@@ -171,7 +170,7 @@ class RestartSeat(RoomCommand):
     remote: SecureRemote
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestartClient(RoomCommand):
     """Other credentials of a WebRTC client, or more of its candidates; ends in ClientRestarted.
 
@@ -184,7 +183,7 @@ class RestartClient(RoomCommand):
     restarts: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenStreams(RoomCommand):
     """Show others to a WebRTC client in streams of their own, and in no others; ends in StreamsOpened.
 
@@ -197,21 +196,21 @@ class OpenStreams(RoomCommand):
     wanted: tuple[tuple[int, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RankParticipant(RoomCommand):
     """Tell the room anew whether a participant is the host's, or aside."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoveParticipant(RoomCommand):
     """Take a participant out of the room; who watched it sees the slate."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowChoice(ShowCommand):
     """Show what a desk chose; ends in ShownAsAsked."""
 
@@ -227,7 +226,7 @@ class FollowSpeaker(ShowCommand):
     """Show who speaks to those who are to see that; ends in ShowFailed for each to whom it cannot be."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetMosaic(ShowCommand):
     """Let this mosaic be in the room, or (None) none; ends in MosaicSet. The newest wish wins."""
 
@@ -238,21 +237,21 @@ class FollowMosaic(ShowCommand):
     """Show the mosaic, or who speaks, to those who are to see it; ends in ShowFailed as FollowSpeaker does."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LiftCover(ShowCommand):
     """Let the room choose again what a viewer sees; ends in ShowFailed where it cannot."""
 
     viewer: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakeStill(ShowCommand):
     """A still of what a participant sends; ends in StillTaken."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WantKeyFrame(ShowCommand):
     """A participant wants a key frame of what it is shown; one wish at a time is enough."""
 

@@ -6,13 +6,12 @@ be renamed, taken away, or mean something else: what was stored years ago is rea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from splitter.core.frozen import frozen
 from splitter.core.net import Address
 from splitter.sip.dialog import Dialog
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenDialog:
     """The data that a BYE needs.
 
@@ -65,7 +64,7 @@ class OpenDialog:
         return Dialog(self.call_id, *tags, self.local, self.remote, cseq, None, self.routes, self.target, self.secure)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outline:
     """All open dialogs of a call."""
 

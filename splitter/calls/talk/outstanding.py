@@ -9,8 +9,8 @@ and a phone that rings goes on until it hears CANCEL.
 from __future__ import annotations
 
 from collections.abc import KeysView
-from dataclasses import dataclass
 
+from splitter.core.frozen import frozen
 from splitter.core.net import Flow
 from splitter.sip.message import Message, Request
 
@@ -18,7 +18,7 @@ GIVEN_UP_S = 32.0
 """After so long no ACK comes any more (RFC 3261 §13.3.1.4, §17.2.1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outstanding:
     """One message.
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from splitter.calls.talk.commands import Command, R
+from splitter.core.frozen import frozen
 from splitter.sdp.model import Session
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FoundWay:
     """A way to a phone.
 
@@ -23,7 +22,7 @@ class FoundWay:
     centre: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoWay:
     """Nothing leads to a phone, or nothing more; `reason` in plain words, and the status that says it in SIP."""
 
@@ -31,21 +30,21 @@ class NoWay:
     status: int = 403
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PhoneCommand(Command[R]):
     """A command about a phone, which is named."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SeekWay(PhoneCommand[FoundWay | NoWay]):
     """Look for the way to a number that an agent may invite; its place on the trunk is taken."""
 
     number: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SeekNextWay(PhoneCommand[FoundWay | NoWay]):
     """The way that was tried ended so; look for the next one, where that makes sense."""
 
@@ -54,7 +53,7 @@ class SeekNextWay(PhoneCommand[FoundWay | NoWay]):
     retry_after_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DialPhone(PhoneCommand[str]):
     """Send our INVITE on the way that was found; ends in Answered or Refused. Replies the key of the leg."""
 
@@ -69,7 +68,7 @@ class ReleaseWay(PhoneCommand[None]):
     """The phone has gone: its place on the trunk is free."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GiveUpInvite(PhoneCommand[None]):
     """CANCEL the INVITE of ours that is open there, or end what it has answered; `reason`: a Reason header's value."""
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from splitter.calls.states import RecordingState
 from splitter.calls.talk.commands import Command
+from splitter.core.frozen import frozen
 
 
 class RecordCommand(Command[None]):
     """A command about the recording of the call."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SayRecord(RecordCommand):
     """Have the recorder record all but those who are left out, or pause; ends in RecorderSaid."""
 
@@ -21,7 +20,7 @@ class SayRecord(RecordCommand):
     left_out: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndRecord(RecordCommand):
     """End a recording."""
 
@@ -29,7 +28,7 @@ class EndRecord(RecordCommand):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoteInRecord(RecordCommand):
     """Write beside the recording what happened."""
 
@@ -38,7 +37,7 @@ class NoteInRecord(RecordCommand):
     more: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetTap(RecordCommand):
     """Copy what a relay or room carries of all but those who are left out, or ("") no longer; ends in TapSet."""
 

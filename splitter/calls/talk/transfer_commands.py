@@ -5,13 +5,12 @@ They name the leg that is called, as those about a phone do; some of these serve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from splitter.calls.talk.phone_commands import FoundWay, NoWay, PhoneCommand
+from splitter.core.frozen import frozen
 from splitter.sdp.model import Session
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SeekSuccessor(PhoneCommand[FoundWay | NoWay]):
     """Look for the way to a number of a centre in this network, as for a phone that an agent may invite."""
 
@@ -19,7 +18,7 @@ class SeekSuccessor(PhoneCommand[FoundWay | NoWay]):
     network: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DialSuccessor(PhoneCommand[str]):
     """Send our INVITE on the way that was found; ends in Answered or Refused. Replies the key of the leg."""
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 
 from splitter.calls.states import Side
 from splitter.calls.talk.outline import OpenDialog
 from splitter.calls.talk.outstanding import Outstanding
+from splitter.core.frozen import frozen
 from splitter.core.net import Flow
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Waiting:
     """An INVITE without a final response.
 
@@ -25,7 +26,7 @@ class Waiting:
     invite: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unfinished:
     """A call that is not answered yet, or is over, as it is written down.
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from splitter.core.frozen import frozen
 from splitter.core.net import Address
 from splitter.sdp.srtp import StreamKeys
 from splitter.sdp.voice import VoiceFormat
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LocalEnd:
     """Our ports of one stream. `host` is what SDP says (the advertised address of the network)."""
 
@@ -18,7 +19,7 @@ class LocalEnd:
     rtcp_port: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoteEnd:
     """Where the peer's SDP says it receives.
 
@@ -40,7 +41,7 @@ class RemoteEnd:
         return self if self.keys is None else replace(self, keys=self.keys.receiving)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StreamCount:
     """Counters of one direction-pair at one end. Times are in milliseconds; -1 is unknown, everywhere.
 

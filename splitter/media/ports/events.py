@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from splitter.core.frozen import frozen
 from splitter.core.net import Address
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MediaStarted:
     """The first accepted packet arrived. `end`: the name of a relay's side, or of a participant of a room.
 
@@ -23,7 +24,7 @@ class MediaStarted:
     at: float = field(default=0.0, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StrangerHeard:
     """A stream came from where SDP did not say, and nothing else for some time; it is not taken.
 
@@ -37,7 +38,7 @@ class StrangerHeard:
     packets: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeysDoubted:
     """Encrypted packets of a stream come, and none can be decrypted: the keys that SDP told are not the peer's.
 
@@ -50,7 +51,7 @@ class KeysDoubted:
     source: Address
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourceShown:
     """`viewer` is now shown `source` ("slate", "picture:ID" or a participant's name), from a key frame on."""
 
@@ -60,7 +61,7 @@ class SourceShown:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyFrameWanted:
     """The room needs a key frame from `participant`, who negotiated no RTCP feedback: ask by SIP INFO (RFC 5168)."""
 
@@ -68,7 +69,7 @@ class KeyFrameWanted:
     participant: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PictureStopped:
     """A participant that was sending video sends none any more: for the configured time, or it said goodbye."""
 
@@ -77,7 +78,7 @@ class PictureStopped:
     reason: str  # in words
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransportChanged:
     """The WebRTC transport of a participant changed its state.
 
@@ -91,7 +92,7 @@ class TransportChanged:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourceUnfit:
     """`viewer` is not shown `source`: its picture is larger than what the viewer can take.
 
@@ -104,7 +105,7 @@ class SourceUnfit:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SpeakerChanged:
     """Another side of a mix speaks: the loudest, once it has been so for a moment. `end`: its name; "" for silence."""
 
@@ -126,7 +127,7 @@ class PeerClaim(StrEnum):
     SENDS = "sends"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VoiceMissed:
     """A side that was pointed is silent; told again as that lasts.
 
@@ -147,7 +148,7 @@ class VoiceMissed:
     claim: PeerClaim
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VoiceReturned:
     """The voice of a side that was missed comes (again). `at`: Unix seconds."""
 
@@ -156,7 +157,7 @@ class VoiceReturned:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EnginePassedOver:
     """The engine that is to carry this call's voice cannot; another one does, or fails as well."""
 
@@ -164,7 +165,7 @@ class EnginePassedOver:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VoiceOffloaded:
     """The kernel has the voice of this relay, or the worker has it (again).
 
@@ -179,7 +180,7 @@ class VoiceOffloaded:
     fault: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RelayLost:
     """What carried this relay, a worker or an rtpengine, died; the relay is gone."""
 
@@ -188,7 +189,7 @@ class RelayLost:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RoomLost:
     """The worker that held this room died; the room is gone."""
 
@@ -197,7 +198,7 @@ class RoomLost:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AdapterLost:
     """The adapter is gone with its worker; the browser has to come by another one."""
 
@@ -206,7 +207,7 @@ class AdapterLost:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MosaicLost:
     """The process that made this mosaic died, or could not keep up; the mosaic is gone."""
 

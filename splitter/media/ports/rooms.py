@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+from splitter.core.frozen import frozen
 from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
 from splitter.media.ports.events import MediaListener
 from splitter.sdp.video import VideoFormat
@@ -21,7 +21,7 @@ PICTURE_LIMIT_BYTES = 2 << 20
 """How large the image file of one may be."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RoomHandle:
     """An open video room."""
 
@@ -29,7 +29,7 @@ class RoomHandle:
     call_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParticipantHandle:
     """One member of a room: "caller", or a seat's name such as "seat-1".
 
@@ -50,7 +50,7 @@ def handle_beside(room: RoomHandle, name: str, other: str, ssrc: int, cname: str
     return ParticipantHandle(room, name, LocalEnd("", 0, 0), SecureLocal("", "", "", (), ssrc, cname), other)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParticipantMedia:
     """The media that were negotiated with a participant.
 
@@ -75,7 +75,7 @@ class ParticipantMedia:
     first: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CarriedParticipant:
     """A participant as its engine has it.
 
@@ -89,7 +89,7 @@ class CarriedParticipant:
     chosen: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CarriedRoom:
     """An open room as its engine has it. `pictures`: the IDs of those that can be shown, the oldest first."""
 
@@ -98,7 +98,7 @@ class CarriedRoom:
     pictures: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParticipantReport:
     """What a participant of a room sent and received."""
 
@@ -116,7 +116,7 @@ class ParticipantReport:
     told_kbps: int = 0  # what it can receive, as it told since SDP; 0 where nothing limits it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RoomReport:
     """The room's participants and their counters."""
 
@@ -124,7 +124,7 @@ class RoomReport:
     participants: tuple[ParticipantReport, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Snapshot:
     """A still of what a participant sends, decoded by us and turned upright. `taken_at`: Unix seconds."""
 

@@ -17,10 +17,10 @@ do; a side whose format will not is to be asked for G.711 (re-INVITE) before the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from splitter.core.frozen import frozen
 from splitter.media.ports.ends import LocalEnd, RemoteEnd, StreamCount
 from splitter.media.ports.events import MediaListener
 from splitter.rtp.telephone_event import Digit
@@ -51,7 +51,7 @@ class Capability(StrEnum):
     SRTP = "srtp"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SideSpec:
     """A side to be opened.
 
@@ -64,7 +64,7 @@ class SideSpec:
     network: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RelayHandle:
     """An open relay. `local`: our ports towards each of the sides it was opened with. It stays as it is for ever."""
 
@@ -73,7 +73,7 @@ class RelayHandle:
     local: tuple[LocalEnd, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SideHandle:
     """A side that was added. `number`: what requests call it."""
 
@@ -82,7 +82,7 @@ class SideHandle:
     local: LocalEnd
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hears:
     """What a side of a mix hears.
 
@@ -110,7 +110,7 @@ Examples, with the caller 0, the agent 1 and a supervisor 2:
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CarriedRelay:
     """An open relay as its engine has it.
 
@@ -129,7 +129,7 @@ class CarriedRelay:
     hearing: Hearing = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MixedSide:
     """How a side does in a mix.
 
@@ -146,7 +146,7 @@ class MixedSide:
     discarded: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RelayReport:
     """What a relay carried, by number; a side that was removed keeps its last counters.
 
