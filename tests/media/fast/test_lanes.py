@@ -172,25 +172,25 @@ class TestWhatIsHandedOut:
         finally:
             ends.close()
 
-    def test_is_the_packet_after_eight_whose_headers_were_kept(self, ends: Ends) -> None:
+    def test_is_the_packet_after_32_whose_headers_were_kept(self, ends: Ends) -> None:
         lane = ends.relay.sides[0].rtp
         while lane.packets % SAMPLE:
             ends.say(0, VOICE)
         assert lane.quality.lost == 0, "all that were kept are taken"
         before = ends.taken
-        for _ in range(9 * SAMPLE):
+        for _ in range(33 * SAMPLE):
             assert ends.say(0, VOICE) == VOICE
-        assert ends.taken - before == 9 * SAMPLE - 1
+        assert ends.taken - before == 33 * SAMPLE - 1
 
     def test_is_no_packet_as_long_as_somebody_asks_for_the_quality(self, ends: Ends) -> None:
         before = ends.taken
-        for number in range(1, 20 * SAMPLE):
-            lost = 5 if number > 10 * SAMPLE else 0
+        for number in range(1, 80 * SAMPLE):
+            lost = 5 if number > 40 * SAMPLE else 0
             voice = VOICE[:2] + (100 + number + lost).to_bytes(2) + (160 * number).to_bytes(4) + VOICE[8:]
             assert ends.say(0, voice) == voice
-            if not number % (4 * SAMPLE):
+            if not number % (16 * SAMPLE):
                 ends.relay.report()
-        assert ends.taken - before == 20 * SAMPLE - 1
+        assert ends.taken - before == 80 * SAMPLE - 1
         assert ends.relay.report().sides[0].lost == 5
 
     @pytest.mark.parametrize("change", ["digit", "moved", "nobody", "removed"])

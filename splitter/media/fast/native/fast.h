@@ -13,7 +13,7 @@
 #define TRAILER_LIMIT 148   /* that SRTP may add: tag, index, master key identifier (srtp.h) */
 #define OUTLETS 4
 #define LANE_SAMPLE 16      /* splitter/media/relay/quality.py: SAMPLE */
-#define LANE_SAMPLES 8      /* that wait for Python */
+#define LANE_SAMPLES 32     /* that wait for Python */
 
 /* What a packet becomes at one outlet. */
 struct passing {

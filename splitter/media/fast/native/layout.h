@@ -41,7 +41,7 @@ struct lane {
     struct line *line;   /* by which it sends what others take in; NULL: Python sends */
     struct lane *onward; /* the one by which its own packets leave */
     uint64_t onward_generation; /* of that, when it was looked at */
-    struct sample samples[8];   /* that Python has not taken yet: LANE_SAMPLES */
+    struct sample samples[32];  /* that Python has not taken yet: LANE_SAMPLES */
     uint32_t sampled;           /* so many */
 };
 
