@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from splitter.calls.asks import Desk, Limits
+from splitter.calls.asks import Desk
 from splitter.calls.states import CameraState, PartyKind, PartyState
 from splitter.calls.view import PartyView
 from splitter.core.limits import Bucket
 from splitter.core.text import plain
 from splitter.sdp.model import Origin
-from splitter.sdp.video import VideoFormat, limits_of
+from splitter.sdp.video import Limits, VideoFormat, limits_of
 from splitter.sdp.webrtc import SecureRemote
 
 MAX_PARTIES = 16

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from splitter.calls.asks import Desk, Limits
+from splitter.calls.asks import Desk
 from splitter.calls.parties import Parties, Party, limits_for
 from splitter.calls.states import PartyKind, PartyState
-from splitter.sdp.video import VideoFormat
+from splitter.sdp.video import Limits, VideoFormat
 
 
 class TestParties:

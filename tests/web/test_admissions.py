@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from splitter.calls.asks import Admit, Admitted, AskIn, Denial, Dismiss, HandOver, Join, Limits
+from splitter.calls.asks import Admit, Admitted, AskIn, Denial, Dismiss, HandOver, Join
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import CallView, PartyView
 from splitter.sdp.parse import parse
+from splitter.sdp.video import Limits
 from splitter.sdp.write import write
 from splitter.web.access.bearer import Bearer, mint
 from splitter.web.calls import find

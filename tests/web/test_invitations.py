@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from splitter.calls.asks import Admitted, Denial, Join, Limits
+from splitter.calls.asks import Admitted, Denial, Join
 from splitter.calls.logins.access import ApiSettings, Scope
 from splitter.calls.peers.facts import CallerFacts
 from splitter.calls.states import PartyKind
 from splitter.sdp.parse import parse
+from splitter.sdp.video import Limits
 from splitter.sms.message import SmsReceipt, SmsState, TryAgain
 from splitter.sms.settings import HttpSmsSettings, SmsText
 from splitter.store.cabinet import Cabinet

@@ -19,7 +19,6 @@ from splitter.calls.asks import (
     Desk,
     Holder,
     InvitePhone,
-    Limits,
     MessagesRead,
     PhoneInvited,
     ReadMessages,
@@ -40,6 +39,7 @@ from splitter.calls.view import PartyView, TargetView, TrunkView, VideoView
 from splitter.core.clock import SystemClock
 from splitter.core.ids import IdSource
 from splitter.sdp.parse import parse
+from splitter.sdp.video import Limits
 from splitter.store.photos import Photos
 from splitter.transport.bans import Ban
 from splitter.web import api

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from splitter.calls.asks import Admitted, Denial, Desk, Holder, Join, Limits, Remove, Restart
+from splitter.calls.asks import Admitted, Denial, Desk, Holder, Join, Remove, Restart
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import CallView, PartyView
 from splitter.sdp.parse import parse
+from splitter.sdp.video import Limits
 from splitter.sdp.webrtc import SecureLocal
 from splitter.web.access.bearer import Bearer, mint
 from tests.web.kit import CALL, SECRET, Gateway, Web, ended

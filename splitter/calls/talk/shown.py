@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from splitter.calls.asks import Limits
 from splitter.calls.parties import limits_for
 from splitter.calls.states import CallState, Side
 from splitter.calls.talk.phones import Phone
@@ -12,6 +11,7 @@ from splitter.calls.view import CallView, LegView, MosaicView, VideoView
 from splitter.core.text import plain
 from splitter.media.ports.rooms import ParticipantReport
 from splitter.media.ports.voice import RelayReport
+from splitter.sdp.video import Limits
 
 
 def view_of(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from aiohttp import web
 
-from splitter.calls.asks import Admitted, Denial, Desk, Holder, Join, Limits, Remove, Restart
+from splitter.calls.asks import Admitted, Denial, Desk, Holder, Join, Remove, Restart
 from splitter.calls.logins.access import ENTERS, Scope
 from splitter.calls.states import PartyKind, PartyState
 from splitter.calls.view import CallView, PartyView
@@ -23,6 +23,7 @@ from splitter.sdp.fragment import CONTENT_TYPE as FRAGMENT
 from splitter.sdp.fragment import Fragment, read_fragment, write_fragment
 from splitter.sdp.model import Session
 from splitter.sdp.parse import parse
+from splitter.sdp.video import Limits
 from splitter.sdp.webrtc import SecureLocal, tagged
 from splitter.sdp.write import write
 from splitter.web.access.auth import bearer_of

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from splitter.calls.asks import Admitted, Join, Limits
+from splitter.calls.asks import Admitted, Join
 from splitter.calls.logins.access import ApiSettings
 from splitter.sdp.parse import parse
+from splitter.sdp.video import Limits
 from tests.patience import until
 from tests.web.nodes.kit import Node, pair
 from tests.web.test_parties import ANSWER, OFFER
