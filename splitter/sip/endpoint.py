@@ -168,7 +168,7 @@ class Endpoint:
 
     @property
     def soonest(self) -> float:
-        """No timeout comes before; `next_timeout` need not be asked by who is up by then."""
+        """Moment before which no timeout comes: who is up by then need not ask `next_timeout`."""
         return self._core.schedule.soonest
 
     def next_timeout(self) -> float | None:

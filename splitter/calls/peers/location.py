@@ -17,8 +17,8 @@ _CIVIC = "{urn:ietf:params:xml:ns:pidf:geopriv10:civicAddr}"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A place; None and "" for what the document does not say, or says so that it cannot be read."""
+class StatedLocation:
+    """A location; None and "" for what the document does not say, or says so that it cannot be read."""
 
     latitude: float | None = None
     longitude: float | None = None
@@ -26,23 +26,23 @@ class Place:
     address: str = ""
 
 
-def place_in(document: bytes) -> Place:
+def place_in(document: bytes) -> StatedLocation:
     """The first location of a PIDF-LO; nothing of a document that cannot be read.
 
     Of an area it is the middle, with a radius that has all of its corners.
     """
     # A document type could define entities that grow without bound; a PIDF has none. UTF-16 has zeros between.
     if not document or len(document) > _LARGEST or b"<!DOCTYPE" in document.replace(b"\0", b""):
-        return Place()
+        return StatedLocation()
     try:
         root = ElementTree.fromstring(document)
     except (ElementTree.ParseError, ValueError, LookupError):
-        return Place()
+        return StatedLocation()
     shapes = (element for element in root.iter() if _name(element) in _SHAPES)
     for shape in (*shapes, root):  # or a point stands there by itself
         if (found := _middle(shape)) is not None:
-            return Place(*found, _civic(root))
-    return Place(address=_civic(root))
+            return StatedLocation(*found, _civic(root))
+    return StatedLocation(address=_civic(root))
 
 
 def _middle(shape: ElementTree.Element) -> tuple[float, float, float | None] | None:

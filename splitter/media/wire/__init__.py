@@ -16,7 +16,7 @@ Layout
     host       Host, Pair, Port, Timer: what wires need of the process they live in
     plain      PlainWire: RTP and RTCP on two ports
     secure     SecureWire: a browser's transport, its states and its faults
-    paths      Paths: the generations of a wire, and which of them carries
+    generations  Generations: those of a wire, and which of them carries
     key_exchange  KeyExchange: the handshake of a wire with its timers
     times      SecureTimes: how patient it is
     bundle     Bundle: what sits on a wire; several streams on one wire, told apart by MID, SSRC and payload type

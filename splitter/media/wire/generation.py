@@ -44,7 +44,7 @@ class GenerationUser(Protocol):
 
 
 class Nobody:
-    """Who has ended a generation while it had a datagram in hand."""
+    """User of a generation that was ended while it had a datagram in hand."""
 
     strays = 0
 

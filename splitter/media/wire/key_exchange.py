@@ -17,7 +17,7 @@ class KeyExchangeUser(Protocol):
         ...
 
     def on_dtls_changed(self) -> None:
-        """There may be keys now, or a fault."""
+        """Look whether there are keys now, or a fault."""
         ...
 
 
@@ -69,7 +69,7 @@ class KeyExchange:
         return self.handshake.state is not DtlsState.NEW
 
     def start(self, remote: SecureRemote) -> None:
-        """There is a first path: get the keys."""
+        """Get the keys, now that there is a first path."""
         self._patience = self._loop.call_later(self._limit_s, self._on_no_answer)
         self.handshake.start(remote.fingerprints, remote.setup == "passive", self._loop.now())
         self._advance()

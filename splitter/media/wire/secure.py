@@ -23,10 +23,10 @@ from splitter.media.ports.rooms import ParticipantMedia
 from splitter.media.wire.ends import NOWHERE, RTCP_BYTES, RTCP_DATAGRAMS, WireEnd
 from splitter.media.wire.frames import StreamAddress
 from splitter.media.wire.generation import Generation, no_path, path_of
+from splitter.media.wire.generations import Generations
 from splitter.media.wire.host import Datagram, Host, Timer
 from splitter.media.wire.ice import Agent
 from splitter.media.wire.key_exchange import KeyExchange
-from splitter.media.wire.paths import Paths
 from splitter.media.wire.srtp import Cipher
 from splitter.media.wire.times import SecureTimes
 from splitter.rtp import rtcp
@@ -73,7 +73,7 @@ class SecureWire:
         self._loop = loop
         self._name, self._call_id, self._emit = name, call_id, emit
         self._times = times or SecureTimes()
-        self.paths = Paths(self, loop, host, advertised, self._times)
+        self.paths = Generations(self, loop, host, advertised, self._times)
         self.keying = KeyExchange(self, loop, self._times.connect_limit_s)
         self.cipher: Cipher | None = None
         self._remote: SecureRemote | None = None
@@ -247,7 +247,7 @@ class SecureWire:
             self.paths.current.send(datagram, path)
 
     def on_dtls_changed(self) -> None:
-        """There may be keys now, or a fault."""
+        """Look whether there are keys now, or a fault."""
         keys = self.keying.handshake.keys
         if self.state == "failed":
             return

@@ -42,7 +42,7 @@ class Holdings:
         self._loads[held.supervisor.index] += held.media.load
 
     def drop(self, id: str) -> Held:
-        """Nobody has it any more."""
+        """Take it off its worker: it is closed, or lost."""
         held = self._held.pop(id)
         held.closed = True
         self._unclaimed.pop(id, None)

@@ -18,7 +18,7 @@ from splitter.media.wire.times import SecureTimes
 from splitter.sdp.webrtc import SecureRemote
 
 
-class PathsUser(GenerationUser, Protocol):
+class GenerationsUser(GenerationUser, Protocol):
     """Owner of the generations of a wire."""
 
     def on_no_path(self, generation: Generation, limit_s: float) -> None:
@@ -36,7 +36,7 @@ class _Nobody(Nobody):
 _NOBODY = _Nobody()
 
 
-class Paths:
+class Generations:
     """The ICE generations of one wire.
 
     Args:
@@ -49,9 +49,9 @@ class Paths:
 
     __slots__ = ("_advertised", "_before", "_host", "_loop", "_times", "_user", "current", "next")
 
-    def __init__(self, user: PathsUser, loop: Host, host: str, advertised: str, times: SecureTimes) -> None:
+    def __init__(self, user: GenerationsUser, loop: Host, host: str, advertised: str, times: SecureTimes) -> None:
         """Bind a port. Raises MediaUnavailable."""
-        self._user: PathsUser = user
+        self._user: GenerationsUser = user
         self._loop = loop
         self._host, self._advertised = host, advertised
         self._times = times
