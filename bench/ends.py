@@ -38,6 +38,7 @@ PAYLOAD_BYTES = 1150  # of a video packet at most; a path to a browser carries 1
 VOICE_BYTES, VOICE_PER_S = 172, 50
 _TAIL = struct.Struct("!II")  # at the end of a payload: the mark of the play, and the number of the packet
 _MARK = 0xB0C20000
+_BEGINNING = 0.6  # of the time to warm up: calls begin one after the other
 _SO_TIMESTAMPNS = 35
 _BUFFER_BYTES = 8 << 20
 
@@ -293,7 +294,11 @@ class Ends:
         return plan, sent
 
     def _turns(self, order: Order) -> Iterator[tuple[float, _Stream, bool]]:
-        """Evenly spread: when which stream has its turn, and whether it is its first."""
+        """Evenly spread: when which stream has its turn, and whether it is its first.
+
+        Calls begin one after the other: the first key frame of a stream costs as much as hundreds of other packets, and
+        if all came at once the worker would be behind for seconds.
+        """
         end = order.warm_up_s + order.seconds
         for number, streams in enumerate(self._streams[: order.calls]):
             for place, stream in enumerate(streams):
@@ -301,8 +306,9 @@ class Ends:
                     continue
                 each_s = 1 / (VOICE_PER_S if stream.kind == VOICE else order.shape.frames_per_s)
                 phase = (number + place / len(streams)) / order.calls * each_s
-                for turn in range(int((end - phase) / each_s)):
-                    yield phase + turn * each_s, stream, turn == 0
+                first = int(number / order.calls * _BEGINNING * order.warm_up_s / each_s)
+                for turn in range(first, int((end - phase) / each_s)):
+                    yield phase + turn * each_s, stream, turn == first
 
 
 @cache

@@ -10,6 +10,7 @@ import select
 import struct
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -20,7 +21,7 @@ from cffi import FFI
 
 from splitter.media.fast.build import compiler
 
-FINISHED, FOR_PYTHON, PAUSED, IDLE = range(4)
+FOR_PYTHON = 1  # why the library gives control back
 OTHER, TO_DESK, TO_PHONE, VOICE = -1, 0, 1, 2
 """What comes to a socket: of no interest, encrypted video, plain video, voice."""
 
@@ -104,10 +105,13 @@ class Play:
             self._hand_aside()
 
     def drain(self) -> None:
-        """Take what is still under way."""
-        while (reason := self._lib.play_take(self.state, _DRAIN_S)) != IDLE:
-            if reason == FOR_PYTHON:
+        """Take what is still under way, until none of it has come for a while; reports go on for ever."""
+        count, until = sum(self.state.delivered), time.monotonic() + _DRAIN_S
+        while (left_s := until - time.monotonic()) > 0:
+            if self._lib.play_take(self.state, left_s) == FOR_PYTHON:
                 self._hand_aside()
+            if sum(self.state.delivered) != count:
+                count, until = sum(self.state.delivered), time.monotonic() + _DRAIN_S
 
     def _hand_aside(self) -> None:
         state = self.state

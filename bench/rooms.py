@@ -32,15 +32,15 @@ from splitter.telemetry.settings import TelemetrySettings
 from tests.media.wire.stand import BROWSER, CALLER
 
 SHAPES = (Shape("720p, 1 Mbit/s", 720, 1280, 25, 1000), Shape("480×640, 400 kbit/s", 480, 640, 15, 400))
-FIRST_CALLS, MOST_CALLS, JOINING = 24, 400, 8
+FIRST_CALLS, MOST_CALLS, JOINING = 48, 400, 8
 FULL, MODERATE = 0.8, 0.4  # of a core
 DELAY_LIMIT_MS = 5.0
 LATE = 0.05  # of the time: if the ends were later in all, they are what cannot keep up
 OTHERS = 0.05  # of the time: if the worker waited so long for its core, a delay is not its own
 LOST = 0.005  # of the packets; with more of them lost, CPU per call says too little
-ATTEMPTS = 3  # at a step or a load that others disturb
+ATTEMPTS = 2  # at a step or a load that others disturb
 QUIET = 0.05  # of a core: a worker with nothing to do, once its slate is made
-WARM_UP_S, SECONDS = 0.8, 2.0
+WARM_UP_S, SECONDS = 2.0, 1.5
 SLATE_AFTER_S, WAITING_S = 4.0, 3.0  # when a picture that has stopped is given up (RoomTimes), and how long then
 SIDES = SideSpec("caller", "lo"), SideSpec("centre", "lo")
 
