@@ -23,6 +23,12 @@ def script(path: Path, *arguments: object, tools: Path | None = None, **environm
     return done.returncode, done.stdout + done.stderr
 
 
+# What debootstrap leaves of the packages that it was told to include, its second argument.
+_UNPACKED = (
+    'mkdir -p {0}/var/lib/dpkg; echo "${{2#--include=}}" | tr , "\\n" | sed "s/^/Package: /" >{0}/var/lib/dpkg/status'
+)
+
+
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
     """Programs that only seem to be some: root, apt with a proxy, and a debootstrap that notes how it was called."""
@@ -32,7 +38,7 @@ def tools(tmp_path: Path) -> Path:
         "id": "echo ${UID_HERE:-0}",
         "apt-config": "echo \"proxy='http://apt.example:3142'\"",
         "apt-get": 'echo "http://theirs.example/debian/ Debian Debian main"',
-        "debootstrap": f'echo "$http_proxy" "$@" >{tmp_path}/called; echo "cannot reach it"; mkdir -p {tmp_path}/system; exit ${{FAILS:-0}}',
+        "debootstrap": f'echo "$http_proxy" "$@" >{tmp_path}/called; echo "cannot reach it"; {_UNPACKED.format(tmp_path / "system")}; exit ${{FAILS:-0}}',
         "python": 'echo "no route"; exit 1',
     }.items():
         (folder / name).write_text(f"#!/bin/sh\n{text}\n")
@@ -41,9 +47,9 @@ def tools(tmp_path: Path) -> Path:
 
 
 class TestAFreshSystem:
-    def make(self, tmp_path: Path, tools: Path, **environment: str) -> tuple[int, str]:
+    def make(self, tmp_path: Path, tools: Path, packages: str = "python3", **environment: str) -> tuple[int, str]:
         folder = tmp_path / "system"
-        return script(DEBIAN / "fresh-system", "trixie", folder, "python3", tools=tools, **environment)
+        return script(DEBIAN / "fresh-system", "trixie", folder, packages, tools=tools, **environment)
 
     def test_is_fetched_as_apt_is_told_to_and_only_once(self, tmp_path: Path, tools: Path) -> None:
         assert self.make(tmp_path, tools)[0] == 0
@@ -52,6 +58,15 @@ class TestAFreshSystem:
         assert called.endswith("http://theirs.example/debian\n")
         (tmp_path / "called").unlink()
         assert self.make(tmp_path, tools) == (0, "") and not (tmp_path / "called").exists()
+
+    def test_that_lacks_what_it_is_to_have_now_is_made_anew(self, tmp_path: Path, tools: Path) -> None:
+        whole = (DEBIAN / "fresh-system", "--whole", "trixie", tmp_path / "system", "python3,systemd")
+        self.make(tmp_path, tools)
+        (tmp_path / "system/left").touch()
+        assert script(*whole) == (1, "") and (tmp_path / "system/left").exists()
+        assert self.make(tmp_path, tools, "python3,systemd")[0] == 0
+        assert "--include=python3,systemd " in (tmp_path / "called").read_text()
+        assert script(*whole) == (0, "") and not (tmp_path / "system/left").exists()
 
     def test_a_proxy_and_a_mirror_that_are_named_come_first(self, tmp_path: Path, tools: Path) -> None:
         self.make(tmp_path, tools, http_proxy="http://ours:1", MIRROR="http://mirror.example/debian")
