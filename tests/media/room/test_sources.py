@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.media.room.kit import SLATE_LUMA, Camera, Peer, Stage, about
 LUMA = {"slate": SLATE_LUMA, "seat-1": 120, "seat-2": 200, "picture:white": 255, "picture:grey": 160}
 
 
+@cache
 def image(level: int, size: tuple[int, int] = (480, 640), form: str = "PNG") -> bytes:
     made = io.BytesIO()
     Image.new("RGB", size, (level, level, level)).save(made, form)
@@ -322,11 +324,15 @@ def _busy(width: int, height: int) -> bytes:
 
 
 class TestWhatCannotBeShown:
-    @pytest.mark.parametrize("data", [b"", b"no picture", image(255)[:70], image(9, (8000, 8000))], ids=len)
-    def test_is_told(self, data: bytes) -> None:
+    @pytest.mark.parametrize(
+        "make",
+        [lambda: b"", lambda: b"no picture", lambda: image(255)[:70], lambda: image(9, (8000, 8000))],
+        ids=["empty", "text", "cut", "too-large"],
+    )
+    def test_is_told(self, make: Callable[[], bytes]) -> None:
         stage = Stage()
         caller = stage.join("caller")
-        fault = put(stage, "bad", data)
+        fault = put(stage, "bad", make())
         assert isinstance(fault, MediaUnavailable)
         assert str(fault).startswith("picture bad: ")
         stage.room.show("caller", "picture:bad")

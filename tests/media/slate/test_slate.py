@@ -19,8 +19,7 @@ from splitter.media.slate.still import Still
 from splitter.rtp import h264
 from splitter.rtp.sps import Bits, parse_sps
 from splitter.sdp.video import VideoFormat
-
-SLATE = Slate.render()
+from tests.media.room.kit import SLATE
 
 
 def decode(still: Still, rounds: int = 2) -> list[np.ndarray]:
