@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 import signal
+import socket
+import time
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,8 @@ import pytest
 from splitter.core.net import Address
 from splitter.lab.gateway import GatewayProcess
 from splitter.lab.places import free_ports
+from splitter.telemetry import hep
+from splitter.telemetry.ends import End, MessagePath
 from tests.chaos.crowd import CALLED, HOST, Town
 from tests.interop.process import Process
 from tests.patience import PATIENCE_S, until
@@ -39,6 +44,19 @@ _LOGS = (
     "id(int,auto) date(int,null) micro_ts(int,null) correlation_id(string,null) source_ip(string,null) "
     "source_port(int,null) destination_ip(string,null) destination_port(int,null) proto(int,null) family(int,null) "
     "type(int,null) node(string,null) msg(string,null)\n"
+)
+# A message behind all that the gateway has told of.
+_LAST = b"\r\n".join(
+    (
+        b"OPTIONS sip:collector SIP/2.0",
+        b"Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKlast",
+        b"From: <sip:test@localhost>;tag=1",
+        b"To: <sip:collector>",
+        b"Call-ID: last",
+        b"CSeq: 1 OPTIONS",
+        b"Content-Length: 0",
+        b"\r\n",
+    )
 )
 
 
@@ -70,8 +88,13 @@ class Collector:
         """The logs it was told of, as their rows."""
         return self._logs.read_text().splitlines()[1:]
 
-    def end(self) -> None:
-        """Have it end well."""
+    async def end(self) -> None:
+        """Have it end well, when it has taken what it was told of; it does not bear a signal at its work."""
+        path = MessagePath(End(ip_address(HOST), 9), End(ip_address(HOST), self.address.port), "udp")
+        told = hep.packet(hep.CaptureAgent(1), path, time.time(), hep.Payload.SIP, _LAST, "last")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+            last.sendto(told, (self.address.host, self.address.port))
+            await until(lambda: any(line.startswith("OPTIONS of last ") for line in self.heard))
         self.process.signal(signal.SIGTERM)
         self.process.wait(10)
 
@@ -110,6 +133,6 @@ async def test_a_collector_hears_of_both_legs_and_of_what_happened(tmp_path: Pat
     finally:
         await gateway.stop()
         await town.stop()
-    collector.end()  # it writes its rows then
+    await collector.end()  # it writes its rows then
     assert any("the caller hung up" in row for row in collector.logs)
     assert {row.split(":")[3] for row in collector.logs} == {outer}, "found by the first leg's Call-ID"
