@@ -252,6 +252,7 @@ async def test_a_request_that_was_read_is_never_repeated(method: str) -> None:
 
 async def test_what_a_sink_does_wrong_is_told_apart() -> None:
     asked = 0
+    over = asyncio.Event()
 
     async def answer(request: web.Request) -> web.StreamResponse:
         nonlocal asked
@@ -262,7 +263,7 @@ async def test_what_a_sink_does_wrong_is_told_apart() -> None:
             case "/broken":
                 return web.Response(status=503)
             case "/slow":
-                await asyncio.sleep(5)
+                await over.wait()
             case "/cut":
                 assert request.transport is not None
                 request.transport.abort()
@@ -278,6 +279,7 @@ async def test_what_a_sink_does_wrong_is_told_apart() -> None:
             async with carrier(f"{url}/{path}", timeout_s=0.5) as one:
                 outcomes[path] = await one.send(sms())
                 assert bool(one.alarm) == (path in ("broken", "slow", "cut"))
+        over.set()
     assert outcomes["busy"] == TryAgain("HTTP 429", 7.0, True) and outcomes["broken"] == TryAgain("HTTP 503", 0.0, True)
     assert outcomes["slow"] == InDoubt("no answer in 0.5 s") and isinstance(outcomes["cut"], InDoubt)
     assert outcomes["elsewhere"] == TurnedDown("HTTP 302") and outcomes["huge"] == Taken()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from splitter.store import gathering
 from splitter.store.live import LiveStore
 from splitter.store.rows import LiveRow, Mark, RecordChange, ShelfContent
 from splitter.store.write_ahead import WriteAheadLog
@@ -114,6 +115,7 @@ class TestBesideTheFile:
         program = f"""
 import os
 from pathlib import Path
+from splitter.store import gathering
 from splitter.store.live import LiveStore
 store = LiveStore(Path({str(path)!r}), ahead=Path({str(tmp_path)!r}))
 store.start()
@@ -136,7 +138,8 @@ os.kill(os.getpid(), 9)
         assert list(tmp_path.glob("live-*.log")) == []
         assert found_by(tmp_path, path) == {"a": (b"1", None)}
 
-    def test_it_does_not_grow_while_the_file_is_written(self, tmp_path: Path) -> None:
+    def test_it_does_not_grow_while_the_file_is_written(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(gathering, "GATHER_AHEAD_S", 0.01)
         store = LiveStore(tmp_path / "live.db", ahead=tmp_path)
         store.start()
         for number in range(20):

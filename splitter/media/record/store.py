@@ -7,6 +7,7 @@ boto3 is imported with the first store: whoever has none needs it not.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,6 +52,14 @@ def open_store(place: StorePlace) -> RecordingStore | None:
     return S3Store(place) if place.url else None
 
 
+@cache
+def _descriptions() -> Any:
+    """What boto3 knows of services: read once, and not for each store again, which would take a tenth of a second."""
+    import botocore.loaders
+
+    return botocore.loaders.create_loader()
+
+
 class S3Store:
     """A bucket, or a folder in it. As `RecordingStore`.
 
@@ -72,6 +81,7 @@ class S3Store:
         self._prefix = f"{folder.strip('/')}/" if folder else ""
         self._faults = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, OSError)
         session = botocore.session.Session()
+        session.register_component("data_loader", _descriptions())
         if place.credentials:
             session.set_config_variable("credentials_file", place.credentials)
         config = botocore.config.Config(

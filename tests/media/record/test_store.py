@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def place(endpoint: str, tmp_path: Path) -> StorePlace:
     return StorePlace(WHERE, endpoint, "us-east-1", str(file))
 
 
+@cache
 def _client(endpoint: str) -> Any:
     return boto3.client(
         "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="one", aws_secret_access_key="other"
