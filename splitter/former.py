@@ -20,6 +20,7 @@ from splitter.config.fields import declared
 from splitter.config.locate import Locator
 from splitter.config.reader import Problems, Table
 from splitter.config.sections import read_trunk
+from splitter.core.errors import UNREADABLE
 from splitter.core.net import Address
 from splitter.core.whole import write_whole
 from splitter.transport.targets import HostName
@@ -46,7 +47,7 @@ class FormerTrunks:
             return [_read(table) for table in tables]
         except FileNotFoundError:
             return []
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, *UNREADABLE) as error:
             log.error("trunks of before cannot be read: calls on them are lost", path=str(self._path), error=str(error))
             return []
 

@@ -20,6 +20,7 @@ from splitter.cluster.keys import ClusterKeys
 from splitter.cluster.nodes import NodeView
 from splitter.cluster.settings import ClusterSettings
 from splitter.cluster.valkey import Valkey, ValkeyError
+from splitter.core.errors import UNREADABLE
 
 PERIOD_S = 1.0
 AWAY_AFTER_S = 3.5  # without a word
@@ -118,7 +119,7 @@ class ValkeyDirectory:
                 continue  # of another version, or of somebody who has no business here
             try:
                 view = msgspec.json.decode(body, type=_Entry).view
-            except msgspec.DecodeError:
+            except UNREADABLE:
                 continue  # of another version
             if view.node != name.decode(errors="replace"):
                 continue

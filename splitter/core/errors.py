@@ -14,6 +14,11 @@ Parsers raise only PeerError.
 
 from __future__ import annotations
 
+import msgspec
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What reading JSON raises where it cannot be read, be it for its coding (GBK) or for lists in lists without end."""
+
 
 class SplitterError(Exception):
     """Base of everything this project raises on purpose."""

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from splitter.core.errors import PeerError
+from splitter.core.errors import UNREADABLE, PeerError
 from splitter.sms.message import Attempted, InDoubt, SmsReceipt, SmsState, Taken, TryAgain, TurnedDown
 from splitter.sms.settings import HttpSmsSettings
 
@@ -67,7 +67,7 @@ def _records(content_type: str, body: bytes) -> Iterator[Any]:
         return
     try:
         read = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         raise PeerError("a receipt cannot be read") from None
     yield from read if isinstance(read, list) else [read]
 
@@ -75,7 +75,7 @@ def _records(content_type: str, body: bytes) -> Iterator[Any]:
 def _json(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
 
 

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from splitter.core.clock import Clock
-from splitter.core.errors import SplitterError
+from splitter.core.errors import UNREADABLE, SplitterError
 from splitter.core.ids import IdSource
 from splitter.sms.message import (
     Attempted,
@@ -105,7 +105,7 @@ class SmsPost:
         for row in rows.values():
             try:
                 kept = msgspec.json.decode(row, type=Sms)
-            except msgspec.DecodeError as error:
+            except UNREADABLE as error:
                 log.error("a message of before cannot be read", reason=str(error))
                 continue
             sms = self._queue.restore(kept, self._clock.wall())

@@ -24,7 +24,7 @@ import msgspec
 import structlog
 from PIL import Image
 
-from splitter.core.errors import PeerError
+from splitter.core.errors import UNREADABLE, PeerError
 from splitter.core.images import read_image
 from splitter.store.schema import StoreError
 from splitter.telemetry import metrics
@@ -260,7 +260,7 @@ def _load(folder: Path, live_calls: Container[str]) -> dict[str, StoredPicture]:
     if not folder.is_dir():
         return found
     for description in sorted(folder.glob("*.json")):
-        with contextlib.suppress(msgspec.MsgspecError, OSError):
+        with contextlib.suppress(*UNREADABLE, OSError):
             picture = msgspec.json.decode(description.read_bytes(), type=StoredPicture)
             path = _path(folder, picture)
             whole = path.with_suffix(".json") == description and path.stat().st_size == picture.size_bytes

@@ -22,6 +22,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from splitter.core.errors import UNREADABLE
 from splitter.store.rows import LiveRow, Mark, RecordChange, ShelfContent
 
 MOST_BYTES = 64_000_000
@@ -161,7 +162,7 @@ def _read(path: Path) -> Iterator[_Entry]:
             return  # its writer was killed in the middle
         try:
             entry = _DECODER.decode(data[at + _LENGTH.size : end])
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             log.warning("the log of live calls is damaged", path=str(path), at=at, error=str(error))
             return
         yield entry

@@ -177,9 +177,16 @@ class TestAnswers:
         assert receipts(form, "application/x-www-form-urlencoded", b"MessageSid=SM1&MessageStatus=delivered") == [
             SmsReceipt("SM1", SmsState.DELIVERED)
         ]
-        for body in (b"", b"{", b"\xff"):
+        for body in (b"", b"{", b"\xff", '{"biz_id":"失败"}'.encode("gbk"), b"[" * 100_000):
             with pytest.raises(PeerError):
                 receipts(PLAIN, "application/json", body)
+
+
+def test_an_answer_in_another_coding_is_told_by_its_status() -> None:
+    """Chinese services answer in GBK, some of them when something is wrong alone."""
+    body = '{"message":"签名不合法"}'.encode("gbk")
+    assert attempted(PLAIN, 200, body) == attempted(PLAIN, 200, b"{")
+    assert attempted(PLAIN, 400, body) == attempted(PLAIN, 400, b"{")
 
 
 # ---- over a socket -----------------------------------------------------------------------------------------------

@@ -182,10 +182,16 @@ class TestAdmission:
     async def test_of_anybody_by_a_captcha(self, tmp_path: Path) -> None:
         asked: list[dict[str, str]] = []
 
-        async def verify(request: aiohttp_web.Request) -> aiohttp_web.Response:
+        async def verify(request: aiohttp_web.Request) -> aiohttp_web.StreamResponse:
             form = {name: str(value) for name, value in (await request.post()).items()}
             asked.append(form)
-            return aiohttp_web.json_response({"success": form["response"] == "good"})
+            answer = aiohttp_web.StreamResponse()
+            await answer.prepare(request)
+            for piece in (b'{"success":', b"true}" if form["response"] == "good" else b"false}"):
+                await answer.write(piece)
+                for _ in range(50):  # the first piece is read before the second one is there
+                    await asyncio.sleep(0)
+            return answer
 
         app = aiohttp_web.Application()
         app.router.add_post("/verify", verify)

@@ -151,7 +151,7 @@ class TestKept:
         kept = json.loads(path.read_bytes())
         assert set(kept["names"]) == {"8002"} and set(kept["configured"]) == {"ab" * 8}
 
-    @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"ids": 5}'])
+    @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"ids": 5}', b'{"names": {"\xc4\xe3": 1}}'])
     def test_a_broken_file_is_an_alarm_and_keeps_nobody_from_calls(self, tmp_path: Path, content: bytes) -> None:
         path = tmp_path / "revoked.json"
         path.write_bytes(content)

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from splitter.calls.view import CallView
 from splitter.core.clock import Clock
-from splitter.core.errors import SplitterError
+from splitter.core.errors import UNREADABLE, SplitterError
 from splitter.telemetry import metrics
 
 LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -89,7 +89,7 @@ class Links:
         for row in rows.values():
             try:
                 self._enter(msgspec.json.decode(row, type=ShortLink))
-            except msgspec.DecodeError as error:
+            except UNREADABLE as error:
                 log.error("a link of before cannot be read", reason=str(error))
 
     # ---- links ---------------------------------------------------------------------------------------------------

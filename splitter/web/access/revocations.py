@@ -17,6 +17,7 @@ import structlog
 
 from splitter.calls.logins.access import Token
 from splitter.core.clock import Clock
+from splitter.core.errors import UNREADABLE
 from splitter.core.whole import write_whole
 from splitter.web.access.bearer import ID_LETTERS, Bearer, certificate_id, configured_bearer, id_of, is_minted
 
@@ -156,7 +157,7 @@ class Revocations:
             return msgspec.json.decode(self._path.read_bytes(), type=_Kept)
         except FileNotFoundError:
             return _Kept()
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, *UNREADABLE) as error:
             self._lost = f"revoked tokens are believed again: {self._path} cannot be read: {error}"
             log.error("revoked tokens are believed again", path=str(self._path), error=str(error))
             with suppress(OSError):

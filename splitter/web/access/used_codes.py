@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from splitter.calls.logins.totp import OneTimeCodes
+from splitter.core.errors import UNREADABLE
 from splitter.core.whole import write_whole
 
 log = structlog.get_logger(__name__)
@@ -55,7 +56,7 @@ class UsedCodes:
             return msgspec.json.decode(self._path.read_bytes(), type=dict[str, int]) if self._path else {}
         except FileNotFoundError:
             return {}
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, *UNREADABLE) as error:
             log.warning("codes used before the start can be used again", path=str(self._path), error=str(error))
             return {}
 

@@ -10,6 +10,8 @@ import aiohttp
 import msgspec
 import structlog
 
+from splitter.core.errors import UNREADABLE
+
 LIMIT_S = 5.0
 _MOST_BYTES = 65_536
 
@@ -28,11 +30,13 @@ async def is_human(url: str, secret: str, response: str, source: str) -> bool:
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=LIMIT_S)) as session,
             session.post(url, data=form, allow_redirects=False) as answer,
         ):
-            body = await answer.content.read(_MOST_BYTES)
+            body = b""
+            while len(body) < _MOST_BYTES and (piece := await answer.content.read(_MOST_BYTES)):
+                body += piece
             if answer.status != 200:
                 log.warning("the captcha service did not answer", status=answer.status)
                 return False
         return msgspec.json.decode(body, type=_Verdict).success
-    except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError) as error:
+    except (aiohttp.ClientError, OSError, TimeoutError, *UNREADABLE) as error:
         log.warning("the captcha service did not answer", reason=f"{type(error).__name__}: {error}"[:200])
         return False

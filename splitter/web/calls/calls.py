@@ -11,7 +11,7 @@ from aiohttp import web
 from splitter.calls.asks import Bind, DropVideo, RaiseVideo
 from splitter.calls.logins.access import ApiSettings, Scope
 from splitter.calls.view import CallView
-from splitter.core.errors import SplitterError
+from splitter.core.errors import UNREADABLE, SplitterError
 from splitter.core.numbers import WantedNumber
 from splitter.store.schema import NEWEST, EndedCalls
 from splitter.telemetry import metrics
@@ -182,7 +182,7 @@ def _of_all(own: list[Found], others: list[NodeAnswer], limit: int) -> dict[str,
     for answer in others:
         try:
             far = {_id_of(row): row for row in msgspec.json.decode(answer.body or b"", type=_Rows).calls}
-        except msgspec.DecodeError:  # another version, perhaps
+        except UNREADABLE:  # another version, perhaps
             missing.append(answer.node)
         else:
             heads |= far

@@ -19,6 +19,7 @@ from aiohttp import web
 from splitter.calls.logins.access import Scope
 from splitter.calls.view import CallView
 from splitter.core.clock import Clock
+from splitter.core.errors import UNREADABLE
 from splitter.core.limits import KeyedBuckets
 from splitter.core.numbers import WantedNumber
 from splitter.telemetry import metrics
@@ -165,7 +166,7 @@ def decoded(data: bytes | msgspec.Raw) -> CallView | None:
     """A kept view; None for one that is not as it is today."""
     try:
         return msgspec.json.decode(data, type=CallView)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
 
 

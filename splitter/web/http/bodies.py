@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
+from splitter.core.errors import UNREADABLE
 from splitter.telemetry import metrics
 from splitter.web.http.errors import ApiError
 from splitter.web.http.routes import JSON, Body
@@ -58,7 +59,7 @@ async def read_json(request: web.Request, body: Body, shape: type[T]) -> T:
     data = await read_body(request, body)
     try:
         return msgspec.json.decode(data or b"{}", type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise _refused(400, "bad-body", f"{JSON}: {error}") from None
 
 

@@ -24,6 +24,7 @@ from joserfc.jwk import KeySet
 
 from splitter.calls.logins.openid import OpenIdSettings
 from splitter.core.clock import Clock
+from splitter.core.errors import UNREADABLE
 from splitter.core.net import is_loopback
 
 LIMIT_S = 10.0
@@ -213,7 +214,7 @@ class OpenIdProvider:
             raise OpenIdFault(
                 f"the provider does not answer: {error or type(error).__name__}"[:200], away=True
             ) from error
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise OpenIdFault(f"the provider's answer cannot be read: {error}"[:200], away=True) from error
 
 

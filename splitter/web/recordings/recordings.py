@@ -20,7 +20,7 @@ from aiohttp import web
 from splitter.calls.asks import ForkCall, LeaveOut, RecordCall
 from splitter.calls.logins.access import Scope
 from splitter.calls.states import ForkWish, RecordingAction
-from splitter.core.errors import LocalError
+from splitter.core.errors import UNREADABLE, LocalError
 from splitter.media.record.index import LIMIT_MOST, RecordingPart, RecordingQuery, RecordingRow, search
 from splitter.web.access.auth import bearer_of
 from splitter.web.access.privacy import hidden_from
@@ -145,7 +145,7 @@ def merged(
     for answer in answers:
         try:
             far = msgspec.json.decode(answer.body or b"", type=RecordingList)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             if answer.silent or answer.body is not None:
                 missing.append(answer.node)
             continue

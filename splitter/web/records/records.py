@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from splitter.calls.after.detail import OUTCOMES, CallDetail, detail_of, outcome_of, to_csv
+from splitter.core.errors import UNREADABLE
 from splitter.store.schema import NEWEST, EndedCalls, KeptView
 from splitter.web.calls.calls import limit_of
 from splitter.web.calls.find import decoded
@@ -97,7 +98,7 @@ def _far(answers: Sequence[NodeAnswer]) -> tuple[list[RecordList], tuple[str, ..
     for answer in answers:
         try:
             lists.append(msgspec.json.decode(answer.body or b"", type=RecordList))
-        except msgspec.DecodeError:
+        except UNREADABLE:
             missing.append(answer.node)
     return lists, tuple(missing)
 

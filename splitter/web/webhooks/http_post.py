@@ -15,6 +15,7 @@ import msgspec
 from splitter import __version__
 from splitter.calls.webhook import Webhook
 from splitter.core.clock import Clock
+from splitter.core.errors import UNREADABLE
 from splitter.core.pauses import retry_after_s
 from splitter.store.outbox import Delivery
 from splitter.web.webhooks.delivery import Fate, Receipt
@@ -55,7 +56,7 @@ class HttpPost:
         """Make one attempt."""
         try:
             event = msgspec.json.decode(row.body, type=_Event).type
-        except msgspec.DecodeError as error:  # the outbox is a file: what became of it must not hold up the others
+        except UNREADABLE as error:  # the outbox is a file: what became of it must not hold up the others
             return Receipt(Fate.REFUSED, f"what was kept is no event: {error}")
         headers = {
             HEADER: sign(self._hook.secret, row.body, self._clock.wall()),
