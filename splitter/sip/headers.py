@@ -115,8 +115,11 @@ class Headers:
         Raises:
             PeerError: a quote or an angle bracket is left open.
         """
+        key = canonical(name)
+        if key not in self._first:
+            return []
         found = []
-        for value in self.get_all(name):
+        for value in self.get_all(key):
             if "," in value:
                 found += [part for part in split_outside_quotes(value, ",") if part]
             elif value:

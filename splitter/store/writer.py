@@ -89,6 +89,7 @@ class Writer(threading.Thread):
         self._opened = False  # the tables are there
         self._progress = threading.Condition()
         self._wake = threading.Event()
+        self._woken = False  # what `_wake` says, for the event loop: to ask the event costs a call for each row
         self._hurry = threading.Event()
         self._stopping = False
         self._suspect = False
@@ -116,7 +117,8 @@ class Writer(threading.Thread):
         self._bytes_in += size_bytes
         self._rows_in += 1
         self._queue.append(row)
-        if not self._wake.is_set():
+        if not self._woken:
+            self._woken = True
             self._wake.set()
         return True
 
@@ -163,7 +165,8 @@ class Writer(threading.Thread):
             else:
                 self._hurry.wait(RETRY_S[min(self._failures, len(RETRY_S)) - 1])
             self._hurry.clear()
-            self._wake.clear()  # before the queue is looked at, so that no row is overlooked
+            self._wake.clear()
+            self._woken = False  # after that, and before the queue is looked at, so that no row is overlooked
             works = self._step()
         lost = self._waiting()
         if lost:
