@@ -110,6 +110,20 @@ def split_annex_b(data: bytes) -> list[bytes]:
     return [unit for part in data.split(b"\x00\x00\x01") if (unit := part.rstrip(b"\x00"))]
 
 
+def without_start_codes(payload: Buffer) -> Buffer | None:
+    """A payload that holds a piece of a byte stream (annex B), as some encoders put it there, as RTP has it.
+
+    Returns: a NAL unit or an aggregate; None where it begins with no start code, or holds nothing.
+    """
+    if payload[:3] != b"\0\0\1" and payload[:4] != b"\0\0\0\1":
+        return None
+    units = split_annex_b(bytes(payload))
+    if len(units) < 2:
+        return units[0] if units else None
+    importance = max(unit[0] & 0x60 for unit in units)
+    return bytes((importance | STAP_A,)) + b"".join(len(unit).to_bytes(2) + unit for unit in units)
+
+
 def fragment(unit: Buffer, limit: int) -> list[bytes]:
     """One NAL unit as FU-A payloads of about equal size, none over `limit` bytes (RFC 6184 §5.8)."""
     indicator = unit[0] & 0x60 | FU_A

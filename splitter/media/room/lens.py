@@ -98,6 +98,9 @@ class H264Lens:
         kind = payload[0] & 0x1F
         if kind == h264.SLICE:
             return None
+        if kind == 0 and (mended := h264.without_start_codes(payload)) is not None:
+            seen = self.examine(mended, sequence) or _SLICE_BEGINS
+            return seen if seen.payload is not None else seen._replace(payload=mended)
         if kind == h264.FU_A and len(payload) > 1:
             if payload[1] & 0x1F in _SETS:
                 nal = self._fragments.push(sequence, payload)

@@ -50,6 +50,12 @@ def meaningless(units: list[bytes]) -> list[bytes]:
     return [*packetise(units[:-1], 1, 400), b"\x1e\x01", b"\x1f\x01", b"\x00\x01", *packetise(units[-1:], 1, 400)]
 
 
+def with_start_codes(units: list[bytes]) -> list[bytes]:
+    """A byte stream in RTP: start codes before the units, the parameter sets in one packet."""
+    sets = b"".join(b"\0\0\0\1" + unit for unit in units if unit[0] & 0x1F in SETS)
+    return [*([sets] if sets else []), *(b"\0\0\1" + unit for unit in units if unit[0] & 0x1F not in SETS)]
+
+
 def large_sets(units: list[bytes]) -> list[bytes]:
     """An SPS of 2,000 bytes; cabac_zero_words stand for what makes it long."""
     return packetise([unit + b"\0\0\3" * 650 if unit[0] & 0x1F == h264.SPS else unit for unit in units], 1, 3000)
@@ -66,7 +72,9 @@ def send(source: Peer, pictures: int, reshape: Reshape) -> None:
 
 class TestPayloads:
     @pytest.mark.parametrize("mode", [0, 1])
-    @pytest.mark.parametrize("reshape", [filled_up, lone_fragments, empty_ends, meaningless, large_sets])
+    @pytest.mark.parametrize(
+        "reshape", [filled_up, lone_fragments, empty_ends, meaningless, large_sets, with_start_codes]
+    )
     def test_of_odd_forms_are_shown(self, reshape: Reshape, mode: int) -> None:
         stage = Stage()
         caller = stage.join("caller", Camera(150))
