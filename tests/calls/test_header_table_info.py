@@ -132,7 +132,9 @@ class TestDigits:
         caller, centre = without_info(world, True, offer=offer)
         press(caller, self.BODY, self.RELAY)
         refusal = caller.expect("415 INFO")
-        assert header(refusal, "accept") == ["application/media_control+xml, application/dtmf-relay, application/dtmf"]
+        assert header(refusal, "accept") == [
+            "application/media_control+xml, application/dtmf-relay, application/dtmf, application/vnd.nortelnetworks.digits"
+        ]
         assert world.engine.digits == []
         ended(world, caller, centre)
 
