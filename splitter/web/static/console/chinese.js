@@ -418,6 +418,7 @@ export const CHINESE = {
   "source.slate": "等待画面",
   "source.none": "空白",
   "source.you": "您",
+  "source.other-window": "您的另一个窗口",
   "source.image": "一张图片",
   "notice.asking": "正在请来电人打开视频",
   "notice.video-accepted": "来电人接受了视频",

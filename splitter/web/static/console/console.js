@@ -23,7 +23,7 @@ import { renderCheck, setUpCheck } from "./check.js";
 import { renderChoice, setUpChoice } from "./choice.js";
 import { Deeds } from "./deeds.js";
 import { byId, fill, make, say, translatePage } from "./elements.js";
-import { callerOf, Entry, partyName } from "./entry.js";
+import { callerOf, Entry, sourceName } from "./entry.js";
 import { setUpKeys, store, stored } from "./keys.js";
 import { remembered, setUpLogin, showLogin, signOut } from "./login.js";
 import { followPhotos } from "./photos.js";
@@ -160,7 +160,7 @@ function renderNow(entry) {
     gone: entry.gone,
     lost: entry.lost,
     picture: pictureName(entry),
-    who: (name) => partyName(call, name),
+    who: (name) => sourceName(call, name)(),
   });
   byId("now").dataset.tone = line.tone;
   say(byId("headline"), line.head);

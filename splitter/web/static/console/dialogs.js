@@ -3,7 +3,7 @@
 
 import { KEYS } from "./actions.js";
 import { byId, make } from "./elements.js";
-import { callerOf, numberOf, partyName } from "./entry.js";
+import { callerOf, numberOf, sourceName } from "./entry.js";
 import { currentLanguage, fault, has, plainly, t, timeOfDay } from "./texts.js";
 
 /** @typedef {import("../sdk/splitter.js").Splitter} Splitter */
@@ -89,7 +89,7 @@ export function confirmHandOver(extension, act) {
 /** @param {Entry} entry @param {string} party @param {() => void} act */
 export function confirmRemove(entry, party, act) {
   const { call } = entry;
-  const who = partyName(call, party);
+  const who = sourceName(call, party)();
   const guest = call.view.parties.some((one) => one.name === party && one.kind === "guest");
   const kind = party === call.party ? ".you" : guest ? ".guest" : "";
   const words = { title: t(`remove.title${kind}`, { who }), text: t(`remove.text${kind}`, { who }) };

@@ -418,6 +418,7 @@ export const ENGLISH = {
   "source.slate": "the waiting picture",
   "source.none": "nothing",
   "source.you": "you",
+  "source.other-window": "your other window",
   "source.image": "an image",
   "notice.asking": "The caller is being asked for video",
   "notice.video-accepted": "The caller accepted video",

@@ -196,8 +196,8 @@ export function partyName(call, name) {
   return named(call, name)();
 }
 
-/** A party as it is now, for people who read it later, in whichever language. @param {CallHandle} call @param {string} name */
-function named(call, name) {
+/** A party as it is now, for people who read it later, in whichever language. @param {CallHandle} call @param {string} name @param {boolean} within  a sentence, where no word of ours has a capital */
+function named(call, name, within = false) {
   const find = () => call.view.parties.find((one) => one.name === name);
   let party = find(); // a notice may come before the view that has who joined, or after the one that had who left
   if (name === "slate" || name === "none") return () => t(`source.${name}`);
@@ -211,14 +211,14 @@ function named(call, name) {
   return () => {
     party ??= find();
     const own = call.view.parties.find((one) => one.name === call.party)?.extension;
-    if (own && party?.extension === own) return t("party.other-window");
+    if (own && party?.extension === own) return t(within ? "source.other-window" : "party.other-window");
     return t("party.desk", { extension: party?.extension || name.replace(/^(seat|desk|onlooker)-/, "") });
   };
 }
 
-/** What somebody sees, for people. @param {CallHandle} call @param {string} source @returns {() => string} */
+/** Somebody, or what is seen, within a sentence. @param {CallHandle} call @param {string} source @returns {() => string} */
 export function sourceName(call, source) {
   if (source.startsWith("picture:")) return () => t("source.image");
   if (source === call.party) return () => t("source.you");
-  return named(call, source);
+  return named(call, source, true);
 }

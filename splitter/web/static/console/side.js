@@ -3,7 +3,7 @@
 
 import { hasVideo } from "../sdk/splitter.js";
 import { byId, fill, icon, make } from "./elements.js";
-import { callerOf, numberOf, partyName, spoken } from "./entry.js";
+import { callerOf, numberOf, partyName, sourceName, spoken } from "./entry.js";
 import { silent } from "./status.js";
 import { superviseItem, supervision } from "./supervise.js";
 import { currentLanguage, t, timeOfDay } from "./texts.js";
@@ -121,7 +121,7 @@ function partyItem(entry, party, rules, doing) {
   const seen = showing === party.name;
   const showable = !seen && party.sends && party.state === "connected" && hasVideo(entry.call.view) && party.kind !== "guest";
   const button = (/** @type {string} */ symbol, /** @type {string} */ key, /** @type {(party: string) => void} */ act) => {
-    const label = party.name === own ? t(OWN[key]) : t(key, { who });
+    const label = party.name === own ? t(OWN[key]) : t(key, { who: sourceName(entry.call, party.name)() });
     const attributes = { type: "button", "aria-label": label, title: label, "data-key": `${key} ${party.name}` };
     return make("button", { ...attributes, onclick: () => act(party.name) }, icon(symbol));
   };

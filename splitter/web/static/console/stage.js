@@ -4,7 +4,7 @@
 import { hasVideo, play } from "../sdk/splitter.js";
 import { coverOf } from "./cover.js";
 import { byId, fill, make, say } from "./elements.js";
-import { callerOf, partyName } from "./entry.js";
+import { callerOf, partyName, sourceName } from "./entry.js";
 import { mainOf, renderStrip } from "./strip.js";
 import { duration, ending, t } from "./texts.js";
 import { keepable } from "./wrapup.js";
@@ -109,7 +109,7 @@ function ownOf(splitter, entry) {
   if (!hasVideo(view)) return own(track ? "preview" : "off");
   if (showing === "slate") return own("slate", "warn");
   if (showing === "none" || !showing) return own("none", "warn");
-  return own("other", "", "eye", partyName(entry.call, showing));
+  return own("other", "", "eye", sourceName(entry.call, showing)());
 }
 
 /** The address of the image that the caller sees, once it was fetched. @param {Splitter} splitter @param {Entry} entry */

@@ -3,7 +3,7 @@
 
 import { play } from "../sdk/splitter.js";
 import { byId, icon, make, say } from "./elements.js";
-import { partyName } from "./entry.js";
+import { partyName, sourceName } from "./entry.js";
 import { t } from "./texts.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
@@ -77,7 +77,7 @@ function draw(entry, person, { button, video, name, mark }) {
   video.hidden = !stream || !person.sends;
   say(name, person.name === "caller" ? t("strip.caller") : who);
   mark.hidden = entry.call.showing !== person.name;
-  const label = t("strip.enlarge", { who });
+  const label = t("strip.enlarge", { who: sourceName(entry.call, person.name)() });
   button.setAttribute("aria-label", label);
   button.title = label;
 }
