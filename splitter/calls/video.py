@@ -109,7 +109,7 @@ class Video:
 
     @property
     def empty(self) -> bool:
-        """There is no room, and none is being made."""
+        """Whether there is no room, and none is being made."""
         return self.state.room is None and self._preparing is None
 
     async def close(self) -> RoomReport | None:
