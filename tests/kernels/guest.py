@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Timer
 
 from tests.kernels.debian import Kernel
 
@@ -58,11 +59,17 @@ def run(kernel: Kernel, checkout: Path, arguments: Sequence[str], accelerator: s
         machine = (
             f"-accel {accelerator} -cpu max -smp 2 -m {_MEMORY_MB} -nodefaults -display none -serial stdio -no-reboot"
         )
-        command = ["timeout", str(limit_s), "qemu-system-x86_64", *machine.split()]
+        command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", *machine.split()]  # it ends with us
         command += ["-kernel", str(kernel.image), "-initrd", begin.name, "-append", "console=ttyS0 loglevel=3 panic=-1"]
         command += ["-virtfs", "local,path=/,mount_tag=files,security_model=none,readonly=on,multidevs=remap"]
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
-            return _heard(process)
+            limit = Timer(limit_s, process.kill)
+            limit.start()
+            try:
+                return _heard(process)
+            finally:
+                limit.cancel()
+                process.kill()
 
 
 def _heard(process: subprocess.Popen[bytes]) -> int:

@@ -5,7 +5,9 @@ addressed to this machine, no VLAN tag (the VLAN has an interface of its own), o
 IPv4 without options and fragments or IPv6 without extension headers, UDP, RTP of version 2 and not RTCP (RFC 5761 §4),
 from and to exactly the addresses and ports of a flow, and not larger than what may leave.
 
-Registers: r6 packet, r7 flow, r8 its bytes, r9 EtherType. Stack: the key at r10 - 40; the head of IP at r10 - 56.
+Registers: r6 packet, r7 flow, r8 its bytes, r9 EtherType. Stack: the key at r10 - 40; the head of IP at r10 - 60.
+Of eight bytes on the stack the first are written last: Linux 6.1 takes what is written there for a register that was
+put aside, and lets only those with CAP_PERFMON change a part of it afterwards.
 """
 
 from __future__ import annotations
@@ -102,22 +104,22 @@ ipv6_whole:
     if r2 > r3 goto leave
     r2 = *(u8 *)(r8 + 62)
     r3 = *(u8 *)(r8 + 63)
-    r4 = *(u32 *)(r8 + 38)
-    *(u32 *)(r10 - 32) = r4
     r4 = *(u32 *)(r8 + 42)
     *(u32 *)(r10 - 28) = r4
-    r4 = *(u32 *)(r8 + 46)
-    *(u32 *)(r10 - 24) = r4
+    r4 = *(u32 *)(r8 + 38)
+    *(u32 *)(r10 - 32) = r4
     r4 = *(u32 *)(r8 + 50)
     *(u32 *)(r10 - 20) = r4
-    r4 = *(u32 *)(r8 + 22)
-    *(u32 *)(r10 - 16) = r4
+    r4 = *(u32 *)(r8 + 46)
+    *(u32 *)(r10 - 24) = r4
     r4 = *(u32 *)(r8 + 26)
     *(u32 *)(r10 - 12) = r4
-    r4 = *(u32 *)(r8 + 30)
-    *(u32 *)(r10 - 8) = r4
+    r4 = *(u32 *)(r8 + 22)
+    *(u32 *)(r10 - 16) = r4
     r4 = *(u32 *)(r8 + 34)
     *(u32 *)(r10 - 4) = r4
+    r4 = *(u32 *)(r8 + 30)
+    *(u32 *)(r10 - 8) = r4
     r4 = *(u32 *)(r8 + 54)
 
 look_up:                                    ; r2, r3: the first bytes of RTP; r4: both ports
@@ -177,24 +179,22 @@ send:
     r2 = *(u16 *)(r8 + 24)                  ; the checksum of IP: not (old) + not (old word) + new word ...
     r2 ^= 0xFFFF
     r3 = *(u16 *)(r8 + 14)
-    *(u16 *)(r10 - 56) = r3
+    *(u16 *)(r10 - 60) = r3
     r3 ^= 0xFFFF
     r2 += r3
     r3 = *(u8 *)(r7 + flow.tos)
-    *(u8 *)(r10 - 55) = r3
-    r3 = *(u16 *)(r10 - 56)
+    *(u8 *)(r10 - 59) = r3
+    r3 = *(u16 *)(r10 - 60)
     r2 += r3
     r3 = *(u16 *)(r8 + 16)
-    *(u16 *)(r10 - 54) = r3
-    r3 = *(u32 *)(r8 + 18)
-    *(u32 *)(r10 - 52) = r3
+    *(u16 *)(r10 - 58) = r3
     r3 = *(u16 *)(r8 + 22)
-    *(u16 *)(r10 - 48) = r3
+    *(u16 *)(r10 - 52) = r3
     r3 ^= 0xFFFF
     r2 += r3
     r3 = *(u8 *)(r7 + flow.hops)
-    *(u8 *)(r10 - 48) = r3
-    r3 = *(u16 *)(r10 - 48)
+    *(u8 *)(r10 - 52) = r3
+    r3 = *(u16 *)(r10 - 52)
     r2 += r3
     r3 = *(u32 *)(r7 + flow.header_diff)
     r2 += r3
@@ -206,11 +206,13 @@ send:
     r3 >>= 16
     r2 += r3
     r2 ^= 0xFFFF
-    *(u16 *)(r10 - 46) = r2
+    *(u16 *)(r10 - 50) = r2
+    r3 = *(u32 *)(r8 + 18)
+    *(u32 *)(r10 - 56) = r3
     r1 = r6
     r2 = 14
     r3 = r10
-    r3 += -56
+    r3 += -60
     r4 = 12
     r5 = 0
     call skb_store_bytes
@@ -231,22 +233,24 @@ send_ipv6:
     r1 -= 8
     lock *(u64 *)(r7 + flow.bytes) += r1
     r2 = *(u32 *)(r8 + 14)
-    *(u32 *)(r10 - 56) = r2
-    r2 = *(u32 *)(r8 + 18)
-    *(u32 *)(r10 - 52) = r2
+    *(u32 *)(r10 - 60) = r2
+    r2 = *(u8 *)(r8 + 20)
+    *(u8 *)(r10 - 54) = r2
     r2 = *(u8 *)(r7 + flow.class_first)
-    *(u8 *)(r10 - 56) = r2
+    *(u8 *)(r10 - 60) = r2
     r2 = *(u8 *)(r8 + 15)                   ; the flow label goes through
     r2 &= 0x0F
     r3 = *(u8 *)(r7 + flow.class_second)
     r2 |= r3
-    *(u8 *)(r10 - 55) = r2
+    *(u8 *)(r10 - 59) = r2
     r2 = *(u8 *)(r7 + flow.hops)
-    *(u8 *)(r10 - 49) = r2
+    *(u8 *)(r10 - 53) = r2
+    r2 = *(u16 *)(r8 + 18)
+    *(u16 *)(r10 - 56) = r2
     r1 = r6
     r2 = 14
     r3 = r10
-    r3 += -56
+    r3 += -60
     r4 = 8
     r5 = 0
     call skb_store_bytes
