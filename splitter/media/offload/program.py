@@ -158,6 +158,10 @@ rtp:
     *(u32 *)(r3 + flow.samples + sampled.packets) = r1
     r4 = r8
     if r9 == IPV4 goto sample
+    r2 = *(u32 *)(r6 + skb.data_end)        ; known already, but not to Linux 6.1 if a branch was guessed wrong
+    r5 = r8
+    r5 += 74
+    if r5 > r2 goto leave
     r4 += 20
 sample:
     r2 = *(u32 *)(r4 + 42)
@@ -228,6 +232,10 @@ send:
     goto checksums
 
 send_ipv6:
+    r2 = *(u32 *)(r6 + skb.data_end)        ; as above
+    r3 = r8
+    r3 += 74
+    if r3 > r2 goto leave
     r1 = *(u16 *)(r8 + 58)
     r1 = be16 r1
     r1 -= 8
