@@ -20,7 +20,6 @@ from splitter.media.stills.process import KEY_FRAME_LIMIT_BYTES
 _WAITING_LIMIT = 64
 _WAITING_BYTES = 32 << 20
 _STILL_LIMIT_BYTES = 16 << 20
-_FIRST_LIMIT_S, _ONE_LIMIT_S = 10.0, 3.0  # the first one waits for its libraries
 _IDLE_S = 60.0
 _AFTER_FAULT_S = 1.0
 
@@ -34,10 +33,14 @@ class StillMaker:
 
     Args:
         module: that makes them.
+        first_limit_s, limit_s: for the first still, which waits for its process' libraries, and for each other one.
     """
 
-    def __init__(self, module: str = "splitter.media.stills") -> None:
+    def __init__(
+        self, module: str = "splitter.media.stills", first_limit_s: float = 10.0, limit_s: float = 3.0
+    ) -> None:
         self._words = [sys.executable, "-m", module]
+        self._first_limit_s, self._limit_s = first_limit_s, limit_s
         self._waiting: deque[tuple[bytes, Made]] = deque()
         self._bytes = 0  # that wait
         self._wake = asyncio.Event()
@@ -91,7 +94,7 @@ class StillMaker:
                 key_frame, made = self._waiting.popleft()
                 self._bytes -= len(key_frame)
                 still = b""
-                limit_s = _ONE_LIMIT_S if process is not None else _FIRST_LIMIT_S
+                limit_s = self._limit_s if process is not None else self._first_limit_s
                 try:
                     process = process or await self._begin()
                     async with asyncio.timeout(limit_s):

@@ -17,6 +17,7 @@ from splitter.media.record import batch
 from splitter.media.record.batch import Described, Kind, PicturePacket
 from splitter.media.record.protocol import RecorderAnswer, RecorderAsk, RecorderCall, write_line
 from splitter.rtp import packet
+from tests.patience import PATIENCE_S
 
 WORKER = b"worker-1"
 SPS = bytes.fromhex("6742c01e95a0280f6c")
@@ -62,7 +63,7 @@ class Hall:
         """Another forwarder, which knows nothing."""
         self.ports.clear()
         ids = IdSource(random.Random(7))
-        self.stills = StillMaker()
+        self.stills = StillMaker(first_limit_s=PATIENCE_S, limit_s=PATIENCE_S)
         around = lambda answer: self.tell(answer), lambda: self.now, lambda: self.now + 1e9
         forks = Forks(*around, stills=self.stills)
         self.forwarder = CopyForwarder(self._open, around[0], ids, *around[1:], forks=forks)

@@ -102,7 +102,7 @@ class TestWhatIsSeen:
         assert maker.ask(b"", made.append)
         await until(lambda: len(made) == 1)
         await maker.finish()
-        maker = StillMaker()
+        maker = StillMaker(first_limit_s=PATIENCE_S, limit_s=PATIENCE_S)
         assert maker.ask(b"no picture", made.append) and maker.ask(annex(key_frame), made.append)
         assert not maker.ask(bytes(5 << 20), made.append)
         taken = [maker.ask(bytes(4 << 20), lambda still: None) for _ in range(9)]
