@@ -284,7 +284,7 @@ class Agent(Connection):
             self._loop.call_later(0, self._tell_heard)
         nominated = self._nominated.get(1)
         if nominated is not None and (source := _source(nominated)) != self.path:
-            self.path = source
+            self.path, self._repeated = source, None  # an answer says where its check came from
             self.known.add(source)
             self.consent_at = self._loop.now()
             self._loop.call_later(0, self._tell_path)

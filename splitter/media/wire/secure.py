@@ -298,7 +298,8 @@ class SecureWire:
     def on_heard(self) -> None:
         """The peer answered a check of ours, or sent one."""
         self.heard_at = self._loop.now()
-        if self.state == "interrupted" and self._consents(self.heard_at):
+        stopped = self.state == "interrupted" or not self.to.port
+        if stopped and self.cipher is not None and self._consents(self.heard_at):
             self._resume("the browser is back")
 
     def _consents(self, now: float) -> bool:

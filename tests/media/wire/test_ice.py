@@ -32,12 +32,13 @@ class Port:
 
     def __init__(self) -> None:
         self.agent: Agent | None = None
-        self.sent = 0
+        self.home = HOME
+        self.sent, self.last = 0, b""
 
     def send(self, data: bytes | bytearray | memoryview, to: Address) -> bool:
-        self.sent += 1
+        self.sent, self.last = self.sent + 1, bytes(data)
         message = stun.parse_message(bytes(data))
-        if message.message_class is not stun.Class.REQUEST or to != HOME or self.agent is None:
+        if message.message_class is not stun.Class.REQUEST or to != self.home or self.agent is None:
             return True
         answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, message.transaction_id)
         answer.attributes["XOR-MAPPED-ADDRESS"] = ("127.0.0.1", self.number)
@@ -150,6 +151,18 @@ class TestARepeatedCheck:
         forged = check(agent, nominates=True)
         agent.receive(forged[:-32] + b"\x00\x08\x00\x14" + bytes(20) + forged[-8:], HOME)
         assert agent.malformed == 1 and agent.rejected == rejected, "the fingerprint is wrong: no message at all"
+        agent.shut()
+
+    async def test_on_another_path_is_answered_with_the_new_address(self) -> None:
+        """A NAT has given the browser another port: it repeats the same words, and the answer says where from."""
+        agent, port = await connected()
+        agent.receive(check(agent, nominates=True), HOME)
+        port.home = elsewhere = Address(HOME.host, HOME.port + 1)
+        agent.receive(check(agent, nominates=True), elsewhere)
+        await until(lambda: agent.path == elsewhere)
+        for _ in range(2):
+            agent.receive(check(agent, nominates=True), elsewhere)
+            assert stun.parse_message(port.last).attributes["XOR-MAPPED-ADDRESS"] == tuple(elsewhere)
         agent.shut()
 
     async def test_after_a_change_of_role_is_judged_in_full(self) -> None:

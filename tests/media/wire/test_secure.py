@@ -394,6 +394,17 @@ class TestInterruption:
             wire.on_heard()
             assert wire.state == "connected" and out.to == browser.ice.address
 
+    async def test_consent_that_lapsed_while_its_picture_came_is_taken_again(self) -> None:
+        async with seated() as (s, browser):
+            wire = s.wire()
+            wire.paths.current.agent.consent_at -= 31
+            wire.look(s.loop.now())
+            assert wire.state == "connected" and wire.to == Address("", 0)
+            wire.paths.current.agent.consent_at += 31  # as a check of ours that is answered does
+            wire.on_heard()
+            assert wire.to == s.room.participant("seat-1").view.out.to == browser.ice.address
+            assert s.states == ["connecting", "connected"]
+
     async def test_patience_ends(self) -> None:
         async with seated() as (s, _browser):
             wire = s.wire()

@@ -16,7 +16,7 @@ from splitter.core.errors import MediaUnavailable, NoPorts
 from splitter.core.net import Address
 from splitter.media.wire.pairs import PortPairs
 from splitter.media.wire.waiting import PacketLoop
-from splitter.media.worker.loop import AT_ONCE, DSCP_AF41, DSCP_EF, FarTimer, PacketHost, RoomLoop
+from splitter.media.worker.loop import AT_ONCE, DSCP_AF41, DSCP_EF, TOGETHER_S, FarTimer, PacketHost, RoomLoop
 from tests.media.worker.stand import FIRST_PORT, Peer, address, receive
 from tests.patience import until
 
@@ -112,6 +112,7 @@ class TestTimers:
     async def test_that_are_far_off_come_together_and_not_early(self) -> None:
         async with packet_host() as host:
             clock = asyncio.get_running_loop().time
+            begun = clock()
             early: list[int] = []
             left = set(range(30))
 
@@ -125,7 +126,7 @@ class TestTimers:
                 timer = host.call_later(delay_s, partial(fired, number, clock() + delay_s))
                 if number % 3 == 0:
                     timer.cancel()
-            assert len(host._far) <= 3, "moments 40 ms apart"
+            assert len(host._far) <= 2 + (clock() - begun) / TOGETHER_S, "at moments, however slowly they were armed"
             await until(lambda: len(left) == 10)
             assert not early and left == set(range(0, 30, 3)), "neither early nor those that were forgotten"
 

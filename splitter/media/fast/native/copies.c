@@ -1,7 +1,8 @@
 /* Copies of what was sent, kept between one and a half and three seconds for retransmission (RFC 4585 section 6.2.1).
  *
- * Two generations, as splitter/rtp/cache.py has them: the packets' own timestamps say when it is time for the next. Each generation is one growing block of bytes and a hash table with chains; memory is
- * kept from one generation to the next.
+ * Two generations, as splitter/rtp/cache.py has them: the packets' own timestamps say when it is time for the next.
+ * Each generation is one growing block of bytes and a hash table with chains; memory is kept from one generation to the
+ * next.
  */
 #include "fast.h"
 
