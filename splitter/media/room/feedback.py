@@ -27,7 +27,7 @@ _LIMIT_GAP_S = 0.25  # between two limits that are told; viewers may change thei
 _OVERHEAD_BYTES = 40  # of a packet in TMMBR: RTP, UDP and IPv4 (RFC 5104 §4.2.1.2)
 _REPORTS_KEPT = 4
 _EARLY = 0.5  # of the interval: two that are drawn at the same time are sent at the same time
-_UNCLEAR = 4  # reports after which a source is taken for one that tells no clock
+_ALIKE = 4  # reports with the clock before they may be fewer: browsers need two, and two more after a jump
 _LONGEST_JITTER = 1 << 20  # timestamp units; whoever says more is not believed
 
 
@@ -48,8 +48,10 @@ class Feedback:
     """
 
     __slots__ = (
+        "_alike",
         "_around",
         "_calm",
+        "_clear",
         "_confirmed_kbps",
         "_description",
         "_fir",
@@ -67,7 +69,6 @@ class Feedback:
         "_stream",
         "_told_at",
         "_told_kbps",
-        "_unclear",
         "_view",
         "_wire",
         "allowance",
@@ -102,7 +103,7 @@ class Feedback:
         self.transit, self.cname = Transit(), ""
         self.report_at = NEVER
         self._calm, self._reported_at = False, 0.0
-        self._unclear = 0  # reports in a row without the clock of what the peer is shown
+        self._alike, self._clear = 0, False  # reports in a row with the clock of what the peer is shown, or without it
         self.wake = False
         self._description = rtcp.build([SourceDescription(view.out.switch.ssrc, around.cname)])
         self._limits: tuple[BitrateLimit, ...] = ()
@@ -124,7 +125,7 @@ class Feedback:
 
     def hurry(self, now: float) -> None:
         """Report soon: the peer is shown something else, whose clock it is to know."""
-        self._calm, self._unclear = False, 0
+        self._calm, self._alike = False, 0
         if self._format is not None:
             self.report_at = min(self.report_at, now + 0.5 * self._around.times.report_interval_s)
 
@@ -288,9 +289,9 @@ class Feedback:
         block = reception.block(now) if reception else None
         self._measure(block, now)
         clear = self._send(list(self._limiting(now)), (block,) if block else ())
-        self._unclear = 0 if clear else self._unclear + 1
+        self._alike, self._clear = self._alike + 1 if clear is self._clear else 1, clear
         lossy = block is not None and block.fraction_lost > 0
-        self._calm = not lossy and not self.allowance.searching and (clear or self._unclear >= _UNCLEAR)
+        self._calm = not lossy and not self.allowance.searching and self._alike >= _ALIKE
         self._reported_at = now
 
     def _measure(self, block: ReportBlock | None, now: float) -> None:

@@ -179,6 +179,17 @@ class TestReports:
         gaps = [b - a for a, b in pairwise(at for data, _, at in caller.pair.rtcp if rtcp.parse(data)[0].blocks)]
         assert all(gap < 2.0 for gap in gaps[:3]) and gaps[-1] > 2.0
 
+    def test_nor_before_a_receiver_knows_the_clock_of_what_it_is_shown(self) -> None:
+        """It needs two reports for lip sync, and more where the clock of another source is an earlier one."""
+        stage, caller, seat = self.calm()
+        stage.room.show("caller", "slate")
+        shown_at = stage.loop.time
+        for _ in range(7):
+            self.go_on(caller, seat)
+        reports = [(rtcp.parse(data)[0], at) for data, _, at in caller.pair.rtcp if at >= shown_at]
+        clocks = [at for report, at in reports if isinstance(report, SenderReport)]
+        assert clocks[3] - shown_at <= 0.75 + 3 * 1.25 * 1.5 + 0.2
+
     def test_a_loss_brings_them_back(self) -> None:
         stage, caller, _ = self.calm()
         last, lost_at = self.told_at(caller)[-1], stage.loop.time
