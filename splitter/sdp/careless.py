@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from splitter.core.errors import PeerError
 from splitter.sdp.carry import ENDS_HERE, FOLDED
+from splitter.sdp.codec import read_codecs
 from splitter.sdp.model import DIRECTIONS, Attribute, shown
 
 NOTES = 8
@@ -40,7 +41,8 @@ _LINE = re.compile(r"[ \t\v\f]*+([A-Za-z])[ \t]*+=(.*)", re.DOTALL)
 _LIKE_MEDIA = re.compile(r"[ \t]*[mc](?:[^A-Za-z0-9]|\Z)|.*\bRTP/S?AVP", re.IGNORECASE | re.DOTALL)
 _NUL_AT_END = re.compile(rb"\0+(?=[\r\n]|\Z)")
 _ANY_LINE = re.compile(rb"[A-Za-z][ \t]*=")
-_EVENTS = (" 0-15", " 0-16", " 0-11")  # RFC 4733 §2.4.1: what phones can, and no parameter of any codec
+_EVENTS = ("0-15", "0-16", "0-11")  # RFC 4733 §2.4.1: what phones can, and no parameter of any codec
+_USUAL_CLOCK = 8000
 _DECIMAL = re.compile(r"-?[0-9]{1,20}\Z", re.ASCII)
 
 
@@ -162,19 +164,29 @@ def attribute(line: str, odd: Oddities) -> tuple[Attribute, ...]:
     return (Attribute(plain, value if colon else None),)
 
 
-def unnamed_digits(attributes: list[Attribute], odd: Oddities) -> list[Attribute]:
+def unnamed_digits(formats: tuple[str, ...], attributes: list[Attribute], odd: Oddities) -> list[Attribute]:
     """The a=rtpmap lines of digits that are described by their events alone: "a=fmtp:101 0-15".
 
-    Without them no digit would reach who asks for a number.
+    Without them no digit would reach who asks for a number. Where other formats are unknown as well, nothing is added:
+    the line may follow another that says what its numbers stand for (`align.described`).
     """
-    texts = [value or "" for name, value in attributes if name == "fmtp"]
-    events = [text.partition(" ")[0] for text in texts if text.endswith(_EVENTS)]
-    added = []
-    for number in events:
-        if not any(name == "rtpmap" and (value or "").startswith(f"{number} ") for name, value in attributes):
-            odd.note("events without a=rtpmap", number)
-            added.append(Attribute("rtpmap", f"{number} telephone-event/8000"))
-    return added
+    events = {
+        number
+        for number, _, what in ((value or "").partition(" ") for name, value in attributes if name == "fmtp")
+        if what in _EVENTS
+    }
+    if not events:
+        return []
+    codecs = read_codecs(formats, attributes)
+    known = {str(codec.payload_type) for codec in codecs}
+    unknown = [number for number in dict.fromkeys(formats) if number not in known]
+    if not events.issuperset(unknown):
+        return []
+    clocks = [codec.clock for codec in codecs]
+    clock = clocks[0] if clocks and _USUAL_CLOCK not in clocks else _USUAL_CLOCK  # that of the voice (RFC 4733 §2.1)
+    for number in unknown:
+        odd.note("events without a=rtpmap", number)
+    return [Attribute("rtpmap", f"{number} telephone-event/{clock}") for number in unknown]
 
 
 def _remembered(line: str, attribute: Attribute) -> Attribute:

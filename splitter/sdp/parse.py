@@ -176,7 +176,7 @@ def _media(lines: list[str], odd: Oddities) -> Media:
             odd.note("a line of the session below an m= line", line)
     kind, port, port_count, proto, formats = _media_line(lines[0], odd)
     if kind == "audio":
-        attributes += unnamed_digits(attributes, odd)
+        attributes += unnamed_digits(formats, attributes, odd)
     return Media(
         kind=kind,
         port=port,

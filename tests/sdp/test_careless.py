@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from splitter.core.errors import PeerError
+from splitter.sdp.align import described
 from splitter.sdp.careless import NOTES
 from splitter.sdp.model import Attribute, Bandwidth, Connection
 from splitter.sdp.parse import parse
@@ -144,10 +145,26 @@ class TestDigits:
             "m=audio 4000 RTP/AVP 8 101\r\na=fmtp:101 0-15\r\na=rtpmap:101 telephone-event/16000\r\n",
             "m=audio 4000 RTP/AVP 8 101\r\na=fmtp:101 mode=0-15\r\n",
             "m=video 4000 RTP/AVP 101\r\na=fmtp:101 0-15\r\n",
+            "m=audio 4000 RTP/AVP 8 101\r\na=fmtp:8 0-15\r\na=rtpmap:101 telephone-event/8000\r\n",
+            "m=audio 4000 RTP/AVP 8\r\na=fmtp:101 0-15\r\n",
         ],
     )
     def test_others_are_none(self, lines: str) -> None:
-        assert parse(HEAD + lines).oddities == ()
+        read = parse(HEAD + lines)
+        assert read.oddities == ()
+        assert write(read) == (HEAD + lines).encode()
+
+    def test_their_clock_is_that_of_the_voice(self) -> None:
+        """RFC 4733 §2.1; and a number has one name, however often it is described."""
+        read = parse(HEAD + "m=audio 4000 RTP/AVP 97 101\r\na=rtpmap:97 AMR-WB/16000\r\n" + "a=fmtp:101 0-15\r\n" * 2)
+        assert read.media[0].get_all("rtpmap") == ["97 AMR-WB/16000", "101 telephone-event/16000"]
+
+    def test_they_are_what_they_were_where_nothing_is_named(self) -> None:
+        """A hold without any a=rtpmap: the description before it tells, and not our guess."""
+        formats, events = "m=audio 4000 RTP/AVP 97 8 101\r\n", "a=fmtp:101 0-15\r\n"
+        before = parse(HEAD + formats + "a=rtpmap:97 AMR-WB/16000\r\na=rtpmap:101 telephone-event/16000\r\n" + events)
+        hold = described(before, parse(HEAD + formats + events + "a=sendonly\r\n"))
+        assert [codec.key for codec in hold.media[0].codecs] == [codec.key for codec in before.media[0].codecs]
 
 
 # name → the o= line as written
