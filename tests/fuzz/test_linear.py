@@ -13,6 +13,8 @@ import pytest
 import splitter.rtp
 import splitter.sdp
 import splitter.sip
+from splitter.calls.peers.location import place_in
+from splitter.calls.peers.redirect import numbers_instead
 from splitter.core.errors import PeerError
 from splitter.rtp import h264, packet, rtcp
 from splitter.rtp.feedback import Fir, Nack, Remb
@@ -24,7 +26,7 @@ from splitter.sdp.split import centre_offer, plan
 from splitter.sdp.webrtc import choose_secure, read_secure, resolved
 from splitter.sdp.write import write
 from splitter.sip.headers import Headers
-from splitter.sip.message import Request
+from splitter.sip.message import Request, Response
 from splitter.sip.multipart import parts
 from splitter.sip.parse import StreamFramer, parse_message
 from splitter.sip.uri import NameAddr, SipUri
@@ -105,6 +107,10 @@ def sdp(lines: str) -> Callable[[], object]:
                     ask()
 
     return work
+
+
+def redirect(contacts: str) -> Callable[[], object]:
+    return lambda: numbers_instead(Response(302, "Moved Temporarily", Headers([("Contact", contacts)])))
 
 
 def rtcp_of(data: bytes) -> Callable[[], object]:
@@ -188,10 +194,16 @@ RTP: dict[str, Callable[[int], Callable[[], object]]] = {
     "units of a STAP-A": lambda n: lambda: [h264.parameter_sets(b"\x78" + b"\0\1\x67" * n), h264.starts_idr(b"\x78" + b"\0\1\x67" * n)],
     "start codes": lambda n: lambda: packetise(h264.split_annex_b(b"\0\0\1\x41" * n), 1, 1200),
 }  # fmt: skip
+PEERS: dict[str, Callable[[int], Callable[[], object]]] = {
+    "shapes in shapes of a location": lambda n: lambda: place_in(b"<Point>" * n + b"</Point>" * n),
+    "points of a location": lambda n: lambda: place_in(b"<Polygon><posList>" + b"39 116 " * n + b"</posList></Polygon>"),
+    "numbers of a redirect": lambda n: redirect(",".join(["<sip:1@h>;q=0.5"] * n)),
+}  # fmt: skip
 SHAPES = {
     **{f"sip: {name}": make for name, make in SIP.items()},
     **{f"sdp: {name}": make for name, make in SDP.items()},
     **{f"rtp: {name}": make for name, make in RTP.items()},
+    **{f"peers: {name}": make for name, make in PEERS.items()},
 }
 SIZES = (200, 400, 800)  # longer than what a parser remembers
 

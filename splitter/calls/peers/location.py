@@ -6,10 +6,12 @@ import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from xml.etree import ElementTree
 
 _LARGEST = 32_768
 _SHAPES = frozenset({"Point", "Circle", "Ellipse", "ArcBand", "Polygon", "Sphere", "Ellipsoid", "Prism"})
+_SHAPES_MOST = 16  # that are looked at: each is searched to its end, and one may stand in another
 _REACHES = ("radius", "semiMajorAxis", "outerRadius")  # of Circle, Ellipse and ArcBand
 _FARTHEST_M = 1e7
 _METRES_OF_A_DEGREE = 111_320
@@ -39,7 +41,7 @@ def place_in(document: bytes) -> StatedLocation:
     except (ElementTree.ParseError, ValueError, LookupError):
         return StatedLocation()
     shapes = (element for element in root.iter() if _name(element) in _SHAPES)
-    for shape in (*shapes, root):  # or a point stands there by itself
+    for shape in (*islice(shapes, _SHAPES_MOST), root):  # or a point stands there by itself
         if (found := _middle(shape)) is not None:
             return StatedLocation(*found, _civic(root))
     return StatedLocation(address=_civic(root))
