@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import time
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -46,9 +47,10 @@ class Server:
         self._runner = web.AppRunner(build(ports), access_log=None, shutdown_timeout=CLOSING_S)
         precedence = self.precedence = Precedence()
         metrics.api.WAITING.set_function(lambda: precedence.waiting)
-        self.api = HttpListener(build(ports, precedence), access.settings, precedence, proxies=access.proxies)
+        self.api = HttpListener(partial(build, ports, precedence), access.settings, precedence, proxies=access.proxies)
         addresses = ApiSettings((metrics_address,) if metrics_address else ())
-        self.scraped = HttpListener(_inner_app(precedence, Probes(ports.status)), addresses, precedence, "/metrics")
+        made_for_scrapers = partial(_inner_app, precedence, Probes(ports.status))
+        self.scraped = HttpListener(made_for_scrapers, addresses, precedence, "/metrics")
         self._inode = 0
 
     async def open_inner(self) -> None:

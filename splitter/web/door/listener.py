@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,6 +50,7 @@ class HttpListener:
     Each connection gets the certificate of its moment; one that is read again is for those that come later.
 
     Args:
+        make_app: makes the application, once it is opened.
         precedence: lets connections in one after the other.
         what: is served here, in the words of an alarm.
         proxies: before it.
@@ -56,7 +58,7 @@ class HttpListener:
 
     def __init__(
         self,
-        app: web.Application,
+        make_app: Callable[[], web.Application],
         settings: ApiSettings,
         precedence: Precedence,
         what: str = "the API",
@@ -65,7 +67,8 @@ class HttpListener:
         self._settings = settings
         self._precedence = precedence
         self._not_served = f"{what} is not served"
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._make_app = make_app
+        self._runner: web.AppRunner | None = None
         self._proxies = proxies or Proxies()
         self._places = _Places()
         self._acceptors: dict[Address, Acceptor] = {}
@@ -75,6 +78,7 @@ class HttpListener:
 
     async def start(self) -> None:
         """Open it. What cannot be opened is an alarm only: calls do without desks."""
+        self._runner = web.AppRunner(self._make_app(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
             self._identity = identity_of(self._settings)
@@ -87,7 +91,8 @@ class HttpListener:
         for acceptor in self._acceptors.values():
             acceptor.close()
         await self._greeting.stop()
-        await self._runner.cleanup()
+        if self._runner is not None:
+            await self._runner.cleanup()
 
     def adopt(self, settings: ApiSettings, identity: HttpIdentity | None) -> None:
         """Show this certificate from the next connection on, and open what could not be opened before.
@@ -97,13 +102,17 @@ class HttpListener:
             identity: what `identity_of` has read for them.
         """
         self._settings, self._identity = settings, identity
-        if self._runner.server is not None:
+        if self._server is not None:
             self._open()
 
     def alarms(self, wall: float) -> list[str]:
         """The alarms of this listener."""
         warning = self.validity.warning(wall) if self.validity else ""
         return [*self._alarms, *([f"the certificate of the API {warning}"] if warning else [])]
+
+    @property
+    def _server(self) -> web.Server | None:
+        return self._runner.server if self._runner is not None else None
 
     @property
     def validity(self) -> Validity | None:
@@ -156,7 +165,7 @@ class HttpListener:
 
     async def _greet(self, sock: socket.socket, source: str) -> None:
         """The TLS handshake, and the connection is aiohttp's."""
-        loop, server = asyncio.get_running_loop(), self._runner.server
+        loop, server = asyncio.get_running_loop(), self._server
         assert server is not None
         context = self._identity.context if self._identity else None
         limit_s = HANDSHAKE_LIMIT_S if context else None
