@@ -12,9 +12,10 @@ from structlog.testing import capture_logs
 
 from splitter.app import Gateway
 from splitter.calls.desks import Desks, DeskView
-from splitter.calls.view import Notice
+from splitter.calls.view import CallEnded, Notice
 from splitter.config.load import load
 from splitter.media.ports.rooms import Snapshot
+from splitter.store.photos import Photos
 from splitter.store.sqlite import Store
 from splitter.telemetry import metrics
 from splitter.web.events.hub import Hub
@@ -50,9 +51,8 @@ HANDLERS: dict[type, list[tuple[str, type, str]]] = {
         ("hub", Hub, "call"),
         ("desks", Desks, "on_call"),
         ("webhooks", Webhooks, "call"),
-        ("album", Album, "on_call"),
-        ("pictures", Leftovers, "on_call"),
     ],
+    CallEnded: [("album", Album, "ended"), ("pictures", Leftovers, "clear"), ("photos", Photos, "ended")],
     DeskView: [("hub", Hub, "desk"), ("webhooks", Webhooks, "desk")],
     Notice: [("hub", Hub, "notice"), ("webhooks", Webhooks, "notice")],
     ScreenshotTaken: [("webhooks", Webhooks, "snapshot")],
@@ -60,6 +60,7 @@ HANDLERS: dict[type, list[tuple[str, type, str]]] = {
 HAPPENINGS: list[Any] = [
     CALL,
     ended(CALL),
+    CallEnded(CALL.call_id),
     DeskView("8001", "online"),
     Notice(CALL.call_id, "bound", "bound to 8001"),
     ScreenshotTaken(CALL.call_id, 1, Snapshot(b"png", 4, 4, 1.0)),
