@@ -187,7 +187,7 @@ class PacketHost:
             if fn is not None:
                 try:
                     fn()
-                except Exception as fault:  # those of rooms tell theirs; whatever it is, the others are due as well
+                except (Exception, asyncio.CancelledError) as fault:  # whatever it is, the others are due as well
                     self._loop.call_exception_handler({"message": f"a timer failed: {fn}", "exception": fault})
 
     def in_thread(self, work: Callable[[], T]) -> asyncio.Future[T]:

@@ -145,12 +145,13 @@ class TestTimers:
             await until(lambda: len(order) == 3 * AT_ONCE)
             assert order.index("something else") == 2 * AT_ONCE - 1, "behind those that were begun, before the last"
 
-    async def test_one_that_fails_holds_up_no_other(self) -> None:
+    @pytest.mark.parametrize("fault", [RuntimeError("a fault"), asyncio.CancelledError("a fault")], ids=repr)
+    async def test_one_that_fails_holds_up_no_other(self, fault: BaseException) -> None:
         async with packet_host() as host:
             told: list[str] = []
             asyncio.get_running_loop().set_exception_handler(lambda loop, said: told.append(str(said["exception"])))
             fired: list[str] = []
-            first = host.call_later(0.25, partial(raise_, RuntimeError("a fault")))
+            first = host.call_later(0.25, partial(raise_, fault))
             (moment,) = host._far
             host._far[moment].append(FarTimer(lambda: fired.append("the other")))
             await until(lambda: fired)
@@ -158,7 +159,7 @@ class TestTimers:
             first.cancel()
 
 
-def raise_(fault: Exception) -> None:
+def raise_(fault: BaseException) -> None:
     raise fault
 
 
