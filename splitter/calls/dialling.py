@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from splitter.calls.marks import tell_recorded
-from splitter.calls.peers.causes import tries_next_route
 from splitter.calls.peers.identity import Destination, Identity, voice_invite
 from splitter.calls.peers.session_id import SessionId
 from splitter.calls.routing import routable
@@ -124,9 +123,7 @@ class Dialling:
 
     def _seek_next(self, command: c.SeekNextWay) -> c.FoundWay | c.NoWay:
         hunt, way = self._hunts[command.name]
-        now = self._services.clock.now()
-        hunt.refused(way, command.status, command.answered, command.retry_after_s, now)
-        if not tries_next_route(command.status):
+        if not hunt.refused(way, command.status, command.response, self._services.clock.now()):
             return c.NoWay(f"{way.trunk.name} has refused")
         return self._next(command.name, hunt)
 

@@ -10,6 +10,7 @@ from splitter.calls.asks import Admitted, Answer, Ask, Denial, Desk, Join
 from splitter.core.net import Address
 from splitter.sdp.model import Media, Session
 from splitter.sdp.parse import parse
+from splitter.sip.events import RequestArrived
 from tests.world import Heard, Peer, PeerCall, World
 
 
@@ -105,6 +106,23 @@ def hung_up(world: World, caller: PeerCall, centre: PeerCall) -> None:
     centre.expect("BYE")
     caller.expect("200 BYE")
     world.settle()
+
+
+def redirecting(world: World, *redirects: tuple[int, str], by: Peer | None = None) -> list[str]:
+    """The centre (or `by`) answers its next INVITEs so: status and Contact. Returns: the Request-URIs of these."""
+    peer = by or world.pbx
+    left, asked = list(redirects), list[str]()
+
+    def answer(event: RequestArrived) -> bool:
+        if event.request.method != "INVITE" or not left:
+            return False
+        status, contact = left.pop(0)
+        asked.append(event.request.uri)
+        peer.driver.respond(event.txn, event.request.respond(status, to_tag="r", headers=[("Contact", contact)]))
+        return True
+
+    peer.guard = answer
+    return asked
 
 
 def drop_next(world: World, source: Peer, what: str, times: int = 1) -> None:

@@ -10,7 +10,7 @@ from splitter.calls.states import PhonePart
 from splitter.calls.view import PhoneView
 from splitter.core.errors import MediaUnavailable
 from splitter.lab.offers import Voice
-from tests.calls.kit import asking, denied, told
+from tests.calls.kit import asking, denied, redirecting, told
 from tests.calls.kit import connected as answered
 from tests.world import PeerCall, World
 from tests.world.relays import Relay
@@ -129,6 +129,23 @@ class TestAPhone:
         world.run(0.2)
         assert heard_by(world, caller) == ALL
         over(world, caller, centre, phone)
+
+    def test_whose_calls_are_forwarded_is_called_there(self, world: World) -> None:
+        caller, centre = connected(world)
+        redirecting(world, (302, "<sip:8005@pbx>"))
+        phone = joined(world, caller)
+        assert phone.invite.uri.startswith("sip:8005@") and heard_by(world, caller) == ALL
+        assert phones(world, caller)[0].number == EXTENSION, "who was invited"
+        over(world, caller, centre, phone)
+
+    def test_outside_is_not_called_elsewhere(self, world: World) -> None:
+        """Where a call may go, and who pays for it, is not for a phone to say."""
+        caller, centre = connected(world)
+        redirecting(world, (302, "<sip:0900@sbc>"), by=world.sbc)
+        told(world, caller, InvitePhone(OUTSIDE, "agent 8001"))
+        world.run(1)
+        assert phones(world, caller)[0].state == "left" and not world.sbc.arrived
+        over(world, caller, centre)
 
     def test_rings_for_a_minute_at_most(self, world: World) -> None:
         caller, centre = connected(world)

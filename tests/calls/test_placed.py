@@ -9,7 +9,7 @@ import pytest
 from splitter.calls.asks import Denial, PlacedCall
 from splitter.calls.settings import CallSettings
 from splitter.calls.view import CallView
-from tests.calls.kit import line, sdp
+from tests.calls.kit import line, redirecting, sdp
 from tests.world import PeerCall, World
 
 EXTENSION, NUMBER = "8001", "13900001111"
@@ -155,6 +155,14 @@ class TestWhatDoesNotCome:
         world.run(1.0)
         agent.expect("BYE")
         assert ended(world).end_status == 488
+
+    def test_an_agent_whose_calls_are_forwarded_is_called_there(self, world: World) -> None:
+        redirecting(world, (302, "<sip:8005@pbx>"))
+        agent, phone = put_through(world)
+        assert agent.invite.uri.startswith("sip:8005@") and view(world).extension == EXTENSION
+        agent.bye()
+        phone.expect("BYE")
+        world.settle()
 
     def test_the_next_trunk_is_tried_where_the_first_is_out_of_order(self, world: World) -> None:
         placed(world).refuse(503)

@@ -13,9 +13,8 @@ from splitter.calls.trunks.hunt import REDIRECTS_MOST
 from splitter.core.errors import MediaUnavailable, NoPorts
 from splitter.lab.offers import VideoLine, Voice
 from splitter.sdp.model import Connection
-from splitter.sip.events import RequestArrived
 from splitter.sip.message import Request
-from tests.calls.kit import arrived, connected, ended, header, line, picked_up, relay_target, ringing, sdp
+from tests.calls.kit import arrived, connected, ended, header, line, picked_up, redirecting, relay_target, ringing, sdp
 from tests.world import World
 
 ELSEWHERE = Connection.to("2001:db8::5")
@@ -278,22 +277,6 @@ class TestFailover:
             centre.expect("CANCEL", 25)
             caller.expect("480")
             world.settle()
-
-
-def redirecting(world: World, *redirects: tuple[int, str]) -> list[str]:
-    """The centre answers its next INVITEs so: status and Contact. Returns: the Request-URIs of what it redirects."""
-    left, asked = list(redirects), list[str]()
-
-    def answer(event: RequestArrived) -> bool:
-        if event.request.method != "INVITE" or not left:
-            return False
-        status, contact = left.pop(0)
-        asked.append(event.request.uri)
-        world.pbx.driver.respond(event.txn, event.request.respond(status, to_tag="r", headers=[("Contact", contact)]))
-        return True
-
-    world.pbx.guard = answer
-    return asked
 
 
 class TestRedirects:

@@ -12,7 +12,7 @@ from splitter.lab.offers import Voice
 from splitter.sip.message import Request
 from splitter.sip.parse import parse_message
 from tests.calls.kit import connected as answered
-from tests.calls.kit import relay_target, told, with_webrtc
+from tests.calls.kit import redirecting, relay_target, told, with_webrtc
 from tests.calls.test_outwards import answered as outwards
 from tests.calls.test_phones import invited, joined, over
 from tests.dialogs.test_replaces import replacing
@@ -144,6 +144,19 @@ class TestABlindTransfer:
         world.run(0.5)
         assert world.voice_faults(caller) == [] and world.call_of(caller).view().route == "pbx2"
         over(world, caller, other)
+
+    def test_follows_a_number_whose_calls_are_forwarded(self, world: World) -> None:
+        caller, centre = answered(world)
+        redirecting(world, (302, "<sip:8005@10.2.0.5>"))
+        refer(centre)
+        hears(centre, "202 REFER")
+        new = world.pbx.take()
+        assert new.invite.uri.startswith("sip:8005@")
+        new.answer()
+        hears(centre, "BYE")
+        world.run(0.5)
+        assert world.voice_faults(caller) == []
+        over(world, caller, new)
 
     def test_rings_for_a_minute_at_most(self, world: World) -> None:
         caller, centre, new = transferring(world)

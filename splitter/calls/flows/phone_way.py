@@ -40,7 +40,6 @@ from splitter.calls.talk.phone_commands import (
 from splitter.calls.talk.phones import Phone
 from splitter.calls.talk.voice import AddedVoice
 from splitter.core.errors import PeerError
-from splitter.core.pauses import retry_after_s
 from splitter.sdp.align import without_foreign_video
 from splitter.sdp.mixed import phone_offer, usable_answer
 from splitter.sdp.offer_answer import check_peer_answer
@@ -147,9 +146,7 @@ def on_refused(call: LiveCall, event: Refused) -> Steps[None]:
         phone.leg, phone.state = "", PhoneState.CALLING
         yield from _dial(call, phone)
         return
-    response = event.response
-    pause_s = retry_after_s(response.headers.get("retry-after")) if response is not None else None
-    way = yield from SeekNextWay(phone.name, event.status, response is not None, pause_s)
+    way = yield from SeekNextWay(phone.name, event.status, event.response)
     if isinstance(way, NoWay):
         reason = f"{phone.number} did not answer: {event.status} {event.reason}"
         yield from drop_phone(call, phone, _outcome(event.status), reason, bye=False)

@@ -46,7 +46,6 @@ from splitter.calls.talk.phone_commands import FoundWay, GiveUpInvite, KeepPhone
 from splitter.calls.talk.transfer_commands import DialSuccessor, InstallSuccessor, SeekSuccessor
 from splitter.calls.talk.transfers import Transfer
 from splitter.core.errors import PeerError
-from splitter.core.pauses import retry_after_s
 from splitter.sdp.merge import with_audio_at
 from splitter.sdp.model import Origin, Session
 from splitter.sdp.offer_answer import check_peer_answer
@@ -161,9 +160,7 @@ def on_refused(call: LiveCall, event: Refused) -> Steps[None]:
     if (transfer := _of(call, event)) is None:
         return
     yield Note(f"{transfer.trunk} refused: {event.status} {event.reason}", transfer.name)
-    response = event.response
-    pause_s = retry_after_s(response.headers.get("retry-after")) if response is not None else None
-    way = yield from SeekNextWay(transfer.name, event.status, response is not None, pause_s)
+    way = yield from SeekNextWay(transfer.name, event.status, event.response)
     if isinstance(way, FoundWay):
         transfer.leg, transfer.trunk, transfer.transport = "", way.trunk, way.transport
         transfer.early = None

@@ -18,14 +18,12 @@ from splitter.calls.events import CallEvent, HangupAsked, TimeUp, VoiceOpened, V
 from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.leg_events import Answered, Ended, Offered, Rang, Refused
 from splitter.calls.legs.port import DialledLeg
-from splitter.calls.peers.causes import tries_next_route
 from splitter.calls.peers.identity import Destination
 from splitter.calls.routing import Routing, routable
 from splitter.calls.settings import Role, Trunk
 from splitter.calls.states import CallState, Side
 from splitter.calls.trunks.hunt import Hunt, Way
 from splitter.core.errors import PeerError
-from splitter.core.pauses import retry_after_s
 from splitter.sdp.carry import narrowed
 from splitter.sdp.mixed import phone_offer
 from splitter.sdp.model import Session
@@ -119,10 +117,8 @@ class _Placing:
             if answer is None:
                 break
             reason, status = f"{answer.status} {answer.reason}", answer.status
-            pause_s = retry_after_s(answer.response.headers.get("retry-after")) if answer.response else None
-            hunt.refused(way, status, answer.response is not None, pause_s, clock.now())
             call.note(f"{way.trunk.name} refused: {reason}", side)
-            if not tries_next_route(status):
+            if not hunt.refused(way, status, answer.response, clock.now()):
                 break
         call.live.conclude(f"the {side} could not be reached: {reason}", status)
         call.legs.end([("Reason", f'SIP;cause={status};text="the {side} could not be reached"')])

@@ -21,7 +21,7 @@ from splitter.calls.flows.meanwhile import meanwhile
 from splitter.calls.flows.newcomer import withdraw_newcomer
 from splitter.calls.leg_events import Answered, Cancelled, Offered, Rang, Refused
 from splitter.calls.legs.port import ArrivedLeg, DialledLeg, Leg
-from splitter.calls.peers.causes import status_for_caller, tries_next_route
+from splitter.calls.peers.causes import status_for_caller
 from splitter.calls.peers.early_media import EarlyMedia
 from splitter.calls.peers.facts import video_capable
 from splitter.calls.peers.identity import WITHIN_TRUST, Destination, call_id_headers
@@ -30,8 +30,6 @@ from splitter.calls.peers.messages import (
     headers_of,
     plain_headers,
 )
-from splitter.calls.peers.redirect import numbers_instead
-from splitter.calls.settings import Role
 from splitter.calls.setup.arrived_side import ArrivedSide
 from splitter.calls.setup.delayed import answer_far_side, offer_to_near_side
 from splitter.calls.setup.intake import Intake, has_ports, take_in
@@ -39,7 +37,6 @@ from splitter.calls.states import CallState, Direction, Side
 from splitter.calls.trunks.admission import Denied, retry_after_headers
 from splitter.calls.trunks.hunt import Hunt, Way
 from splitter.core.errors import PeerError
-from splitter.core.pauses import retry_after_s
 from splitter.sdp.merge import centre_answer
 from splitter.sdp.model import Session
 from splitter.sdp.offer_answer import check_answer
@@ -80,20 +77,9 @@ async def _connect(setup: Setup, hunt: Hunt) -> Refused | Denied | None:
                 call.legs.dialling.hold(call.talk.far, hunt.close)
             return None
         call.note(f"{way.trunk.name} refused: {refused.status} {refused.reason}", call.talk.far)
-        pause_s = retry_after_s(refused.response.headers.get("retry-after")) if refused.response else None
-        hunt.refused(way, refused.status, refused.response is not None, pause_s, clock.now())
-        _follow(call, hunt, way, refused)
-        if not hunt.is_redirected and not tries_next_route(refused.status):
+        if not hunt.refused(way, refused.status, refused.response, clock.now()):
             break
     return refused or hunt.denied
-
-
-def _follow(call: Call, hunt: Hunt, way: Way, refused: Refused) -> None:
-    """Let a centre name other numbers instead, as for a phone whose calls are forwarded (RFC 3261 §8.1.3.4)."""
-    if refused.response is None or way.trunk.role is not Role.CENTRE:
-        return
-    if fresh := hunt.redirect(way, numbers_instead(refused.response)):
-        call.note(f"{way.trunk.name} names {', '.join(fresh)} instead", call.talk.far)
 
 
 class Setup:

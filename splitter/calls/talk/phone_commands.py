@@ -5,6 +5,7 @@ from __future__ import annotations
 from splitter.calls.talk.commands import Command, R
 from splitter.core.frozen import frozen
 from splitter.sdp.model import Session
+from splitter.sip.message import Response
 
 
 @frozen
@@ -46,11 +47,10 @@ class SeekWay(PhoneCommand[FoundWay | NoWay]):
 
 @frozen
 class SeekNextWay(PhoneCommand[FoundWay | NoWay]):
-    """The way that was tried ended so; look for the next one, where that makes sense."""
+    """The way that was tried ended so; look for the next one, where that makes sense; see `Hunt.refused`."""
 
     status: int
-    answered: bool
-    retry_after_s: float | None = None
+    response: Response | None
 
 
 @frozen

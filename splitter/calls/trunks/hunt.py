@@ -10,11 +10,14 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from typing import NamedTuple
 
-from splitter.calls.peers.causes import tries_next_server
-from splitter.calls.settings import Choice, Trunk
+from splitter.calls.peers.causes import tries_next_route, tries_next_server
+from splitter.calls.peers.redirect import numbers_instead
+from splitter.calls.settings import Choice, Role, Trunk
 from splitter.calls.trunks.admission import Denied, Permit, TrunkLimits
 from splitter.calls.trunks.link import Alive, Faulty, HeldOff, TrunkState
 from splitter.calls.trunks.trunks import Trunks
+from splitter.core.pauses import retry_after_s
+from splitter.sip.message import Response
 from splitter.telemetry import metrics
 from splitter.transport.targets import Pick, Target
 
@@ -35,7 +38,7 @@ class Hunt:
 
     Args:
         destinations: trunk and number, in the order of the route.
-        note: told why a trunk is passed over.
+        note: told why a trunk is passed over, and which numbers a centre names instead.
         is_former: True for a trunk that was taken out of the configuration meanwhile.
 
     Attributes:
@@ -82,41 +85,21 @@ class Hunt:
             self._enter(*self._left.popleft(), now)
         return self._servers.popleft()
 
-    def refused(self, way: Way, status: int, answered: bool, retry_after_s: float | None, now: float) -> None:
+    def refused(self, way: Way, status: int, response: Response | None, now: float) -> bool:
         """An attempt failed.
 
         Args:
-            status: the final response, or what stands for its absence.
-            answered: there was a response, not only its absence.
+            status: of the response, or what stands for its absence.
+        Returns: whether the next way is worth an attempt.
         """
-        if answered and status == 503 and retry_after_s:
-            self._trunks.hear_news(way.trunk, way.target, HeldOff("INVITE: 503", retry_after_s), now)
-        elif answered:
-            self._trunks.hear_news(way.trunk, way.target, Alive(), now)
-        elif status in (408, 503):
-            reason = "INVITE: no answer" if status == 408 else "INVITE: cannot be sent"
-            self._trunks.hear_news(way.trunk, way.target, Faulty(reason), now)
+        self._judge(way, status, response, now)
         if not tries_next_server(status):
             self._servers.clear()
         if status >= 600:  # RFC 3261 §21.6: nobody anywhere
             self._redirects.clear()
-
-    @property
-    def is_redirected(self) -> bool:
-        """True while numbers are left that a redirect has named."""
-        return bool(self._redirects)
-
-    def redirect(self, way: Way, numbers: Sequence[str]) -> list[str]:
-        """Call these numbers next, at the same server.
-
-        Returns: those that are new; no number is called twice, and not more than `REDIRECTS_MOST`.
-        """
-        self._redirected.add(way.number)
-        fresh = [number for number in numbers if number not in self._redirected]
-        fresh = fresh[: max(0, REDIRECTS_MOST + 1 - len(self._redirected))]
-        self._redirected.update(fresh)
-        self._redirects.extend(Way(way.trunk, number, way.target) for number in fresh)
-        return fresh
+        if response is not None and way.trunk.role is Role.CENTRE:
+            self._follow(way, numbers_instead(response))
+        return bool(self._redirects) or tries_next_route(status)
 
     def took(self, way: Way, now: float) -> None:
         """The call is answered there."""
@@ -129,6 +112,29 @@ class Hunt:
             self._permit = None
 
     # ---- inside ----
+
+    def _judge(self, way: Way, status: int, response: Response | None, now: float) -> None:
+        """Say what a refusal means for the server that it came from, or did not."""
+        if response is not None:
+            pause_s = retry_after_s(response.headers.get("retry-after"))
+            news = HeldOff("INVITE: 503", pause_s) if status == 503 and pause_s else Alive()
+            self._trunks.hear_news(way.trunk, way.target, news, now)
+        elif status in (408, 503):
+            reason = "INVITE: no answer" if status == 408 else "INVITE: cannot be sent"
+            self._trunks.hear_news(way.trunk, way.target, Faulty(reason), now)
+
+    def _follow(self, way: Way, numbers: Sequence[str]) -> None:
+        """Call these numbers next, at the same server, as for a phone whose calls are forwarded (RFC 3261 §8.1.3.4).
+
+        No number is called twice, and not more than `REDIRECTS_MOST`.
+        """
+        self._redirected.add(way.number)
+        fresh = [number for number in numbers if number not in self._redirected]
+        fresh = fresh[: max(0, REDIRECTS_MOST + 1 - len(self._redirected))]
+        self._redirected.update(fresh)
+        self._redirects.extend(Way(way.trunk, number, way.target) for number in fresh)
+        if fresh:
+            self._note(f"{way.trunk.name} names {', '.join(fresh)} instead")
 
     def _enter(self, trunk: Trunk, number: str, now: float) -> None:
         if self._is_former(trunk):

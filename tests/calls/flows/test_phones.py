@@ -143,7 +143,7 @@ class TestAPhone:
         book = ringing()
         book.replies[SeekNextWay] = FoundWay("pbx2", "core", "udp", True)
         book.happens(Refused(PHONE, 503, "Service Unavailable", None))
-        book.does(SeekNextWay(NAME, 503, False, None), DialPhone(NAME, OFFER), RING)
+        book.does(SeekNextWay(NAME, 503, None), DialPhone(NAME, OFFER), RING)
 
     def test_for_whom_no_way_is_left_is_dropped_with_the_reason(self) -> None:
         book = ringing()
@@ -151,7 +151,7 @@ class TestAPhone:
         book.happens(Refused(PHONE, 486, "Busy Here", None))
         again, ring = StopAlarm(Alarm(AlarmKind.OFFER_AGAIN, NAME)), StopAlarm(Alarm(AlarmKind.PHONE, NAME))
         gone = told("phone-left", "phone-1 (8002): 8002 did not answer: 486 Busy Here")
-        book.does(SeekNextWay(NAME, 486, False, None), again, RemoveVoice(2), ring, ReleaseWay(NAME), gone)
+        book.does(SeekNextWay(NAME, 486, None), again, RemoveVoice(2), ring, ReleaseWay(NAME), gone)
         assert book.call.talk.past_phones[-1].outcome == "busy"
 
     def test_that_answers_with_nothing_to_hear_is_ended(self) -> None:
