@@ -34,7 +34,6 @@ _NAME_ADDR = re.compile(  # possessive quantifiers: nothing is tried twice. RFC 
 _UNESCAPED = re.compile(
     rf"""" ([^<>]*) " [ \t]*+ < [ \t]*+ ({_URI_TEXT}) [ \t]*+ > [ \t]*+ (?: ; (.*+) )?""", re.VERBOSE | re.DOTALL
 )
-_QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _MARKS = frozenset('"<>')
 _SEPARATORS = str.maketrans("", "", "-.() ")
 _NUMBER = re.compile(r"\+?[0-9*#().-]+")
@@ -204,7 +203,7 @@ def _parse_addr_spec(text: str) -> NameAddr:
     """The form without brackets: what follows the semicolon belongs to the header, not to the URI (§20.10)."""
     uri, _, params = text.partition(";")
     uri = uri.rstrip(BLANK)
-    if not _MARKS.isdisjoint(uri + _QUOTED_STRING.sub("", params)):  # but ;+sip.instance="<urn:uuid:…>"
+    if not _MARKS.isdisjoint(uri + _without_quoted(params)):  # but ;+sip.instance="<urn:uuid:…>"
         raise PeerError(f"not an address: {shown(text)}: {_fault(text)}")
     if uri == "*":
         return NameAddr("", uri, parse_params(params))
@@ -213,6 +212,15 @@ def _parse_addr_spec(text: str) -> NameAddr:
     if not _URI.fullmatch(uri):
         raise PeerError(f"not a URI: {shown(uri)}")
     return NameAddr("", uri, parse_params(params))
+
+
+def _without_quoted(text: str) -> str:
+    """The text without its quoted strings. No pattern: it would try each mark of one that never ends as a beginning."""
+    left, at = "", 0
+    while (start := text.find('"', at)) >= 0:
+        left += text[at:start]
+        at = close_quote(text, start) + 1
+    return left + text[at:]
 
 
 def _fault(text: str) -> str:

@@ -132,6 +132,7 @@ SIP: dict[str, Callable[[int], Callable[[], object]]] = {
     "quoted pairs": lambda n: sip(b'To: "' + b"\\a" * n + b'" <sip:b@h>'),
     "quotes": lambda n: sip(b"To: " + b'"' * n),
     "quoted strings in a list": lambda n: sip(b"Contact: " + b",".join([b'"a,b" <sip:h>'] * n)),
+    "quotes that never end": lambda n: sip(b'To: sip:b@h;x="' + b'\\"' * n),
     "open brackets": lambda n: sip(b"To: " + b"<" * n),
     "brackets in a list": lambda n: sip(b"Route: " + b"<sip:a>" * n),
     "blanks before a bracket": lambda n: sip(b"To: " + b"a " * n + b"<sip:h"),

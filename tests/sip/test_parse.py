@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -387,6 +388,7 @@ class TestWorkIsLinear:
             '"",' * 20_000,
             " " * 60_000 + "x",
             "sip:" + "@" * 60_000,
+            'sip:a@h;x="' + '\\"' * 29_000,
             "SIP" + " " * 30_000 + "/" * 30_000,
             "[" * 30_000 + "]" * 30_000,
             "multipart/mixed;boundary=" + '"' * 30_000,
@@ -399,6 +401,21 @@ class TestWorkIsLinear:
         for name in ("Via", "From", "To", "Call-ID", "CSeq"):
             with pytest.raises(PeerError):
                 parse_message(message_of(changed(name.encode(), f"{name}: {value} <".encode()), b"ab"))
+
+    def test_quotes_that_never_end(self) -> None:
+        """What a pattern does is not among the steps that `tests.fuzz` counts, so the processor's time is compared."""
+
+        def least_s(length: int) -> float:
+            data = message_of(changed(b"From", b'From: sip:a@h;x="' + b'\\"' * length), b"ab")
+            found = []
+            for _ in range(5):
+                began = time.thread_time()
+                with pytest.raises(PeerError):
+                    parse_message(data)
+                found.append(time.thread_time() - began)
+            return min(found)
+
+        assert least_s(16_000) < 24 * least_s(2_000), "eight times the length: 64 times the work where it is quadratic"
 
 
 class TestStreamFramer:
