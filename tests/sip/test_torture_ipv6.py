@@ -182,7 +182,7 @@ class TestSection4_8_MixedAddressesInSdp:
 
 
 class TestSection4_9_MappedAddresses:
-    def test_they_are_addresses_of_ipv6(self) -> None:
+    def test_they_are_addresses_of_ipv6_in_headers_and_of_ipv4_for_media(self) -> None:
         message = request_of("4.9-ipv4-mapped-ipv6")
         assert [(via.host, via.port) for via in message.vias] == [
             ("::ffff:192.0.2.10", 19823),
@@ -191,7 +191,7 @@ class TestSection4_9_MappedAddresses:
         assert message.contact is not None
         assert message.contact.sip.host == "::ffff:192.0.2.2"
         session = parse(message.body)
-        assert session.address_of(0).host == "::ffff:192.0.2.2"
+        assert session.address_of(0).host == "192.0.2.2"
         assert not session.is_hold(0)
 
 
