@@ -325,6 +325,15 @@ class TestRedirects:
         caller.expect("603")
         world.settle()
 
+    def test_to_a_server_that_has_died_leave_the_next_route(self, world: World) -> None:
+        """The caller must not wait for it once more for each number."""
+        redirecting(world, (302, "<sip:8001@pbx>, <sip:8002@pbx>"))
+        world.wire.drop = lambda sent: sent.data.startswith(b"INVITE sip:800")
+        caller = world.sbc.invite()
+        second = world.pbx2.take(6.0)
+        picked_up(caller, second)
+        ended(world, caller, second)
+
     def test_to_who_does_not_take_calls_now_leave_the_next_route(self, world: World) -> None:
         redirecting(world, (302, "<sip:8001@pbx>"))
         caller, centre = arrived(world)

@@ -95,7 +95,8 @@ class Hunt:
         self._judge(way, status, response, now)
         if not tries_next_server(status):
             self._servers.clear()
-        if status >= 600:  # RFC 3261 §21.6: nobody anywhere
+        silent = response is None and tries_next_server(status)
+        if silent or status >= 600:  # nobody there, or (RFC 3261 §21.6) nobody anywhere
             self._redirects.clear()
         if response is not None and way.trunk.role is Role.CENTRE:
             self._follow(way, numbers_instead(response))
