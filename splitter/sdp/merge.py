@@ -248,7 +248,7 @@ def _spelled_as_offered(offered: Media, answered: Media) -> Media:
     for codec in answered.codecs:
         number, known = str(codec.payload_type), meant.get(codec.payload_type)
         if known is not None and known.key == codec.key:
-            words[number] = maps.get(number, f"{number} {known.name}/{known.clock}")
+            words[number] = maps.get(number, f"{number} {known.name}/{known.clock}/{known.channels}".removesuffix("/1"))
     attributes = []
     for name, value in answered.attributes:
         wanted = words.get((value or "").partition(" ")[0]) if name == "rtpmap" else None

@@ -6,7 +6,10 @@ was overlooked is in `Session.oddities`, how careless lines are read in `careles
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address
+
 from splitter.core.errors import PeerError
+from splitter.core.net import numeric
 from splitter.sdp.careless import (
     Oddities,
     attribute,
@@ -30,7 +33,6 @@ _MAX_DIGITS = 9
 _KINDS = frozenset({"audio", "video", "text", "application", "message", "image"})  # RFC 8866 §8.2.2, RFC 6466
 _BANDWIDTHS = frozenset({"CT", "AS", "TIAS", "RS", "RR"})  # RFC 8866 §5.8, RFC 3890, RFC 3556: their values are numbers
 _ADDRESS_TYPES = {"IP4": "IP4", "IP6": "IP6", "IPV4": "IP4", "IPV6": "IP6"}
-_MAPPED = "::ffff:"  # RFC 4291 §2.5.5.2: what sockets of both families call a host of IPv4
 
 _new = tuple.__new__  # a named tuple's own constructor costs three times as much, sixty times per offer
 
@@ -277,10 +279,21 @@ def _connection(value: str, needed: bool, odd: Oddities) -> Connection | None:
         address = address[1:-1]
     if words[0] != "IN" or words[1] != address_type:
         odd.note("an address type in a spelling of its own", value)
-    if address_type == "IP6" and address[:7].lower() == _MAPPED and "." in address:
+    if address_type == "IP6" and (mapped := _mapped(address)):
         odd.note("an IPv4 address as IPv6", value)
-        return Connection("IP4", address[len(_MAPPED) :])
+        return Connection("IP4", mapped)
     return Connection(address_type, address)
+
+
+def _mapped(address: str) -> str:
+    """The IPv4 address in an IPv6 one, as sockets of both families call a host (RFC 4291 §2.5.5.2); "" for none."""
+    if "ffff:" not in address.lower():
+        return ""
+    try:
+        found = numeric(address)
+    except ValueError:
+        return ""
+    return str(found.ipv4_mapped or "") if isinstance(found, IPv6Address) else ""
 
 
 def _bandwidth(line: str, odd: Oddities) -> tuple[Bandwidth, ...]:

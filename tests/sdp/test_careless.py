@@ -79,6 +79,7 @@ SAME = {
     "the whole of it twice": WHOLE + WHOLE,  # FreeSWITCH, rtpengine#1182
     "the same and more of it": WHOLE + WHOLE + "a=ice-ufrag:Dlo1egh4\r\n",
     "an IPv4 address as IPv6": WHOLE.replace("c=IN IP4 192.0.2.1", "c=IN IP6 ::FFFF:192.0.2.1"),
+    "the same in hexadecimal": WHOLE.replace("c=IN IP4 192.0.2.1", "c=IN IP6 0:0:0:0:0:ffff:c000:0201"),
     "an address in brackets": WHOLE.replace("c=IN IP4 192.0.2.1", "c=IN IP4 [192.0.2.1]"),
     "a second c= line of the m-line that is the same": WHOLE,
 }  # fmt: skip

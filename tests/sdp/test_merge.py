@@ -184,9 +184,13 @@ class TestACodecOfAnotherSpelling:
         assert line.formats == (number, "101")
         assert line.get_all("rtpmap")[0] == f"{number} {offers}"
 
-    def test_is_known_though_it_was_offered_without_a_name(self) -> None:
-        offer = parse(f"{HEAD}m=audio 4000 RTP/AVP 9\n")
-        assert answered(centre("9", "rtpmap:9 G722/16000"), offer).media[0].get_all("rtpmap") == ["9 G722/8000"]
+    @pytest.mark.parametrize(
+        ("answers", "read"), [("9 G722/16000", "9 G722/8000"), ("10 L16/44100/2", "10 L16/44100/2")]
+    )
+    def test_is_known_though_it_was_offered_without_a_name(self, answers: str, read: str) -> None:
+        number = answers.partition(" ")[0]
+        offer = parse(f"{HEAD}m=audio 4000 RTP/AVP {number}\n")
+        assert answered(centre(number, f"rtpmap:{answers}"), offer).media[0].get_all("rtpmap") == [read]
 
     def test_another_codec_is_another(self) -> None:
         offer = parse(f"{HEAD}m=audio 4000 RTP/AVP 96\na=rtpmap:96 G726-32/8000\n")
