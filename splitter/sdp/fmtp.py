@@ -36,7 +36,7 @@ def meaning_of(codec: Codec) -> Meaning:
             name, value = "", name
         if name or value:
             found.setdefault(name.lower(), _sorted(value))
-    defaults = _DEFAULTS.get(codec.name.lower(), {})
+    defaults = _DEFAULTS.get(codec.key[0], {})
     return {name: value for name, value in found.items() if defaults.get(name) != value.lower()}
 
 

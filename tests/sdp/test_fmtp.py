@@ -46,8 +46,9 @@ class TestMeaning:
     def test_anything_can_be_read(self, fmtp: str) -> None:
         meaning_of(amr(fmtp))
 
-    def test_the_default_of_one_codec_is_not_anothers(self) -> None:
-        assert meaning_of(Codec(18, "G729", 8000, 1, "annexb=yes")) == {}
+    @pytest.mark.parametrize("name", ["G729", "g729a"])
+    def test_the_default_of_one_codec_is_not_anothers(self, name: str) -> None:
+        assert meaning_of(Codec(18, name, 8000, 1, "annexb=yes")) == {}
         assert meaning_of(amr("annexb=yes")) == {"annexb": "yes"}
 
 
