@@ -11,6 +11,7 @@ Numbers that messages are sent to stand in the log with their last digits alone.
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 
 from splitter.sip.message import Message, Request
 
@@ -29,6 +30,11 @@ _NAMED = re.compile(rb"((?:signal|digits?|key|\bd)\s*[=:]\s*\"?)([^\s\";,<>&]+)"
 _MASK = b"x"
 # The key of a=crypto and its salt; what follows after "|" says how long it is good.
 _INLINE = re.compile(rb"(inline:)([^\s|;]+)", re.IGNORECASE)
+# A part of a body in base64: its headers from this one on, and its lines.
+_CODED = re.compile(
+    rb"^(content-transfer-encoding[ \t]*+:[ \t]*+base64[ \t\r]*+\n(?:[^\r\n][^\n]*+\n){0,16}+\r?\n)([a-z0-9+/=\s]++)",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 _TOKEN = re.compile(rb"^(authorization\s*:\s*bearer\s+)(\S+)", re.IGNORECASE | re.MULTILINE)
 
@@ -56,13 +62,24 @@ def without_keys(data: bytes) -> bytes:
     """The bytes of a message without the keys that its SDP tells, and without the token of a bearer."""
     if b"crypto" in data:
         data = _INLINE.sub(_covered, data)
-    if b"bearer" in data.lower():
+    lower = data.lower()
+    if b"bearer" in lower:
         data = _TOKEN.sub(_covered, data)
+    if b"base64" in lower:
+        data = _CODED.sub(_covered_where_it_has_keys, data)
     return data
 
 
 def _covered(found: re.Match[bytes]) -> bytes:
     return found[1] + _MASK * len(found[2])
+
+
+def _covered_where_it_has_keys(found: re.Match[bytes]) -> bytes:
+    try:
+        said = b64decode(b"".join(found[2].split()), validate=True)
+    except ValueError:
+        return found[0]  # what cannot be decoded tells no key
+    return found[1] + re.sub(rb"\S", _MASK, found[2]) if b"crypto" in said else found[0]
 
 
 def masked(message: Message, data: bytes) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import encodebytes
+
 import pytest
 
 from splitter.sip.parse import parse_message
@@ -102,6 +104,23 @@ class TestTraces:
             assert not [event for event in events if "7" in event.text and "digit" in event.text]
             centre.unread.clear()
             ended(world, caller, centre)
+
+
+def test_what_is_coded_so_that_nobody_can_read_it_is_let_alone() -> None:
+    data = b"INVITE sip:1@h SIP/2.0\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\nA===\r\n--b--\r\n"
+    assert without_keys(data) == data
+
+
+@pytest.mark.parametrize(("said", "kept"), [(b"a=crypto:1 AES inline:secret", False), (b"a=sendrecv", True)])
+def test_keys_in_a_coded_part_are_covered(said: bytes, kept: bool) -> None:
+    lines = encodebytes(b"v=0\r\n" + b"a=x\r\n" * 20 + said)
+    head = b"--b\r\nContent-Transfer-Encoding: Base64\r\nContent-Type: application/sdp\r\n\r\n"
+    data = b"INVITE sip:1@h SIP/2.0\r\nl: 1\r\n\r\n" + head + lines + b"--b--\r\n"
+    covered = without_keys(data)
+    assert (
+        len(covered) == len(data) and covered.startswith(data[: data.index(lines)]) and covered.endswith(b"--b--\r\n")
+    )
+    assert (covered == data) is kept and (lines.split()[-1] in covered) is kept
 
 
 @pytest.mark.parametrize("said", [b"Authorization: Bearer", b"authorization:bEARer", b"AUTHORIZATION :\tBEARER"])
