@@ -79,7 +79,11 @@ def _covered_where_it_has_keys(found: re.Match[bytes]) -> bytes:
         said = b64decode(b"".join(found[2].split()), validate=True)
     except ValueError:
         return found[0]  # what cannot be decoded tells no key
-    return found[1] + re.sub(rb"\S", _MASK, found[2]) if b"crypto" in said else found[0]
+    return _blanked(found) if b"crypto" in said else found[0]
+
+
+def _blanked(found: re.Match[bytes]) -> bytes:
+    return found[1] + re.sub(rb"\S", _MASK, found[2])
 
 
 def masked(message: Message, data: bytes) -> bytes:
@@ -100,4 +104,5 @@ def masked(message: Message, data: bytes) -> bytes:
     body = _NAMED.sub(lambda found: found[1] + _MASK * len(found[2]), body)
     if b"=" not in body and b"<" not in body:  # application/dtmf: nothing but the key
         body = re.sub(rb"\S", _MASK, body)
+    body = _CODED.sub(_blanked, body)
     return head + _KEY.sub(_MASK, body)

@@ -60,6 +60,13 @@ class TestMasking:
         assert not set(left) & set(b"789*#")
         assert b"=A" not in left and left not in (b"7", b"D")
 
+    def test_leaves_none_in_a_coded_part(self) -> None:
+        coded = encodebytes(b"Signal=7\r\n").decode()
+        part = "--b\r\nContent-Type: application/dtmf-relay\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        data = info("multipart/mixed;boundary=b", f"{part}{coded}--b--")
+        _, _, left = shown(data)[1].partition(b"\r\n\r\n")
+        assert left == b"x" * (len(coded) - 1) + b"\n--b--"
+
     def test_knows_the_short_name_of_the_header(self) -> None:
         assert shown(info("application/dtmf-relay", "Signal=7\r\n", name="c"))[1] == b"Signal=x\r\n"
 
