@@ -194,9 +194,9 @@ def _parse_sdes(count: int, body: bytes) -> list[SourceDescription]:
 
 
 @lru_cache(_SDES_KEPT)
-def _parse_usual_sdes(count: int, body: bytes) -> list[SourceDescription]:
-    """As `_parse_sdes`, not for each report anew; not to be changed by whoever gets it."""
-    return _parse_sdes(count, body)
+def _parse_usual_sdes(count: int, body: bytes) -> tuple[SourceDescription, ...]:
+    """As `_parse_sdes`, not for each report anew."""
+    return tuple(_parse_sdes(count, body))
 
 
 def _parse_bye(count: int, body: bytes) -> Bye:
