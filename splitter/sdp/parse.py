@@ -274,7 +274,7 @@ def _connection(value: str, needed: bool, odd: Oddities) -> Connection | None:
         odd.note("a c= line that cannot be read, and need not be", value)
         return None
     address = words[2]
-    if address[0] == "[" and address[-1] == "]":  # as in a URI
+    if len(address) > 2 and address[0] == "[" and address[-1] == "]":  # as in a URI
         odd.note("an address in brackets", value)
         address = address[1:-1]
     if words[0] != "IN" or words[1] != address_type:

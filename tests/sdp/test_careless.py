@@ -130,6 +130,11 @@ class TestReadAsMeant:
         assert parse(body).oddities == ()
 
 
+def test_brackets_around_nothing_are_no_address() -> None:
+    read = parse(WHOLE.replace("192.0.2.1\r\nt=", "[]\r\nt="))
+    assert read.is_hold(0) and parse(write(read)) == read
+
+
 class TestDigits:
     def test_events_without_a_name_are_digits(self) -> None:
         read = parse(HEAD + "m=audio 4000 RTP/AVP 8 101\r\na=fmtp:101 0-15\r\n")
