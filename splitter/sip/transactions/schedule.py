@@ -33,7 +33,7 @@ class Schedule(Generic[T]):
     __slots__ = ("_cancelled", "_heap", "_serial", "soonest")
 
     def __init__(self) -> None:
-        self.soonest = float("inf")  # no timer fires earlier than this; none may
+        self.soonest = float("inf")  # no timer fires before this moment; it need not be the next one's
         self._heap: list[tuple[float, int, RunningTimer[T]]] = []
         self._serial = 0  # alarms of the same instant fire in the order they were set
         self._cancelled = 0
