@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.interop.packages import cache
 
-_MIRROR = "http://deb.debian.org/debian"
 _KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _META = "linux-image-amd64"
 _BEGINNING = ("virtio_pci", "9pnet_virtio", "9p")  # modules that are needed to read the files of this machine
@@ -48,7 +48,11 @@ class Kernel:
 
 
 def kernel_of(release: str) -> Kernel:
-    """The kernel of a release of Debian, downloaded the first time. Raises subprocess.CalledProcessError."""
+    """The kernel of a release of Debian, downloaded the first time.
+
+    Raises:
+        LookupError: no mirror is known. subprocess.CalledProcessError: it cannot be had.
+    """
     folder = cache() / "kernels" / release
     made = Kernel(folder)
     if not (folder / ".complete").exists():
@@ -103,7 +107,9 @@ class _Apt:
 
 
 def _mirror() -> str:
-    """The mirror that this machine gets Debian from."""
+    """The mirror that this machine gets Debian from, or that MIRROR names. Raises LookupError."""
+    if named := os.environ.get("MIRROR"):
+        return named
     form = "$(SITE) $(ORIGIN) $(LABEL) $(COMPONENT)"
     told = subprocess.run(
         ["apt-get", "indextargets", "--format", form, "Created-By: Packages"], stdout=subprocess.PIPE, text=True
@@ -112,4 +118,4 @@ def _mirror() -> str:
         site, *kind = line.split()
         if kind == ["Debian", "Debian", "main"]:
             return site.rstrip("/")
-    return _MIRROR
+    raise LookupError("apt knows no mirror of Debian here: say MIRROR=URL")
