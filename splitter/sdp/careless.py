@@ -179,6 +179,7 @@ def unnamed_digits(formats: tuple[str, ...], attributes: list[Attribute], odd: O
         return []
     codecs = read_codecs(formats, attributes)
     known = {str(codec.payload_type) for codec in codecs}
+    known.update((value or "").partition(" ")[0] for name, value in attributes if name == "rtpmap")  # readable or not
     unknown = [number for number in dict.fromkeys(formats) if number not in known]
     if not events.issuperset(unknown):
         return []

@@ -150,6 +150,7 @@ class TestDigits:
         [
             "m=audio 4000 RTP/AVP 8 101\r\na=fmtp:101 0-15\r\na=rtpmap:101 telephone-event/16000\r\n",
             "m=audio 4000 RTP/AVP 8 101\r\na=fmtp:101 mode=0-15\r\n",
+            "m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone\r\na=fmtp:101 0-15\r\n",
             "m=video 4000 RTP/AVP 101\r\na=fmtp:101 0-15\r\n",
             "m=audio 4000 RTP/AVP 8 101\r\na=fmtp:8 0-15\r\na=rtpmap:101 telephone-event/8000\r\n",
             "m=audio 4000 RTP/AVP 8\r\na=fmtp:101 0-15\r\n",
