@@ -15,6 +15,7 @@ from contextlib import suppress
 
 import structlog
 
+from splitter.media.children import end_child
 from splitter.media.stills.process import KEY_FRAME_LIMIT_BYTES
 
 _WAITING_LIMIT = 64
@@ -101,13 +102,15 @@ class StillMaker:
                         still = await _made(process, key_frame)
                 except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
                     log.error("a still was not made", reason=str(error) or type(error).__name__)
-                    await _end(process)
+                    if process is not None:
+                        await end_child(process)
                     process = None
                 made(still)
                 if process is None:
                     await asyncio.sleep(_AFTER_FAULT_S)  # where none can be begun, this is no busy loop
         finally:
-            await _end(process)
+            if process is not None:
+                await end_child(process)
 
     async def _comes(self) -> bool:
         """Wait for a key frame. Returns: whether there is one; else nobody wants stills any more."""
@@ -131,12 +134,3 @@ async def _made(process: Process, key_frame: bytes) -> bytes:
     if size > _STILL_LIMIT_BYTES:
         raise OSError(0, "its process said too much")  # whatever a picture has made of it
     return await process.stdout.readexactly(size)
-
-
-async def _end(process: Process | None) -> None:
-    if process is not None and process.returncode is None:
-        with suppress(ProcessLookupError):
-            process.kill()
-        if process.stdin is not None:
-            process.stdin.close()
-        await process.wait()

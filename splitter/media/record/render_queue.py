@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from splitter.core.errors import LocalError
+from splitter.media.children import end_child
 from splitter.media.record.films import RecordingFilms
 from splitter.media.record.render_job import Rendered, RenderJob, read_end, write_job
 
@@ -131,9 +132,7 @@ async def rendered_apart(job: RenderJob) -> Rendered:
     except ValueError:
         return Rendered("its process said too much")
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await end_child(process)
     with suppress(msgspec.MsgspecError):
         return read_end(line)
     return Rendered(f"its process ended {_in_words(process.returncode or 0)}", again=True)
