@@ -262,7 +262,7 @@ def report(found: list[Measured]) -> Report:
         columns=[
             "pictures, both ways",
             "ms CPU per call and second",
-            "of that the voice",
+            "the voice, while pictures turn to stills",
             "while both wait, each shown a still",
             f"calls at {100 * FULL:.0f} % of a core",
             "played then",
