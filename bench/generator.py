@@ -23,7 +23,7 @@ from splitter.media.fast.build import compiler
 
 FOR_PYTHON = 1  # why the library gives control back
 OTHER, TO_DESK, TO_PHONE, VOICE = -1, 0, 1, 2
-"""What comes to a socket: of no interest, encrypted video, plain video, voice."""
+"""Kinds of packets that come to a socket: of no interest, encrypted video, plain video, voice."""
 
 _SOURCE = Path(__file__).with_name("generator.c")
 _FLAGS = ("-std=c11", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra")

@@ -212,10 +212,6 @@ class Measured:
     waiting_ms: float
 
     @property
-    def name(self) -> str:
-        return self.shape.name
-
-    @property
     def per_core(self) -> float:
         return 1000 * FULL / call_ms(self.full)
 
@@ -285,9 +281,9 @@ def report(found: list[Measured]) -> Report:
             "a call that waits: nobody sends, both are shown 5 pictures a second; reports and consent are in it",
             "delays: from before the sender's system call to the kernel's time of arrival at the receiver; of packets"
             " whose system call took less than 0.1 ms, since of others it is not known when they left",
-            *(f"{one.name}: {in_words(step)}" for one in found for step in [*one.steps, one.full, one.moderate]),
+            *(f"{one.shape.name}: {in_words(step)}" for one in found for step in [*one.steps, one.full, one.moderate]),
         ],
-        values={one.name: _values(one) for one in found},
+        values={one.shape.name: _values(one) for one in found},
     )
 
 
@@ -295,7 +291,7 @@ def _row(one: Measured) -> list[str]:
     full, moderate = one.full, one.moderate
     video = (TO_DESK, TO_PHONE)
     return [
-        one.name,
+        one.shape.name,
         f"{call_ms(full):.2f}",
         f"{call_ms(one.voice):.2f}",
         f"{one.waiting_ms:.2f}",

@@ -277,7 +277,7 @@ class Floor:
 
 
 def _media_of(settings: Settings) -> MediaSettings:
-    """What workers are told: where browsers come in, and what pictures leave to the voice of all calls."""
+    """Settings for workers: where browsers come in, and how many ports pictures leave to the voice of all calls."""
     voice_pairs = VOICE_PORTS // 2 * settings.calls.max_calls
     return replace(settings.media, tcp_hosts=settings.browser_hosts, voice_pairs=voice_pairs)
 

@@ -150,9 +150,10 @@ def owner_of(participant: str) -> str:
 
 @lru_cache(maxsize=256)
 def limits_for(received: VideoFormat | None, bitrate_kbps: int) -> Limits:
-    """What may be sent to the caller, who receives this format; None where that is not known yet. Kept, as views ask.
+    """Limits of what may be sent to a caller. Kept, as every view asks for them.
 
     Args:
+        received: the format that the caller receives; None where that is not known yet.
         bitrate_kbps: what we ask for at most.
     """
     return limits_of(replace(received or _UNKNOWN, bitrate_kbps=min(bitrate_kbps, (received or _UNKNOWN).bitrate_kbps)))

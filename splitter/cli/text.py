@@ -57,7 +57,7 @@ def counted(number: int, thing: str) -> str:
 
 
 def source_words(source: str) -> str:
-    """What somebody is shown, by its name as a source and in the words that documents have for it."""
+    """Name a source as people know it: by its own name, and in the words that documents have for it."""
     return "slate (the waiting picture)" if source == "slate" else source
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import msgspec
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What reading JSON raises where it cannot be read, be it for its coding (GBK) or for lists in lists without end."""
+"""Errors of JSON that cannot be read, be it for its coding (GBK) or for lists in lists without end."""
 
 
 class SplitterError(Exception):

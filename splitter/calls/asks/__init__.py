@@ -1,4 +1,4 @@
-"""What people at desks ask of a call through the API, and what they are answered. Pure.
+"""Asks of people at desks, by the API, and the answers to them. Pure.
 
 An ask enters the call's inbox as `Asked` and is answered there, in the order of everything else that happens to the
 call; see `flows/desk.py`. Whatever cannot be done is a `Denial` with a code for programs and a reason for people.

@@ -1,4 +1,4 @@
-"""What parties tell of themselves and write to each other. Pure data."""
+"""Asks by which parties tell of themselves and write to each other. Pure data."""
 
 from __future__ import annotations
 

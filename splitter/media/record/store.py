@@ -54,7 +54,7 @@ def open_store(place: StorePlace) -> RecordingStore | None:
 
 @cache
 def _descriptions() -> Any:
-    """What boto3 knows of services: read once, and not for each store again, which would take a tenth of a second."""
+    """The descriptions of services that boto3 has: read once, as each reading takes a tenth of a second."""
     import botocore.loaders
 
     return botocore.loaders.create_loader()

@@ -67,7 +67,7 @@ class RepeatedCheck:
             self._told_6 = port + host
 
     def answer(self, data: bytes) -> bytes | None:
-        """What to send back; None where it is another message, or none of the peer's."""
+        """Make the answer to a check; None where it is another message, or none of the peer's."""
         if len(data) != self._length or _constant(data) != self._said or not is_sealed(data, self._key):
             return None
         transaction = data[8:_HEADER_BYTES]

@@ -27,7 +27,7 @@ class GenerationsUser(GenerationUser, Protocol):
 
 
 class _Nobody(Nobody):
-    """Who has closed the generations of a wire."""
+    """An owner that hears nothing, once the generations of a wire are closed."""
 
     def on_no_path(self, generation: Generation, limit_s: float) -> None:
         pass
@@ -78,7 +78,7 @@ class Generations:
         self.next = self._open()
 
     def drop_next(self) -> None:
-        """What a restart has opened is not wanted any more."""
+        """Close the generation that a restart has opened, if there is one: it is not wanted any more."""
         if self.next is not None:
             self.next.close()
             self.next = None

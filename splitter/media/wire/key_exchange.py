@@ -22,7 +22,7 @@ class KeyExchangeUser(Protocol):
 
 
 class _Nobody:
-    """Who has closed a key exchange."""
+    """An owner that hears nothing, once a key exchange is closed."""
 
     def send_dtls(self, datagram: bytes) -> None:
         pass
